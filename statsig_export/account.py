@@ -1,0 +1,62 @@
+"""The account: what became of every event, in the words of Statsig's own debug view of a webhook."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Events = Forwarded + Filtered + Failed + Pending.
+
+    `events` is counted on its own (rows read, rows laid down), never computed from the others: that is what
+    makes `balances` a check. `rate_limited` counts events whose request met a 429 or a 503 with Retry-After at
+    least once; they are forwarded, failed or pending besides, so it is no part of the sum.
+    """
+
+    events: int = 0
+    forwarded: int = 0
+    pending: int = 0
+    rate_limited: int = 0
+    filtered_by: Mapping[str, int] = field(default_factory=dict)
+    failed_by: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def filtered(self) -> int:
+        return sum(self.filtered_by.values())
+
+    @property
+    def failed(self) -> int:
+        return sum(self.failed_by.values())
+
+    @property
+    def balances(self) -> bool:
+        return self.events == self.forwarded + self.filtered + self.failed + self.pending
+
+    def to_dict(self) -> dict[str, int | dict[str, int]]:
+        """The `account` object of every --json report."""
+        return {
+            "events": self.events,
+            "forwarded": self.forwarded,
+            "filtered": self.filtered,
+            "failed": self.failed,
+            "pending": self.pending,
+            "rate_limited": self.rate_limited,
+            "filtered_by": dict(sorted(self.filtered_by.items())),
+            "failed_by": dict(sorted(self.failed_by.items())),
+        }
+
+
+def total(accounts: Iterable[Account]) -> Account:
+    """The sum over partitions, windows or runs."""
+    counts: Counter[str] = Counter()
+    filtered_by: Counter[str] = Counter()
+    failed_by: Counter[str] = Counter()
+    for account in accounts:
+        counts["events"] += account.events
+        counts["forwarded"] += account.forwarded
+        counts["pending"] += account.pending
+        counts["rate_limited"] += account.rate_limited
+        filtered_by.update(account.filtered_by)
+        failed_by.update(account.failed_by)
+    return Account(**counts, filtered_by=filtered_by, failed_by=failed_by)

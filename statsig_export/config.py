@@ -1,0 +1,188 @@
+"""export.toml: finding it, reading it, explaining what is wrong with it, and resolving what it names.
+
+The only module that reads the environment. A secret is looked up when it is used, never kept in the model, so that
+no representation, log line or definitions snapshot of a configuration can hold one.
+"""
+
+import difflib
+import hashlib
+import json
+import logging
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, PrivateAttr, ValidationError
+from pydantic_core import ErrorDetails
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from statsig_export.errors import ConfigError
+from statsig_export.settings import (
+    FilterSettings,
+    LedgerSettings,
+    Settings,
+    SourceSettings,
+    StorageSettings,
+    WebhookSettings,
+    WindowSettings,
+)
+
+CONFIG_VARIABLE = "STATSIG_EXPORT_CONFIG"
+DEFAULT_FILE = "export.toml"
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """Where a configuration came from, handed to the model while it is validated."""
+
+    folder: Path
+    environ: Mapping[str, str]
+
+
+class Config(Settings):
+    """The whole of export.toml. Relative paths in it are taken from the folder that holds the file."""
+
+    source: SourceSettings = SourceSettings()
+    windows: WindowSettings = WindowSettings()
+    filter: FilterSettings = FilterSettings()
+    webhook: WebhookSettings = WebhookSettings()
+    storage: StorageSettings = StorageSettings()
+    ledger: LedgerSettings = LedgerSettings()
+
+    _folder: Path = PrivateAttr(default_factory=Path.cwd)
+    _environ: Mapping[str, str] = PrivateAttr(default_factory=lambda: os.environ)
+
+    def model_post_init(self, context: object, /) -> None:
+        if isinstance(context, _Origin):
+            self._folder = context.folder
+            self._environ = context.environ
+
+    def resolve(self, value: str) -> str:
+        """The text itself, or for env:NAME the variable's value.
+
+        Raises ConfigError naming the variable when it is not set.
+        """
+        if not value.startswith("env:"):
+            return value
+        name = value.removeprefix("env:")
+        found = self._environ.get(name, "")
+        if not found:
+            raise ConfigError(f"the environment variable {name} is not set", hint=f"export.toml names it: set {name}")
+        return found
+
+    def source_url(self) -> URL:
+        """The source database's URL, a SQLite path made absolute."""
+        return self._database_url(self.source.url, "source.url")
+
+    def ledger_url(self) -> URL:
+        """The ledger database's URL, a SQLite path made absolute."""
+        return self._database_url(self.ledger.url, "ledger.url")
+
+    def storage_url(self) -> str:
+        """Where the partition files lie: an absolute path, or the URL as it stands."""
+        url = self.storage.url
+        return url if "://" in url else str(self._folder / url)
+
+    def webhook_url(self) -> str:
+        """The webhook's URL. Raises ConfigError (without the URL) unless it is https, or http on loopback."""
+        variable = self.webhook.url.removeprefix("env:")
+        url = self.resolve(self.webhook.url)
+        try:
+            parts = urlsplit(url)
+            host, _ = parts.hostname, parts.port
+        except ValueError:
+            raise ConfigError(f"{variable} does not hold a URL") from None
+        if parts.scheme not in {"http", "https"} or not host:
+            raise ConfigError(f"{variable} does not hold an https:// URL")
+        if parts.username or parts.password:
+            raise ConfigError(f"{variable} holds credentials before the host", hint="use [webhook] auth instead")
+        if parts.scheme == "http" and host not in _LOOPBACK:
+            raise ConfigError(f"{variable} is a plain http:// URL", hint="use https (http works on loopback only)")
+        return url
+
+    def webhook_secret(self) -> str | None:
+        """The token or HMAC key, where the authentication has one."""
+        secret = self.webhook.auth.secret
+        return None if secret is None else self.resolve(secret)
+
+    def fingerprint(self) -> str:
+        """Names this configuration in the lineage: equal settings, equal fingerprint. Secrets are no part of it."""
+        return _fingerprint(self)
+
+    def filter_fingerprint(self) -> str:
+        """Names the filter alone, so that a run shows whether it was the filter that changed."""
+        return _fingerprint(self.filter)
+
+    def _database_url(self, value: str, key: str) -> URL:
+        try:
+            url = make_url(self.resolve(value))
+        except ArgumentError:
+            raise ConfigError(f"{key} is not an SQLAlchemy URL", hint="such as sqlite:///events.db") from None
+        if url.drivername == "postgresql":
+            log.info("%s: postgresql:// is read as postgresql+psycopg:// (psycopg 3)", key)
+            return url.set(drivername="postgresql+psycopg")
+        if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
+            return url.set(database=str(self._folder / url.database))
+        return url
+
+
+def load_config(path: str | Path | None = None, environ: Mapping[str, str] | None = None) -> Config:
+    """Read `path`, else the file $STATSIG_EXPORT_CONFIG names, else ./export.toml.
+
+    `environ` stands in for the process environment wherever the configuration names a variable.
+    Raises ConfigError with the file, the key and the nearest known key.
+    """
+    environ = os.environ if environ is None else environ
+    file = Path(path or environ.get(CONFIG_VARIABLE) or DEFAULT_FILE)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"no configuration at {file}", hint="`statsig-export init` writes one") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} cannot be read: {type(error).__name__}") from None
+    try:
+        return parse_config(tomllib.loads(text), folder=file.resolve().parent, environ=environ, name=str(file))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file} is not valid TOML: {error}") from None
+
+
+def parse_config(
+    document: Mapping[str, object], *, folder: Path, environ: Mapping[str, str], name: str = DEFAULT_FILE
+) -> Config:
+    """A Config from a parsed document; `folder` is where its relative paths start."""
+    try:
+        return Config.model_validate(document, context=_Origin(folder, environ))
+    except ValidationError as error:
+        problems = "; ".join(_explain(problem) for problem in error.errors(include_url=False, include_input=False))
+        raise ConfigError(f"{name}: {problems}") from None
+
+
+def _explain(problem: ErrorDetails) -> str:
+    path = [str(part) for part in problem["loc"]]
+    key = ".".join(path)
+    if problem["type"] != "extra_forbidden":
+        return f"{key or 'the file'}: {problem['msg'].removeprefix('Value error, ')}"
+    near = difflib.get_close_matches(path[-1], _known_keys(Config, path[:-1]), n=1)
+    return f"unknown key {key}" + (f" (did you mean {near[0]}?)" if near else "")
+
+
+def _known_keys(model: type[BaseModel], path: list[str]) -> list[str]:
+    """The keys of the table at `path`, as the file spells them."""
+    for part in path:
+        inner = model.model_fields[part].annotation
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return []
+        model = inner
+    return [field.alias or key for key, field in model.model_fields.items()]
+
+
+def _fingerprint(settings: Settings) -> str:
+    text = json.dumps(settings.model_dump(mode="json", by_alias=True), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

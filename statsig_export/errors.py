@@ -1,0 +1,58 @@
+"""What can go wrong, named by whose fault it is and so by who can mend it.
+
+    StatsigExportError          never raised itself
+    ├── ConfigError             the configuration or the command line: edit export.toml           exit code 2
+    ├── SourceError             the database or its schema: mend it, then run the window again    exit code 3
+    ├── DestinationError        the webhook refuses the set-up: mend it, then `resume`            exit code 4
+    └── LedgerError             our own record or the partition files: look at the disk first     exit code 5
+        └── StalePlanError      another run planned the same partition first: export it again
+
+A bad row is not an exception: it is a failed row with a reason, counted and kept in quarantine.
+An answer of the webhook is not one either: it is a Reply or a Failure, judged in delivery.py.
+"""
+
+from typing import ClassVar
+
+
+class StatsigExportError(Exception):
+    """The root. Carries the one sentence that says what to do, apart from what happened.
+
+    Messages never hold a secret or a payload: build them from names, positions and counts.
+    """
+
+    exit_code: ClassVar[int]
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        if type(self) is StatsigExportError:
+            raise TypeError("raise one of the leaves: they say whose fault it is")
+        super().__init__(f"{message}. {hint}" if hint else message)
+        self.message = message
+        self.hint = hint
+
+
+class ConfigError(StatsigExportError):
+    """The configuration, the environment it names, or the command line is wrong."""
+
+    exit_code = 2
+
+
+class SourceError(StatsigExportError):
+    """The source database cannot be read as the layout says. Nothing of the window was planned."""
+
+    exit_code = 3
+
+
+class DestinationError(StatsigExportError):
+    """The webhook refuses the set-up (URL, secret, certificate). Everything stays pending."""
+
+    exit_code = 4
+
+
+class LedgerError(StatsigExportError):
+    """The ledger or the storage of partition files failed, or what it says does not hold."""
+
+    exit_code = 5
+
+
+class StalePlanError(LedgerError):
+    """Another export planned a generation of the same partition between our reading and our planning."""

@@ -1,0 +1,220 @@
+"""What export.toml may say: frozen models, one a table of the file, each key documented where it is declared.
+
+Secrets are never values here: a key that holds one takes `env:NAME`, and only `config.Secrets` reads the environment.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from statsig_export.events import Category
+
+_DURATION = re.compile(r"(\d+)\s*(ms|s|m|h|d)")
+_UNIT = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+def _duration(text: object) -> timedelta:
+    if isinstance(text, timedelta):
+        return text
+    match = _DURATION.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError('a duration is a number and a unit: "500ms", "30s", "5m", "2h", "3d"')
+    return timedelta(milliseconds=int(match[1]) * _UNIT[match[2]])
+
+
+def _whole_or_per_type(switch: object) -> object:
+    return dict.fromkeys(("gate", "experiment", "config", "layer"), switch) if isinstance(switch, bool) else switch
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _secret(text: str) -> str:
+    if not re.fullmatch(r"env:[A-Za-z_][A-Za-z0-9_]*", text):
+        raise ValueError("this holds a secret: name the environment variable that has it, as in env:NAME")
+    return text
+
+
+def _database_url(text: str) -> str:
+    if text.startswith("env:"):
+        return _secret(text)
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise ValueError("this is not an SQLAlchemy URL such as sqlite:///events.db or env:NAME") from None
+    if url.password:
+        raise ValueError("a URL with a password is a secret: put it in the environment and write env:NAME")
+    return text
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+UtcTime = Annotated[datetime, AfterValidator(_utc)]
+SecretName = Annotated[str, AfterValidator(_secret)]
+DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
+LayoutName = Literal["native", "sdk_log"]
+
+
+class Settings(BaseModel):
+    """The base of every table: frozen, and an unknown key is an error.
+
+    Input never shows in a validation error, since it may be a secret in the wrong place.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class TableSettings(Settings):
+    """Where one of the layout's tables differs from what the layout expects. All keys are optional."""
+
+    table: str | None = None
+    """The table's name."""
+    schema_: str | None = Field(default=None, alias="schema")
+    """The database schema that holds it."""
+    window_column: str | None = None
+    """The time column by which rows fall into windows."""
+    columns: dict[str, str] = {}
+    """Canonical column name -> the name in this database."""
+
+
+class SourceSettings(Settings):
+    """`[source]`: the database that accumulates the events."""
+
+    url: DatabaseUrl = "env:STATSIG_DATABASE_URL"
+    """Any SQLAlchemy URL, or env:NAME."""
+    layout: LayoutName = "native"
+    """How its tables are laid out."""
+    name: str = ""
+    """Tells two databases with equal table names apart, where both feed one destination and give no timeUUIDs."""
+    exposures: TableSettings = TableSettings()
+    custom_events: TableSettings = TableSettings()
+    sdk_events: TableSettings = TableSettings()
+    """The one table of the layout `sdk_log`."""
+    unit_types: dict[str, str] = {}
+    """Gate, config or layer name -> its ID type, for layouts that do not tell."""
+
+
+class WindowSettings(Settings):
+    """`[windows]`: how the time axis is cut. Windows are half-open and in UTC."""
+
+    every: Literal["day", "hour"] = "day"
+    start: UtcTime = datetime(2026, 11, 1, tzinfo=UTC)
+    """The first window starts here."""
+    settle: Duration = timedelta(minutes=5)
+    """How long after its end a window is taken to be complete."""
+    lookback: Duration = timedelta(days=3)
+    """How far back late rows are looked for."""
+
+    @model_validator(mode="after")
+    def _start_is_a_boundary(self) -> "WindowSettings":
+        start = self.start
+        ragged = start.minute or start.second or start.microsecond or (self.every == "day" and start.hour)
+        if ragged:
+            raise ValueError(f"windows.start must be the beginning of a UTC {self.every}")
+        return self
+
+
+class ExposureFilter(Settings):
+    """`[filter] exposures = {...}`: the dialog's detailed options per exposure type."""
+
+    gate: bool = True
+    experiment: bool = True
+    config: bool = True
+    layer: bool = True
+
+
+class CustomEventFilter(Settings):
+    """`[filter.custom_events]`: the dialog's list of custom events."""
+
+    include_new_by_default: bool = True
+    """Whether an event that `events` does not name is forwarded. SDK telemetry must be named to be forwarded."""
+    events: dict[str, bool] = {}
+    """Event name -> forwarded or not."""
+
+
+class FilterSettings(Settings):
+    """`[filter]`: Statsig's Event Filtering dialog."""
+
+    exposures: Annotated[ExposureFilter, BeforeValidator(_whole_or_per_type)] = ExposureFilter()
+    """true or false for all exposures, or a table with one switch a type."""
+    configuration_changes: bool = True
+    custom_events: CustomEventFilter = CustomEventFilter()
+
+    def exposure_switches(self) -> dict[Category, bool]:
+        """One switch an exposure category."""
+        by_type = self.exposures
+        return {
+            Category.GATE_EXPOSURE: by_type.gate,
+            Category.CONFIG_EXPOSURE: by_type.config,
+            Category.EXPERIMENT_EXPOSURE: by_type.experiment,
+            Category.LAYER_EXPOSURE: by_type.layer,
+        }
+
+    def enabled_categories(self) -> tuple[Category, ...]:
+        """The categories that can forward anything: what schedules and shipments are made for."""
+        switches = self.exposure_switches()
+        switches[Category.CONFIG_CHANGE] = self.configuration_changes
+        custom = self.custom_events
+        switches[Category.CUSTOM_EVENT] = custom.include_new_by_default or any(custom.events.values())
+        return tuple(category for category in Category if switches[category])
+
+
+class AuthSettings(Settings):
+    """`[webhook] auth`: how a request proves where it comes from. Fivetran knows these three methods."""
+
+    method: Literal["none", "token", "hmac"] = "none"
+    secret: SecretName | None = None
+    """env:NAME of the token or the HMAC key."""
+    header: str | None = None
+    """The header that carries it: required for a token; X-Fivetran-Hmac-Sign for HMAC unless said otherwise."""
+    algorithm: Literal["md5", "sha1", "sha224", "sha256", "sha384", "sha512"] = "sha256"
+    encoding: Literal["base64", "hex"] = "base64"
+
+    @model_validator(mode="after")
+    def _method_has_what_it_needs(self) -> "AuthSettings":
+        if self.method != "none" and self.secret is None:
+            raise ValueError(f'auth method "{self.method}" needs a secret: secret = "env:NAME"')
+        if self.method == "token" and not self.header:
+            raise ValueError('auth method "token" needs the header that Fivetran was told to look in: header = "..."')
+        return self
+
+
+class WebhookSettings(Settings):
+    """`[webhook]`: the destination."""
+
+    name: str = Field(default="fivetran", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
+    """The destination's identity in the ledger: the URL may rotate, the name stays."""
+    url: SecretName = "env:FIVETRAN_WEBHOOK_URL"
+    """env:NAME of the URL: https, or http on loopback. Without authentication the URL is the only secret."""
+    auth: AuthSettings = AuthSettings()
+    max_events: int = Field(default=1_000, ge=1)
+    """At most so many events a request."""
+    max_bytes: int = Field(default=1_000_000, ge=1_000)
+    """At most so many bytes of UTF-8 a request body, before compression, brackets and commas included."""
+    timeout: Duration = timedelta(seconds=30)
+    """For the whole request, from connecting to the answer's last byte."""
+    concurrency: int = Field(default=4, ge=1, le=64)
+    """Requests in flight at once in one run."""
+    compression: Literal["none", "gzip"] = "none"
+    ca_bundle: str | None = None
+    """A PEM file of certificate authorities to trust instead of the usual ones."""
+    proxy: SecretName | None = None
+    """env:NAME of a proxy's URL. The environment's own proxy variables are not used."""
+
+
+class StorageSettings(Settings):
+    """`[storage]`: where the partition files lie."""
+
+    url: str = "./.statsig_export/events"
+    """A path (relative to the configuration file), or any fsspec URL: s3://, gs://, ..."""
+
+
+class LedgerSettings(Settings):
+    """`[ledger]`: the record of what was planned, sent and answered."""
+
+    url: DatabaseUrl = "sqlite:///.statsig_export/ledger.db"
+    """sqlite:/// (a path relative to the configuration file) or postgresql+psycopg://, or env:NAME."""
