@@ -1,0 +1,235 @@
+"""The delivery rules: the states of a batch, the outcomes of an attempt, and what each outcome leads to.
+
+Everything that decides about a batch's state lives here, and TRANSITIONS is the only place that says which step may
+follow which state. Nothing here knows a clock, a socket or a database: ledger.py writes down what this module decides,
+shipper.py carries it out, and docs/delivery.md draws its diagram from the same table.
+
+The distinction everything rests on is whether the other side may have got the events. `not_sent`, `throttled`,
+`too_large`, `rejected` and `refused` say no; `unavailable` and `unknown` say maybe, and only they can lead to an event
+being delivered twice.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Final
+
+from statsig_export.errors import LedgerError
+
+
+class State(StrEnum):
+    """Where a batch stands."""
+
+    PLANNED = "planned"
+    SENDING = "sending"
+    DEFERRED = "deferred"
+    DELIVERED = "delivered"
+    SPLIT = "split"
+    FAILED = "failed"
+
+
+class Step(StrEnum):
+    """What can happen to a batch."""
+
+    CLAIM = "claim"
+    DELIVER = "deliver"
+    DEFER = "defer"
+    SPLIT = "split"
+    FAIL = "fail"
+
+
+TRANSITIONS: Final[dict[tuple[State, Step], State]] = {
+    (State.PLANNED, Step.CLAIM): State.SENDING,
+    (State.DEFERRED, Step.CLAIM): State.SENDING,
+    (State.SENDING, Step.DELIVER): State.DELIVERED,
+    (State.SENDING, Step.DEFER): State.DEFERRED,
+    (State.SENDING, Step.SPLIT): State.SPLIT,
+    (State.SENDING, Step.FAIL): State.FAILED,
+}
+
+PENDING: Final = frozenset({State.PLANNED, State.SENDING, State.DEFERRED})
+"""The states whose events are still to be delivered."""
+
+
+def next_state(state: State, step: Step) -> State:
+    """The state after `step`. Raises LedgerError for a step that TRANSITIONS does not list."""
+    try:
+        return TRANSITIONS[state, step]
+    except KeyError:
+        raise LedgerError(f"a batch that is {state} cannot {step}") from None
+
+
+class Outcome(StrEnum):
+    """What an attempt came to."""
+
+    ACCEPTED = "accepted"
+    NOT_SENT = "not_sent"
+    THROTTLED = "throttled"
+    UNAVAILABLE = "unavailable"
+    UNKNOWN = "unknown"
+    TOO_LARGE = "too_large"
+    REJECTED = "rejected"
+    REFUSED = "refused"
+
+
+BREAKING: Final = frozenset({Outcome.NOT_SENT, Outcome.THROTTLED, Outcome.UNAVAILABLE, Outcome.UNKNOWN})
+"""The outcomes that say something about the destination's health; in a row, they open the breaker."""
+
+_BY_STATUS: Final = {
+    408: Outcome.UNAVAILABLE,
+    413: Outcome.TOO_LARGE,
+    425: Outcome.UNAVAILABLE,
+    429: Outcome.THROTTLED,
+    **dict.fromkeys((401, 403, 404, 405, 407, 410), Outcome.REFUSED),
+}
+_BY_CLASS: Final = {2: Outcome.ACCEPTED, 3: Outcome.REFUSED, 4: Outcome.REJECTED, 5: Outcome.UNAVAILABLE}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer of the webhook."""
+
+    status: int
+    latency_ms: float
+    retry_after: float | None = None
+    """Seconds to wait at least, as Retry-After said; None where it said nothing readable."""
+    excerpt: str = ""
+    """The beginning of the answer's body, free of secrets and of anything the request held."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """No whole answer: what is known of how far the request got."""
+
+    outcome: Outcome
+    """not_sent, unknown, or refused (a certificate that does not hold)."""
+    latency_ms: float
+    detail: str
+    """What went wrong, in words without URL or payload."""
+
+
+def classify(answer: Reply | Failure) -> Outcome:
+    """The outcome an answer amounts to (the table of DESIGN section 5)."""
+    if isinstance(answer, Failure):
+        return answer.outcome
+    if answer.status == HTTPStatus.SERVICE_UNAVAILABLE and answer.retry_after is not None:
+        return Outcome.THROTTLED
+    return _BY_STATUS.get(answer.status) or _BY_CLASS.get(answer.status // 100, Outcome.UNKNOWN)
+
+
+def explain(answer: Reply | Failure) -> str:
+    """The answer in one line, for the ledger and for people."""
+    if isinstance(answer, Failure):
+        return answer.detail
+    return f"HTTP {answer.status}" + (f": {answer.excerpt}" if answer.excerpt else "")
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """When a deferred batch comes up again, and when to stop trying. Durations in seconds."""
+
+    quick: tuple[float, ...] = (1, 4)
+    """The first retries, within the run: full jitter, from nothing up to this long."""
+    schedule: tuple[float, ...] = (30, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
+    """The later ones, after the run, give or take `jitter`; the last entry repeats."""
+    jitter: float = 0.2
+    patience: float = 5
+    """A run waits this long for a batch to be due again; what is due later is left to the next run."""
+    longest_wait: float = 6 * 3_600
+    """No Retry-After holds longer than this."""
+    give_up_age: float = 76 * 3_600
+    give_up_attempts: int = 10
+    """A batch fails for being unlucky only when it is both as old and as often tried as this."""
+    breaker_after: int = 5
+    """So many failures in a row end a run's sending."""
+    breaker_pauses: tuple[float, ...] = (30, 60, 300, 900)
+    """How long the breaker stays open, by how often it opened without a success in between."""
+
+    def delay(self, attempts: int, roll: float) -> float:
+        """Seconds until the next attempt after `attempts` of them; `roll` is random in [0, 1)."""
+        if attempts <= len(self.quick):
+            return self.quick[attempts - 1] * roll
+        base = self.schedule[min(attempts - len(self.quick), len(self.schedule)) - 1]
+        return base * (1 + self.jitter * (2 * roll - 1))
+
+    def pause(self, openings: int) -> float:
+        """Seconds that the breaker stays open at its `openings`-th opening."""
+        return self.breaker_pauses[min(openings, len(self.breaker_pauses)) - 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """What a decision needs to know of a batch besides the answer."""
+
+    rows: int
+    attempts: int
+    """Including the one just made."""
+    age: float
+    """Seconds since the batch was planned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do with a batch after an attempt, and why."""
+
+    step: Step
+    outcome: Outcome
+    reason: str
+    delay: float = 0
+    """Seconds until a deferred batch is due."""
+    halt: bool = False
+    """The destination itself is at fault: stop sending until its set-up changes."""
+
+
+def decide(answer: Reply | Failure, batch: Attempted, roll: float, policy: RetryPolicy) -> Decision:
+    """The decision for one answer; `roll` is random in [0, 1) and only spreads the delay."""
+    outcome = classify(answer)
+    reason = explain(answer)
+    if outcome is Outcome.ACCEPTED:
+        return Decision(Step.DELIVER, outcome, reason)
+    if outcome is Outcome.REFUSED:
+        return Decision(Step.DEFER, outcome, reason, halt=True)
+    if outcome in (Outcome.TOO_LARGE, Outcome.REJECTED):
+        return Decision(Step.SPLIT if batch.rows > 1 else Step.FAIL, outcome, reason)
+    if (
+        outcome in (Outcome.UNAVAILABLE, Outcome.UNKNOWN)
+        and batch.age > policy.give_up_age
+        and batch.attempts >= policy.give_up_attempts
+    ):
+        return Decision(Step.FAIL, outcome, reason)
+    delay = policy.delay(batch.attempts, roll)
+    if isinstance(answer, Reply) and answer.retry_after is not None:
+        delay = max(delay, min(answer.retry_after, policy.longest_wait))
+    return Decision(Step.DEFER, outcome, reason, delay)
+
+
+@dataclass(slots=True)
+class Breaker:
+    """Counts failures in a row over all batches of a run, and says when to stop sending.
+
+    It starts from what the ledger remembers: with `openings` above zero, the first request of a run is a probe.
+    """
+
+    policy: RetryPolicy
+    openings: int = 0
+    """How often it opened without a success in between."""
+    failures: int = 0
+    """Failures in a row."""
+    open: bool = False
+    """No further request in this run."""
+
+    @property
+    def probing(self) -> bool:
+        """One request at a time until one succeeds."""
+        return self.openings > 0
+
+    def record(self, outcome: Outcome) -> None:
+        """Take note of an outcome, in the order the answers came."""
+        if outcome not in BREAKING:
+            self.failures = self.openings = 0
+            self.open = False
+            return
+        self.failures += 1
+        if not self.open and (self.probing or self.failures >= self.policy.breaker_after):
+            self.open = True
+            self.openings += 1

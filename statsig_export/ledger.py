@@ -1,0 +1,294 @@
+"""The ledger's writing side: plan, claim, finish, recover, halt. Each is one transaction.
+
+Every attempt is written down before it is made (claim) and after (finish). What may follow what is delivery.py's to
+say and is only carried out here; each UPDATE names the state it starts from, so that a step that comes too late raises
+and changes nothing.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from statsig_export.batching import Batch
+from statsig_export.delivery import TRANSITIONS, Decision, Failure, Outcome, Reply, State, Step, next_state
+from statsig_export.errors import LedgerError, StalePlanError
+from statsig_export.events import Category
+from statsig_export.ledger_database import LedgerDatabase
+from statsig_export.ledger_tables import (
+    attempts,
+    batches,
+    destinations,
+    export_runs,
+    generations,
+    partitions,
+    ship_runs,
+)
+from statsig_export.partitions import StoredFile, Window
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRun:
+    """One export run, as the lineage keeps it."""
+
+    id: str
+    orchestrator_run: str | None
+    destination: str
+    window: Window
+    started_ms: int
+    finished_ms: int
+    rows_read: int
+    queries: Mapping[str, str]
+    config_fingerprint: str
+    filter_fingerprint: str
+    library_version: str
+    account: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class ShipRun:
+    """One ship run, as the lineage keeps it."""
+
+    id: str
+    orchestrator_run: str | None
+    destination: str
+    config_fingerprint: str
+    library_version: str
+    started_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionPlan:
+    """What an export run adds to one partition."""
+
+    category: Category
+    after_generation: int
+    """The newest generation when the run read the window; planning on top of another raises StalePlanError."""
+    file: StoredFile | None
+    """The durable file of the new generation; None where there are no new events."""
+    batches: Sequence[Batch]
+    filtered_by: Mapping[str, int]
+    failed_by: Mapping[str, int]
+    quarantine: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedBatch:
+    """A batch as the shipper sees it."""
+
+    id: int
+    batch_id: str
+    partition: int
+    generation: int
+    file: str
+    first_row: int
+    rows: int
+    body_bytes: int
+    attempts: int
+    planned_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An attempt that was written down and may now be made."""
+
+    batch: PlannedBatch
+    attempt: int
+    number: int
+    """1 for the batch's first attempt."""
+
+
+class Ledger:
+    """The record of what was planned, sent and answered. Times are ms since the epoch, handed in by the caller."""
+
+    def __init__(self, database: LedgerDatabase) -> None:
+        self.database = database
+
+    def plan(self, run: ExportRun, plans: Iterable[PartitionPlan]) -> None:
+        """Write down an export run and all it planned. The files are durable already."""
+        with self.database.write() as connection:
+            connection.execute(insert(export_runs), [_export_run_row(run)])
+            for plan in plans:
+                _plan_partition(connection, run, plan)
+
+    def start_ship_run(self, run: ShipRun) -> None:
+        with self.database.write() as connection:
+            connection.execute(insert(ship_runs), [asdict(run)])
+
+    def finish_ship_run(self, run_id: str, now_ms: int) -> None:
+        with self.database.write() as connection:
+            connection.execute(update(ship_runs).where(ship_runs.c.id == run_id).values(finished_ms=now_ms))
+
+    def claim(self, batch: PlannedBatch, ship_run: str, now_ms: int) -> Claim:
+        """Write down that an attempt is about to be made."""
+        number = batch.attempts + 1
+        with self.database.write() as connection:
+            _move(connection, batch.id, Step.CLAIM, attempts=number)
+            row = {"batch": batch.id, "number": number, "ship_run": ship_run, "started_ms": now_ms}
+            key = connection.execute(insert(attempts), row).inserted_primary_key
+        if key is None:
+            raise LedgerError("the ledger's database gave no key to an attempt")
+        return Claim(batch, int(key[0]), number)
+
+    def finish(
+        self,
+        claim: Claim,
+        answer: Reply | Failure,
+        decision: Decision,
+        now_ms: int,
+        halves: Sequence[Batch] = (),
+    ) -> None:
+        """Write down what an attempt came to and what becomes of its batch; after SPLIT, `halves` take its place."""
+        with self.database.write() as connection:
+            _close_attempt(
+                connection,
+                claim.attempt,
+                finished_ms=now_ms,
+                outcome=decision.outcome.value,
+                reason=decision.reason,
+                latency_ms=answer.latency_ms,
+                status=answer.status if isinstance(answer, Reply) else None,
+            )
+            changes: dict[str, object] = {"outcome": decision.outcome.value, "reason": decision.reason}
+            if decision.step is Step.DEFER:
+                changes["due_ms"] = now_ms + round(decision.delay * 1000)
+            if decision.outcome is Outcome.THROTTLED:
+                changes["throttled"] = True
+            _move(connection, claim.batch.id, decision.step, **changes)
+            if halves:
+                connection.execute(insert(batches), [_half_row(claim.batch, half, now_ms) for half in halves])
+
+    def recover(self, partition: int, now_ms: int) -> int:
+        """Close the attempts that a dead shipper left open as unknown; the caller holds the partition's lock.
+
+        Returns how many there were. Their batches are due at once.
+        """
+        orphans = (
+            select(batches.c.id, attempts.c.id.label("attempt"))
+            .join(attempts, (attempts.c.batch == batches.c.id) & (attempts.c.number == batches.c.attempts))
+            .where(batches.c.partition == partition, batches.c.state == State.SENDING.value)
+        )
+        said = {
+            "outcome": Outcome.UNKNOWN.value,
+            "reason": "the shipper died while the request was under way",
+        }
+        with self.database.write() as connection:
+            found = connection.execute(orphans).all()
+            for batch, attempt in found:
+                _close_attempt(connection, attempt, finished_ms=now_ms, **said)
+                _move(connection, batch, Step.DEFER, due_ms=now_ms, **said)
+        return len(found)
+
+    def halt(self, destination: str, reason: str, setup: str, now_ms: int) -> None:
+        """Stop all sending to a destination until its set-up (the fingerprint) changes or `resume` says go."""
+        self._set_destination(destination, halted_reason=reason, halted_setup=setup, halted_ms=now_ms)
+
+    def resume(self, destination: str) -> None:
+        """Lift a halt, and close the breaker."""
+        self._set_destination(
+            destination, halted_reason=None, halted_setup=None, halted_ms=None, breaker_openings=0, probe_ms=None
+        )
+
+    def set_breaker(self, destination: str, openings: int, probe_ms: int | None) -> None:
+        """Remember the breaker between runs; `probe_ms` None means closed."""
+        self._set_destination(destination, breaker_openings=openings, probe_ms=probe_ms)
+
+    def _set_destination(self, name: str, **values: str | int | None) -> None:
+        with self.database.write() as connection:
+            changed = connection.execute(update(destinations).where(destinations.c.name == name).values(**values))
+            if changed.rowcount == 0:
+                connection.execute(insert(destinations), [{"name": name, "breaker_openings": 0, **values}])
+
+
+def _plan_partition(connection: Connection, run: ExportRun, plan: PartitionPlan) -> None:
+    partition, newest = _take_partition(connection, run, plan)
+    if newest != plan.after_generation:
+        raise StalePlanError(f"{plan.category}|{run.window.key} has a newer generation", hint="export it again")
+    if plan.file is None:
+        return
+    generation = newest + 1
+    row = {
+        "partition": partition,
+        "generation": generation,
+        "file": plan.file.path,
+        "digest": plan.file.digest,
+        "rows": plan.file.rows,
+        "bytes": plan.file.bytes,
+        "export_run": run.id,
+    }
+    connection.execute(insert(generations), [row])
+    rows = [_batch_row(batch, partition, generation, run.finished_ms) for batch in plan.batches]
+    connection.execute(insert(batches), rows)
+
+
+def _take_partition(connection: Connection, run: ExportRun, plan: PartitionPlan) -> tuple[int, int]:
+    """The partition's row, brought up to date and held until the transaction ends, and its newest generation."""
+    seen = {
+        "export_run": run.id,
+        "filtered_by": json.dumps(dict(plan.filtered_by), sort_keys=True),
+        "failed_by": json.dumps(dict(plan.failed_by), sort_keys=True),
+        "quarantine": plan.quarantine,
+    }
+    key = {"destination": run.destination, "category": plan.category.value, "window": run.window.key}
+    mine = [partitions.c[name] == value for name, value in key.items()]
+    partition = connection.execute(select(partitions.c.id).where(*mine).with_for_update()).scalar()
+    if partition is None:
+        start = {"window_start_ms": round(run.window.start.timestamp() * 1000)}
+        connection.execute(insert(partitions), [{**key, **start, **seen}])
+        return connection.execute(select(partitions.c.id).where(*mine)).scalar_one(), 0
+    connection.execute(update(partitions).where(partitions.c.id == partition).values(**seen))
+    newest = select(func.max(generations.c.generation)).where(generations.c.partition == partition)
+    return partition, connection.execute(newest).scalar() or 0
+
+
+def _move(connection: Connection, batch: int, step: Step, **changes: object) -> None:
+    """Take a batch one step on. Raises LedgerError, changing nothing, when the step is not open to it."""
+    origins = [state.value for state, possible in TRANSITIONS if possible is step]
+    target = next_state(State(origins[0]), step)
+    moved = connection.execute(
+        update(batches).where(batches.c.id == batch, batches.c.state.in_(origins)).values(state=target.value, **changes)
+    )
+    if moved.rowcount != 1:
+        raise LedgerError(f"batch {batch} cannot {step}: another shipper moved it", hint="ship again")
+
+
+def _close_attempt(connection: Connection, attempt: int, **facts: object) -> None:
+    still_open = (attempts.c.id == attempt) & attempts.c.finished_ms.is_(None)
+    if connection.execute(update(attempts).where(still_open).values(**facts)).rowcount != 1:
+        raise LedgerError(f"attempt {attempt} was closed by another shipper", hint="ship again")
+
+
+def _export_run_row(run: ExportRun) -> dict[str, object]:
+    return {
+        "id": run.id,
+        "orchestrator_run": run.orchestrator_run,
+        "destination": run.destination,
+        "window": run.window.key,
+        "started_ms": run.started_ms,
+        "finished_ms": run.finished_ms,
+        "rows_read": run.rows_read,
+        "queries": json.dumps(dict(run.queries)),
+        "config_fingerprint": run.config_fingerprint,
+        "filter_fingerprint": run.filter_fingerprint,
+        "library_version": run.library_version,
+        "account": json.dumps(dict(run.account)),
+    }
+
+
+def _batch_row(batch: Batch, partition: int, generation: int, now_ms: int) -> dict[str, object]:
+    return {
+        "batch_id": batch.batch_id,
+        "partition": partition,
+        "generation": generation,
+        "first_row": batch.first_row,
+        "rows": batch.rows,
+        "body_bytes": batch.body_bytes,
+        "state": State.PLANNED.value,
+        "planned_ms": now_ms,
+        "due_ms": now_ms,
+    }
+
+
+def _half_row(parent: PlannedBatch, half: Batch, now_ms: int) -> dict[str, object]:
+    return {**_batch_row(half, parent.partition, parent.generation, now_ms), "parent": parent.id}

@@ -1,0 +1,129 @@
+"""Opening the ledger's database: SQLite (WAL, synchronous=FULL, write lock taken at BEGIN) or PostgreSQL.
+
+Every database error leaves here as a LedgerError that names its kind and no parameter.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text
+from sqlalchemy.engine import URL
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from statsig_export.errors import ConfigError, LedgerError, StalePlanError
+from statsig_export.ledger_tables import LEDGER, SCHEMA_VERSION, meta
+
+BUSY_TIMEOUT_MS = 30_000
+"""How long a transaction waits for another process's before it gives up."""
+_SETUP_LOCK = 0x57A75169
+"""PostgreSQL's advisory lock under which the tables are made: any number of our own."""
+
+
+class LedgerDatabase:
+    """The ledger's connections. `write` is one transaction, `read` one consistent view."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        with _ledger_errors(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        with _ledger_errors(), self.engine.connect().execution_options(ledger_reads=True) as connection:
+            yield connection
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def open_database(url: URL) -> LedgerDatabase:
+    """Connect, and make the tables where they are not there yet.
+
+    Raises ConfigError for a database that cannot be a ledger, LedgerError where it cannot be opened, is damaged, or
+    was written by a newer version.
+    """
+    database = LedgerDatabase(_engine(url))
+    try:
+        with database.write() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SETUP_LOCK})
+            if not inspect(connection).has_table(meta.name):
+                LEDGER.create_all(connection)
+                rows = {"schema_version": str(SCHEMA_VERSION), "ledger_id": uuid4().hex}
+                connection.execute(insert(meta), [{"key": key, "value": value} for key, value in rows.items()])
+            _check_version(connection)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def exists(url: URL) -> bool:
+    """Whether there is a ledger already: for verbs that promise to write nothing."""
+    if url.get_backend_name() == "sqlite":
+        return bool(url.database) and Path(str(url.database)).exists()
+    engine = _engine(url)
+    try:
+        with _ledger_errors(), engine.connect() as connection:
+            return inspect(connection).has_table(meta.name)
+    finally:
+        engine.dispose()
+
+
+def _engine(url: URL) -> Engine:
+    backend = url.get_backend_name()
+    if backend == "postgresql":
+        return create_engine(url, hide_parameters=True, pool_pre_ping=True)
+    if backend != "sqlite" or not url.database or url.database == ":memory:":
+        raise ConfigError(
+            f"ledger.url: a ledger cannot live in this {backend} database",
+            hint="use sqlite:///file.db or postgresql+psycopg://",
+        )
+    with _ledger_errors():
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+    event.listen(engine, "connect", _set_pragmas)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _set_pragmas(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # the driver's own BEGIN comes too late: _begin sends it
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")  # NORMAL may lose the last commits in a power cut
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    reads = connection.get_execution_options().get("ledger_reads", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _check_version(connection: Connection) -> None:
+    found = int(connection.execute(select(meta.c.value).where(meta.c.key == "schema_version")).scalar_one())
+    if found != SCHEMA_VERSION:
+        raise LedgerError(
+            f"the ledger has schema version {found}, this statsig-export knows version {SCHEMA_VERSION}",
+            hint="run the version of statsig-export that wrote it, or a newer one",
+        )
+
+
+@contextmanager
+def _ledger_errors() -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError as error:
+        raise StalePlanError("another run wrote the same partition at the same time", hint="export it again") from error
+    except (SQLAlchemyError, OSError) as error:
+        cause = getattr(error, "orig", None) or error
+        words = str(cause) if type(cause).__module__ == "sqlite3" else type(cause).__name__
+        raise LedgerError(f"the ledger cannot be used ({words})", hint="check [ledger] url and its disk") from error

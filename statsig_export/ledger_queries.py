@@ -1,0 +1,267 @@
+"""The ledger's reading side: what is due, what is planned, and the account of every partition."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
+
+from statsig_export.account import Account
+from statsig_export.delivery import PENDING, State
+from statsig_export.events import Category
+from statsig_export.ledger import PlannedBatch
+from statsig_export.ledger_database import LedgerDatabase
+from statsig_export.ledger_tables import batches, destinations, export_runs, generations, partitions
+from statsig_export.partitions import partition_key
+from statsig_export.reports import DuePartition, PartitionStatus
+
+_PENDING = [state.value for state in PENDING]
+_WAITING = [State.PLANNED.value, State.DEFERRED.value]
+_RUN = func.coalesce(export_runs.c.orchestrator_run, export_runs.c.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What earlier exports put into a partition."""
+
+    generation: int
+    """The newest; 0 for a partition that has none."""
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """What the ledger remembers of a destination."""
+
+    halted_reason: str | None = None
+    halted_setup: str | None = None
+    breaker_openings: int = 0
+    probe_ms: int | None = None
+
+
+def destination(database: LedgerDatabase, name: str) -> Destination:
+    columns = destinations.c
+    wanted = select(columns.halted_reason, columns.halted_setup, columns.breaker_openings, columns.probe_ms)
+    with database.read() as connection:
+        row = connection.execute(wanted.where(columns.name == name)).one_or_none()
+    return Destination(*row) if row else Destination()
+
+
+def planned(database: LedgerDatabase, destination: str, window: str, category: Category) -> Planned:
+    """The generations of one partition."""
+    wanted = (
+        select(generations.c.generation, generations.c.file)
+        .join(partitions, partitions.c.id == generations.c.partition)
+        .where(*_partition_is(destination, window, category))
+        .order_by(generations.c.generation)
+    )
+    with database.read() as connection:
+        rows = connection.execute(wanted).all()
+    return Planned(rows[-1].generation if rows else 0, tuple(row.file for row in rows))
+
+
+def due(database: LedgerDatabase, destination: str, now_ms: int) -> list[DuePartition]:
+    """Partitions with something to send now, oldest window first.
+
+    A batch that is under way counts too: either a shipper is at it and holds the lock, or one died and it is lost
+    until the next ship run recovers it.
+    """
+    wanted = (
+        select(partitions.c.category, partitions.c.window, func.count(), func.sum(batches.c.rows), partitions.c.id)
+        .join(partitions, partitions.c.id == batches.c.partition)
+        .where(partitions.c.destination == destination, _is_due(now_ms))
+        .group_by(partitions.c.id, partitions.c.category, partitions.c.window, partitions.c.window_start_ms)
+        .order_by(partitions.c.window_start_ms, partitions.c.category)
+    )
+    with database.read() as connection:
+        rows = connection.execute(wanted).all()
+        runs = _export_runs(connection, [row.id for row in rows])
+    return [
+        DuePartition(partition_key(Category(category), window), count, int(events), runs[partition])
+        for category, window, count, events, partition in rows
+    ]
+
+
+def partition_ids(database: LedgerDatabase, destination: str, wanted: Iterable[tuple[Category, str]]) -> dict[str, int]:
+    """Partition key -> its id in the ledger, for those it knows."""
+    keys = set(wanted)
+    query = select(partitions.c.id, partitions.c.category, partitions.c.window).where(
+        partitions.c.destination == destination, partitions.c.window.in_({window for _, window in keys})
+    )
+    with database.read() as connection:
+        rows = connection.execute(query.order_by(partitions.c.window_start_ms, partitions.c.category)).all()
+    return {
+        partition_key(Category(category), window): partition
+        for partition, category, window in rows
+        if (Category(category), window) in keys
+    }
+
+
+def waiting_batches(database: LedgerDatabase, ids: Sequence[int], now_ms: int, limit: int) -> list[PlannedBatch]:
+    """The next batches to send, in the order of window, category and row."""
+    order = (partitions.c.window_start_ms, partitions.c.category, batches.c.generation, batches.c.first_row)
+    wanted = (
+        select(
+            batches.c.id,
+            batches.c.batch_id,
+            batches.c.partition,
+            batches.c.generation,
+            generations.c.file,
+            batches.c.first_row,
+            batches.c.rows,
+            batches.c.body_bytes,
+            batches.c.attempts,
+            batches.c.planned_ms,
+        )
+        .join(partitions, partitions.c.id == batches.c.partition)
+        .join(generations, _same_generation())
+        .where(batches.c.partition.in_(ids), batches.c.state.in_(_WAITING), batches.c.due_ms <= now_ms)
+        .order_by(*order)
+        .limit(limit)
+    )
+    with database.read() as connection:
+        return [PlannedBatch(**row) for row in connection.execute(wanted).mappings()]
+
+
+def next_due_ms(database: LedgerDatabase, ids: Sequence[int]) -> int | None:
+    """When the next waiting batch of these partitions is due."""
+    wanted = select(func.min(batches.c.due_ms)).where(batches.c.partition.in_(ids), batches.c.state.in_(_WAITING))
+    with database.read() as connection:
+        return connection.execute(wanted).scalar()
+
+
+def statuses(
+    database: LedgerDatabase, destination: str, now_ms: int, between: tuple[int, int] | None = None
+) -> list[PartitionStatus]:
+    """The account of every partition whose window starts in `between` (ms, half-open), oldest first."""
+    columns = partitions.c
+    chosen: list[ColumnElement[bool]] = [columns.destination == destination]
+    if between is not None:
+        chosen += [columns.window_start_ms >= between[0], columns.window_start_ms < between[1]]
+    wanted = select(columns.id, columns.category, columns.window, columns.filtered_by, columns.failed_by)
+    with database.read() as connection:
+        rows = connection.execute(wanted.where(*chosen).order_by(columns.window_start_ms, columns.category)).all()
+        ids = select(columns.id).where(*chosen)
+        standing = _standing(connection, ids)
+        laid_down = dict(
+            connection.execute(
+                select(generations.c.partition, func.sum(generations.c.rows))
+                .where(generations.c.partition.in_(ids))
+                .group_by(generations.c.partition)
+            ).tuples()
+        )
+    return [
+        _status(
+            (Category(category), window),
+            standing[partition],
+            int(laid_down.get(partition, 0)),
+            (json.loads(filtered_by), json.loads(failed_by)),
+            now_ms,
+        )
+        for partition, category, window, filtered_by, failed_by in rows
+    ]
+
+
+@dataclass(slots=True)
+class _Standing:
+    """The batches of one partition, summed up."""
+
+    rows: Counter[str]
+    failed_by: Counter[str]
+    rate_limited: int = 0
+    due_ms: int | None = None
+    last_error: str | None = None
+
+
+def _standing(connection: Connection, ids: object) -> dict[int, _Standing]:
+    columns = batches.c
+    kind = case((columns.state == State.FAILED.value, columns.outcome), else_="")
+    # A split batch's events live on in its halves, and the request that met the limit is theirs no longer.
+    limited = case((and_(columns.throttled, columns.state != State.SPLIT.value), columns.rows), else_=0)
+    due_ms = case((columns.state.in_(_WAITING), columns.due_ms))
+    error = case((columns.state.in_([State.DEFERRED.value, State.FAILED.value]), columns.reason))
+    wanted = (
+        select(
+            columns.partition,
+            columns.state,
+            kind,
+            func.sum(columns.rows),
+            func.sum(limited),
+            func.min(due_ms),
+            func.max(error),
+        )
+        .where(columns.partition.in_(ids))  # type: ignore[arg-type]  # a subquery is a collection to SQLAlchemy
+        .group_by(columns.partition, columns.state, kind)
+    )
+    found: dict[int, _Standing] = defaultdict(lambda: _Standing(Counter(), Counter()))
+    for partition, state, outcome, rows, rate_limited, due, reason in connection.execute(wanted):
+        standing = found[partition]
+        standing.rows[state] += int(rows)
+        standing.rate_limited += int(rate_limited)
+        if state == State.FAILED.value:
+            standing.failed_by[outcome] += int(rows)
+        standing.due_ms = due if standing.due_ms is None else min(standing.due_ms, due or standing.due_ms)
+        standing.last_error = reason or standing.last_error
+    return found
+
+
+def _status(
+    partition: tuple[Category, str],
+    standing: _Standing,
+    laid_down: int,
+    seen: tuple[dict[str, int], dict[str, int]],
+    now_ms: int,
+) -> PartitionStatus:
+    """`seen` are the filtered and the failed rows of the latest export, by rule and by reason."""
+    category, window = partition
+    filtered_by, failed_by = seen
+    account = Account(
+        events=laid_down + sum(filtered_by.values()) + sum(failed_by.values()),
+        forwarded=standing.rows[State.DELIVERED.value],
+        pending=sum(standing.rows[state] for state in _PENDING),
+        rate_limited=standing.rate_limited,
+        filtered_by=filtered_by,
+        failed_by=dict(standing.failed_by + Counter(failed_by)),
+    )
+    return PartitionStatus(
+        partition=partition_key(category, window),
+        window=window,
+        category=category,
+        account=account,
+        last_error=standing.last_error,
+        due_in=None if standing.due_ms is None else max(0.0, (standing.due_ms - now_ms) / 1000),
+    )
+
+
+def _export_runs(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+    """Partition -> the runs (the orchestrator's ids, else our own) whose events are still pending there."""
+    wanted = (
+        select(batches.c.partition, _RUN)
+        .join(generations, _same_generation())
+        .join(export_runs, export_runs.c.id == generations.c.export_run)
+        .where(batches.c.partition.in_(ids), batches.c.state.in_(_PENDING))
+        .distinct()
+        .order_by(batches.c.partition, _RUN)
+    )
+    found: dict[int, tuple[str, ...]] = defaultdict(tuple)
+    for partition, run in connection.execute(wanted):
+        found[partition] += (run,)
+    return found
+
+
+def _same_generation() -> ColumnElement[bool]:
+    return and_(generations.c.partition == batches.c.partition, generations.c.generation == batches.c.generation)
+
+
+def _partition_is(destination: str, window: str, category: Category) -> tuple[ColumnElement[bool], ...]:
+    return (
+        partitions.c.destination == destination,
+        partitions.c.window == window,
+        partitions.c.category == category.value,
+    )
+
+
+def _is_due(now_ms: int) -> ColumnElement[bool]:
+    waiting = and_(batches.c.state.in_(_WAITING), batches.c.due_ms <= now_ms)
+    return or_(waiting, batches.c.state == State.SENDING.value)

@@ -1,0 +1,129 @@
+"""The ledger's tables: one row a run, a partition, a generation, a batch, an attempt; never one row an event.
+
+Times are milliseconds since the epoch, as our own clock told them. Bodies are not here: a batch names a row range of an
+immutable partition file, and its id is the digest of the body made of it.
+"""
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import UniqueConstraint as Unique
+
+SCHEMA_VERSION: Final = 1
+LEDGER: Final = MetaData()
+
+_ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in an INTEGER key
+
+meta = Table(
+    "meta",
+    LEDGER,
+    Column("key", String(32), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+destinations = Table(
+    "destinations",
+    LEDGER,
+    Column("name", String(64), primary_key=True),
+    Column("halted_reason", Text),
+    Column("halted_setup", String(16)),  # fingerprint of the URL and secret that were refused
+    Column("halted_ms", BigInteger),
+    Column("breaker_openings", Integer, nullable=False, default=0),
+    Column("probe_ms", BigInteger),  # while the breaker is open: when the next probe may go
+)
+
+export_runs = Table(
+    "export_runs",
+    LEDGER,
+    Column("id", String(32), primary_key=True),
+    Column("orchestrator_run", String(64)),
+    Column("destination", String(64), nullable=False),
+    Column("window", String(32), nullable=False),
+    Column("started_ms", BigInteger, nullable=False),
+    Column("finished_ms", BigInteger, nullable=False),
+    Column("rows_read", BigInteger, nullable=False),
+    Column("queries", Text, nullable=False),  # JSON: source table -> statement
+    Column("config_fingerprint", String(16), nullable=False),
+    Column("filter_fingerprint", String(16), nullable=False),
+    Column("library_version", String(32), nullable=False),
+    Column("account", Text, nullable=False),  # JSON: the run's own account by category
+)
+
+partitions = Table(
+    "partitions",
+    LEDGER,
+    Column("id", _ID, primary_key=True),
+    Column("destination", String(64), nullable=False),
+    Column("category", String(32), nullable=False),
+    Column("window", String(32), nullable=False),
+    Column("window_start_ms", BigInteger, nullable=False),
+    Column("export_run", String(32), nullable=False),  # the latest
+    Column("filtered_by", Text, nullable=False),  # JSON: rule -> rows, as the latest export saw them
+    Column("failed_by", Text, nullable=False),  # JSON: reason -> rows, likewise
+    Column("quarantine", Text),  # the file that holds those failed rows
+    Unique("destination", "category", "window"),
+)
+
+generations = Table(
+    "generations",
+    LEDGER,
+    Column("partition", ForeignKey("partitions.id"), primary_key=True),
+    Column("generation", Integer, primary_key=True),
+    Column("file", Text, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("export_run", ForeignKey("export_runs.id"), nullable=False),
+)
+
+batches = Table(
+    "batches",
+    LEDGER,
+    Column("id", _ID, primary_key=True),
+    Column("batch_id", String(64), nullable=False),
+    Column("partition", ForeignKey("partitions.id"), nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("first_row", BigInteger, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("body_bytes", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("throttled", Boolean, nullable=False, default=False),
+    Column("planned_ms", BigInteger, nullable=False),
+    Column("due_ms", BigInteger, nullable=False),
+    Column("outcome", String(16)),  # of the last attempt
+    Column("reason", Text),  # likewise
+    Column("parent", _ID),  # the batch this one was split from
+    Index("ix_batches_due", "state", "due_ms"),
+    Index("ix_batches_partition", "partition", "generation", "first_row"),
+    Index("ix_batches_batch_id", "batch_id"),
+)
+
+ship_runs = Table(
+    "ship_runs",
+    LEDGER,
+    Column("id", String(32), primary_key=True),
+    Column("orchestrator_run", String(64)),
+    Column("destination", String(64), nullable=False),
+    Column("config_fingerprint", String(16), nullable=False),
+    Column("library_version", String(32), nullable=False),
+    Column("started_ms", BigInteger, nullable=False),
+    Column("finished_ms", BigInteger),  # null: still going, or killed
+)
+
+attempts = Table(
+    "attempts",
+    LEDGER,
+    Column("id", _ID, primary_key=True),
+    Column("batch", ForeignKey("batches.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("ship_run", ForeignKey("ship_runs.id"), nullable=False),
+    Column("started_ms", BigInteger, nullable=False),
+    Column("finished_ms", BigInteger),  # null: open
+    Column("outcome", String(16)),
+    Column("status", Integer),  # HTTP, where there was an answer
+    Column("latency_ms", Float),
+    Column("reason", Text),
+    Unique("batch", "number"),
+    Index("ix_attempts_ship_run", "ship_run"),
+)

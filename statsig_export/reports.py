@@ -1,0 +1,132 @@
+"""What the two verbs report: values for the command line, the notebook and Dagster's metadata. Counts and ids only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from statsig_export.account import Account, total
+from statsig_export.events import Category
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionExport:
+    """What one export run did to one partition (`category|window`)."""
+
+    partition: str
+    category: Category
+    account: Account
+    """This run's own account: `pending` are the events it planned, `forwarded` those planned before."""
+    planned: int
+    """Events added by this run."""
+    already_planned: int
+    """Events of the window that earlier generations hold."""
+    batches: int
+    file: str | None
+    """The partition file of this run's generation; None where the run added nothing."""
+    digest: str | None
+    """sha256 of that file."""
+    file_bytes: int
+    generation: int
+    """The newest generation of the partition; 0 where it has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportReport:
+    """One export run: one window, the categories that were asked for."""
+
+    run_id: str
+    orchestrator_run_id: str | None
+    window: str
+    rows_read: int
+    seconds: float
+    queries: Mapping[str, str]
+    """Source table -> the statement that read it."""
+    source_filter: str
+    """The fingerprint of the filter configuration."""
+    partitions: Mapping[Category, PartitionExport] = field(default_factory=dict)
+
+    @property
+    def account(self) -> Account:
+        return total(partition.account for partition in self.partitions.values())
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReport:
+    """A dry run of one window: nothing was written and nothing sent."""
+
+    window: str
+    accounts: Mapping[Category, Account]
+    """What the account would be with everything shipped: `forwarded` counts what earlier runs planned as well."""
+    to_send: int
+    """Events that an export would add."""
+    examples: Mapping[Category, str]
+    """One event a category, as the JSON text that would be sent."""
+
+    @property
+    def account(self) -> Account:
+        return total(self.accounts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """What one ship run did for one partition."""
+
+    partition: str
+    account: Account
+    """The partition's account after the run, over all generations."""
+    delivered_events: int
+    delivered_batches: int
+    delivered_bytes: int
+    requests: int
+    outcomes: Mapping[str, int]
+    """Outcome -> number of requests."""
+    statuses: Mapping[int, int]
+    """HTTP status -> number of requests."""
+    latency_ms_median: float | None
+    latency_ms_max: float | None
+    export_runs: tuple[str, ...]
+    """The orchestrator's run ids (else our own) of the export runs whose batches were in it."""
+    files: tuple[str, ...]
+    due_in: float | None
+    """Seconds until the next pending batch is due; None when nothing is pending."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShipReport:
+    """One ship run."""
+
+    run_id: str
+    orchestrator_run_id: str | None
+    seconds: float
+    halted: str | None
+    """Why the destination is halted, when it is."""
+    paused_until: float | None
+    """When the breaker is open: the time (epoch seconds) of the next probe."""
+    busy: tuple[str, ...]
+    """Partitions that another shipper holds; it ships them."""
+    shipments: Mapping[str, Shipment] = field(default_factory=dict)
+
+    @property
+    def account(self) -> Account:
+        return total(shipment.account for shipment in self.shipments.values())
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionStatus:
+    """One line of `status`."""
+
+    partition: str
+    window: str
+    category: Category
+    account: Account
+    last_error: str | None
+    due_in: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class DuePartition:
+    """What the sensor asks for: a partition with batches that are due now."""
+
+    partition: str
+    batches: int
+    events: int
+    export_runs: tuple[str, ...]

@@ -1,0 +1,160 @@
+"""The one loop that sends: claim, post, decide, finish.
+
+The caller's thread claims batches in order and hands them to a pool of senders; each sender posts one body, and writes
+down what came of it before it takes anything else. Clock, sleep and randomness are arguments. If the ledger cannot be
+written, everything stops at once: what is not written down must not go on.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from statsig_export.batching import batch_id, body, halve
+from statsig_export.delivery import Attempted, Breaker, Decision, Failure, Reply, RetryPolicy, Step, decide
+from statsig_export.errors import LedgerError
+from statsig_export.ledger import Claim, Ledger, PlannedBatch
+from statsig_export.ledger_queries import next_due_ms, waiting_batches
+
+log = logging.getLogger(__name__)
+
+_PAGE = 256
+"""Batches looked up at a time: enough to keep senders busy, few enough to hold in memory."""
+
+
+class Post(Protocol):
+    """Sends one body and says what came of it; never raises for what the network does."""
+
+    def __call__(self, body: bytes, batch_id: str, attempt: int, /) -> Reply | Failure: ...
+
+
+class ReadEvents(Protocol):
+    """The texts of consecutive rows of a partition file."""
+
+    def __call__(self, path: str, first_row: int, rows: int, /) -> list[bytes]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a run sends, and with what."""
+
+    destination: str
+    ship_run: str
+    post: Post
+    read_events: ReadEvents
+    still_locked: Callable[[], None]
+    """Raises LedgerError when a partition's lock is lost."""
+    concurrency: int
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Time and chance, so that a test can own them. The clock gives seconds since the epoch."""
+
+    clock: Callable[[], float]
+    sleep: Callable[[float], None]
+    roll: Callable[[], float]
+    """Random in [0, 1)."""
+
+    def now_ms(self) -> int:
+        return round(self.clock() * 1000)
+
+
+@dataclass(slots=True)
+class Shipper:
+    """One ship run over the partitions whose locks it holds."""
+
+    ledger: Ledger
+    route: Route
+    timing: Timing
+    breaker: Breaker
+    partitions: Sequence[int]
+    on_delivered: Callable[[int], None] = lambda _: None
+    """Called with a number of events each time that many were accepted."""
+    halted: str | None = None
+    """Why the destination refused, once it has."""
+    _ready: deque[PlannedBatch] = field(default_factory=deque)
+
+    @property
+    def policy(self) -> RetryPolicy:
+        return self.breaker.policy
+
+    def run(self) -> None:
+        """Send what is due, waiting `policy.patience` at most for what is due again soon.
+
+        Returns when nothing is due, the destination refused, or the breaker opened. Raises LedgerError when the record
+        or the files fail; what was under way is then finished first, as far as it can be.
+        """
+        under_way: set[Future[Decision]] = set()
+        with ThreadPoolExecutor(self.route.concurrency, "sender") as senders:
+            while True:
+                self._fill(senders, under_way)
+                if under_way:
+                    done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                    for sent in done:
+                        self._take_note(sent.result())
+                elif not self._await_next():
+                    return
+
+    def _fill(self, senders: ThreadPoolExecutor, under_way: set[Future[Decision]]) -> None:
+        while not self._stopped and len(under_way) < self._room:
+            batch = self._next()
+            if batch is None:
+                return
+            self.route.still_locked()
+            claim = self.ledger.claim(batch, self.route.ship_run, self.timing.now_ms())
+            under_way.add(senders.submit(self._attempt, claim))
+
+    def _await_next(self) -> bool:
+        """Sleep until the next batch is due, if that is soon; False when this run is over."""
+        due_ms = None if self._stopped else next_due_ms(self.ledger.database, self.partitions)
+        if due_ms is None:
+            return False
+        seconds = max(0.0, (due_ms - self.timing.now_ms()) / 1000)
+        if seconds > self.policy.patience:
+            return False
+        self.timing.sleep(seconds)
+        return True
+
+    @property
+    def _stopped(self) -> bool:
+        return self.halted is not None or self.breaker.open
+
+    @property
+    def _room(self) -> int:
+        return 1 if self.breaker.probing else self.route.concurrency
+
+    def _next(self) -> PlannedBatch | None:
+        if not self._ready:
+            database, now_ms = self.ledger.database, self.timing.now_ms()
+            self._ready.extend(waiting_batches(database, self.partitions, now_ms, _PAGE))
+        return self._ready.popleft() if self._ready else None
+
+    def _attempt(self, claim: Claim) -> Decision:
+        """Runs in a sender thread."""
+        batch = claim.batch
+        events = self.route.read_events(batch.file, batch.first_row, batch.rows)
+        request_body = body(events)
+        if batch_id(self.route.destination, request_body) != batch.batch_id:
+            raise LedgerError(
+                f"{batch.file}: rows {batch.first_row} to {batch.first_row + batch.rows} are not what was planned",
+                hint="the file was changed or replaced: restore it, then ship again",
+            )
+        answer = self.route.post(request_body, batch.batch_id, claim.number)
+        now_ms = self.timing.now_ms()
+        attempted = Attempted(batch.rows, claim.number, (now_ms - batch.planned_ms) / 1000)
+        decision = decide(answer, attempted, self.timing.roll(), self.policy)
+        halves = halve(self.route.destination, batch.first_row, events) if decision.step is Step.SPLIT else ()
+        self.ledger.finish(claim, answer, decision, now_ms, halves)
+        log.info("batch %s attempt %d: %s", batch.batch_id[:12], claim.number, decision.outcome)
+        if decision.step is Step.DELIVER:
+            self.on_delivered(batch.rows)
+        return decision
+
+    def _take_note(self, decision: Decision) -> None:
+        """In the caller's thread, in the order the answers came."""
+        self.breaker.record(decision.outcome)
+        if decision.halt:
+            self.halted = decision.reason

@@ -1,0 +1,225 @@
+"""The partition files: immutable Parquet, named by their content, durable before anything refers to them.
+
+    <storage>/events/category=<c>/window=<w>/<generation>-<digest>.parquet       EVENTS, what is sent
+    <storage>/quarantine/category=<c>/window=<w>/<digest>.parquet                QUARANTINE, rows that failed
+
+A file is written under a temporary name on this machine, synced, and then moved (or uploaded) to its name. The ledger
+names a file only after that, so a file the ledger names is whole, and one it does not name was never promised.
+"""
+
+from __future__ import annotations  # pyarrow's types are generic in its stubs only
+
+import hashlib
+import os
+import tempfile
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import Any, Final, Self
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+from fsspec.implementations.local import LocalFileSystem
+
+from statsig_export.errors import LedgerError
+from statsig_export.events import Category
+from statsig_export.partitions import StoredFile
+
+_EVENT_FIELDS: list[pa.Field[Any]] = [
+    pa.field("time_uuid", pa.large_string(), nullable=False),
+    pa.field("event_name", pa.large_string(), nullable=False),
+    pa.field("timestamp", pa.int64(), nullable=False),  # ms since the epoch
+    pa.field("user_id", pa.large_string(), nullable=False),
+    pa.field("unit_id", pa.large_string()),  # exposures only
+    pa.field("event", pa.large_string(), nullable=False),  # the JSON text exactly as it is sent
+]
+EVENTS: Final = pa.schema(_EVENT_FIELDS)
+QUARANTINE: Final = pa.schema(
+    [
+        pa.field("row_key", pa.large_string()),
+        pa.field("time_uuid", pa.large_string()),
+        pa.field("reason", pa.large_string(), nullable=False),
+        pa.field("detail", pa.large_string()),
+    ]
+)
+ROW_GROUP = 10_000
+"""Rows a row group: what a reader holds in memory at once."""
+_OPEN_FILES = 8
+
+
+class Storage:
+    """A folder or bucket of partition files. Raises LedgerError when it cannot be read or written."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        with _storage_errors("the storage"):
+            self._fs, root = fsspec.core.url_to_fs(url)
+        self._root = root.rstrip("/")
+        self._local = isinstance(self._fs, LocalFileSystem)
+        self._readers: OrderedDict[str, EventReader] = OrderedDict()
+        self._lock = Lock()
+
+    def uri(self, path: str) -> str:
+        """Where a reader outside this library finds the file."""
+        return str(self._fs.unstrip_protocol(f"{self._root}/{path}"))
+
+    def new_file(self, schema: pa.Schema) -> NewFile:
+        """A file to be filled; nothing of it can be seen before `publish`."""
+        with _storage_errors("a temporary file"):
+            if self._local:
+                Path(self._root).mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=".new-", suffix=".parquet", dir=self._root if self._local else None)
+            os.close(handle)
+        return NewFile(self, Path(name), schema)
+
+    def read_events(self, path: str, first_row: int, rows: int) -> list[bytes]:
+        """The JSON texts of consecutive rows of an events file. Safe to call from several threads."""
+        with self._lock:
+            reader = self._readers.pop(path, None)
+            if reader is None:
+                with _storage_errors(path):
+                    reader = EventReader(pq.ParquetFile(self._fs.open(f"{self._root}/{path}", "rb")))
+            self._readers[path] = reader
+            while len(self._readers) > _OPEN_FILES:
+                self._readers.popitem(last=False)[1].close()
+            with _storage_errors(path):
+                return reader.read(first_row, rows)
+
+    def read_column(self, path: str, column: str) -> Iterator[pa.Array[Any]]:
+        """One column of a file, row group by row group."""
+        with _storage_errors(path), pq.ParquetFile(self._fs.open(f"{self._root}/{path}", "rb")) as file:
+            for group in range(file.num_row_groups):
+                yield file.read_row_group(group, columns=[column], use_threads=False).column(0).combine_chunks()
+
+    def read_table(self, path: str) -> pa.Table:
+        """A whole file."""
+        with _storage_errors(path), self._fs.open(f"{self._root}/{path}", "rb") as source:
+            return pq.read_table(source)
+
+    def close(self) -> None:
+        with self._lock:
+            while self._readers:
+                self._readers.popitem()[1].close()
+
+    def _install(self, temporary: Path, path: str) -> None:
+        target = f"{self._root}/{path}"
+        if not self._local:
+            self._fs.put_file(str(temporary), target)
+            temporary.unlink()
+            return
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
+        temporary.replace(target)
+        _sync_folder(Path(target).parent)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class NewFile:
+    """A file being written. Rows are gathered into row groups of at least ROW_GROUP; leaving without
+    `publish` removes it.
+    """
+
+    def __init__(self, storage: Storage, temporary: Path, schema: pa.Schema) -> None:
+        self._storage = storage
+        self._temporary = temporary
+        self._schema = schema
+        self._waiting: list[pa.Table] = []
+        self._writer = pq.ParquetWriter(temporary, schema, compression="zstd", compression_level=1)
+        self.rows = 0
+
+    def add(self, table: pa.Table) -> None:
+        """Append rows; columns the schema does not have are left out."""
+        if table.num_rows:
+            self._waiting.append(table.select(self._schema.names).cast(self._schema))
+            self.rows += table.num_rows
+        if sum(waiting.num_rows for waiting in self._waiting) >= ROW_GROUP:
+            self._write_group()
+
+    def publish(self, kind: str, category: Category, window_key: str, generation: int | None = None) -> StoredFile:
+        """Make the file durable under its final name."""
+        with _storage_errors(kind):
+            self._write_group()
+            self._writer.close()
+            with self._temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+                size = file.tell()
+            name = digest[:16] if generation is None else f"{generation:04d}-{digest[:16]}"
+            path = f"{kind}/category={category.value}/window={window_key}/{name}.parquet"
+            self._storage._install(self._temporary, path)  # noqa: SLF001  the two are one unit
+        return StoredFile(path, digest, size, self.rows)
+
+    def discard(self) -> None:
+        """Remove what was written; harmless after `publish`."""
+        self._writer.close()
+        self._temporary.unlink(missing_ok=True)
+
+    def _write_group(self) -> None:
+        if self._waiting:
+            table = pa.concat_tables(self._waiting)
+            self._waiting = []
+            with _storage_errors("a partition file"):
+                self._writer.write_table(table, row_group_size=table.num_rows)
+
+
+class EventReader:
+    """Reads ranges of an events file and keeps the last row group, since ranges are read in order."""
+
+    def __init__(self, file: pq.ParquetFile) -> None:
+        self._file = file
+        self._starts = [0]
+        for group in range(file.num_row_groups):
+            self._starts.append(self._starts[-1] + file.metadata.row_group(group).num_rows)
+        self._group = -1
+        self._events: pa.Array[Any] = pa.array([], pa.large_binary())
+
+    def read(self, first_row: int, rows: int) -> list[bytes]:
+        end = first_row + rows
+        if end > self._starts[-1]:
+            raise pa.ArrowInvalid(f"rows up to {end} of {self._starts[-1]}")
+        texts: list[Any] = []
+        for group, (start, stop) in enumerate(zip(self._starts, self._starts[1:], strict=False)):
+            if start < end and stop > first_row:
+                events = self._load(group)
+                begin = max(first_row - start, 0)
+                texts += events.slice(begin, min(end, stop) - start - begin).to_pylist()
+        return texts
+
+    def close(self) -> None:
+        self._file.close(force=True)
+
+    def _load(self, group: int) -> pa.Array[Any]:
+        if group != self._group:
+            table = self._file.read_row_group(group, columns=["event"], use_threads=False)
+            self._events = table.column(0).combine_chunks().cast(pa.large_binary())
+            self._group = group
+        return self._events
+
+
+@contextmanager
+def _storage_errors(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, ImportError, pa.ArrowException) as error:
+        raise LedgerError(
+            f"{what} cannot be read or written ({type(error).__name__})", hint="check [storage] url and the disk"
+        ) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last through a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
