@@ -6,16 +6,18 @@ and changes nothing.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, func, insert, select, update
 
 from statsig_export.batching import Batch
+from statsig_export.config import Config
 from statsig_export.delivery import TRANSITIONS, Decision, Failure, Outcome, Reply, State, Step, next_state
 from statsig_export.errors import LedgerError, StalePlanError
 from statsig_export.events import Category
-from statsig_export.ledger_database import LedgerDatabase
+from statsig_export.ledger_database import LedgerDatabase, open_database
 from statsig_export.ledger_tables import (
     attempts,
     batches,
@@ -199,6 +201,16 @@ class Ledger:
             changed = connection.execute(update(destinations).where(destinations.c.name == name).values(**values))
             if changed.rowcount == 0:
                 connection.execute(insert(destinations), [{"name": name, "breaker_openings": 0, **values}])
+
+
+@contextmanager
+def ledger_of(config: Config) -> Iterator[Ledger]:
+    """The configured ledger, open; made where there is none yet."""
+    database = open_database(config.ledger_url())
+    try:
+        yield Ledger(database)
+    finally:
+        database.close()
 
 
 def _plan_partition(connection: Connection, run: ExportRun, plan: PartitionPlan) -> None:

@@ -132,30 +132,40 @@ def next_due_ms(database: LedgerDatabase, ids: Sequence[int]) -> int | None:
 
 
 def statuses(
-    database: LedgerDatabase, destination: str, now_ms: int, between: tuple[int, int] | None = None
+    database: LedgerDatabase,
+    destination: str,
+    now_ms: int,
+    *,
+    between: tuple[int, int] | None = None,
+    only: Sequence[int] | None = None,
 ) -> list[PartitionStatus]:
-    """The account of every partition whose window starts in `between` (ms, half-open), oldest first."""
+    """The account of every partition, oldest first; of those whose window starts in `between` (ms, half-open), or
+    of `only` those ids.
+    """
     columns = partitions.c
     chosen: list[ColumnElement[bool]] = [columns.destination == destination]
     if between is not None:
         chosen += [columns.window_start_ms >= between[0], columns.window_start_ms < between[1]]
+    if only is not None:
+        chosen.append(columns.id.in_(only))
     wanted = select(columns.id, columns.category, columns.window, columns.filtered_by, columns.failed_by)
     with database.read() as connection:
         rows = connection.execute(wanted.where(*chosen).order_by(columns.window_start_ms, columns.category)).all()
         ids = select(columns.id).where(*chosen)
         standing = _standing(connection, ids)
-        laid_down = dict(
-            connection.execute(
+        laid_down = {
+            partition: int(rows)
+            for partition, rows in connection.execute(
                 select(generations.c.partition, func.sum(generations.c.rows))
                 .where(generations.c.partition.in_(ids))
                 .group_by(generations.c.partition)
-            ).tuples()
-        )
+            )
+        }
     return [
         _status(
             (Category(category), window),
             standing[partition],
-            int(laid_down.get(partition, 0)),
+            laid_down.get(partition, 0),
             (json.loads(filtered_by), json.loads(failed_by)),
             now_ms,
         )

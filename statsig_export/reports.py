@@ -97,8 +97,6 @@ class ShipReport:
     run_id: str
     orchestrator_run_id: str | None
     seconds: float
-    halted: str | None
-    """Why the destination is halted, when it is."""
     paused_until: float | None
     """When the breaker is open: the time (epoch seconds) of the next probe."""
     busy: tuple[str, ...]

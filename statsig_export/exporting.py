@@ -1,0 +1,219 @@
+"""Exporting a window: read, judge, write, plan; and the dry run of the same."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import uuid4
+
+from statsig_export import ledger_queries as queries
+from statsig_export.account import Account
+from statsig_export.config import Config
+from statsig_export.errors import LedgerError, StalePlanError
+from statsig_export.events import Category
+from statsig_export.identity import SeenIds
+from statsig_export.judging import Judge, Judged, Tally
+from statsig_export.layouts import SourceTable
+from statsig_export.ledger import ExportRun, Ledger, PartitionPlan, ledger_of
+from statsig_export.ledger_database import exists
+from statsig_export.partitions import Window, partition_key
+from statsig_export.reports import ExportReport, PartitionExport, PlanReport
+from statsig_export.source import Source, open_source
+from statsig_export.storage import Storage
+from statsig_export.version import VERSION
+from statsig_export.writing import window_writer
+
+_TRIES = 3
+"""How often a window is exported again when another run planned it in between."""
+
+
+def export_window(
+    config: Config,
+    window: Window,
+    categories: Sequence[Category] | None = None,
+    *,
+    orchestrator_run_id: str | None = None,
+    on_progress: Callable[[int], None] | None = None,
+) -> ExportReport:
+    """Read one window, write its partition files and plan their batches. Safe to repeat: only new events are added.
+
+    `categories` None means all. `on_progress` is called with the number of rows of each chunk.
+    Raises ConfigError, SourceError or LedgerError; then nothing of the window was planned.
+    """
+    wanted = tuple(Category) if categories is None else tuple(dict.fromkeys(categories))
+    with ledger_of(config) as ledger, Storage(config.storage_url()) as storage, open_source(config) as source:
+        for remaining in reversed(range(_TRIES)):
+            run = _Run(config, window, wanted, orchestrator_run_id, _now_ms())
+            try:
+                return _export(run, ledger, storage, source, on_progress or _ignore)
+            except StalePlanError:
+                if not remaining:
+                    raise
+    raise AssertionError("unreachable")
+
+
+def plan(config: Config, window: Window, categories: Sequence[Category] | None = None) -> PlanReport:
+    """A dry run: what exporting and shipping the window would come to. Sends nothing and writes nothing."""
+    wanted = tuple(Category) if categories is None else tuple(dict.fromkeys(categories))
+    examples: dict[Category, str] = {}
+    with open_source(config) as source:
+        judge = Judge(
+            config.source, config.filter, config.webhook.max_bytes, _planned_ids_if_any(config, window, wanted)
+        )
+        for judged, _ in _judge_window(source, window, judge):
+            for category, events in judged.events.items():
+                if events.num_rows:
+                    examples.setdefault(category, events["event"][0].as_py())
+    accounts = {
+        category: Account(
+            events=tally.rows,
+            forwarded=tally.new + tally.already_planned,
+            filtered_by=tally.filtered_by,
+            failed_by=tally.failed_by,
+        )
+        for category, tally in judge.tallies.items()
+    }
+    return PlanReport(window.key, accounts, sum(tally.new for tally in judge.tallies.values()), examples)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    config: Config
+    window: Window
+    categories: tuple[Category, ...]
+    orchestrator_run_id: str | None
+    started_ms: int
+
+
+def _export(
+    run: _Run, ledger: Ledger, storage: Storage, source: Source, on_progress: Callable[[int], None]
+) -> ExportReport:
+    config, window = run.config, run.window
+    began = time.monotonic()
+    planned = {
+        category: queries.planned(ledger.database, config.webhook.name, window.key, category)
+        for category in run.categories
+    }
+    earlier = {category: _ids_of(storage, found.files) for category, found in planned.items()}
+    judge = Judge(config.source, config.filter, config.webhook.max_bytes, earlier)
+    with window_writer(storage, config.webhook, run.categories) as writer:
+        for judged, rows in _judge_window(source, window, judge):
+            writer.add(judged)
+            on_progress(rows)
+        _check_balance(window, judge.tallies)
+        generations = {category: found.generation for category, found in planned.items()}
+        plans = writer.publish(window, generations, judge.tallies)
+    reports = {plan.category: _partition_export(plan, window, judge.tallies[plan.category], storage) for plan in plans}
+    record = _export_run(run, source, judge.tallies)
+    ledger.plan(record, plans)
+    return ExportReport(
+        run_id=record.id,
+        orchestrator_run_id=run.orchestrator_run_id,
+        window=window.key,
+        rows_read=record.rows_read,
+        seconds=time.monotonic() - began,
+        queries=record.queries,
+        source_filter=record.filter_fingerprint,
+        partitions=reports,
+    )
+
+
+def _judge_window(source: Source, window: Window, judge: Judge) -> Iterator[tuple[Judged, int]]:
+    """Every chunk of every table that can hold the judge's categories, with its number of rows."""
+    categories = list(judge.tallies)
+    for table in _tables(source, categories):
+        for chunk in source.read_window(table, window.start, window.end, categories):
+            yield judge.judge(chunk, table), len(chunk)
+
+
+def _tables(source: Source, categories: Sequence[Category]) -> list[SourceTable]:
+    tables = [table for table in source.tables if set(table.categories) & set(categories)]
+    for table in tables:
+        source.check_schema(table)
+    return tables
+
+
+def _ids_of(storage: Storage, files: Sequence[str]) -> SeenIds:
+    ids = SeenIds()
+    for file in files:
+        for column in storage.read_column(file, "time_uuid"):
+            ids.add_new(column)
+    return ids
+
+
+def _planned_ids_if_any(config: Config, window: Window, categories: Sequence[Category]) -> dict[Category, SeenIds]:
+    """What earlier exports planned, without making a ledger where there is none."""
+    if not exists(config.ledger_url()):
+        return {category: SeenIds() for category in categories}
+    with ledger_of(config) as ledger, Storage(config.storage_url()) as storage:
+        found = {
+            category: queries.planned(ledger.database, config.webhook.name, window.key, category)
+            for category in categories
+        }
+        return {category: _ids_of(storage, planned.files) for category, planned in found.items()}
+
+
+def _check_balance(window: Window, tallies: Mapping[Category, Tally]) -> None:
+    for category, tally in tallies.items():
+        if not tally.balances:
+            raise LedgerError(
+                f"{partition_key(category, window.key)}: {tally.rows} rows read, but {tally} add up otherwise"
+            )
+
+
+def _partition_export(plan: PartitionPlan, window: Window, tally: Tally, storage: Storage) -> PartitionExport:
+    return PartitionExport(
+        partition=partition_key(plan.category, window.key),
+        category=plan.category,
+        account=Account(
+            events=tally.rows,
+            forwarded=tally.already_planned,
+            pending=tally.new,
+            filtered_by=tally.filtered_by,
+            failed_by=tally.failed_by,
+        ),
+        planned=tally.new,
+        already_planned=tally.already_planned,
+        batches=len(plan.batches),
+        file=storage.uri(plan.file.path) if plan.file else None,
+        digest=plan.file.digest if plan.file else None,
+        file_bytes=plan.file.bytes if plan.file else 0,
+        generation=plan.after_generation + (1 if plan.file else 0),
+    )
+
+
+def _export_run(run: _Run, source: Source, tallies: Mapping[Category, Tally]) -> ExportRun:
+    window = run.window
+    return ExportRun(
+        id=uuid4().hex,
+        orchestrator_run=run.orchestrator_run_id,
+        destination=run.config.webhook.name,
+        window=window,
+        started_ms=run.started_ms,
+        finished_ms=_now_ms(),
+        rows_read=sum(tally.rows for tally in tallies.values()),
+        queries={
+            table.qualified_name: source.query(table, window.start, window.end, run.categories)
+            for table in _tables(source, run.categories)
+        },
+        config_fingerprint=run.config.fingerprint(),
+        filter_fingerprint=run.config.filter_fingerprint(),
+        library_version=VERSION,
+        account={
+            category.value: {
+                "rows": tally.rows,
+                "planned": tally.new,
+                "already_planned": tally.already_planned,
+                "filtered_by": tally.filtered_by,
+                "failed_by": tally.failed_by,
+            }
+            for category, tally in tallies.items()
+        },
+    )
+
+
+def _ignore(_: int) -> None:
+    """Nobody watches."""
+
+
+def _now_ms() -> int:
+    return round(time.time() * 1000)

@@ -1,0 +1,166 @@
+"""What becomes of each row of a window: a chunk goes in, its new events and the verdicts on all the others come out.
+
+Each row is, the first that applies:
+  1. already planned: an earlier export of the window put its timeUUID into a partition, and no later change of the row
+     or of the filter takes that back;
+  2. failed, with a reason, in reshaping;
+  3. filtered, under the rule of the filter that leaves it out;
+  4. failed, with a reason, in encoding;
+  5. filtered under `duplicate`: the window held its timeUUID before;
+  6. new.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from statsig_export.arrow_columns import TEXT, Column, Mask, column, text, where
+from statsig_export.batching import BRACKETS
+from statsig_export.encoding import encode
+from statsig_export.events import Category
+from statsig_export.filters import verdicts
+from statsig_export.identity import SeenIds
+from statsig_export.layouts import SourceTable
+from statsig_export.reshape import reshape
+from statsig_export.settings import FilterSettings, SourceSettings
+
+DUPLICATE = "duplicate"
+"""The rule under which a repeated timeUUID is filtered."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """The rows of one category that a run has judged so far."""
+
+    rows: int = 0
+    """Counted as they come out of reshaping, apart from what becomes of them."""
+    new: int = 0
+    already_planned: int = 0
+    filtered_by: Counter[str] = field(default_factory=Counter)
+    failed_by: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def balances(self) -> bool:
+        judged = self.new + self.already_planned + self.filtered_by.total() + self.failed_by.total()
+        return self.rows == judged
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a chunk adds: per category the new events (columns of storage.EVENTS) and the failed rows
+    (columns of storage.QUARANTINE).
+    """
+
+    events: Mapping[Category, pa.Table]
+    failed: Mapping[Category, pa.Table]
+
+
+class Judge:
+    """Judges the chunks of one window, in order. Holds 16 bytes for each row it has seen."""
+
+    def __init__(
+        self,
+        source: SourceSettings,
+        filter_settings: FilterSettings,
+        max_body_bytes: int,
+        planned: Mapping[Category, SeenIds],
+    ) -> None:
+        """`planned` holds, for each category the run is for, the ids that earlier exports planned."""
+        self._source = source
+        self._filter = filter_settings
+        self._max_event_bytes = max_body_bytes - BRACKETS
+        self._planned = planned
+        self._seen = {category: SeenIds() for category in planned}
+        self.tallies = {category: Tally() for category in planned}
+
+    def judge(self, chunk: pd.DataFrame, table: SourceTable) -> Judged:
+        """Judge the rows of a canonical frame; those of categories the run is not for are left alone."""
+        reshaped = reshape(chunk, table, self._source.name, self._source.unit_types)
+        events = self._mine(reshaped.events)
+        failed = self._mine(reshaped.failed)
+        for category, rows in _counts(events, failed).items():
+            self.tallies[category].rows += rows
+        failed = failed[~self._take_planned(failed)]
+        events = events[~self._take_planned(events)]
+        events = events[~self._take_filtered(events)]
+        encoded = encode(events, self._max_event_bytes)
+        failures = pd.concat([failed, encoded.failed], ignore_index=True)
+        return Judged(self._take_new(encoded.table), self._take_failed(failures))
+
+    def _mine(self, frame: pd.DataFrame) -> pd.DataFrame:
+        wanted = pa.array([category.value for category in self._planned], TEXT)
+        return frame[where(pc.is_in(column(frame, "category", TEXT), wanted))]
+
+    def _take_planned(self, frame: pd.DataFrame) -> Mask:
+        """Count the rows that earlier exports planned; a repetition of one is a duplicate like any other."""
+        taken = np.zeros(len(frame), dtype=np.bool_)
+        ids = column(frame, "time_uuid", TEXT)
+        known = where(pc.is_valid(ids))
+        for category, rows in _by_category(frame):
+            if not len(self._planned[category]):
+                continue
+            found = self._planned[category].contains(ids.filter(pa.array(rows & known)))
+            taken[np.flatnonzero(rows & known)[found]] = True
+            first = self._seen[category].add_new(ids.filter(pa.array(rows & taken)))
+            self.tallies[category].already_planned += int(first.sum())
+            self._count_duplicates(category, int((~first).sum()))
+        return taken
+
+    def _take_filtered(self, events: pd.DataFrame) -> Mask:
+        rules = column(pd.DataFrame({"rule": verdicts(events, self._filter)}), "rule", TEXT)
+        for category, rows in _by_category(events):
+            self.tallies[category].filtered_by.update(_value_counts(rules.filter(pa.array(rows))))
+        return where(pc.is_valid(rules))
+
+    def _take_new(self, encoded: pa.Table) -> dict[Category, pa.Table]:
+        events = {}
+        for category, part in _split(encoded):
+            new = self._seen[category].add_new(part["time_uuid"].combine_chunks())
+            self.tallies[category].new += int(new.sum())
+            self._count_duplicates(category, int((~new).sum()))
+            events[category] = part if new.all() else part.filter(pa.array(new))
+        return events
+
+    def _take_failed(self, failures: pd.DataFrame) -> dict[Category, pa.Table]:
+        failed = {}
+        for category, part in _split(pa.Table.from_pandas(failures, preserve_index=False)):
+            self.tallies[category].failed_by.update(_value_counts(part["reason"].combine_chunks()))
+            failed[category] = part
+        return failed
+
+    def _count_duplicates(self, category: Category, rows: int) -> None:
+        if rows:
+            self.tallies[category].filtered_by[DUPLICATE] += rows
+
+
+def _by_category(frame: pd.DataFrame) -> Iterator[tuple[Category, Mask]]:
+    """The categories that occur in a frame, each with its rows."""
+    names = column(frame, "category", TEXT)
+    for name in _value_counts(names):
+        yield Category(name), where(pc.equal(names, text(name)))
+
+
+def _split(table: pa.Table) -> Iterator[tuple[Category, pa.Table]]:
+    """A table's rows by category, in order."""
+    names = table["category"].combine_chunks()
+    for name in _value_counts(names):
+        yield Category(name), table.filter(pc.equal(names, text(name)))
+
+
+def _counts(*frames: pd.DataFrame) -> Counter[Category]:
+    counts: Counter[Category] = Counter()
+    for frame in frames:
+        counts.update({category: int(rows.sum()) for category, rows in _by_category(frame)})
+    return counts
+
+
+def _value_counts(values: Column) -> dict[str, int]:
+    """How often each value occurs, null left out."""
+    pairs: Any = pc.value_counts(values.drop_null())
+    return {pair["values"]: pair["counts"] for pair in pairs.to_pylist()}
