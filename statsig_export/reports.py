@@ -107,6 +107,15 @@ class ShipReport:
     def account(self) -> Account:
         return total(shipment.account for shipment in self.shipments.values())
 
+    @property
+    def sent(self) -> int:
+        """Events accepted in this run."""
+        return sum(shipment.delivered_events for shipment in self.shipments.values())
+
+    @property
+    def requests(self) -> int:
+        return sum(shipment.requests for shipment in self.shipments.values())
+
 
 @dataclass(frozen=True, slots=True)
 class PartitionStatus:

@@ -1,0 +1,21 @@
+"""statsig-export: the verbs on the command line.
+
+Exit codes: 0 all done; 1 done, but some events failed or are still pending; 2 usage or configuration; 3 source; 4 the
+destination refuses; 5 ledger or storage. An error is one line on standard error; --debug adds the traceback.
+
+options.py holds what verbs share, delivery.py the verbs that move events or tell of them, setup.py those around them,
+output.py what is printed.
+"""
+
+from statsig_export.cli import delivery, setup
+from statsig_export.cli.options import cli
+
+for _verb in (setup.demo, setup.init, delivery.plan, delivery.run, delivery.ship, delivery.status, delivery.resume):
+    cli.add_command(_verb)
+for _verb in (setup.test_event, setup.receiver):
+    cli.add_command(_verb)
+
+
+def main() -> None:
+    """The entry point."""
+    cli(prog_name="statsig-export")

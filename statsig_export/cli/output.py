@@ -1,0 +1,92 @@
+"""What the command line prints: one JSON object with --json, tables for people, progress on a terminal only.
+
+Standard output holds the result, standard error everything said about it.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from statsig_export.account import Account, total
+from statsig_export.events import Category
+
+_ACCOUNT_COLUMNS = ("Events", "Forwarded", "Filtered", "Failed", "Pending", "Rate Limited")
+
+
+def print_json(report: Mapping[str, object]) -> None:
+    """The whole standard output of a verb with --json."""
+    click.echo(json.dumps(report, ensure_ascii=False))
+
+
+def say(line: str) -> None:
+    """One line for people, on standard error."""
+    click.echo(line, err=True)
+
+
+def print_accounts(
+    title: str, rows: Iterable[tuple[str, Category, Account]], notes: Mapping[str, str] | None = None
+) -> None:
+    """A table of windows x categories, closed by their sum. `notes` maps `category|window` to a last word."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("Window")
+    table.add_column("Category", no_wrap=True)
+    for name in _ACCOUNT_COLUMNS:
+        table.add_column(name, justify="right")
+    if notes:
+        table.add_column("Last error", overflow="fold")
+    listed = sorted(rows, key=lambda row: (row[0], list(Category).index(row[1])))
+    for window, category, account in listed:
+        note = [notes.get(f"{category.value}|{window}", "")] if notes else []
+        table.add_row(window, category.value, *_figures(account), *note)
+    table.add_section()
+    table.add_row("all", "", *_figures(total(account for *_, account in listed)), style="bold")
+    _console().print(table)
+
+
+def print_breakdown(account: Account) -> None:
+    """Why events were filtered and why rows failed, where any were."""
+    for title, by in (("Filtered by rule", account.filtered_by), ("Failed by reason", account.failed_by)):
+        if by:
+            parts = ", ".join(f"{name} {count:,}" for name, count in sorted(by.items()))
+            _console().print(f"{title}: {parts}", highlight=False)
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Callable[[int], None]]:
+    """A running count of events; silent when standard error is no terminal."""
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:,} events"))
+    with Progress(
+        *columns, TimeElapsedColumn(), console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda count: bar.advance(task, count)
+
+
+@contextmanager
+def steps(title: str, count: int) -> Iterator[Callable[[int], None]]:
+    """A bar over a known number of steps; silent when standard error is no terminal."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(title, total=count)
+        yield lambda done: bar.advance(task, done)
+
+
+def _figures(account: Account) -> list[str]:
+    figures = (account.events, account.forwarded, account.filtered, account.failed, account.pending)
+    return [f"{figure:,}" for figure in (*figures, account.rate_limited)]
+
+
+def _console() -> Console:
+    """Wide enough for the account even in a pipe or a narrow terminal: a wrapped figure is no figure."""
+    console = Console()
+    return console if console.width >= _NARROWEST else Console(width=_NARROWEST)
+
+
+_NARROWEST = 100
