@@ -1,0 +1,88 @@
+"""The shape of the library, held by tests: imports go one way, pure modules stay pure, the shipper starts light."""
+
+import ast
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "statsig_export"
+
+PURE = [
+    *("errors", "events", "account", "partitions", "layouts", "timestamps", "identity", "arrow_columns"),
+    *("failed_rows", "json_text", "json_values", "event_metadata", "sdk_log", "reshape", "filters", "encoding"),
+    *("judging", "batching", "delivery", "reports", "settings"),
+]
+IMPURE_IMPORTS = {"logging", "os", "random", "requests", "secrets", "socket", "subprocess", "time", "urllib", "pathlib"}
+LIGHT = ["shipper", "ledger", "webhook", "delivery", "batching", "shipping"]
+
+
+@cache
+def imports(module: str) -> frozenset[str]:
+    """The top-level names and the sibling modules that a module imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse((PACKAGE / f"{module}.py").read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return frozenset(found)
+
+
+def siblings(module: str) -> set[str]:
+    names = {name.removeprefix("statsig_export.") for name in imports(module) if name.startswith("statsig_export.")}
+    return {name for name in names if (PACKAGE / f"{name}.py").exists()}
+
+
+def modules() -> list[str]:
+    return sorted(path.stem for path in PACKAGE.glob("*.py"))
+
+
+def test_imports_form_no_circle():
+    reached: dict[str, set[str]] = {}
+
+    def visit(module: str, trail: tuple[str, ...]) -> set[str]:
+        assert module not in trail, " -> ".join((*trail, module))
+        if module not in reached:
+            below = [visit(inner, (*trail, module)) for inner in siblings(module)]
+            reached[module] = siblings(module).union(*below)
+        return reached[module]
+
+    for module in modules():
+        visit(module, ())
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_a_pure_module_imports_no_io_clock_or_chance_and_only_pure_modules(module: str):
+    outside = {name.split(".")[0] for name in imports(module)}
+
+    assert not outside & IMPURE_IMPORTS
+    assert siblings(module) <= set(PURE)
+
+
+def test_the_library_never_imports_dagster_but_for_the_demo():
+    guilty = [
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*.py")
+        if "dagster" in path.read_text() and "import dagster" in path.read_text()
+    ]
+
+    assert guilty == []
+
+
+def test_the_dagster_project_holds_no_requests_pandas_or_sql():
+    for path in (PACKAGE.parent / "dagster_project").glob("*.py"):
+        text = path.read_text()
+        for library in ("requests", "pandas", "sqlalchemy"):
+            assert f"import {library}" not in text
+            assert f"from {library}" not in text
+
+
+@pytest.mark.parametrize("module", LIGHT)
+def test_what_ships_imports_neither_pandas_nor_dagster(module: str):
+    code = f"import statsig_export.{module}, sys; sys.exit(bool({{'pandas', 'dagster'}} & set(sys.modules)))"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

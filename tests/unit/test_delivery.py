@@ -1,0 +1,131 @@
+import pytest
+
+from statsig_export.delivery import (
+    TRANSITIONS,
+    Attempted,
+    Breaker,
+    Failure,
+    Outcome,
+    Reply,
+    RetryPolicy,
+    State,
+    Step,
+    classify,
+    decide,
+    next_state,
+)
+from statsig_export.errors import LedgerError
+
+POLICY = RetryPolicy()
+ONCE = Attempted(rows=100, attempts=1, age=0)
+
+
+def reply(status: int, retry_after: float | None = None) -> Reply:
+    return Reply(status, latency_ms=1, retry_after=retry_after)
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        *((reply(status), Outcome.ACCEPTED) for status in (200, 201, 202, 204, 299)),
+        *((reply(status), Outcome.REFUSED) for status in (300, 301, 302, 303, 307, 308)),
+        *((reply(status), Outcome.REFUSED) for status in (401, 403, 404, 405, 407, 410)),
+        *((reply(status), Outcome.REJECTED) for status in (400, 402, 409, 415, 422, 451)),
+        *((reply(status), Outcome.UNAVAILABLE) for status in (408, 425, 500, 502, 503, 504, 599)),
+        *((reply(status), Outcome.UNKNOWN) for status in (0, 99, 600, 999)),
+        (reply(413), Outcome.TOO_LARGE),
+        (reply(429), Outcome.THROTTLED),
+        (reply(503, retry_after=0), Outcome.THROTTLED),
+        (Failure(Outcome.NOT_SENT, 1, "no connection"), Outcome.NOT_SENT),
+    ],
+)
+def test_an_answer_has_one_outcome(answer: Reply | Failure, outcome: Outcome):
+    assert classify(answer) is outcome
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("step", Step)
+def test_a_step_the_table_does_not_list_raises(state: State, step: Step):
+    if (state, step) in TRANSITIONS:
+        assert next_state(state, step) is TRANSITIONS[state, step]
+    else:
+        with pytest.raises(LedgerError, match=f"a batch that is {state} cannot {step}"):
+            next_state(state, step)
+
+
+def test_nothing_leads_out_of_an_absorbing_state():
+    assert not {state for state, _ in TRANSITIONS} & {State.DELIVERED, State.SPLIT, State.FAILED}
+
+
+@pytest.mark.parametrize("status", [400, 413, 415, 422])
+def test_a_rejected_batch_is_split_and_a_single_event_fails(status: int):
+    assert decide(reply(status), ONCE, 0, POLICY).step is Step.SPLIT
+    assert decide(reply(status), Attempted(1, 1, 0), 0, POLICY).step is Step.FAIL
+
+
+def test_a_refused_set_up_halts_the_destination_and_fails_nothing():
+    for old in (ONCE, Attempted(1, 50, 10**9)):
+        decision = decide(reply(401), old, 0, POLICY)
+        assert decision.step is Step.DEFER
+        assert decision.halt
+
+
+def test_retry_after_is_a_lower_bound_and_holds_six_hours_at_most():
+    assert decide(reply(429, retry_after=120), ONCE, 1, POLICY).delay == 120
+    assert decide(reply(429, retry_after=10 * 365 * 86_400), ONCE, 1, POLICY).delay == 6 * 3_600
+    assert decide(reply(429, retry_after=0), ONCE, 0.5, POLICY).delay == POLICY.delay(1, 0.5)
+
+
+def test_a_batch_is_given_up_only_when_it_is_both_old_and_often_tried():
+    old, often = 77 * 3_600, 10
+
+    assert decide(reply(500), Attempted(5, often, 60), 0, POLICY).step is Step.DEFER
+    assert decide(reply(500), Attempted(5, 1, old), 0, POLICY).step is Step.DEFER
+    assert decide(reply(500), Attempted(5, often, old), 0, POLICY).step is Step.FAIL
+
+
+def test_what_never_arrived_is_never_given_up():
+    hopeless = Attempted(5, 1_000, 10**9)
+
+    assert decide(Failure(Outcome.NOT_SENT, 1, "no connection"), hopeless, 0, POLICY).step is Step.DEFER
+    assert decide(reply(429), hopeless, 0, POLICY).step is Step.DEFER
+
+
+def test_delays_grow_and_spread():
+    quick, later = POLICY.delay(1, 0.99), POLICY.delay(3, 0.5)
+
+    assert POLICY.delay(1, 0) == 0 < quick < POLICY.patience
+    assert later == 30
+    assert POLICY.delay(3, 0) == pytest.approx(24)
+    assert POLICY.delay(3, 1) == pytest.approx(36)
+    assert [POLICY.delay(n, 0.5) for n in range(3, 12)] == list(POLICY.schedule)
+    assert POLICY.delay(500, 0.5) == POLICY.schedule[-1]
+
+
+def test_the_breaker_opens_after_five_failures_in_a_row():
+    breaker = Breaker(POLICY)
+    for outcome in [Outcome.UNKNOWN] * 4 + [Outcome.ACCEPTED] + [Outcome.UNAVAILABLE] * 4:
+        breaker.record(outcome)
+        assert not breaker.open
+    breaker.record(Outcome.NOT_SENT)
+
+    assert breaker.open
+    assert breaker.openings == 1
+
+
+def test_a_probe_closes_the_breaker_or_opens_it_again_for_longer():
+    failed = Breaker(POLICY, openings=1)
+    failed.record(Outcome.UNAVAILABLE)
+    succeeded = Breaker(POLICY, openings=3)
+    succeeded.record(Outcome.ACCEPTED)
+
+    assert (failed.open, failed.openings) == (True, 2)
+    assert (succeeded.open, succeeded.openings, succeeded.probing) == (False, 0, False)
+    assert POLICY.pause(1) < POLICY.pause(2) <= POLICY.pause(99)
+
+
+def test_a_rejected_batch_says_nothing_about_the_destinations_health():
+    breaker = Breaker(POLICY, failures=4)
+    breaker.record(Outcome.REJECTED)
+
+    assert breaker.failures == 0
