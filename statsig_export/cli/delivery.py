@@ -182,7 +182,7 @@ def _print_shipped(title: str, report: ShipReport) -> None:
         parts = [(split_partition_key(key), shipment.account) for key, shipment in report.shipments.items()]
         output.print_accounts(title, [(window, category, account) for (category, window), account in parts])
         output.print_breakdown(report.account)
-    click.echo(f"{report.sent:,} events sent in {report.requests:,} requests, {report.seconds:.1f} s.")
+    click.echo(f"{report.sent:,} events sent in {report.requests:,} requests ({report.seconds:.1f} s).")
     if report.busy:
         output.say(f"{len(report.busy)} partitions are being shipped by another run.")
     if report.paused_until is not None:

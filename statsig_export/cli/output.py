@@ -33,10 +33,10 @@ def print_accounts(
 ) -> None:
     """A table of windows x categories, closed by their sum. `notes` maps `category|window` to a last word."""
     table = Table(title=title, title_justify="left")
-    table.add_column("Window")
+    table.add_column("Window", no_wrap=True)
     table.add_column("Category", no_wrap=True)
     for name in _ACCOUNT_COLUMNS:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     if notes:
         table.add_column("Last error", overflow="fold")
     listed = sorted(rows, key=lambda row: (row[0], list(Category).index(row[1])))
@@ -89,4 +89,4 @@ def _console() -> Console:
     return console if console.width >= _NARROWEST else Console(width=_NARROWEST)
 
 
-_NARROWEST = 100
+_NARROWEST = 110
