@@ -1,0 +1,32 @@
+"""Batch export of Statsig's exposures and custom events to Fivetran's webhook.
+
+The names below are for notebooks and scripts, and stay what they are. Each is loaded when it is first used, so that
+importing one light module of the package does not import pandas.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from statsig_export.config import load_config
+    from statsig_export.exporting import export_window, plan
+    from statsig_export.reading import deliveries, read_events
+    from statsig_export.shipping import ship, status
+
+__all__ = ["deliveries", "export_window", "load_config", "plan", "read_events", "ship", "status"]
+
+_HOMES = {
+    "deliveries": "statsig_export.reading",
+    "export_window": "statsig_export.exporting",
+    "load_config": "statsig_export.config",
+    "plan": "statsig_export.exporting",
+    "read_events": "statsig_export.reading",
+    "ship": "statsig_export.shipping",
+    "status": "statsig_export.shipping",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,1 @@
+"""Measurements, each in a process of its own. `make bench` prints them; nothing here is a test."""
