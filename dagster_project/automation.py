@@ -1,0 +1,113 @@
+"""The schedule that exports what is missing. It reconciles instead of remembering: a tick that was lost or a run that
+failed heals at the next tick, as long as the window is inside the lookback; older windows are a backfill's work.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import timedelta
+from itertools import groupby
+
+import dagster as dg
+
+from dagster_project.assets import EVENTS, EXPORT_JOB, MAX_WINDOWS_A_RUN
+from dagster_project.delivery import LIVE
+from dagster_project.partitions import event_partitions
+from dagster_project.resources import ExportResource
+from statsig_export.config import Config
+from statsig_export.events import Category
+from statsig_export.partitions import Window, closed_windows, partition_key
+from statsig_export.settings import WindowSettings
+
+RANGE_START = "dagster/asset_partition_range_start"
+RANGE_END = "dagster/asset_partition_range_end"
+PARTITION = "dagster/partition"
+
+
+def cron(settings: WindowSettings) -> str:
+    """The first minute at which a window that just ended has settled."""
+    minutes = -(-settings.settle // timedelta(minutes=1))
+    if settings.every == "hour":
+        return f"{minutes % 60} * * * *"
+    return f"{minutes % 60} {minutes // 60 % 24} * * *"
+
+
+def missing_partitions(
+    config: Config, windows: Iterable[Window], present: Collection[str]
+) -> dict[Window, tuple[Category, ...]]:
+    """Closed windows -> the enabled categories that `present` does not hold, in order of time."""
+    enabled = config.filter.enabled_categories()
+    missing = {
+        window: tuple(c for c in enabled if partition_key(c, window.key) not in present) for window in sorted(windows)
+    }
+    return {window: categories for window, categories in missing.items() if categories}
+
+
+def boxes(missing: Mapping[Window, tuple[Category, ...]], every_window: Sequence[Window]) -> list[tuple[str, str]]:
+    """The fewest ranges (first key, last key) that hold the missing partitions and nothing else.
+
+    A run's range is a box: every category between two, in every window between two. So neighbouring windows that miss
+    the same categories share a run, and a category that is switched off in the middle of the list splits it.
+    """
+    return [
+        (partition_key(run[0], windows[0].key), partition_key(run[-1], windows[-1].key))
+        for categories, windows in _stretches(missing, every_window)
+        for run in _neighbours(categories)
+    ]
+
+
+def export_schedule(config: Config) -> dg.ScheduleDefinition:
+    """Requests the closed windows of the lookback that no run has exported and none is exporting."""
+
+    @dg.schedule(
+        name="export_schedule",
+        job_name=EXPORT_JOB,
+        cron_schedule=cron(config.windows),
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Exports closed windows inside the lookback whose partitions are missing.",
+    )
+    def schedule(context: dg.ScheduleEvaluationContext, export: ExportResource) -> list[dg.RunRequest] | dg.SkipReason:
+        current = export.config()
+        now = context.scheduled_execution_time
+        windows = closed_windows(now - current.windows.lookback, now, current.windows, now)
+        present = context.instance.get_materialized_partitions(EVENTS) | _being_exported(context.instance, current)
+        requests = [
+            dg.RunRequest(run_key=f"{now.isoformat()} {first}", tags={RANGE_START: first, RANGE_END: last})
+            for first, last in boxes(missing_partitions(current, windows, present), windows)
+        ]
+        return requests or dg.SkipReason(f"the {len(windows)} closed windows of the lookback are exported or under way")
+
+    return schedule
+
+
+def _stretches(
+    missing: Mapping[Window, tuple[Category, ...]], every_window: Sequence[Window]
+) -> list[tuple[tuple[Category, ...], list[Window]]]:
+    """Neighbouring windows that miss the same categories, together."""
+    stretches: list[tuple[tuple[Category, ...], list[Window]]] = []
+    for categories, neighbours in groupby(every_window, key=lambda window: missing.get(window, ())):
+        windows = list(neighbours)
+        parts = [windows[at : at + MAX_WINDOWS_A_RUN] for at in range(0, len(windows), MAX_WINDOWS_A_RUN)]
+        stretches += [(categories, part) for part in parts if categories]
+    return stretches
+
+
+def _neighbours(categories: Collection[Category]) -> list[list[Category]]:
+    """The categories in the partition's own order, cut wherever one is left out."""
+    runs = groupby(Category, key=lambda category: category in categories)
+    return [list(run) for wanted, run in runs if wanted]
+
+
+def _being_exported(instance: dg.DagsterInstance, config: Config) -> set[str]:
+    """The partitions that queued and running export runs carry."""
+    partitions = event_partitions(config.windows)
+    live = instance.get_runs(dg.RunsFilter(statuses=LIVE))
+    keys: set[str] = set()
+    for run in live:
+        if run.job_name != EXPORT_JOB and EVENTS not in (run.asset_selection or ()):
+            continue
+        first, last = run.tags.get(RANGE_START), run.tags.get(RANGE_END)
+        if first and last:
+            keys.update(partitions.get_partition_keys_in_range(dg.PartitionKeyRange(first, last)))
+        elif key := run.tags.get(PARTITION):
+            keys.add(key)
+    return keys

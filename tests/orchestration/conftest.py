@@ -1,0 +1,24 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster_folder import EXPORT_TOML, SECRET, Project
+
+from statsig_export.testing.receiver import Authentication, Receiver
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    home = tmp_path / "dagster_home"
+    home.mkdir()
+    authentication = Authentication("hmac", secret=SECRET)
+    with (
+        Receiver(auth=authentication, strict_delivery=True) as receiver,
+        dg.DagsterInstance.local_temp(str(home)) as instance,
+    ):
+        made = Project(tmp_path, receiver, instance)
+        made.config_path.write_text(EXPORT_TOML)
+        for name, value in made.environ.items():
+            monkeypatch.setenv(name, value)
+        yield made

@@ -1,0 +1,117 @@
+import dagster as dg
+from dagster_folder import DAYS, Project, everything_logged, what_failed
+
+from statsig_export import pipeline
+from statsig_export.events import Category
+
+
+def test_a_range_of_windows_and_categories_is_one_run_that_materializes_each_partition(project: Project):
+    project.fill()
+
+    result = project.export_days(DAYS[0], DAYS[2])
+
+    assert result.success
+    assert project.materialized("statsig", "events") == {
+        f"{category}|{day}" for category in Category for day in DAYS[:3]
+    }
+    assert len(project.instance.get_runs()) == 1
+
+
+def test_a_window_is_read_once_for_all_categories_of_the_run(project: Project):
+    project.fill()
+
+    project.export_days(DAYS[0], DAYS[1])
+
+    gates, events, next_day = (
+        project.metadata("statsig", "events", partition=key)["export run"]
+        for key in (f"gate_exposure|{DAYS[0]}", f"custom_event|{DAYS[0]}", f"custom_event|{DAYS[1]}")
+    )
+    assert gates == events
+    assert gates != next_day
+
+
+def test_a_partition_tells_its_account_and_its_file(project: Project):
+    project.fill([DAYS[0]])
+
+    project.export_days(DAYS[0], DAYS[0])
+
+    told = project.metadata("statsig", "events", partition=f"custom_event|{DAYS[0]}")
+    assert told["events"] == 3
+    assert told["planned"] == told["dagster/row_count"] == 2
+    assert told["filtered by"] == {"custom_events.events.debug_ping": 1}
+    assert told["failed"] == 0
+    assert told["batches"] == 1
+    assert isinstance(told["dagster/uri"], str)
+    assert told["dagster/uri"].endswith(".parquet")
+    assert isinstance(told["digest"], str)
+    assert len(told["digest"]) == 64
+
+
+def test_materializing_a_partition_again_adds_nothing_and_sends_nothing_twice(project: Project):
+    project.fill([DAYS[0]])
+    project.export_days(DAYS[0], DAYS[0])
+
+    project.export_days(DAYS[0], DAYS[0])
+
+    told = project.metadata("statsig", "events", partition=f"gate_exposure|{DAYS[0]}")
+    assert (told["planned"], told["planned before"], told["generation"]) == (0, 3, 1)
+    assert sum(due.events for due in pipeline.due_partitions(project.config)) == 5
+
+
+def test_a_single_partition_runs_by_its_key_alone(project: Project):
+    project.fill([DAYS[0]])
+
+    job = project.definitions().resolve_job_def("export_events")
+    result = job.execute_in_process(instance=project.instance, partition_key=f"gate_exposure|{DAYS[0]}")
+
+    assert result.success
+    assert project.materialized("statsig", "events") == {f"gate_exposure|{DAYS[0]}"}
+
+
+def test_a_category_that_the_filter_switches_off_exports_and_ships_nothing(project: Project):
+    project.fill([DAYS[0]])
+    project.configure("[filter.custom_events]", "[filter]\nexposures = false\n[filter.custom_events]")
+
+    result = project.export(f"gate_exposure|{DAYS[0]}")
+
+    assert result.success
+    told = project.metadata("statsig", "events", partition=f"gate_exposure|{DAYS[0]}")
+    assert told["filtered by"] == {"exposures.gate": 3}
+    assert pipeline.due_partitions(project.config) == []
+
+
+def test_a_window_that_has_not_settled_is_refused_before_any_work(project: Project):
+    project.fill()
+    project.configure('settle = "1s"', 'settle = "30h"')
+
+    result = project.export_days(DAYS[0], DAYS[-1])
+
+    assert not result.success
+    assert what_failed(result).startswith(f"window {DAYS[-1]} is not closed yet: rows may arrive until ")
+    assert project.materialized("statsig", "events") == set()
+    assert pipeline.status(project.config) == []
+
+
+def test_a_source_that_cannot_be_read_fails_the_run_with_one_sentence(project: Project):
+    project.folder.joinpath("source.db").touch()
+
+    result = project.export_days(DAYS[0], DAYS[0])
+
+    assert not result.success
+    assert "exposures" in what_failed(result)
+    assert "Traceback" not in everything_logged(project, result.run_id)
+    assert project.materialized("statsig", "events") == set()
+
+
+def test_the_run_is_known_to_the_ledger_by_dagsters_id(project: Project):
+    project.fill([DAYS[0]])
+
+    result = project.export_days(DAYS[0], DAYS[0])
+
+    assert {due.export_runs for due in pipeline.due_partitions(project.config)} == {(result.run_id,)}
+
+
+def test_a_backfill_is_cut_into_runs_of_a_month(project: Project):
+    (events,) = [asset for asset in project.definitions().assets or () if isinstance(asset, dg.AssetsDefinition)]
+
+    assert events.backfill_policy == dg.BackfillPolicy.multi_run(31)

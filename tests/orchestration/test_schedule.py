@@ -1,0 +1,160 @@
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster_folder import DAYS, TODAY, Project
+
+from dagster_project.automation import RANGE_END, RANGE_START, boxes, cron, missing_partitions
+from dagster_project.partitions import event_partitions
+from statsig_export.config import Config, parse_config
+from statsig_export.events import Category
+from statsig_export.partitions import Window, windows_between
+
+
+def config(**tables: dict[str, object]) -> Config:
+    return parse_config(tables, folder=Path("/nowhere"), environ={})
+
+
+def days(count: int) -> list[Window]:
+    start = datetime(2026, 11, 1, tzinfo=UTC)
+    return list(windows_between(start, start + timedelta(days=count), config().windows))
+
+
+def ticked(project: Project, hours: float = 1) -> list[dg.RunRequest] | str:
+    """The schedule's tick `hours` after the last midnight: its requests, or why it skipped."""
+    definitions = project.definitions()
+    (schedule,) = definitions.schedules or ()
+    assert isinstance(schedule, dg.ScheduleDefinition)
+    context = dg.build_schedule_context(
+        instance=project.instance,
+        scheduled_execution_time=TODAY + timedelta(hours=hours),
+        repository_def=definitions.get_repository_def(),
+        resources={"export": (definitions.resources or {})["export"]},
+    )
+    tick = schedule.evaluate_tick(context)
+    return list(tick.run_requests or ()) or (tick.skip_message or "")
+
+
+def box(request: dg.RunRequest) -> tuple[str, str]:
+    return request.tags[RANGE_START], request.tags[RANGE_END]
+
+
+@pytest.mark.parametrize(
+    ("every", "settle", "expected"),
+    [
+        ("day", "5m", "5 0 * * *"),
+        ("day", "90m", "30 1 * * *"),
+        ("day", "301s", "6 0 * * *"),
+        ("hour", "5m", "5 * * * *"),
+        ("hour", "500ms", "1 * * * *"),
+        ("hour", "70m", "10 * * * *"),
+    ],
+)
+def test_the_schedule_ticks_in_the_first_minute_after_a_window_settled(every: str, settle: str, expected: str):
+    assert cron(config(windows={"every": every, "settle": settle}).windows) == expected
+
+
+def test_windows_that_miss_all_categories_are_one_box():
+    windows = days(3)
+
+    assert boxes(missing_partitions(config(), windows, set()), windows) == [
+        ("gate_exposure|2026-11-01", "custom_event|2026-11-03")
+    ]
+
+
+def test_a_window_that_is_there_splits_the_box():
+    windows = days(3)
+    present = {f"{category}|2026-11-02" for category in Category}
+
+    assert boxes(missing_partitions(config(), windows, present), windows) == [
+        ("gate_exposure|2026-11-01", "custom_event|2026-11-01"),
+        ("gate_exposure|2026-11-03", "custom_event|2026-11-03"),
+    ]
+
+
+def test_categories_that_are_switched_off_are_in_no_box():
+    windows = days(2)
+    without = config(filter={"exposures": {"gate": False, "experiment": False}})
+
+    assert boxes(missing_partitions(without, windows, set()), windows) == [
+        ("config_exposure|2026-11-01", "config_exposure|2026-11-02"),
+        ("layer_exposure|2026-11-01", "custom_event|2026-11-02"),
+    ]
+
+
+def test_a_long_stretch_is_cut_into_months():
+    windows = days(40)
+
+    assert boxes(missing_partitions(config(), windows, set()), windows) == [
+        ("gate_exposure|2026-11-01", "custom_event|2026-12-01"),
+        ("gate_exposure|2026-12-02", "custom_event|2026-12-10"),
+    ]
+
+
+def test_the_boxes_hold_the_missing_partitions_and_nothing_else():
+    windows = days(6)
+    present = {"gate_exposure|2026-11-02", "config_change|2026-11-03", "config_change|2026-11-04"}
+    settings = config(filter={"configuration_changes": True, "exposures": {"layer": False}})
+    missing = missing_partitions(settings, windows, present)
+
+    ranges = boxes(missing, windows)
+
+    partitions = event_partitions(settings.windows)
+    covered = [
+        key
+        for first, last in ranges
+        for key in partitions.get_partition_keys_in_range(dg.PartitionKeyRange(first, last))
+    ]
+    assert sorted(covered) == sorted(f"{c}|{window.key}" for window, categories in missing.items() for c in categories)
+
+
+def test_the_first_tick_asks_for_every_closed_window_of_the_lookback(project: Project):
+    (request,) = ticked(project)
+
+    assert box(request) == (f"gate_exposure|{DAYS[0]}", f"custom_event|{DAYS[-1]}")
+
+
+def test_the_lookback_bounds_what_the_schedule_catches_up(project: Project):
+    project.configure('lookback = "10d"', 'lookback = "1d"')
+
+    (request,) = ticked(project)
+
+    assert box(request) == (f"gate_exposure|{DAYS[-1]}", f"custom_event|{DAYS[-1]}")
+
+
+def test_a_window_that_has_not_settled_is_left_for_the_next_tick(project: Project):
+    project.configure('settle = "1s"', 'settle = "2h"')
+
+    (request,) = ticked(project, hours=1)
+
+    assert box(request) == (f"gate_exposure|{DAYS[0]}", f"custom_event|{DAYS[-2]}")
+
+
+def test_the_requested_run_does_what_is_missing_and_the_next_tick_skips(project: Project):
+    project.fill()
+    (request,) = ticked(project)
+
+    result = project.run("export_events", request.run_config, request.tags)
+
+    assert result.success
+    assert ticked(project) == "the 4 closed windows of the lookback are exported or under way"
+
+
+def test_partitions_that_a_live_run_exports_are_not_asked_for_again(project: Project):
+    job = project.definitions().resolve_job_def("export_events")
+    for tags in (
+        {RANGE_START: f"gate_exposure|{DAYS[0]}", RANGE_END: f"custom_event|{DAYS[2]}"},
+        {"dagster/partition": f"gate_exposure|{DAYS[3]}"},
+    ):
+        project.instance.create_run_for_job(job, tags=tags, status=dg.DagsterRunStatus.STARTED)
+
+    (request,) = ticked(project)
+
+    assert box(request) == (f"config_exposure|{DAYS[3]}", f"custom_event|{DAYS[3]}")
+
+
+def test_each_tick_has_run_keys_of_its_own_so_that_a_failed_window_is_tried_again(project: Project):
+    (first,), (second,) = ticked(project, hours=1), ticked(project, hours=2)
+
+    assert first.run_key != second.run_key

@@ -1,0 +1,260 @@
+import json
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pytest
+from dagster_folder import DAYS, SECRET, Project, everything_logged, what_failed
+
+from dagster_project import delivery
+from statsig_export import pipeline
+from statsig_export.partitions import window_from_key
+from statsig_export.testing.receiver import Rule, answer
+
+SHIPPED = ["fivetran", "statsig_events"]
+
+
+def exported(project: Project, *days: str) -> dg.ExecuteInProcessResult:
+    project.fill(days)
+    result = project.export_days(days[0], days[-1])
+    assert result.success
+    return result
+
+
+def record_run(project: Project, status: dg.DagsterRunStatus, partitions: list[str], **tags: str) -> str:
+    """A ship run in the run storage as the daemon would have left it."""
+    run = project.instance.create_run_for_job(
+        project.definitions().resolve_job_def("ship_batches"),
+        run_config={"ops": {"ship": {"config": {"partitions": partitions}}}},
+        tags=tags,
+        status=status,
+    )
+    return run.run_id
+
+
+def test_what_was_exported_is_shipped_by_the_run_that_the_sensor_asks_for(project: Project):
+    exported(project, *DAYS[:2])
+
+    (request,), _ = project.tick()
+    result = project.carry_out(request)
+
+    assert result.success
+    assert len(project.receiver.events()) == 10
+    assert project.materialized(*SHIPPED) == {
+        f"{category}|{day}" for category in ("gate_exposure", "custom_event") for day in DAYS[:2]
+    }
+
+
+def test_the_sensor_asks_for_nothing_once_all_is_shipped(project: Project):
+    exported(project, DAYS[0])
+    (request,), _ = project.tick()
+    project.carry_out(request)
+
+    assert project.tick() == ([], "nothing is due: what is planned has been sent, or waits for its next try")
+
+
+def test_a_fresh_project_without_a_ledger_has_nothing_due(project: Project):
+    requests, reason = project.tick()
+
+    assert requests == []
+    assert reason.startswith("nothing is due")
+
+
+def test_a_ship_run_carries_the_id_of_the_export_run_and_is_found_by_it(project: Project):
+    export_run = exported(project, DAYS[0]).run_id
+
+    (request,), _ = project.tick()
+    ship_run = project.carry_out(request).run_id
+
+    found = project.instance.get_runs(dg.RunsFilter(tags={"statsig_export/export_run": export_run}))
+    assert [run.run_id for run in found] == [ship_run]
+
+
+def test_a_shipment_links_to_both_runs_and_tells_what_was_answered(project: Project):
+    export_run = exported(project, DAYS[0]).run_id
+    (request,), _ = project.tick()
+
+    ship_run = project.carry_out(request).run_id
+
+    told = project.metadata(*SHIPPED, partition=f"gate_exposure|{DAYS[0]}")
+    assert (told["export run"], told["ship run"]) == (export_run, ship_run)
+    assert (told["delivered events"], told["delivered batches"], told["requests"]) == (3, 2, 2)
+    assert told["statuses"] == {"200": 2}
+    assert told["pending"] == told["failed"] == 0
+    assert isinstance(told["latency ms (max)"], float)
+    assert str(told["file"]).endswith(".parquet")
+
+
+def test_events_exported_from_the_command_line_are_shipped_too_and_named_without_a_link(project: Project):
+    project.fill([DAYS[0]])
+    report = pipeline.export_window(project.config, window_from_key(DAYS[0], project.config.windows))
+
+    (request,), _ = project.tick()
+    project.carry_out(request)
+
+    told = project.instance.fetch_materializations(dg.AssetKey(SHIPPED), limit=1).records[0].asset_materialization
+    assert told is not None
+    link = told.metadata["export run"]
+    assert isinstance(link, dg.TextMetadataValue)
+    assert link.text == report.run_id
+
+
+def test_each_export_run_gets_a_ship_run_of_its_own(project: Project):
+    first, second = exported(project, DAYS[0]), exported(project, DAYS[1])
+
+    requests, _ = project.tick()
+
+    assert [request.tags["statsig_export/export_run"] for request in requests] == [first.run_id, second.run_id]
+
+
+def test_late_rows_name_every_export_run_they_came_with(project: Project):
+    runs = [exported(project, DAYS[0]).run_id, exported(project, DAYS[0]).run_id]
+
+    (request,), _ = project.tick()
+
+    assert sorted(json.loads(request.tags["statsig_export/export_run"])) == sorted(runs)
+
+
+def test_partitions_that_a_live_ship_run_carries_are_left_to_it(project: Project):
+    exported(project, DAYS[0])
+    record_run(project, dg.DagsterRunStatus.STARTED, [f"gate_exposure|{DAYS[0]}"])
+
+    (request,), _ = project.tick()
+
+    assert request.run_config["ops"]["ship"]["config"]["partitions"] == [f"custom_event|{DAYS[0]}"]
+
+
+def test_nothing_is_asked_for_while_live_runs_carry_everything(project: Project):
+    exported(project, DAYS[0])
+    record_run(project, dg.DagsterRunStatus.NOT_STARTED, [f"gate_exposure|{DAYS[0]}", f"custom_event|{DAYS[0]}"])
+
+    assert project.tick() == ([], "partitions due: 2; ship runs under way: 1")
+
+
+def test_a_run_started_by_hand_for_all_that_is_due_is_not_doubled(project: Project):
+    exported(project, DAYS[0])
+    record_run(project, dg.DagsterRunStatus.STARTED, [])
+
+    assert project.tick()[0] == []
+
+
+def test_a_run_that_was_never_submitted_gives_its_partitions_back(project: Project, monkeypatch: pytest.MonkeyPatch):
+    exported(project, DAYS[0])
+    record_run(project, dg.DagsterRunStatus.NOT_STARTED, [f"gate_exposure|{DAYS[0]}", f"custom_event|{DAYS[0]}"])
+    monkeypatch.setattr(delivery, "ABANDONED_AFTER", timedelta(seconds=0))
+
+    assert len(project.tick()[0]) == 1
+
+
+def test_the_run_key_changes_while_work_remains(project: Project):
+    exported(project, DAYS[0])
+    (first,), _ = project.tick()
+    record_run(project, dg.DagsterRunStatus.CANCELED, [f"gate_exposure|{DAYS[0]}"], **first.tags)
+
+    (second,), _ = project.tick()
+
+    assert second.run_config == first.run_config
+    assert second.run_key != first.run_key
+
+
+def test_a_group_whose_run_failed_waits_before_it_is_asked_for_again(project: Project):
+    exported(project, DAYS[0])
+    (request,), _ = project.tick()
+    failed = record_run(project, dg.DagsterRunStatus.STARTED, ["gate_exposure|x"], **request.tags)
+    run = project.instance.get_run_by_id(failed)
+    assert run is not None
+
+    project.instance.report_run_failed(run)
+
+    assert project.tick() == ([], f"partitions due: 2; {delivery.PAUSED}")
+
+
+def test_a_failed_group_is_asked_for_again_after_the_pause(project: Project, monkeypatch: pytest.MonkeyPatch):
+    exported(project, DAYS[0])
+    (first,), _ = project.tick()
+    failed = record_run(project, dg.DagsterRunStatus.STARTED, ["gate_exposure|x"], **first.tags)
+    run = project.instance.get_run_by_id(failed)
+    assert run is not None
+    project.instance.report_run_failed(run)
+    monkeypatch.setattr(delivery, "datetime", _InAnHour)
+
+    (second,), _ = project.tick()
+
+    assert second.run_key == first.run_key.replace(":0", ":1")
+
+
+class _InAnHour(datetime):
+    @classmethod
+    def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
+        assert tz is UTC
+        return datetime.now(UTC) + timedelta(hours=1)
+
+
+def test_a_webhook_that_refuses_the_set_up_fails_the_run_with_one_clear_sentence(project: Project):
+    exported(project, DAYS[0])
+    project.receiver.play([Rule(actions=(answer(401),))])
+    (request,), _ = project.tick()
+
+    result = project.carry_out(request)
+
+    assert not result.success
+    assert what_failed(result).startswith("the webhook refuses the set-up (")
+    logged = everything_logged(project, result.run_id)
+    assert project.receiver.url not in logged
+    assert SECRET not in logged
+
+
+def test_a_halted_destination_starts_no_further_runs_and_the_sensor_says_why(project: Project):
+    exported(project, DAYS[0])
+    project.receiver.play([Rule(actions=(answer(401),))])
+    (request,), _ = project.tick()
+    project.carry_out(request)
+
+    requests, reason = project.tick()
+
+    assert requests == []
+    assert reason.startswith("the destination fivetran is halted: ")
+    assert project.receiver.url not in reason
+
+
+def test_a_destination_that_somebody_resumed_is_shipped_to_again(project: Project, monkeypatch: pytest.MonkeyPatch):
+    exported(project, DAYS[0])
+    project.receiver.play([Rule(actions=(answer(401),))])
+    (request,), _ = project.tick()
+    project.carry_out(request)
+    project.receiver.play([])
+    pipeline.resume(project.config)
+    monkeypatch.setattr(delivery, "datetime", _InAnHour)
+
+    (again,), _ = project.tick()
+    result = project.carry_out(again)
+
+    assert result.success
+    assert len(project.receiver.events()) == 5
+
+
+def test_batches_that_wait_for_their_time_do_not_fail_the_run(project: Project):
+    exported(project, DAYS[0])
+    project.receiver.play([Rule(actions=(answer(429, **{"Retry-After": "3600"}),))])
+    (request,), _ = project.tick()
+
+    result = project.carry_out(request)
+
+    assert result.success
+    assert project.materialized(*SHIPPED) == set()
+    assert project.tick()[0] == []
+
+
+def test_a_missing_secret_fails_the_run_by_its_name(project: Project, monkeypatch: pytest.MonkeyPatch):
+    exported(project, DAYS[0])
+    (request,), _ = project.tick()
+    monkeypatch.delenv("FIVETRAN_WEBHOOK_SECRET")
+
+    with pytest.raises(Exception, match="FIVETRAN_WEBHOOK_SECRET"):
+        project.carry_out(request)
+
+
+def test_the_ship_job_has_one_owner_of_retries_and_one_pool(project: Project):
+    job = project.definitions().resolve_job_def("ship_batches")
+
+    assert job.tags["dagster/max_retries"] == "0"
+    assert job.get_node_named("ship").definition.pool == "fivetran_webhook"
