@@ -18,7 +18,7 @@ from dagster_project.grouping import MAX_RUNS, Group, groups, pause_after
 from dagster_project.resources import ExportResource
 from statsig_export import pipeline
 from statsig_export.config import Config
-from statsig_export.errors import StatsigExportError
+from statsig_export.errors import DestinationError, StatsigExportError
 from statsig_export.partitions import split_partition_key
 from statsig_export.reports import Shipment, ShipReport
 
@@ -44,14 +44,22 @@ class ShipConfig(dg.Config):
 def ship(context: dg.OpExecutionContext, config: ShipConfig, export: ExportResource) -> None:
     try:
         report = pipeline.ship(export.config(), config.partitions or None, orchestrator_run_id=context.run.run_id)
+    except DestinationError as error:
+        if error.report is not None:
+            _log_shipments(context, error.report)
+        raise dg.Failure(description=str(error), allow_retries=False) from None
     except StatsigExportError as error:
         raise dg.Failure(description=str(error), allow_retries=False) from None
     _log_what_waits(context, report)
+    _log_shipments(context, report)
+
+
+def _log_shipments(context: dg.OpExecutionContext, report: ShipReport) -> None:
+    """A materialization of `fivetran/statsig_events` for each partition that the webhook took events of."""
     for shipment in report.shipments.values():
         if shipment.delivered_batches:
-            context.log_event(
-                materialization(shipment, context.run.run_id, _links(context.instance, shipment.export_runs))
-            )
+            links = _links(context.instance, shipment.export_runs)
+            context.log_event(materialization(shipment, context.run.run_id, links))
 
 
 @dg.job(

@@ -11,7 +11,10 @@ A bad row is not an exception: it is a failed row with a reason, counted and kep
 An answer of the webhook is not one either: it is a Reply or a Failure, judged in delivery.py.
 """
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from statsig_export.reports import ShipReport
 
 
 class StatsigExportError(Exception):
@@ -43,9 +46,14 @@ class SourceError(StatsigExportError):
 
 
 class DestinationError(StatsigExportError):
-    """The webhook refuses the set-up (URL, secret, certificate). Everything stays pending."""
+    """The webhook refuses the set-up (URL, secret, certificate). Everything undelivered stays pending."""
 
     exit_code = 4
+
+    def __init__(self, message: str, *, hint: str = "", report: "ShipReport | None" = None) -> None:
+        super().__init__(message, hint=hint)
+        self.report = report
+        """What the run delivered before it was refused; None where it was refused before it began."""
 
 
 class LedgerError(StatsigExportError):

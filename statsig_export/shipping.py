@@ -79,7 +79,7 @@ def ship(
             shipments=shipments(ledger.database, run.id, mine, statuses),
         )
     if shipper.halted is not None:
-        raise _halted_error(shipper.halted)
+        raise _halted_error(shipper.halted, report)
     return report
 
 
@@ -185,10 +185,11 @@ def _still_halted(remembered: queries.Destination, destination: Destination) -> 
     return remembered.halted_reason is not None and remembered.halted_setup == destination.setup
 
 
-def _halted_error(reason: str) -> DestinationError:
+def _halted_error(reason: str, report: ShipReport | None = None) -> DestinationError:
     return DestinationError(
         f"the webhook refuses the set-up ({reason}); nothing failed, everything undelivered stays pending",
         hint="mend the URL or the secret, or say `statsig-export resume` when the other side is mended",
+        report=report,
     )
 
 
