@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import pytest
 
 from statsig_export.delivery import (
@@ -129,3 +132,17 @@ def test_a_rejected_batch_says_nothing_about_the_destinations_health():
     breaker.record(Outcome.REJECTED)
 
     assert breaker.failures == 0
+
+
+def test_the_diagram_in_the_documentation_is_the_table():
+    text = (Path(__file__).parents[2] / "docs" / "delivery.md").read_text()
+    drawn = set(re.findall(r"^ +(\w+) --> (\w+): (\w+)$", text, re.MULTILINE))
+
+    assert drawn == {(start.value, end.value, step.value) for (start, step), end in TRANSITIONS.items()}
+
+
+def test_the_retry_schedule_in_the_documentation_is_the_policy():
+    text = (Path(__file__).parents[2] / "docs" / "delivery.md").read_text()
+
+    assert "30 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h" in text
+    assert POLICY.schedule == (30, 300, 1_800, *(hours * 3_600 for hours in (2, 5, 10, 14, 20, 24)))
