@@ -47,7 +47,7 @@ def ship(
     """
     destination = destination_of(config)
     with ledger_of(config) as ledger, Storage(config.storage_url()) as storage:
-        _refuse_while_halted(ledger.database, config, destination)
+        _refuse_while_halted(ledger.database, config)
         known = _asked_for(ledger.database, config, partitions, timing.now_ms())
         run = _ship_run(config, orchestrator_run_id, timing)
         ledger.start_ship_run(run)
@@ -93,7 +93,7 @@ def due_partitions(config: Config) -> list[DuePartition]:
     with ledger_of(config) as ledger:
         now_ms = REAL_TIME.now_ms()
         remembered = queries.destination(ledger.database, config.webhook.name)
-        if _still_halted(remembered, destination_of(config)) or (remembered.probe_ms or 0) > now_ms:
+        if _still_halted(remembered, config) or (remembered.probe_ms or 0) > now_ms:
             return []
         return queries.due(ledger.database, config.webhook.name, now_ms)
 
@@ -104,7 +104,7 @@ def halted_reason(config: Config) -> str | None:
         return None
     with ledger_of(config) as ledger:
         remembered = queries.destination(ledger.database, config.webhook.name)
-    return remembered.halted_reason if _still_halted(remembered, destination_of(config)) else None
+    return remembered.halted_reason if _still_halted(remembered, config) else None
 
 
 def resume(config: Config) -> None:
@@ -174,15 +174,17 @@ def _remember(ledger: Ledger, destination: Destination, shipper: Shipper) -> flo
     return probe_ms / 1000 if probe_ms else None
 
 
-def _refuse_while_halted(database: LedgerDatabase, config: Config, destination: Destination) -> None:
+def _refuse_while_halted(database: LedgerDatabase, config: Config) -> None:
     remembered = queries.destination(database, config.webhook.name)
-    if _still_halted(remembered, destination):
+    if _still_halted(remembered, config):
         raise _halted_error(remembered.halted_reason or "")
 
 
-def _still_halted(remembered: queries.Destination, destination: Destination) -> bool:
-    """A changed URL or secret lifts a halt by itself."""
-    return remembered.halted_reason is not None and remembered.halted_setup == destination.setup
+def _still_halted(remembered: queries.Destination, config: Config) -> bool:
+    """A changed URL or secret lifts a halt by itself. Looking at an unhalted destination needs neither."""
+    if remembered.halted_reason is None:
+        return False
+    return remembered.halted_setup == destination_of(config).setup
 
 
 def _halted_error(reason: str, report: ShipReport | None = None) -> DestinationError:

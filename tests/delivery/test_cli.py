@@ -126,6 +126,14 @@ def test_status_is_a_table_of_windows_and_categories(shell: Shell):
     assert shell.json("status", "--from", "2026-11-21")["partitions"] == []
 
 
+def test_status_needs_neither_the_webhook_nor_the_source(shell: Shell):
+    shell.home.add([custom_event(1)])
+    shell("run", *DAY)
+    del shell.home.environ["HOOK"], shell.home.environ["DB"]
+
+    assert shell.json("status")["account"]["forwarded"] == 1
+
+
 def test_a_halted_destination_exits_with_4_until_resume(shell: Shell):
     shell.home.receiver.play([Rule(requests=[1], actions=[answer(401)])])
     shell.home.add([custom_event(1)])

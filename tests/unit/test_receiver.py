@@ -319,5 +319,5 @@ def test_importing_the_receiver_loads_neither_pandas_nor_sqlalchemy_nor_dagster(
         "print([name for name in ('pandas', 'pyarrow', 'sqlalchemy', 'dagster', 'requests', 'pydantic')"
         " if name in sys.modules])"
     )
-    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
