@@ -1,0 +1,190 @@
+"""The layout `sdk_log`: an SDK's own event objects, one a row, turned into the canonical frame.
+
+The log's columns: row_key, event (JSON text, the object as the SDK logged it), statsig_metadata (JSON text of the
+request that brought it, may be null), unreadable, unreadable_reason. Of an event the keys eventName, user, value,
+metadata, time and statsigMetadata are read; secondaryExposures never is. What SDKs put there was observed with the
+JavaScript and Python SDKs; what the log does not tell is decided here:
+
+- A config exposure whose metadata has configExposureType "experiment" or an experimentGroupName is an experiment.
+- statsigMetadata is the request's, overlaid by the event's, each value with its exact text.
+- The ID type of an exposure is what the configuration says for its name; else, for a user without userID and with
+  exactly one custom ID, that ID's name; else userID (which reshape fills in).
+
+Each row is a Python object here: an event has to be taken apart to be told, and that costs some 20 us.
+"""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+import msgspec
+import pandas as pd
+import pyarrow as pa
+
+from statsig_export.arrow_columns import TEXT, array, column, frame_of, values_of
+from statsig_export.events import EVENT_NAMES, Category
+from statsig_export.failed_rows import BadValueError, FailureMarks, Fault, Reason
+from statsig_export.json_text import fault_in, members, quote
+from statsig_export.json_values import flat_object, string_of, strings_of
+from statsig_export.layouts import EXPOSURE_TYPES, UNREADABLE
+
+_NULL: Final = msgspec.Raw(b"null")
+_TYPES: Final = {EVENT_NAMES[category]: kind for category, kind in EXPOSURE_TYPES.items()}
+_GATE: Final = EXPOSURE_TYPES[Category.GATE_EXPOSURE]
+_CONFIG: Final = EXPOSURE_TYPES[Category.CONFIG_EXPOSURE]
+_EXPERIMENT: Final = EXPOSURE_TYPES[Category.EXPERIMENT_EXPOSURE]
+_GATE_VALUES: Final = {"true": True, "false": False}
+
+
+class _Event(msgspec.Struct):
+    eventName: msgspec.Raw = _NULL  # noqa: N815 - this and the others below are the keys' own spelling
+    user: msgspec.Raw = _NULL
+    value: msgspec.Raw = _NULL
+    metadata: msgspec.Raw = _NULL
+    time: msgspec.Raw = _NULL
+    statsigMetadata: msgspec.Raw = _NULL  # noqa: N815
+
+
+class _Units(msgspec.Struct):
+    userID: msgspec.Raw = _NULL  # noqa: N815
+    customIDs: dict[str, msgspec.Raw] | None = None  # noqa: N815
+
+
+_EVENT: Final = msgspec.json.Decoder(_Event)
+_UNITS: Final = msgspec.json.Decoder(_Units)
+
+
+class _Row(NamedTuple):
+    """A canonical row but for its key; the fields are the frame's columns."""
+
+    event_name: str | None = None
+    exposure_type: str | None = None
+    name: str | None = None
+    rule_id: str | None = None
+    group_name: str | None = None
+    reason: str | None = None
+    unit_type: str | None = None
+    gate_value: bool | None = None
+    user: str | None = None
+    metadata: str | None = None
+    statsig_metadata: str | None = None
+    value: str | None = None
+    timestamp: str | None = None
+
+
+def canonical_frame(log: pd.DataFrame, marks: FailureMarks, unit_types: Mapping[str, str]) -> pd.DataFrame:
+    """The canonical frame of a chunk of the log, row for row; a row at fault is marked and has nulls.
+
+    `unit_types` maps the name of a gate, config, experiment or layer to its ID type.
+    """
+    read = (values_of(column(log, name, TEXT)) for name in ("event", "statsig_metadata", UNREADABLE))
+    rows = []
+    for position, (event, request, unreadable) in enumerate(zip(*read, strict=True)):
+        row = _Row()
+        if event is not None:
+            row, fault = _read(event, request, unit_types)
+            if fault is not None:
+                marks.mark_row(position, fault)
+        elif unreadable is None:
+            marks.mark_row(position, Fault(Reason.WRONG_TYPE, "event is null"))
+        rows.append(row)
+    values = dict(zip(_Row._fields, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(_Row._fields, ())
+    columns = {name: array(of_rows, pa.bool_() if name == "gate_value" else TEXT) for name, of_rows in values.items()}
+    nothing = pa.nulls(len(log), TEXT)
+    kept = {name: column(log, name) for name in log.columns if name not in {"event", "statsig_metadata"}}
+    return frame_of({**kept, **columns, "time_uuid": nothing, "user_id": nothing})
+
+
+def _read(text: str, request: str | None, unit_types: Mapping[str, str]) -> tuple[_Row, Fault | None]:
+    """A row, or what of it is known (its name, and so its category) and the fault."""
+    row = _Row()
+    try:
+        event = _decoded(text)
+        event_name = _event_name(_text(event.eventName))
+        row = _Row(event_name=event_name, exposure_type=_TYPES.get(event_name or ""))
+        return _filled(row, event, request, unit_types), None
+    except BadValueError as error:
+        return row, error.fault
+
+
+def _decoded(text: str) -> _Event:
+    try:
+        return _EVENT.decode(text)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadValueError(fault_in(text, "event", error)) from None
+
+
+def _filled(row: _Row, event: _Event, request: str | None, unit_types: Mapping[str, str]) -> _Row:
+    metadata = _text_or_null(event.metadata)
+    filled = row._replace(
+        user=_text_or_null(event.user),
+        metadata=metadata,
+        statsig_metadata=_overlaid(request, _text_or_null(event.statsigMetadata)),
+        value=string_of(_text(event.value), "value"),
+        timestamp=_time(_text(event.time)),
+    )
+    if filled.exposure_type is None:
+        return filled
+    return _exposure(filled, filled.exposure_type, strings_of(metadata or "{}", "metadata"), unit_types)
+
+
+def _exposure(row: _Row, kind: str, strings: dict[str, str], unit_types: Mapping[str, str]) -> _Row:
+    """The row with what its metadata says in columns, and in metadata what is left."""
+    if kind == _CONFIG and (strings.get("configExposureType") == "experiment" or "experimentGroupName" in strings):
+        kind = _EXPERIMENT
+    name = strings.pop("gate" if kind == _GATE else "config", None)
+    gate_value = _GATE_VALUES.get(strings.get("gateValue", "")) if kind == _GATE else None
+    if gate_value is not None:
+        del strings["gateValue"]
+    return row._replace(
+        exposure_type=kind,
+        name=name,
+        rule_id=strings.pop("ruleID", None),
+        group_name=strings.pop("experimentGroupName", None) if kind == _EXPERIMENT else None,
+        reason=strings.pop("reason", None),
+        unit_type=None if name in unit_types else _lone_custom_id(row.user),
+        gate_value=gate_value,
+        metadata=flat_object(strings),
+    )
+
+
+def _event_name(value: str) -> str | None:
+    if value[0] not in '"n':
+        raise BadValueError(Fault(Reason.WRONG_TYPE, "eventName is no string"))
+    return string_of(value, "eventName")
+
+
+def _time(value: str) -> str | None:
+    """The text of a number or string; null, and so a bad timestamp, for anything else."""
+    return None if value[0] in "ntf{[" else string_of(value, "time")
+
+
+def _lone_custom_id(user: str | None) -> str | None:
+    """The name of the only ID of a user without userID; None where the user says otherwise, or is no valid object."""
+    if user is None:
+        return None
+    try:
+        units = _UNITS.decode(user)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    custom = [name for name, value in (units.customIDs or {}).items() if bytes(value) not in {b"null", b'""'}]
+    return custom[0] if bytes(units.userID) in {b"null", b'""'} and len(custom) == 1 else None
+
+
+def _overlaid(request: str | None, event: str | None) -> str | None:
+    """The request's statsigMetadata, overlaid by the event's."""
+    if event is None or event == "{}":
+        return request
+    if request is None or request == "{}":
+        return event
+    name = "statsigMetadata"
+    merged = {**members(request, name), **members(event, name)}
+    return "{" + ",".join(f"{quote(key)}:{value}" for key, value in merged.items()) + "}"
+
+
+def _text(value: msgspec.Raw) -> str:
+    return str(value, "utf-8")
+
+
+def _text_or_null(value: msgspec.Raw) -> str | None:
+    text = _text(value)
+    return None if text == "null" else text
