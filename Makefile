@@ -5,6 +5,8 @@ SHELL := /bin/sh
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 UV := $(shell command -v uv || echo .tools/bin/uv)
+# The certificates of the machine first, since a company's proxy has its own; uv's where the machine has none.
+SYNC = UV_PYTHON_DOWNLOADS=never $(UV) sync --quiet --locked --python $(PYTHON)
 BIN := .venv/bin
 DEMO_HOME ?= .statsig_export/demo
 EVENTS ?= 50000
@@ -16,8 +18,8 @@ help: ## what there is
 
 .venv/ready: pyproject.toml uv.lock
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed"; exit 1; }
-	@test -x "$(UV)" || { $(PYTHON) -m venv .tools && .tools/bin/pip install --quiet uv; }
-	@UV_PYTHON_DOWNLOADS=never $(UV) sync --quiet --locked --python $(PYTHON)
+	@test -x "$(UV)" || { $(PYTHON) -m venv .tools && .tools/bin/pip install --quiet --disable-pip-version-check uv; }
+	@UV_SYSTEM_CERTS=1 $(SYNC) || $(SYNC)
 	@touch $@
 
 setup: .venv/ready ## the environment: every dependency, locked
