@@ -48,7 +48,7 @@ class ColumnRule:
 
 @dataclass(frozen=True, slots=True)
 class Predicate:
-    """The rows of `category` are those whose canonical column `column` equals `value`."""
+    """Rows of `category` are found among those whose canonical column `column` equals `value`."""
 
     category: Category
     column: str
@@ -59,9 +59,9 @@ class Predicate:
 class SourceTable:
     """One table of a layout.
 
-    `home` is the category of every row that no predicate claims, so the categories' reads partition the rows by
-    construction. It is also where a row is counted that fails before its category is known. Without predicates a
-    row's category shows only after the reshape, and every read of the table reads all rows of the window.
+    `home` is the category of every row that no predicate claims, and where a row is counted that fails before its
+    category is known. A read for some categories yields at least their rows: which of them they are, reshape decides.
+    Without predicates every read of the table yields all rows of the window.
     """
 
     role: Role
@@ -153,10 +153,11 @@ _NATIVE_EXPOSURES: Final = SourceTable(
     ),
     categories=EXPOSURES,
     home=Category.GATE_EXPOSURE,
-    predicates=tuple(
-        Predicate(category, "exposure_type", value)
-        for category, value in EXPOSURE_TYPES.items()
-        if category is not Category.GATE_EXPOSURE
+    predicates=(
+        Predicate(Category.CONFIG_EXPOSURE, "exposure_type", "config"),
+        Predicate(Category.EXPERIMENT_EXPOSURE, "exposure_type", "experiment"),
+        Predicate(Category.EXPERIMENT_EXPOSURE, "exposure_type", "config"),  # with a group, as SDKs log experiments
+        Predicate(Category.LAYER_EXPOSURE, "exposure_type", "layer"),
     ),
     frame_columns=CANONICAL_COLUMNS,
 )

@@ -68,6 +68,7 @@ _TEXT_COLUMNS: Final = (
     UNREADABLE,
     UNREADABLE_REASON,
 )
+_JSON_COLUMNS: Final = ("user", "metadata", "statsig_metadata")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ def reshape(frame: pd.DataFrame, table: SourceTable, source_name: str, unit_type
     if table.role is Role.SDK_EVENTS:
         frame = canonical_frame(frame, marks, unit_types)
     columns = {name: column(frame, name, TEXT) for name in _TEXT_COLUMNS}
+    columns |= {name: _null_for_json_null(columns[name]) for name in _JSON_COLUMNS}
     columns["gate_value"] = column(frame, "gate_value", pa.bool_())
     _mark_unreadable(columns[UNREADABLE], columns[UNREADABLE_REASON], marks)
     exposures = _exposures(columns, table)
@@ -125,6 +127,11 @@ def reshape(frame: pd.DataFrame, table: SourceTable, source_name: str, unit_type
         passed = array(marks.passed)
         events = {name: values.filter(passed) for name, values in events.items()}
     return Reshaped(frame_of(events), failed)
+
+
+def _null_for_json_null(texts: Column) -> Column:
+    """A JSON null is no value: what SQLAlchemy's JSON type writes for None unless told otherwise."""
+    return choose(pc.equal(texts, "null"), text(None), texts)
 
 
 def _mark_unreadable(unreadable: Column, reasons: Column, marks: FailureMarks) -> None:

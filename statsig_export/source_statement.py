@@ -83,7 +83,7 @@ def select_rows(
 def rows_of(
     table: SourceTable, families: Mapping[str, Family], categories: Collection[Category]
 ) -> ColumnElement[Any] | None:
-    """The predicate for the rows of `categories`; None where all rows have to be read."""
+    """The predicate for all rows that may be of `categories`; None where all rows have to be read."""
     if not table.predicates or set(table.categories) <= set(categories):
         return None
     columns = {rule.canonical: rule.column for rule in table.columns}
@@ -92,10 +92,11 @@ def rows_of(
     tested: ColumnElement[Any] = named_table(table).c[name]
     if families[name] is Family.LABEL:
         tested = cast(tested, Text)
+    claimed = {predicate.value for predicate in table.predicates if predicate.category in categories}
     if table.home in categories:
-        others = [predicate.value for predicate in table.predicates if predicate.category not in categories]
-        return or_(tested.is_(None), tested.not_in(others))
-    return tested.in_([predicate.value for predicate in table.predicates if predicate.category in categories])
+        others = {predicate.value for predicate in table.predicates} - claimed
+        return or_(tested.is_(None), tested.not_in(sorted(others)))
+    return tested.in_(sorted(claimed))
 
 
 def all_of(*conditions: ColumnElement[Any] | None) -> ColumnElement[Any]:

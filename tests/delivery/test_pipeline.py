@@ -95,14 +95,16 @@ def test_a_run_for_one_category_reads_and_sends_only_that_one(home: ExportHome):
 
 def test_one_run_a_category_comes_to_the_same_as_one_run_for_all(home: ExportHome):
     rows = [custom_event(1), custom_event(2, "statsig::config_change"), custom_event(3, None)]
-    home.add(rows, [exposure(1), exposure(2, "layer"), exposure(3, None), exposure(4, "hologram")])
+    exposures = [exposure(1), exposure(2, "layer"), exposure(3, None), exposure(4, "hologram")]
+    told_by_its_group = exposure(5, "config", group_name="control")
+    home.add(rows, [*exposures, told_by_its_group, exposure(6, "config"), exposure(7, "experiment")])
     for category in Category:
         export_window(home.config, home.window(), [category])
     by_category = home.account()
     home.export()
 
     assert by_category == home.account()
-    assert by_category.events == 7
+    assert by_category.events == 10
     assert by_category.failed == 3
 
 

@@ -50,6 +50,12 @@ def test_the_type_of_an_exposure_gives_its_category_and_name(kind: str):
     assert (found["category"], found["event_name"]) == (f"{kind}_exposure", f"statsig::{kind}_exposure")
 
 
+def test_a_json_null_is_no_value():
+    found = event(exposure(user="null", metadata="null", statsig_metadata="null", user_id=None))
+    assert (found["user"], found["user_id"], found["statsig_metadata"]) == ("{}", "", "{}")
+    assert found["metadata"] == '{"gate":"a_gate","gateValue":"true","ruleID":"a_rule"}'
+
+
 def test_a_config_with_a_group_is_an_experiment():
     found = event(exposure(exposure_type="config", group_name="Test"))
     assert found["category"] == "experiment_exposure"
@@ -192,7 +198,6 @@ def test_metadata_becomes_a_flat_object_of_strings(own: str | None, sent: str):
         ("", "malformed_json"),
         ('{"a":"b"', "malformed_json"),
         ('["a"]', "wrong_type"),
-        ("null", "wrong_type"),
         ('"{}"', "wrong_type"),
         ('{"a":NaN}', "not_json_number"),
         ('{"a":1e999999}', "not_json_number"),
