@@ -184,6 +184,8 @@ def exposure_metadata(row: Row, kind: str) -> dict[str, Any]:
 
 def event_of(row: Row, table: SourceTable) -> dict[str, Any]:
     """The event of a row. Raises BadRowError where it has to fail."""
+    json_columns = ("user", "metadata", "statsig_metadata")
+    row = row | {name: None for name in json_columns if row[name] == "null"}
     event: dict[str, Any] = {"value": row.get("value") or ""}
     if table is EXPOSURES:
         kind = row["exposure_type"]
