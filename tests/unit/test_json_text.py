@@ -77,7 +77,7 @@ def test_anything_else_fails_with_its_reason(text: str, reason: str):
 
 def test_the_detail_has_the_column_and_the_position_but_never_the_payload():
     marks = FailureMarks(1)
-    checked_objects(array(['{"email":"a.user@email.com",}'], TEXT), "user", marks)
+    checked_objects(array(['{"email":"a.user@email.com" 1}'], TEXT), "user", marks)
     key = array(["1"], TEXT)
     assert list(marks.frame(key, key, key)["detail"]) == ["user, character 28"]
 
