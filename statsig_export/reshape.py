@@ -44,7 +44,7 @@ from statsig_export.events import EVENT_NAMES, EXPOSURES, Category
 from statsig_export.failed_rows import BadValueError, FailureMarks, Fault, Reason
 from statsig_export.identity import derived_ids
 from statsig_export.json_values import string_of
-from statsig_export.layouts import UNREADABLE, UNREADABLE_REASON, Role, SourceTable
+from statsig_export.layouts import CANONICAL_COLUMNS, ROW_KEY, UNREADABLE, UNREADABLE_REASON, Role, SourceTable
 from statsig_export.sdk_log import canonical_frame
 from statsig_export.timestamps import to_epoch_ms
 
@@ -52,19 +52,7 @@ DEFAULT_UNIT_TYPE: Final = "userID"
 
 _TYPE_CODES: Final = {"gate": GATE, "config": CONFIG, "experiment": EXPERIMENT, "layer": LAYER}
 _TEXT_COLUMNS: Final = (
-    "time_uuid",
-    "event_name",
-    "exposure_type",
-    "name",
-    "rule_id",
-    "group_name",
-    "reason",
-    "unit_type",
-    "user_id",
-    "user",
-    "metadata",
-    "statsig_metadata",
-    "value",
+    *(name for name in CANONICAL_COLUMNS if name not in {ROW_KEY, "gate_value", "timestamp"}),
     UNREADABLE,
     UNREADABLE_REASON,
 )
