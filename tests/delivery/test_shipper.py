@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from export_home import ExportHome, custom_event
+from sqlalchemy import select
 
 from statsig_export import ledger_queries as queries
 from statsig_export.account import total
@@ -13,6 +14,7 @@ from statsig_export.delivery import Breaker, Failure, Outcome, Reply, RetryPolic
 from statsig_export.errors import LedgerError
 from statsig_export.events import Category
 from statsig_export.ledger import Ledger, ShipRun, ledger_of
+from statsig_export.ledger_tables import batches
 from statsig_export.shipper import Route, Shipper, Timing
 from statsig_export.storage import Storage
 
@@ -54,8 +56,20 @@ class Bench:
         self.bodies.setdefault(batch_id, set()).add(body)
         return self.answer(body, batch_id, attempt)
 
+    @property
+    def planned_order(self) -> list[str]:
+        """The ids of all batches in the order of their rows."""
+        order = select(batches.c.batch_id).order_by(batches.c.generation, batches.c.first_row)
+        with self.ledger.database.read() as connection:
+            return list(connection.execute(order).scalars())
+
     def ship(self, concurrency: int = 1) -> Shipper:
         """One ship run, starting from a breaker whose pause is over."""
+        shipper = self.shipper(concurrency)
+        shipper.run()
+        return shipper
+
+    def shipper(self, concurrency: int) -> Shipper:
         self.runs += 1
         run = f"ship-{self.runs}"
         self.ledger.start_ship_run(ShipRun(run, None, "fivetran", "c", "0", self.now_ms))
@@ -69,9 +83,7 @@ class Bench:
             concurrency=concurrency,
         )
         timing = Timing(clock=lambda: self.clock.now, sleep=self.clock.sleep, roll=lambda: 0.5)
-        shipper = Shipper(self.ledger, route, timing, self.breaker, self.partitions)
-        shipper.run()
-        return shipper
+        return Shipper(self.ledger, route, timing, self.breaker, self.partitions)
 
     @property
     def now_ms(self) -> int:
@@ -161,21 +173,34 @@ def test_a_probe_that_fails_stops_the_run_and_one_that_succeeds_opens_the_way(be
     assert bench.account.forwarded == 100
 
 
-def test_an_outage_of_three_days_fails_nothing_and_drains_afterwards(bench: Bench):
+def test_an_outage_of_three_days_fails_nothing_and_the_backlog_drains_in_order(bench: Bench):
     bench.answer = lambda *_: Reply(500, 1)
     end = bench.clock.now + 72 * HOUR
     while bench.clock.now < end:
         bench.ship()
         bench.clock.now += 600
     assert (bench.account.pending, bench.account.failed) == (100, 0)
-    tried = len(bench.sent)
+    assert len(bench.sent) < 600
 
+    bench.clock.now += 24 * HOUR
+    bench.sent.clear()
     bench.answer = lambda *_: OK
-    for _ in range(30):
-        bench.ship()
-        bench.clock.now += HOUR
+    bench.ship()
     assert bench.account.forwarded == 100
-    assert tried < 600
+    assert [batch for batch, _ in bench.sent] == bench.planned_order
+
+
+def test_a_backlog_is_looked_up_a_page_at_a_time_however_long_it_is(bench: Bench, home: ExportHome):
+    home.set("webhook", max_events=1)
+    home.add([custom_event(key) for key in range(101, 701)])
+    home.export()
+    held: list[int] = []
+    shipper = bench.shipper(concurrency=1)
+    bench.answer = lambda *_: held.append(len(shipper._ready)) or OK
+    shipper.run()
+
+    assert len(bench.sent) == 610
+    assert max(held) < 256
 
 
 def test_what_is_old_and_often_tried_is_given_up_and_says_why(bench: Bench):
