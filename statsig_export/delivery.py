@@ -9,6 +9,8 @@ The distinction everything rests on is whether the other side may have got the e
 being delivered twice.
 """
 
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
@@ -36,6 +38,7 @@ class Step(StrEnum):
     DEFER = "defer"
     SPLIT = "split"
     FAIL = "fail"
+    REPLAY = "replay"
 
 
 TRANSITIONS: Final[dict[tuple[State, Step], State]] = {
@@ -45,6 +48,7 @@ TRANSITIONS: Final[dict[tuple[State, Step], State]] = {
     (State.SENDING, Step.DEFER): State.DEFERRED,
     (State.SENDING, Step.SPLIT): State.SPLIT,
     (State.SENDING, Step.FAIL): State.FAILED,
+    (State.FAILED, Step.REPLAY): State.PLANNED,
 }
 
 PENDING: Final = frozenset({State.PLANNED, State.SENDING, State.DEFERRED})
@@ -201,6 +205,43 @@ def decide(answer: Reply | Failure, batch: Attempted, roll: float, policy: Retry
     if isinstance(answer, Reply) and answer.retry_after is not None:
         delay = max(delay, min(answer.retry_after, policy.longest_wait))
     return Decision(Step.DEFER, outcome, reason, delay)
+
+
+def fold(
+    outcomes: Sequence[Outcome | None], rows: int, replayed_after: int | None, policy: RetryPolicy
+) -> frozenset[State]:
+    """The states that a batch of `rows` events may be in after these attempts; None is an attempt that is still open.
+
+    There is more than one only where the batch's age had a say, and none at all when the attempts cannot have followed
+    each other. `replayed_after` is the number of the attempt after which the batch, failed, was last taken up again.
+    """
+    states = frozenset({State.PLANNED})
+    if replayed_after is not None and not 1 <= replayed_after <= len(outcomes):
+        return frozenset()
+    for number, outcome in enumerate(outcomes, start=1):
+        states = _after(states, {Step.CLAIM})
+        if outcome is not None:
+            states = _after(states, _steps(outcome, rows, number, policy))
+        if number == replayed_after:
+            states = _after(states, {Step.REPLAY})
+        elif replayed_after is not None and number < replayed_after:
+            states |= _after(states, {Step.REPLAY})
+    return states
+
+
+def _after(states: frozenset[State], steps: AbstractSet[Step]) -> frozenset[State]:
+    return frozenset(TRANSITIONS[state, step] for state in states for step in steps if (state, step) in TRANSITIONS)
+
+
+def _steps(outcome: Outcome, rows: int, attempts: int, policy: RetryPolicy) -> AbstractSet[Step]:
+    """What may have been decided on an outcome."""
+    if outcome is Outcome.ACCEPTED:
+        return {Step.DELIVER}
+    if outcome in (Outcome.TOO_LARGE, Outcome.REJECTED):
+        return {Step.SPLIT if rows > 1 else Step.FAIL}
+    if outcome in (Outcome.UNAVAILABLE, Outcome.UNKNOWN) and attempts >= policy.give_up_attempts:
+        return {Step.DEFER, Step.FAIL}
+    return {Step.DEFER}
 
 
 @dataclass(slots=True)

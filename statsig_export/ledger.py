@@ -28,6 +28,7 @@ from statsig_export.ledger_tables import (
     ship_runs,
 )
 from statsig_export.partitions import StoredFile, Window
+from statsig_export.testing.crash import CrashPoint, reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,8 @@ class PlannedBatch:
     body_bytes: int
     attempts: int
     planned_ms: int
+    replay_of: int | None
+    """The delivered batch that this one sends again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,8 @@ class Ledger:
             connection.execute(insert(export_runs), [_export_run_row(run)])
             for plan in plans:
                 _plan_partition(connection, run, plan)
+                reach(CrashPoint.PLANNING)
+        reach(CrashPoint.PLANNED)
 
     def start_ship_run(self, run: ShipRun) -> None:
         with self.database.write() as connection:
@@ -127,10 +132,12 @@ class Ledger:
         number = batch.attempts + 1
         with self.database.write() as connection:
             _move(connection, batch.id, Step.CLAIM, attempts=number)
+            reach(CrashPoint.CLAIMING)
             row = {"batch": batch.id, "number": number, "ship_run": ship_run, "started_ms": now_ms}
             key = connection.execute(insert(attempts), row).inserted_primary_key
         if key is None:
             raise LedgerError("the ledger's database gave no key to an attempt")
+        reach(CrashPoint.CLAIMED)
         return Claim(batch, int(key[0]), number)
 
     def finish(
@@ -157,9 +164,12 @@ class Ledger:
                 changes["due_ms"] = now_ms + round(decision.delay * 1000)
             if decision.outcome is Outcome.THROTTLED:
                 changes["throttled"] = True
+            reach(CrashPoint.FINISHING)
             _move(connection, claim.batch.id, decision.step, **changes)
             if halves:
+                reach(CrashPoint.SPLITTING)
                 connection.execute(insert(batches), [_half_row(claim.batch, half, now_ms) for half in halves])
+        reach(CrashPoint.FINISHED)
 
     def recover(self, partition: int, now_ms: int) -> int:
         """Close the attempts that a dead shipper left open as unknown; the caller holds the partition's lock.
@@ -179,7 +189,9 @@ class Ledger:
             found = connection.execute(orphans).all()
             for batch, attempt in found:
                 _close_attempt(connection, attempt, finished_ms=now_ms, **said)
+                reach(CrashPoint.RECOVERING)
                 _move(connection, batch, Step.DEFER, due_ms=now_ms, **said)
+        reach(CrashPoint.RECOVERED)
         return len(found)
 
     def halt(self, destination: str, reason: str, setup: str, now_ms: int) -> None:
@@ -201,6 +213,7 @@ class Ledger:
             changed = connection.execute(update(destinations).where(destinations.c.name == name).values(**values))
             if changed.rowcount == 0:
                 connection.execute(insert(destinations), [{"name": name, "breaker_openings": 0, **values}])
+            reach(CrashPoint.REMEMBERING)
 
 
 @contextmanager
@@ -303,4 +316,5 @@ def _batch_row(batch: Batch, partition: int, generation: int, now_ms: int) -> di
 
 
 def _half_row(parent: PlannedBatch, half: Batch, now_ms: int) -> dict[str, object]:
-    return {**_batch_row(half, parent.partition, parent.generation, now_ms), "parent": parent.id}
+    row = _batch_row(half, parent.partition, parent.generation, now_ms)
+    return {**row, "parent": parent.id, "replay_of": parent.replay_of}

@@ -12,7 +12,7 @@ from statsig_export.delivery import PENDING, State
 from statsig_export.events import Category
 from statsig_export.ledger import PlannedBatch
 from statsig_export.ledger_database import LedgerDatabase
-from statsig_export.ledger_tables import batches, destinations, export_runs, generations, partitions
+from statsig_export.ledger_tables import attempts, batches, destinations, export_runs, generations, partitions
 from statsig_export.partitions import partition_key
 from statsig_export.reports import DuePartition, PartitionStatus
 
@@ -113,6 +113,7 @@ def waiting_batches(database: LedgerDatabase, ids: Sequence[int], now_ms: int, l
             batches.c.body_bytes,
             batches.c.attempts,
             batches.c.planned_ms,
+            batches.c.replay_of,
         )
         .join(partitions, partitions.c.id == batches.c.partition)
         .join(generations, _same_generation())
@@ -122,6 +123,20 @@ def waiting_batches(database: LedgerDatabase, ids: Sequence[int], now_ms: int, l
     )
     with database.read() as connection:
         return [PlannedBatch(**row) for row in connection.execute(wanted).mappings()]
+
+
+def unfinished_replays(database: LedgerDatabase, ids: Sequence[int], ship_run: str) -> tuple[int, int]:
+    """The events of these partitions' replays that are still to be delivered, and those that failed in a ship run."""
+    columns = batches.c
+    replayed = and_(columns.partition.in_(ids), columns.replay_of.is_not(None))
+    pending = select(func.sum(columns.rows)).where(replayed, columns.state.in_(_PENDING))
+    failed = (
+        select(func.sum(columns.rows))
+        .join(attempts, and_(attempts.c.batch == columns.id, attempts.c.number == columns.attempts))
+        .where(replayed, columns.state == State.FAILED.value, attempts.c.ship_run == ship_run)
+    )
+    with database.read() as connection:
+        return int(connection.execute(pending).scalar() or 0), int(connection.execute(failed).scalar() or 0)
 
 
 def next_due_ms(database: LedgerDatabase, ids: Sequence[int]) -> int | None:
@@ -187,16 +202,20 @@ class _Standing:
 def _standing(connection: Connection, ids: object) -> dict[int, _Standing]:
     columns = batches.c
     kind = case((columns.state == State.FAILED.value, columns.outcome), else_="")
+    # A replay counts nowhere, whatever becomes of it: its events stay forwarded, once. It is due like any other.
+    counts = columns.replay_of.is_(None)
+    rows = case((counts, columns.rows), else_=0)
     # A split batch's events live on in its halves, and the request that met the limit is theirs no longer.
-    limited = case((and_(columns.throttled, columns.state != State.SPLIT.value), columns.rows), else_=0)
+    limited = case((and_(counts, columns.throttled, columns.state != State.SPLIT.value), columns.rows), else_=0)
     due_ms = case((columns.state.in_(_WAITING), columns.due_ms))
-    error = case((columns.state.in_([State.DEFERRED.value, State.FAILED.value]), columns.reason))
+    failed = and_(counts, columns.state == State.FAILED.value)
+    error = case((or_(columns.state == State.DEFERRED.value, failed), columns.reason))
     wanted = (
         select(
             columns.partition,
             columns.state,
             kind,
-            func.sum(columns.rows),
+            func.sum(rows),
             func.sum(limited),
             func.min(due_ms),
             func.max(error),
@@ -205,12 +224,12 @@ def _standing(connection: Connection, ids: object) -> dict[int, _Standing]:
         .group_by(columns.partition, columns.state, kind)
     )
     found: dict[int, _Standing] = defaultdict(lambda: _Standing(Counter(), Counter()))
-    for partition, state, outcome, rows, rate_limited, due, reason in connection.execute(wanted):
+    for partition, state, outcome, events, rate_limited, due, reason in connection.execute(wanted):
         standing = found[partition]
-        standing.rows[state] += int(rows)
+        standing.rows[state] += int(events)
         standing.rate_limited += int(rate_limited)
         if state == State.FAILED.value:
-            standing.failed_by[outcome] += int(rows)
+            standing.failed_by[outcome] += int(events)
         standing.due_ms = due if standing.due_ms is None else min(standing.due_ms, due or standing.due_ms)
         standing.last_error = reason or standing.last_error
     return found

@@ -94,6 +94,8 @@ batches = Table(
     Column("outcome", String(16)),  # of the last attempt
     Column("reason", Text),  # likewise
     Column("parent", _ID),  # the batch this one was split from
+    Column("replay_of", _ID),  # the delivered batch whose rows this one sends again; no part of the account
+    Column("replayed_after", Integer),  # the attempt that failed it before it was last taken up again
     Index("ix_batches_due", "state", "due_ms"),
     Index("ix_batches_partition", "partition", "generation", "first_row"),
     Index("ix_batches_batch_id", "batch_id"),

@@ -15,6 +15,7 @@ from statsig_export.delivery import (
     Step,
     classify,
     decide,
+    fold,
     next_state,
 )
 from statsig_export.errors import LedgerError
@@ -57,7 +58,61 @@ def test_a_step_the_table_does_not_list_raises(state: State, step: Step):
 
 
 def test_nothing_leads_out_of_an_absorbing_state():
-    assert not {state for state, _ in TRANSITIONS} & {State.DELIVERED, State.SPLIT, State.FAILED}
+    assert not {state for state, _ in TRANSITIONS} & {State.DELIVERED, State.SPLIT}
+
+
+def test_only_a_replay_leads_out_of_failed():
+    assert [step for state, step in TRANSITIONS if state is State.FAILED] == [Step.REPLAY]
+
+
+A, U, T, R = Outcome.ACCEPTED, Outcome.UNKNOWN, Outcome.THROTTLED, Outcome.REJECTED
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "rows", "replayed_after", "states"),
+    [
+        ([], 5, None, {State.PLANNED}),
+        ([None], 5, None, {State.SENDING}),
+        ([U, None], 5, None, {State.SENDING}),
+        ([U, T, A], 5, None, {State.DELIVERED}),
+        ([U], 5, None, {State.DEFERRED}),
+        ([T] * 30, 5, None, {State.DEFERRED}),
+        ([U] * 9, 5, None, {State.DEFERRED}),
+        ([U] * 10, 5, None, {State.DEFERRED, State.FAILED}),
+        ([R], 5, None, {State.SPLIT}),
+        ([R], 1, None, {State.FAILED}),
+        ([R], 1, 1, {State.PLANNED}),
+        ([R, None], 1, 1, {State.SENDING}),
+        ([R, R], 1, 1, {State.FAILED}),
+        ([R, R, A], 1, 2, {State.DELIVERED}),
+        ([U] * 10, 5, 10, {State.PLANNED}),
+        ([U] * 12, 5, 10, {State.DEFERRED, State.FAILED}),
+    ],
+)
+def test_a_state_is_a_fold_of_the_attempts(
+    outcomes: list[Outcome | None], rows: int, replayed_after: int | None, states: set[State]
+):
+    assert fold(outcomes, rows, replayed_after, POLICY) == states
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "rows", "replayed_after"),
+    [
+        ([A, U], 5, None),
+        ([A, A], 1, None),
+        ([R, A], 5, None),
+        ([R, A], 1, None),
+        ([None, A], 5, None),
+        ([A], 1, 1),
+        ([U], 1, 1),
+        ([R], 1, 2),
+        ([R], 1, 0),
+    ],
+)
+def test_attempts_that_cannot_have_followed_each_other_fold_to_no_state(
+    outcomes: list[Outcome | None], rows: int, replayed_after: int | None
+):
+    assert fold(outcomes, rows, replayed_after, POLICY) == frozenset()
 
 
 @pytest.mark.parametrize("status", [400, 413, 415, 422])
@@ -73,12 +128,14 @@ def test_a_refused_set_up_halts_the_destination_and_fails_nothing():
         assert decision.halt
 
 
+@pytest.mark.fault("F40", "F41")
 def test_retry_after_is_a_lower_bound_and_holds_six_hours_at_most():
     assert decide(reply(429, retry_after=120), ONCE, 1, POLICY).delay == 120
     assert decide(reply(429, retry_after=10 * 365 * 86_400), ONCE, 1, POLICY).delay == 6 * 3_600
     assert decide(reply(429, retry_after=0), ONCE, 0.5, POLICY).delay == POLICY.delay(1, 0.5)
 
 
+@pytest.mark.fault("F45")
 def test_a_batch_is_given_up_only_when_it_is_both_old_and_often_tried():
     old, often = 77 * 3_600, 10
 

@@ -1,0 +1,140 @@
+"""The real ledger, driven as an export and a ship run drive it, with events a few bytes long and a clock to turn."""
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from ledger_model import BAD, GIVE_UP_AFTER_MS, GIVE_UP_ATTEMPTS, MAX_EVENTS, Row
+from sqlalchemy import event, make_url, select
+
+from statsig_export import ledger_queries as queries
+from statsig_export.batching import Batch, Batcher, halve
+from statsig_export.delivery import Attempted, Decision, Failure, Outcome, Reply, RetryPolicy, Step, decide
+from statsig_export.events import Category
+from statsig_export.ledger import Claim, ExportRun, Ledger, PartitionPlan, PlannedBatch, ShipRun
+from statsig_export.ledger_database import LedgerDatabase, open_database
+from statsig_export.ledger_tables import attempts, batches, partitions
+from statsig_export.partitions import StoredFile, partition_key, window_from_key
+from statsig_export.settings import WindowSettings
+
+WINDOW = window_from_key("2026-11-20", WindowSettings())
+CATEGORIES = (Category.CUSTOM_EVENT, Category.GATE_EXPOSURE)
+POLICY = RetryPolicy(
+    quick=(2,), schedule=(30, 60), give_up_age=GIVE_UP_AFTER_MS / 1000, give_up_attempts=GIVE_UP_ATTEMPTS
+)
+ANSWERS: dict[str, Reply | Failure] = {
+    "accepted": Reply(200, 1),
+    "not_sent": Failure(Outcome.NOT_SENT, 1, "no connection"),
+    "throttled": Reply(429, 1),
+    "unavailable": Reply(500, 1),
+    "unknown": Failure(Outcome.UNKNOWN, 1, "the connection broke"),
+    "too_large": Reply(413, 1),
+    "rejected": Reply(400, 1),
+    "refused": Reply(401, 1),
+}
+_DESTINATIONS = itertools.count(1)
+
+
+@contextmanager
+def open_ledger(url: str) -> Iterator[LedgerDatabase]:
+    """One for all examples: what was compiled for one is of use to the next."""
+    database = open_database(make_url(url))
+    if database.engine.dialect.name == "sqlite":  # no step cuts the power, so none needs to wait for the disk
+        event.listen(database.engine, "connect", lambda raw, _: raw.execute("PRAGMA synchronous = OFF"))
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+class LedgerDriver:
+    """A destination of its own in the ledger."""
+
+    def __init__(self, database: LedgerDatabase) -> None:
+        self.database = database
+        self.ledger = Ledger(database)
+        self.destination = f"d{next(_DESTINATIONS)}"
+        self.now = 1_000_000
+        self.source: dict[Category, list[Row]] = {category: [] for category in CATEGORIES}
+        self.allowed = {"a", "b"}
+        self._files: dict[str, list[bytes]] = {}
+        self._numbers = itertools.count(1)
+        self._ids: dict[Category, int] = {}
+        self.restart()
+
+    def restart(self) -> None:
+        """A new process: new connections, a new ship run."""
+        self.database.close()
+        self._ship_run = self._new_key()
+        self.ledger.start_ship_run(ShipRun(self._ship_run, None, self.destination, "c", "0", self.now))
+
+    def add_rows(self, category: Category, kinds: Sequence[str]) -> None:
+        self.source[category] += [(f"{category[:1]}{next(self._numbers)}", kind) for kind in kinds]
+
+    def export(self, categories: Iterable[Category], stale: int = 0) -> None:
+        """`stale` makes it one that read a generation older or newer than the ledger's."""
+        run = ExportRun(self._new_key(), None, self.destination, WINDOW, self.now, self.now, 1, {}, "c", "f", "0", {})
+        self.ledger.plan(run, [self._plan(category, stale) for category in sorted(categories)])
+
+    def waiting(self) -> list[PlannedBatch]:
+        return queries.waiting_batches(self.database, self.ids(), self.now, limit=1_000)
+
+    def claim(self, batch: PlannedBatch) -> Claim:
+        return self.ledger.claim(batch, self._ship_run, self.now)
+
+    def finish(self, claim: Claim, outcome: str) -> Decision:
+        batch = claim.batch
+        attempted = Attempted(batch.rows, claim.number, (self.now - batch.planned_ms) / 1000)
+        decision = decide(ANSWERS[outcome], attempted, 0.5, POLICY)
+        halves: Sequence[Batch] = ()
+        if decision.step is Step.SPLIT:
+            texts = self._files[batch.file][batch.first_row : batch.first_row + batch.rows]
+            halves = halve(self.destination, batch.first_row, texts)
+        self.ledger.finish(claim, ANSWERS[outcome], decision, self.now, halves)
+        return decision
+
+    def ids(self) -> list[int]:
+        return [self.id_of(category) for category in CATEGORIES]
+
+    def id_of(self, category: Category) -> int:
+        """The partition's id in the ledger; every category was exported once."""
+        if not self._ids:
+            wanted = [(each, WINDOW.key) for each in CATEGORIES]
+            found = queries.partition_ids(self.database, self.destination, wanted)
+            self._ids = {each: found[partition_key(each, WINDOW.key)] for each in CATEGORIES}
+        return self._ids[category]
+
+    def batches(self):
+        """Every row of the table, with its category."""
+        wanted = select(batches, partitions.c.category).join(partitions, partitions.c.id == batches.c.partition)
+        with self.database.read() as connection:
+            return connection.execute(wanted.where(partitions.c.destination == self.destination)).all()
+
+    def attempts(self):
+        """Every row of the table, by number."""
+        wanted = select(attempts).join(batches, batches.c.id == attempts.c.batch).order_by(attempts.c.number)
+        with self.database.read() as connection:
+            return connection.execute(wanted.where(batches.c.partition.in_(self.ids()))).all()
+
+    def _plan(self, category: Category, stale: int) -> PartitionPlan:
+        found = queries.planned(self.database, self.destination, WINDOW.key, category)
+        known = {text.decode() for file in found.files for text in self._files[file]}
+        rows = [(key, kind) for key, kind in self.source[category] if key not in known]
+        new = [key.encode() for key, kind in rows if kind in self.allowed]
+        left_out = Counter(kind for _, kind in rows if kind not in self.allowed)
+        batcher = Batcher(self.destination, MAX_EVENTS, 1_000)
+        path = self._new_key()
+        self._files[path] = new
+        return PartitionPlan(
+            category=category,
+            after_generation=found.generation + stale,
+            file=StoredFile(path, "d", 1, len(new)) if new else None,
+            batches=[*batcher.add(new), *batcher.close()],
+            filtered_by={kind: count for kind, count in left_out.items() if kind != BAD},
+            failed_by={kind: count for kind, count in left_out.items() if kind == BAD},
+            quarantine=None,
+        )
+
+    def _new_key(self) -> str:
+        return f"{self.destination}-{next(self._numbers)}"

@@ -1,0 +1,285 @@
+"""The ledger against plain dicts: whatever exports, shippers, crashes, replays and clocks do to it, in any order.
+
+After each step ledger and model tell the same, and the invariants hold.
+"""
+
+import hashlib
+import itertools
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from ledger_driver import ANSWERS, CATEGORIES, POLICY, WINDOW, LedgerDriver, open_ledger
+from ledger_model import BAD, WAITING, LedgerModel
+
+from statsig_export import ledger_queries as queries
+from statsig_export import verifying
+from statsig_export.errors import LedgerError, StalePlanError
+from statsig_export.ledger import Claim
+from statsig_export.ledger_database import LedgerDatabase
+from statsig_export.partitions import partition_key
+from statsig_export.replaying import plan_replay
+
+categories = st.sampled_from(CATEGORIES)
+outcomes = st.sampled_from(["accepted", *ANSWERS])
+picks = st.integers(0, 30)
+kinds = st.lists(st.sampled_from(["a", "a", "b", BAD]), max_size=9)
+
+
+class DeliveryMachine(RuleBasedStateMachine):
+    """Subclasses say which ledger."""
+
+    database: LedgerDatabase
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.real = LedgerDriver(self.database)
+        self.model = LedgerModel()
+        self.delivered: set[int] = set()
+        self.claims: list[Claim] = []
+        """What the process holds in its memory, and what those before it held."""
+        self.dead: list[Claim] = []
+
+    @initialize(kinds=kinds)
+    def begin(self, kinds):
+        self.export(set(CATEGORIES), [*kinds, "a"])
+
+    @rule(chosen=st.sets(categories, min_size=1), kinds=kinds)
+    def export(self, chosen, kinds):
+        """Rows came late, or none did."""
+        for category in chosen:
+            self.real.add_rows(category, kinds)
+        self.real.export(chosen)
+        source, allowed, now = self.real.source, self.real.allowed, self.real.now
+        self.adopt(itertools.chain(*(self.model.export(each, source[each], allowed, now) for each in chosen)))
+
+    @rule(category=categories, stale=st.sampled_from([-1, 1]))
+    def export_on_top_of_another_generation(self, category, stale):
+        with pytest.raises(StalePlanError):
+            self.real.export([category], stale=stale)
+
+    @rule(allowed=st.sets(st.sampled_from(["a", "b"])))
+    def change_filter(self, allowed):
+        self.real.allowed = allowed
+
+    @rule(seconds=st.sampled_from([1, 2, 30, 61, 1_000]))
+    def advance_the_clock(self, seconds):
+        self.real.now += seconds * 1000
+
+    @precondition(lambda self: self.model.waiting(self.real.now))
+    @rule(numbers=st.lists(picks, min_size=1, max_size=3))
+    def claim(self, numbers):
+        for number in numbers:
+            due = self.real.waiting()
+            if due:
+                self.claim_it(due[number % len(due)])
+
+    @precondition(lambda self: self.claims)
+    @rule(number=picks)
+    def claim_what_is_claimed(self, number):
+        with pytest.raises(LedgerError):
+            self.real.claim(self.claims[number % len(self.claims)].batch)
+
+    @precondition(lambda self: self.claims)
+    @rule(number=picks, outcome=outcomes, processed=st.booleans())
+    def finish(self, number, outcome, processed):
+        self.finish_it(self.claims.pop(number % len(self.claims)), outcome, processed=processed)
+
+    @precondition(lambda self: self.model.waiting(self.real.now))
+    @rule(outcome=outcomes, poison=picks, processed=st.booleans())
+    def ship_what_is_due(self, outcome, poison, processed):
+        """Every batch once with this outcome; but those with the poisoned event are rejected until it is alone."""
+        ids = [key for batch in self.model.waiting(self.real.now) for key in batch.ids]
+        poisoned = ids[poison % len(ids)] if poison else None
+        due = self.real.waiting()
+        while due:
+            batch = due.pop(0)
+            rejected = poisoned in self.model.batches[batch.id].ids
+            self.claim_it(batch)
+            self.finish_it(self.claims.pop(), "rejected" if rejected else outcome, processed=processed)
+            if rejected:
+                due += [half for half in self.real.waiting() if half.id > batch.id and half not in due]
+
+    @rule(processed=st.booleans())
+    def crash(self, processed):
+        for claim in self.claims:
+            self.model.arrive(claim.batch.id, "unknown", processed=processed)
+        self.dead += self.claims
+        self.claims = []
+        self.real.restart()
+
+    @precondition(lambda self: any(batch.state == "sending" for batch in self.model.batches.values()))
+    @rule(category=categories, processed=st.booleans())
+    def recover(self, category, processed):
+        """By the next process: while its shipper lives, it holds the lock."""
+        self.crash(processed)
+        self.recover_it(category)
+
+    @precondition(lambda self: any(self.was_recovered(claim) for claim in self.dead))
+    @rule(number=picks, outcome=outcomes, another=st.booleans())
+    def come_back_after_the_recovery(self, number, outcome, another):
+        """A stopped process goes on, whose lock went with its connection. `another` is at the batch by now."""
+        late = [claim for claim in self.dead if self.was_recovered(claim)]
+        claim = late[number % len(late)]
+        again = [batch for batch in self.real.waiting() if batch.id == claim.batch.id and another]
+        for batch in again:
+            self.claim_it(batch)
+        with pytest.raises(LedgerError):
+            self.real.finish(claim, outcome)
+        if self.model.batches[claim.batch.id].state not in WAITING:
+            with pytest.raises(LedgerError):
+                self.real.claim(claim.batch)
+
+    @rule(category=categories, failed_only=st.booleans())
+    def replay(self, category, failed_only):
+        now = self.real.now
+        events = plan_replay(self.real.database, self.real.id_of(category), now, failed_only=failed_only)
+        if failed_only:
+            assert events == self.model.take_up_failed(category, now)
+        else:
+            expected = self.model.replay(category, now)
+            assert events == sum(len(batch.ids) for batch in expected)
+            self.adopt(expected)
+
+    @rule()
+    def the_faults_stop(self):
+        """All that is pending gets through, whatever came before: nothing is stuck."""
+        self.crash(processed=False)
+        for category in CATEGORIES:
+            self.recover_it(category)
+        self.real.now = max([self.real.now, *(batch.due for batch in self.model.batches.values())])
+        for batch in self.real.waiting():
+            self.claim_it(batch)
+            self.finish_it(self.claims.pop(), "accepted", processed=True)
+        assert {batch.state for batch in self.model.batches.values()} <= {"delivered", "split", "failed"}
+
+    @rule()
+    def send_everything_again(self):
+        self.the_faults_stop()
+        for category in CATEGORIES:
+            self.replay(category, failed_only=False)
+
+    @invariant()
+    def ledger_and_model_tell_the_same(self):
+        rows = self.real.batches()
+        self.check_batches(rows)
+        self.check_attempts(self.real.attempts())
+        self.check_events(rows)
+        self.check_accounts()
+        self.check_what_is_due()
+        self.check_by_verify()
+
+    def check_batches(self, rows):
+        """Also I2: an id is the digest of a body, and neither ever changes."""
+        assert {row.id for row in rows} == self.model.batches.keys()
+        for row in rows:
+            batch = self.model.batches[row.id]
+            assert (row.category, row.generation, row.first_row, row.replay_of) == batch.place
+            assert (row.rows, row.attempts) == (len(batch.ids), len(batch.outcomes))
+            assert (row.state, row.planned_ms, row.throttled) == (batch.state, batch.planned, batch.throttled)
+            assert row.due_ms == batch.due or row.state not in WAITING
+            body = "[" + ",".join(batch.ids) + "]"
+            assert row.batch_id == hashlib.sha256(f"{self.real.destination}\0{body}".encode()).hexdigest()
+            assert row.body_bytes == len(body)
+
+    def check_attempts(self, made):
+        """I4: at most one is open, and only of a batch that is under way."""
+        found = {key: [] for key in self.model.batches}
+        for row in made:
+            assert (row.finished_ms is None) == (row.outcome is None)
+            found[row.batch].append(row.outcome)
+        for key, batch in self.model.batches.items():
+            assert found[key] == batch.outcomes
+            assert batch.outcomes.count(None) == (batch.state == "sending")
+
+    def check_events(self, rows):
+        """I1: each event is in one batch that stands for it. I5: delivered once is delivered forever, and arrived.
+        I6: no event arrives more often than its fate was unknown.
+        """
+        held = Counter(key for batch in self.model.batches.values() if batch.stands for key in batch.ids)
+        assert held == Counter(itertools.chain(*self.model.planned.values()))
+        now = {row.id for row in rows if row.state == "delivered"}
+        assert self.delivered <= now
+        self.delivered = now
+        assert all(self.model.received[key] for batch in now for key in self.model.batches[batch].ids)
+        assert self.model.received <= self.model.bound
+
+    def check_accounts(self):
+        lines = queries.statuses(self.real.database, self.real.destination, self.real.now)
+        assert {line.category for line in lines} == set(CATEGORIES)
+        for line in lines:
+            assert line.account.balances
+            expected = self.model.account(line.category)
+            assert {name: getattr(line.account, name) for name in expected} == expected
+
+    def check_what_is_due(self):
+        now, database = self.real.now, self.real.database
+        order = sorted((batch.place[:3], key) for key, batch in self.model.batches.items() if batch.waits(now))
+        assert [batch.id for batch in self.real.waiting()] == [key for _, key in order]
+        lines = queries.due(database, self.real.destination, now)
+        due = {line.partition: (line.batches, line.events) for line in lines}
+        assert due == {partition_key(name, WINDOW.key): figures for name, figures in self.model.due(now).items()}
+        dates = [batch.due for batch in self.model.batches.values() if batch.state in WAITING]
+        assert queries.next_due_ms(database, self.real.ids()) == min(dates, default=None)
+
+    def check_by_verify(self):
+        """I3: a state is a fold of the attempts. And verify has nothing to say of any ledger that can come about."""
+        for partition in self.real.ids():
+            record = verifying._read_record(self.real.database, partition)
+            assert list(verifying._states(record.batches, POLICY)) == []
+            for generation in record.generations:
+                mine = [batch for batch in record.batches if batch.generation == generation.number]
+                assert list(verifying._rows(generation, mine)) == []
+
+    def claim_it(self, batch):
+        self.claims.append(self.real.claim(batch))
+        assert self.claims[-1].number == self.model.claim(batch.id)
+
+    def finish_it(self, claim, outcome, *, processed):
+        decision = self.real.finish(claim, outcome)
+        self.model.arrive(claim.batch.id, outcome, processed=processed)
+        due = self.real.now + round(decision.delay * 1000)
+        halves = self.model.answer(claim.batch.id, outcome, self.real.now, due)
+        if halves:
+            self.adopt(halves)
+
+    def recover_it(self, category):
+        found = self.real.ledger.recover(self.real.id_of(category), self.real.now)
+        assert found == self.model.recover(category, self.real.now)
+
+    def was_recovered(self, claim):
+        return self.model.batches[claim.batch.id].outcomes[claim.number - 1] is not None
+
+    def adopt(self, expected):
+        """What came into the ledger is what the model expects, which from here on knows it by its id."""
+        places = {batch.place: batch for batch in expected}
+        new = [row for row in self.real.batches() if row.id not in self.model.batches]
+        assert len(new) == len(places)
+        for row in new:
+            self.model.batches[row.id] = places[row.category, row.generation, row.first_row, row.replay_of]
+
+
+def run(url: str, examples: int) -> None:
+    slow = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+    chosen = settings(max_examples=examples, stateful_step_count=30, suppress_health_check=slow)
+    with open_ledger(url) as database:
+        machine = type("Machine", (DeliveryMachine,), {"database": database})
+        run_state_machine_as_test(machine, settings=chosen)
+
+
+def test_the_ledger_is_its_model_on_sqlite(tmp_path: Path):
+    run(f"sqlite:///{tmp_path}/ledger.db", examples=80)
+
+
+def test_the_ledger_is_its_model_on_postgresql(postgres_url: str):
+    run(postgres_url, examples=15)
