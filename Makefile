@@ -10,8 +10,10 @@ SYNC = UV_PYTHON_DOWNLOADS=never $(UV) sync --quiet --locked --python $(PYTHON)
 BIN := .venv/bin
 DEMO_HOME ?= .statsig_export/demo
 EVENTS ?= 50000
+KILLS ?= 1000
+SEED ?= 1
 
-.PHONY: help setup demo dev test lint types bench clean
+.PHONY: help setup demo dev test lint types bench torture clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +45,9 @@ types: .venv/ready ## mypy --strict
 
 bench: .venv/ready ## time, CPU and peak memory of a 200,000 and a 1,000,000 event window
 	@$(BIN)/python -m benchmarks
+
+torture: .venv/ready ## exports and shipments killed KILLS times, against a webhook that misbehaves: what was lost
+	@$(BIN)/python -m statsig_export.testing.torture --kills $(KILLS) --seed $(SEED)
 
 clean: ## the environment and everything made by the targets
 	rm -rf .venv .tools .statsig_export .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -16,9 +16,10 @@ from statsig_export.layouts import SourceTable
 from statsig_export.ledger import ExportRun, Ledger, PartitionPlan, ledger_of
 from statsig_export.ledger_database import exists
 from statsig_export.partitions import Window, partition_key
-from statsig_export.reports import ExportReport, PartitionExport, PlanReport
+from statsig_export.reports import ExportReport, FailedRow, PartitionExport, PlanReport
 from statsig_export.source import Source, open_source
 from statsig_export.storage import Storage
+from statsig_export.testing.crash import CrashPoint, reach
 from statsig_export.version import VERSION
 from statsig_export.writing import window_writer
 
@@ -51,10 +52,16 @@ def export_window(
     raise AssertionError("unreachable")
 
 
-def plan(config: Config, window: Window, categories: Sequence[Category] | None = None) -> PlanReport:
-    """A dry run: what exporting and shipping the window would come to. Sends nothing and writes nothing."""
+def plan(
+    config: Config, window: Window, categories: Sequence[Category] | None = None, *, failed_limit: int | None = 0
+) -> PlanReport:
+    """A dry run: what exporting and shipping the window would come to. Sends nothing and writes nothing.
+
+    The report names at most `failed_limit` failed rows; None means all.
+    """
     wanted = tuple(Category) if categories is None else tuple(dict.fromkeys(categories))
     examples: dict[Category, str] = {}
+    failed: list[FailedRow] = []
     with open_source(config) as source:
         judge = Judge(
             config.source, config.filter, config.webhook.max_bytes, _planned_ids_if_any(config, window, wanted)
@@ -63,6 +70,7 @@ def plan(config: Config, window: Window, categories: Sequence[Category] | None =
             for category, events in judged.events.items():
                 if events.num_rows:
                     examples.setdefault(category, events["event"][0].as_py())
+            failed += _failed_rows(judged, window, None if failed_limit is None else failed_limit - len(failed))
     accounts = {
         category: Account(
             events=tally.rows,
@@ -72,7 +80,18 @@ def plan(config: Config, window: Window, categories: Sequence[Category] | None =
         )
         for category, tally in judge.tallies.items()
     }
-    return PlanReport(window.key, accounts, sum(tally.new for tally in judge.tallies.values()), examples)
+    to_send = sum(tally.new for tally in judge.tallies.values())
+    return PlanReport(window.key, accounts, to_send, examples, tuple(failed))
+
+
+def unplaced_rows(config: Config, categories: Sequence[Category] | None = None) -> dict[str, int]:
+    """Source table -> its rows that no window can hold, since their window column is null or no time.
+
+    For the tables that hold one of `categories` (None: all). No export ever reads these rows. Raises SourceError.
+    """
+    with open_source(config) as source:
+        tables = _tables(source, list(Category) if categories is None else categories)
+        return {table.qualified_name: source.count_unplaced(table) for table in tables}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +118,13 @@ def _export(
         for judged, rows in _judge_window(source, window, judge):
             writer.add(judged)
             on_progress(rows)
+            reach(CrashPoint.READING)
         _check_balance(window, judge.tallies)
         generations = {category: found.generation for category, found in planned.items()}
         plans = writer.publish(window, generations, judge.tallies)
     reports = {plan.category: _partition_export(plan, window, judge.tallies[plan.category], storage) for plan in plans}
     record = _export_run(run, source, judge.tallies)
+    reach(CrashPoint.FILES_PUBLISHED)
     ledger.plan(record, plans)
     return ExportReport(
         run_id=record.id,
@@ -123,6 +144,16 @@ def _judge_window(source: Source, window: Window, judge: Judge) -> Iterator[tupl
     for table in _tables(source, categories):
         for chunk in source.read_window(table, window.start, window.end, categories):
             yield judge.judge(chunk, table), len(chunk)
+
+
+def _failed_rows(judged: Judged, window: Window, limit: int | None) -> list[FailedRow]:
+    names = ["row_key", "time_uuid", "reason", "detail"]
+    rows = [
+        FailedRow(category, window.key, *row.values())
+        for category, part in judged.failed.items()
+        for row in part.select(names).slice(length=limit).to_pylist()
+    ]
+    return rows[:limit]
 
 
 def _tables(source: Source, categories: Sequence[Category]) -> list[SourceTable]:

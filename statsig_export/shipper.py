@@ -17,6 +17,7 @@ from statsig_export.delivery import Attempted, Breaker, Decision, Failure, Reply
 from statsig_export.errors import LedgerError
 from statsig_export.ledger import Claim, Ledger, PlannedBatch
 from statsig_export.ledger_queries import next_due_ms, waiting_batches
+from statsig_export.testing.crash import CrashPoint, reach
 
 log = logging.getLogger(__name__)
 
@@ -51,12 +52,14 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Time and chance, so that a test can own them. The clock gives seconds since the epoch."""
+    """Time, chance and the end, so that a test can own them. The clock gives seconds since the epoch."""
 
     clock: Callable[[], float]
     sleep: Callable[[float], None]
     roll: Callable[[], float]
     """Random in [0, 1)."""
+    stopping: Callable[[], bool] = lambda: False
+    """Whether somebody asked the run to end: what is under way is finished, nothing else is begun."""
 
     def now_ms(self) -> int:
         return round(self.clock() * 1000)
@@ -84,8 +87,9 @@ class Shipper:
     def run(self) -> None:
         """Send what is due, waiting `policy.patience` at most for what is due again soon.
 
-        Returns when nothing is due, the destination refused, or the breaker opened. Raises LedgerError when the record
-        or the files fail; what was under way is then finished first, as far as it can be.
+        Returns when nothing is due, the destination refused, the breaker opened, or the run is to stop. Raises
+        LedgerError when the record or the files fail. Whatever ends the run (an interrupt too), what was under way is
+        finished first, as far as it can be.
         """
         under_way: set[Future[Decision]] = set()
         with ThreadPoolExecutor(self.route.concurrency, "sender") as senders:
@@ -120,7 +124,7 @@ class Shipper:
 
     @property
     def _stopped(self) -> bool:
-        return self.halted is not None or self.breaker.open
+        return self.halted is not None or self.breaker.open or self.timing.stopping()
 
     @property
     def _room(self) -> int:
@@ -143,6 +147,7 @@ class Shipper:
                 hint="the file was changed or replaced: restore it, then ship again",
             )
         answer = self.route.post(request_body, batch.batch_id, claim.number)
+        reach(CrashPoint.ANSWERED)
         now_ms = self.timing.now_ms()
         attempted = Attempted(batch.rows, claim.number, (now_ms - batch.planned_ms) / 1000)
         decision = decide(answer, attempted, self.timing.roll(), self.policy)

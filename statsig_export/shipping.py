@@ -22,6 +22,7 @@ from statsig_export.partitions import split_partition_key
 from statsig_export.reports import DuePartition, PartitionStatus, ShipReport
 from statsig_export.shipper import Route, Shipper, Timing
 from statsig_export.storage import Storage
+from statsig_export.testing.crash import CrashPoint, reach
 from statsig_export.version import VERSION
 from statsig_export.webhook import Destination, Webhook, destination_of
 
@@ -41,7 +42,8 @@ def ship(
 ) -> ShipReport:
     """Send what is due of `partitions` (keys `category|window`), or of all. `on_progress` gets accepted events.
 
-    A partition that another shipper holds is left to it. What is not accepted now stays pending with a due time.
+    A partition that another shipper holds is left to it. What is not accepted now stays pending with a due time. Once
+    `timing.stopping` says true, the requests under way are finished and no other is begun.
     Raises DestinationError when the destination is halted, or refuses during the run, after all else was recorded;
     LedgerError when the ledger or the partition files fail.
     """
@@ -67,6 +69,7 @@ def ship(
             breaker = _breaker(ledger.database, config, policy, timing)
             shipper = Shipper(ledger, route, timing, breaker, list(mine.values()), on_progress or _ignore)
             shipper.run()
+            reach(CrashPoint.SENT)
         paused_until = _remember(ledger, destination, shipper)
         ledger.finish_ship_run(run.id, timing.now_ms())
         statuses = queries.statuses(ledger.database, run.destination, timing.now_ms(), only=list(mine.values()))
@@ -136,6 +139,7 @@ def _asked_for(
 def _take(known: Mapping[str, int], locks: PartitionLocks, ledger: Ledger, timing: Timing) -> dict[str, int]:
     """The partitions whose lock was free; what a dead shipper left under way in them is pending again."""
     mine = {key: partition for key, partition in known.items() if locks.acquire(f"ship {partition}")}
+    reach(CrashPoint.LOCKED)
     for partition in mine.values():
         ledger.recover(partition, timing.now_ms())
     return mine

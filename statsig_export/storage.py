@@ -28,6 +28,7 @@ from fsspec.implementations.local import LocalFileSystem
 from statsig_export.errors import LedgerError
 from statsig_export.events import Category
 from statsig_export.partitions import StoredFile
+from statsig_export.testing.crash import CrashPoint, reach
 
 _EVENT_FIELDS: list[pa.Field[Any]] = [
     pa.field("time_uuid", pa.large_string(), nullable=False),
@@ -100,6 +101,11 @@ class Storage:
         with _storage_errors(path), self._fs.open(f"{self._root}/{path}", "rb") as source:
             return pq.read_table(source)
 
+    def digest(self, path: str) -> str:
+        """sha256 of a file's bytes, 64 hex digits."""
+        with _storage_errors(path), self._fs.open(f"{self._root}/{path}", "rb") as source:
+            return hashlib.file_digest(source, "sha256").hexdigest()
+
     def close(self) -> None:
         with self._lock:
             while self._readers:
@@ -113,6 +119,7 @@ class Storage:
             return
         Path(target).parent.mkdir(parents=True, exist_ok=True)
         temporary.replace(target)
+        reach(CrashPoint.FILE_RENAMED)
         _sync_folder(Path(target).parent)
 
     def __enter__(self) -> Self:
@@ -150,10 +157,12 @@ class NewFile:
         with _storage_errors(kind):
             self._write_group()
             self._writer.close()
+            reach(CrashPoint.FILE_WRITTEN)
             with self._temporary.open("rb+") as file:
                 os.fsync(file.fileno())
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
                 size = file.tell()
+            reach(CrashPoint.FILE_SYNCED)
             name = digest[:16] if generation is None else f"{generation:04d}-{digest[:16]}"
             path = f"{kind}/category={category.value}/window={window_key}/{name}.parquet"
             self._storage._install(self._temporary, path)  # noqa: SLF001  the two are one unit

@@ -16,6 +16,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from statsig_export.testing.crash import CrashPoint, reach
+
 
 class Progress:
     """How far the request of this thread got."""
@@ -99,6 +101,11 @@ class _Watched(HTTPConnection):
     def endheaders(self, *args: Any, **kwargs: Any) -> None:
         super().endheaders(*args, **kwargs)
         _progress().body_began = True
+        reach(CrashPoint.HEADERS_SENT)
+
+    def getresponse(self) -> Any:
+        reach(CrashPoint.BODY_SENT)
+        return super().getresponse()
 
 
 class _WatchedTls(_Watched, HTTPSConnection):

@@ -137,7 +137,9 @@ class Connection:
             and verdict.ok
             and not self._exchange.transcript.same_bytes(webhook_id, verdict.digest)
         ):
-            return Verdict(HTTPStatus.BAD_REQUEST, "this webhook-id came with other bytes before", verdict.events)
+            return Verdict(
+                HTTPStatus.BAD_REQUEST, "this webhook-id came with other bytes before", verdict.events, verdict.digest
+            )
         return verdict
 
     def _answer(self, request: _Request, action: Action, *, keep_alive: bool) -> bool:

@@ -1,0 +1,51 @@
+"""What the webhook does wrong while the torture lasts: to about three requests in ten, and to one event always."""
+
+from typing import Final
+
+from statsig_export.testing.faults import Action, Faults, Rule, Shape, Stage, answer
+from statsig_export.testing.torture.rows import HOPELESS
+
+REJECTED: Final = Rule(event_name=HOPELESS, actions=[answer(400)])
+"""First of all rules: whatever else befalls a request that holds such an event, its events are never taken in."""
+
+
+def _some(share: float, *actions: Action) -> Rule:
+    return Rule(probability=share, actions=actions, cycle=True)
+
+
+_TOO_LARGE: Final = Rule(where=lambda events: len(events) > 1, probability=0.03, actions=[answer(413)])
+_USUAL: Final = (
+    REJECTED,
+    _some(0.02, Action(reset=Stage.ACCEPT)),
+    _some(0.02, Action(reset=Stage.HEADERS)),
+    _some(0.02, Action(reset=Stage.HALF_BODY)),
+    _some(0.04, Action(reset=Stage.BODY)),
+    _some(0.06, Action(reset=Stage.PROCESSING)),
+    _some(0.03, answer(500), answer(502)),
+    _some(0.03, Action(status=500, processed=True)),
+    _some(0.03, answer(429, Retry_After="0"), answer(503, Retry_After="0"), answer(429, Retry_After="1")),
+    _TOO_LARGE,
+    _some(0.02, Action(reply=Shape.TRUNCATED_HEAD), Action(reply=Shape.TRUNCATED_STATUS), Action(reply=Shape.EMPTY)),
+    _some(0.05, Action(delay=0.05), Action(delay=0.15)),
+)
+
+
+def quiet() -> Faults:
+    """No fault but the event that is always rejected."""
+    return Faults(rules=[REJECTED])
+
+
+def usual(seed: int) -> Faults:
+    return Faults(rules=_USUAL, seed=seed)
+
+
+def down(seed: int) -> Faults:
+    """Answers 500 to everything, and takes in some of it all the same: the breaker opens."""
+    rules = (REJECTED, _some(0.3, Action(status=500, processed=True)), Rule(actions=[answer(500)]))
+    return Faults(rules=rules, seed=seed)
+
+
+def narrow(seed: int) -> Faults:
+    """Half of the requests are too large: batches are split, and split again."""
+    too_large = Rule(where=lambda events: len(events) > 1, probability=0.5, actions=[answer(413)])
+    return Faults(rules=(REJECTED, too_large, *_USUAL[1:]), seed=seed)

@@ -1,0 +1,134 @@
+"""Wrong implementations, each one function that breaks the code in the child that calls it, and nowhere else."""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from sqlalchemy import Connection, insert
+
+from statsig_export import batching, delivery, exporting, ledger, locks, shipper, storage, webhook
+from statsig_export.batching import Batch, body
+from statsig_export.delivery import Decision, Failure, Outcome, Reply, Step
+from statsig_export.identity import SeenIds
+from statsig_export.ledger import Claim, ExportRun, Ledger, PartitionPlan
+from statsig_export.shipper import Shipper
+from statsig_export.storage import Storage
+from statsig_export.testing.crash import CrashPoint, reach
+from statsig_export.webhook import Webhook
+
+
+def delivered_before_it_is_sent() -> None:
+    def attempt(self: Shipper, claim: Claim) -> Decision:
+        batch = claim.batch
+        events = self.route.read_events(batch.file, batch.first_row, batch.rows)
+        decision = Decision(Step.DELIVER, Outcome.ACCEPTED, "HTTP 200")
+        self.ledger.finish(claim, Reply(200, 1), decision, self.timing.now_ms())
+        self.route.post(body(events), batch.batch_id, claim.number)
+        return decision
+
+    shipper.Shipper._attempt = attempt
+
+
+def no_recovery() -> None:
+    ledger.Ledger.recover = lambda *_: 0
+
+
+def server_error_is_acceptance() -> None:
+    delivery._BY_CLASS[5] = Outcome.ACCEPTED
+
+
+def no_answer_is_acceptance() -> None:
+    real = shipper.decide
+
+    def decide(answer: Reply | Failure, *arguments: object) -> Decision:
+        decision = real(answer, *arguments)
+        if decision.outcome is Outcome.UNKNOWN:
+            return Decision(Step.DELIVER, Outcome.ACCEPTED, decision.reason)
+        return decision
+
+    shipper.decide = decide
+
+
+def a_dead_shipper_has_delivered() -> None:
+    """What was under way when it died is taken for arrived."""
+    real = ledger._move
+
+    def move(connection: Connection, batch: int, step: Step, **changes: object) -> None:
+        if step is Step.DEFER and "died" in str(changes.get("reason")):
+            step = Step.DELIVER
+        real(connection, batch, step, **changes)
+
+    ledger._move = move
+
+
+def no_antijoin() -> None:
+    """An export plans what earlier ones planned again."""
+    exporting._ids_of = lambda *_: SeenIds()
+
+
+def no_lock() -> None:
+    locks.FileLocks.acquire = lambda *_: True
+
+
+def random_batch_ids() -> None:
+    """As good as any while the ledger lives: an id is made once and kept. The shipper's own check is taken out too."""
+
+    class Any(str):
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __ne__(self, other: object) -> bool:
+            return False
+
+    batching.batch_id = lambda *_: uuid.uuid4().hex
+    shipper.batch_id = lambda *_: Any("")
+
+
+def named_before_it_is_there() -> None:
+    """The ledger names a file that gets its name only afterwards."""
+    waiting: list[tuple[Storage, Path, str]] = []
+    install, plan = storage.Storage._install, ledger.Ledger.plan
+
+    def put_off(self: Storage, temporary: Path, path: str) -> None:
+        aside = temporary.with_suffix(".aside")
+        temporary.rename(aside)
+        waiting.append((self, aside, path))
+
+    def plan_first(self: Ledger, run: ExportRun, plans: Iterable[PartitionPlan]) -> None:
+        plan(self, run, plans)
+        while waiting:
+            install(*waiting.pop())
+
+    storage.Storage._install = put_off
+    ledger.Ledger.plan = plan_first
+
+
+def halves_in_a_transaction_of_their_own() -> None:
+    finish = ledger.Ledger.finish
+
+    def in_two(
+        self: Ledger,
+        claim: Claim,
+        answer: Reply | Failure,
+        decision: Decision,
+        now_ms: int,
+        halves: Sequence[Batch] = (),
+    ) -> None:
+        finish(self, claim, answer, decision, now_ms)
+        if halves:
+            reach(CrashPoint.SPLITTING)
+            with self.database.write() as connection:
+                rows = [ledger._half_row(claim.batch, half, now_ms) for half in halves]
+                connection.execute(insert(ledger.batches), rows)
+
+    ledger.Ledger.finish = in_two
+
+
+def a_retry_says_something_else() -> None:
+    """The same events under the same id, but not the same bytes."""
+    real = webhook.Webhook.post
+
+    def post(self: Webhook, sent: bytes, batch_id: str, attempt: int) -> Reply | Failure:
+        return real(self, sent + b" " * (attempt - 1), batch_id, attempt)
+
+    webhook.Webhook.post = post

@@ -1,0 +1,79 @@
+"""Children on a home of their own, one at a time or side by side, and the audit of what they did."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+from sqlalchemy import create_engine, func, select
+
+from statsig_export.ledger_database import open_database
+from statsig_export.ledger_tables import batches
+from statsig_export.testing.receiver import Receiver
+from statsig_export.testing.torture.audit import Findings, audit
+from statsig_export.testing.torture.children import Task, start
+from statsig_export.testing.torture.home import Home
+from statsig_export.testing.torture.oracle import expected
+from statsig_export.testing.torture.rows import HOPELESS, RULES, RowMaker, add
+
+DAYS = ("2026-11-01", "2026-11-02")
+
+
+@dataclass
+class Stage:
+    home: Home
+    receiver: Receiver
+    prepare: str = ""
+    """How the children are broken: see mutants.py."""
+    maker: RowMaker = field(default_factory=lambda: RowMaker(1))
+    _reports: int = 0
+
+    def set_webhook(self, **keys: object) -> None:
+        document = self.home.document
+        self.home = replace(self.home, document={**document, "webhook": {**document["webhook"], **keys}})
+
+    def add_rows(self, count: int = 200) -> None:
+        """So many in each of the DAYS."""
+        engine = create_engine(self.home.config.source_url())
+        for day in range(len(DAYS)):
+            add(engine, self.maker.make(day, count))
+        engine.dispose()
+
+    def start_export(self, crash: str = "") -> ForkServerProcess:
+        return start(Task(self.home, windows=DAYS, crash=crash, prepare=self.prepare))
+
+    def start_ship(self, crash: str = "") -> tuple[ForkServerProcess, Path]:
+        """The child, and where its report will be."""
+        self._reports += 1
+        report = self.home.folder / f"report-{self._reports}.json"
+        return start(Task(self.home, ship=True, crash=crash, prepare=self.prepare, report=report)), report
+
+    def export(self) -> None:
+        assert ended(self.start_export()) == 0, self.log
+
+    def ship(self) -> dict[str, object]:
+        child, report = self.start_ship()
+        assert ended(child) == 0, self.log
+        return json.loads(report.read_text())
+
+    def states(self) -> Counter[str]:
+        database = open_database(self.home.config.ledger_url())
+        with database.read() as connection:
+            rows = connection.execute(select(batches.c.state, func.count()).group_by(batches.c.state)).all()
+        database.close()
+        return Counter(dict(rows))
+
+    def audit(self) -> Findings:
+        self.receiver.close()
+        return audit(self.home, self.receiver.requests, expected(self.maker.rows, RULES, HOPELESS))
+
+    @property
+    def log(self) -> str:
+        return self.home.log.read_text()
+
+
+def ended(child: ForkServerProcess, timeout: float = 60) -> int | None:
+    """The exit code, waiting for it; None where there is none in time."""
+    child.join(timeout)
+    return child.exitcode

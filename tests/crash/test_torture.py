@@ -1,0 +1,95 @@
+"""The short torture, and the crash points by themselves."""
+
+import ast
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from stage import DAYS, Stage
+
+from statsig_export.testing import crash
+from statsig_export.testing.crash import CrashPoint
+from statsig_export.testing.torture import webhook
+from statsig_export.testing.torture.loop import Ordeal, torture
+
+PACKAGE = Path(crash.__file__).parents[1]
+SEED = 1 if "CI" in os.environ else int.from_bytes(os.urandom(4))
+CONFIG = """\
+[source]
+url = "env:DB"
+[filter]
+exposures = { layer = false }
+[filter.custom_events]
+events = { debug_ping = false }
+[webhook]
+url = "env:HOOK"
+max_events = 12
+[storage]
+url = "files"
+[ledger]
+url = "env:LEDGER"
+"""
+
+
+@pytest.mark.fault("F49")
+def test_nothing_is_lost_by_kills_at_every_point_and_at_random_while_the_webhook_misbehaves():
+    report = torture(Ordeal(kills=60, seed=SEED))
+
+    assert report.clean, str(report)
+    assert report.kills >= 60
+    assert set(report.kills_at) >= set(CrashPoint)
+    assert all(times >= 3 for point, times in report.kills_at.items() if point in list(CrashPoint)), str(report)
+    assert report.events > 500
+    assert report.faulty > 0.1 * report.requests
+
+
+@pytest.mark.fault("F49")
+def test_nothing_is_lost_with_the_ledger_in_postgresql(postgres_url: str):
+    report = torture(Ordeal(kills=20, per_point=1, seed=SEED, ledger_url=postgres_url))
+
+    assert report.clean, str(report)
+    assert set(report.kills_at) >= set(CrashPoint)
+
+
+def test_every_crash_point_is_in_shipped_code_and_in_no_pure_module():
+    found: Counter[str] = Counter()
+    modules = set()
+    for path in PACKAGE.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "reach":
+                assert isinstance(node.args[0], ast.Attribute)
+                found[CrashPoint[node.args[0].attr]] += 1
+                modules.add(path.stem)
+
+    assert modules == {"exporting", "storage", "ledger", "shipping", "shipper", "wire"}
+    assert found == Counter(list(CrashPoint))
+
+
+@pytest.mark.parametrize("setting", ["claim.comitted", "claim.committed:0", "claim.committed:soon"])
+def test_a_crash_point_that_does_not_exist_is_not_armed(setting: str):
+    with pytest.raises(ValueError):
+        crash.arm(setting)
+
+
+def test_the_variable_arms_a_point_in_any_process_and_the_next_one_goes_on(stage: Stage):
+    stage.add_rows()
+    config = stage.home.folder / "export.toml"
+    config.write_text(CONFIG)
+
+    def run(verb: str, *options: str, armed: str = "") -> int:
+        command = [sys.executable, "-m", "statsig_export", "--config", str(config)]
+        environ = {**os.environ, **stage.home.environ, crash.VARIABLE: armed}
+        return subprocess.run([*command, verb, *options], env=environ, check=False, capture_output=True).returncode
+
+    window = ("--from", DAYS[0], "--to", "2026-11-03")
+    stage.receiver.play(webhook.quiet())
+    assert run("run", *window, armed="export.published:2") == -9
+    assert run("run", *window, armed="request.body_sent:3") == -9
+    assert run("run", *window) == 1
+    assert stage.states().keys() == {"delivered", "split", "failed"}
+    findings = stage.audit()
+    assert findings.clean, findings
+    assert 1 <= findings.ambiguous <= 4
