@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from dagster_project.metadata import largest
 from dagster_project.partitions import event_partitions
 from dagster_project.resources import ExportResource
 from statsig_export.config import Config
 from statsig_export.errors import StatsigExportError
 from statsig_export.events import Category
+from statsig_export.exporting import unplaced_rows
 from statsig_export.layouts import source_tables
 from statsig_export.partitions import Window, split_partition_key, window_from_key
 from statsig_export.pipeline import export_window
@@ -97,6 +99,15 @@ def _export(context: dg.AssetExecutionContext, config: Config) -> None:
         context.log.info("%s: %d rows read, %d planned, %.1f s", window.key, report.rows_read, planned, report.seconds)
         for exported in report.partitions.values():
             context.add_asset_metadata(_metadata(report, window, exported), partition_key=exported.partition)
+    _warn_of_unplaced_rows(context, config, asked_for.values())
+
+
+def _warn_of_unplaced_rows(
+    context: dg.AssetExecutionContext, config: Config, categories: Iterable[Iterable[Category]]
+) -> None:
+    for table, rows in unplaced_rows(config, sorted({name for part in categories for name in part})).items():
+        if rows:
+            context.log.warning("%s: %d rows belong to no window and are never exported: no usable time", table, rows)
 
 
 def _by_window(config: Config, keys: Iterable[str]) -> dict[Window, list[Category]]:
@@ -135,9 +146,9 @@ def _metadata(report: ExportReport, window: Window, exported: PartitionExport) -
         "planned": dg.MetadataValue.int(exported.planned),
         "planned before": dg.MetadataValue.int(exported.already_planned),
         "filtered": dg.MetadataValue.int(account.filtered),
-        "filtered by": dg.MetadataValue.json(dict(account.filtered_by)),
+        "filtered by": dg.MetadataValue.json(largest(account.filtered_by)),
         "failed": dg.MetadataValue.int(account.failed),
-        "failed by": dg.MetadataValue.json(dict(account.failed_by)),
+        "failed by": dg.MetadataValue.json(largest(account.failed_by)),
         "batches": dg.MetadataValue.int(exported.batches),
         "generation": dg.MetadataValue.int(exported.generation),
         "file bytes": dg.MetadataValue.int(exported.file_bytes),

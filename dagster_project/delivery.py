@@ -5,7 +5,7 @@ brings its partition back when it is due. The sensor keeps no cursor: every tick
 storage what is under way, so a lost tick, a failed run or a daemon that was away heals at the next one.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from typing import cast
@@ -15,6 +15,7 @@ from pydantic import Field
 
 from dagster_project.assets import DELIVERED
 from dagster_project.grouping import MAX_RUNS, Group, groups, pause_after
+from dagster_project.metadata import newest
 from dagster_project.resources import ExportResource
 from statsig_export import pipeline
 from statsig_export.config import Config
@@ -169,10 +170,10 @@ def materialization(
     )
 
 
-def _links(instance: dg.DagsterInstance, export_runs: Iterable[str]) -> dict[str, dg.MetadataValue]:
+def _links(instance: dg.DagsterInstance, export_runs: Sequence[str]) -> dict[str, dg.MetadataValue]:
     """A link an export run; plain text for a run that Dagster did not start (the command line, a notebook)."""
     links: dict[str, dg.MetadataValue] = {}
-    for number, run in enumerate(export_runs, start=1):
+    for number, run in enumerate(newest(export_runs), start=1):
         label = "export run" if number == 1 else f"export run {number}"
         links[label] = dg.MetadataValue.dagster_run(run) if instance.has_run(run) else dg.MetadataValue.text(run)
     return links
@@ -181,7 +182,7 @@ def _links(instance: dg.DagsterInstance, export_runs: Iterable[str]) -> dict[str
 def _files(files: tuple[str, ...]) -> dict[str, dg.MetadataValue]:
     if len(files) == 1:
         return {"file": dg.MetadataValue.path(files[0])}
-    return {"files": dg.MetadataValue.json(list(files))}
+    return {"files": dg.MetadataValue.json(list(newest(files)))}
 
 
 def _latencies(shipment: Shipment) -> dict[str, dg.MetadataValue]:

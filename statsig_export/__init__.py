@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from statsig_export.config import load_config
     from statsig_export.exporting import export_window, plan
-    from statsig_export.reading import deliveries, read_events
+    from statsig_export.reading import deliveries, failed_rows, read_events
     from statsig_export.shipping import ship, status
 
-__all__ = ["deliveries", "export_window", "load_config", "plan", "read_events", "ship", "status"]
+__all__ = ["deliveries", "export_window", "failed_rows", "load_config", "plan", "read_events", "ship", "status"]
 
 _HOMES = {
     "deliveries": "statsig_export.reading",
     "export_window": "statsig_export.exporting",
+    "failed_rows": "statsig_export.reading",
     "load_config": "statsig_export.config",
     "plan": "statsig_export.exporting",
     "read_events": "statsig_export.reading",

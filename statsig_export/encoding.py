@@ -10,8 +10,8 @@ import pandas as pd
 import pyarrow as pa
 
 from statsig_export.arrow_columns import TEXT, Column, array, column, join, mapped, pc, where
-from statsig_export.failed_rows import FailureMarks, Reason
 from statsig_export.json_text import checked_objects, escaped, quote
+from statsig_export.row_faults import FailureMarks, Reason
 
 _STORED = ("row_key", "category", "time_uuid", "event_name", "timestamp", "user_id", "unit_id")
 

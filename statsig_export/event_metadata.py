@@ -30,9 +30,9 @@ from statsig_export.arrow_columns import (
     where,
 )
 from statsig_export.events import NEVER_SENT, Category
-from statsig_export.failed_rows import BadValueError, FailureMarks, Reason
 from statsig_export.json_text import quote
 from statsig_export.json_values import are_flat, flat_object, have_key, strings_of
+from statsig_export.row_faults import BadValueError, FailureMarks, Reason
 
 Codes: TypeAlias = npt.NDArray[np.int8]
 """Each row's category, as its position in CATEGORIES."""

@@ -18,7 +18,7 @@ import numpy as np
 
 from statsig_export.arrow_columns import TEXT, Column, Mask, array, pc, replaced, take, values_of, where
 from statsig_export.events import NEVER_SENT
-from statsig_export.failed_rows import BadValueError, FailureMarks, Fault, Reason
+from statsig_export.row_faults import BadValueError, FailureMarks, Fault, Reason
 
 
 class _AnyObject(msgspec.Struct):

@@ -13,8 +13,8 @@ import msgspec
 
 from statsig_export.arrow_columns import Column, Mask, pc, where
 from statsig_export.events import NEVER_SENT
-from statsig_export.failed_rows import BadValueError, Fault, Reason
 from statsig_export.json_text import members, quote, without_never_sent
+from statsig_export.row_faults import BadValueError, Fault, Reason
 
 MAX_EXPONENT: Final = 400
 """Beyond every double (1.8e308): a number written with a larger exponent would be written out in so many zeros."""

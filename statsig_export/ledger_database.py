@@ -16,6 +16,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from statsig_export.errors import ConfigError, LedgerError, StalePlanError
 from statsig_export.ledger_tables import LEDGER, SCHEMA_VERSION, meta
+from statsig_export.lock_waits import bound_lock_waits
 
 BUSY_TIMEOUT_MS = 30_000
 """How long a transaction waits for another process's before it gives up."""
@@ -28,6 +29,9 @@ class LedgerDatabase:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._view: dict[str, object] = {"ledger_reads": True}
+        if engine.dialect.name == "postgresql":  # where each statement sees its own moment otherwise
+            self._view["isolation_level"] = "REPEATABLE READ"
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -36,7 +40,7 @@ class LedgerDatabase:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        with _ledger_errors(), self.engine.connect().execution_options(ledger_reads=True) as connection:
+        with _ledger_errors(), self.engine.connect().execution_options(**self._view) as connection:
             yield connection
 
     def close(self) -> None:
@@ -80,7 +84,9 @@ def exists(url: URL) -> bool:
 def _engine(url: URL) -> Engine:
     backend = url.get_backend_name()
     if backend == "postgresql":
-        return create_engine(url, hide_parameters=True, pool_pre_ping=True)
+        engine = create_engine(url, hide_parameters=True, pool_pre_ping=True)
+        bound_lock_waits(engine, BUSY_TIMEOUT_MS)
+        return engine
     if backend != "sqlite" or not url.database or url.database == ":memory:":
         raise ConfigError(
             f"ledger.url: a ledger cannot live in this {backend} database",

@@ -1,7 +1,8 @@
 """What the two verbs report: values for the command line, the notebook and Dagster's metadata. Counts and ids only."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from statsig_export.account import Account, total
 from statsig_export.events import Category
@@ -50,6 +51,19 @@ class ExportReport:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedRow:
+    """A row that cannot become an event: where it is and why, nothing of what it holds."""
+
+    category: Category
+    window: str
+    row_key: str | None
+    """Its primary key; None for an event that was planned and failed in delivery."""
+    time_uuid: str | None
+    reason: str
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class PlanReport:
     """A dry run of one window: nothing was written and nothing sent."""
 
@@ -60,6 +74,8 @@ class PlanReport:
     """Events that an export would add."""
     examples: Mapping[Category, str]
     """One event a category, as the JSON text that would be sent."""
+    failed_rows: Sequence[FailedRow] = ()
+    """As many as were asked for."""
 
     @property
     def account(self) -> Account:
@@ -115,6 +131,68 @@ class ShipReport:
     @property
     def requests(self) -> int:
         return sum(shipment.requests for shipment in self.shipments.values())
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayReport:
+    """What was sent again."""
+
+    replayed: int
+    """Events that this call put up to be sent again; those whose replay was under way already are not among them."""
+    pending: int
+    """Events of replays that are still to be delivered. With `failed`, no part of the account: it says forwarded."""
+    failed: int
+    """Events of replays that failed in this run."""
+    shipped: ShipReport
+
+    @property
+    def account(self) -> Account:
+        return self.shipped.account
+
+    @property
+    def sent(self) -> int:
+        """Events accepted in this run."""
+        return self.shipped.sent
+
+
+class Check(StrEnum):
+    """What `verify` holds against each other."""
+
+    STATE = "state"
+    """A batch against its attempts."""
+    FILE = "file"
+    """A partition file against the digest and the number of rows in the ledger."""
+    ROWS = "rows"
+    """The batches of a file against its rows: each in exactly one."""
+    BODY = "body"
+    """A batch's id and bytes against the body that its rows make."""
+    IDS = "ids"
+    """The timeUUIDs of a partition: each once."""
+    ACCOUNT = "account"
+    """The account of a partition: it balances."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something the ledger says that does not hold. Ids and counts only."""
+
+    partition: str
+    check: Check
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.partition}: {self.detail}"
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What was verified, and what differs."""
+
+    account: Account = field(default_factory=Account)
+    partitions: int = 0
+    files: int = 0
+    batches: int = 0
+    differences: tuple[Difference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

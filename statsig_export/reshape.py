@@ -41,10 +41,10 @@ from statsig_export.event_metadata import (
     metadata_texts,
 )
 from statsig_export.events import EVENT_NAMES, EXPOSURES, Category
-from statsig_export.failed_rows import BadValueError, FailureMarks, Fault, Reason
 from statsig_export.identity import derived_ids
 from statsig_export.json_values import string_of
 from statsig_export.layouts import CANONICAL_COLUMNS, ROW_KEY, UNREADABLE, UNREADABLE_REASON, Role, SourceTable
+from statsig_export.row_faults import BadValueError, FailureMarks, Fault, Reason
 from statsig_export.sdk_log import canonical_frame
 from statsig_export.timestamps import to_epoch_ms
 

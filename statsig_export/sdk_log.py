@@ -22,10 +22,10 @@ import pyarrow as pa
 
 from statsig_export.arrow_columns import TEXT, array, column, frame_of, values_of
 from statsig_export.events import EVENT_NAMES, Category
-from statsig_export.failed_rows import BadValueError, FailureMarks, Fault, Reason
 from statsig_export.json_text import fault_in, members, quote
 from statsig_export.json_values import flat_object, string_of, strings_of
 from statsig_export.layouts import EXPOSURE_TYPES, UNREADABLE
+from statsig_export.row_faults import BadValueError, FailureMarks, Fault, Reason
 
 _NULL: Final = msgspec.Raw(b"null")
 _TYPES: Final = {EVENT_NAMES[category]: kind for category, kind in EXPOSURE_TYPES.items()}

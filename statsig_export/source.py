@@ -35,6 +35,7 @@ from statsig_export.config import Config
 from statsig_export.errors import SourceError
 from statsig_export.events import Category
 from statsig_export.layouts import SourceTable, source_tables
+from statsig_export.lock_waits import bound_lock_waits
 from statsig_export.source_chunks import to_frame
 from statsig_export.source_schema import Family, check_columns, missing_table
 from statsig_export.source_statement import (
@@ -56,6 +57,9 @@ from statsig_export.source_window import (
 
 CHUNK_ROWS: Final = 10_000
 """Rows a frame. Ten to twenty thousand measured best: more only costs memory."""
+
+LOCK_WAIT_MS: Final = 60_000
+"""How long a read waits for a table that somebody has locked, unless the URL or the role sets a lock_timeout."""
 
 _POSTGRESQL: Final = "postgresql"
 _PSYCOPG: Final = "psycopg"
@@ -272,6 +276,7 @@ def open_source(config: Config) -> Source:
         elif backend == _POSTGRESQL and url.get_driver_name() == _PSYCOPG:
             options = {name: value for name, value in _PSYCOPG_OPTIONS.items() if name not in url.query}
             engine = create_engine(url, connect_args=options, pool_pre_ping=True, hide_parameters=True)
+            bound_lock_waits(engine, LOCK_WAIT_MS)
         else:
             engine = create_engine(url, pool_pre_ping=True, hide_parameters=True)
     except (ImportError, ArgumentError) as error:

@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import hmac
 import logging
+import re
 import ssl
 import threading
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.exceptions import InvalidHeader, InvalidURL
+from requests.utils import requote_uri
 from urllib3.exceptions import HTTPError
 
 from statsig_export.config import Config
@@ -35,6 +37,9 @@ ANSWER_BYTES: Final = 16_384
 EXCERPT_CHARACTERS: Final = 200
 _ECHO = 12
 """An answer that repeats this many bytes of the request is quoting a payload."""
+_TELLING = 12
+"""A part of the URL that is as long as this is no word of the vendor's but what makes the URL a secret."""
+_PATH_PARTS: Final = re.compile("[/?&=]")
 _LOGGERS: Final = ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry", "urllib3.poolmanager")
 
 
@@ -58,11 +63,14 @@ class Destination:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The texts that must not show anywhere."""
-        parts = urlsplit(self.url)
-        path = parts.path + (f"?{parts.query}" if parts.query else "")
-        found = (self.url, path if len(path) > 1 else "", self.secret or "", self.proxy or "")
-        return tuple(text for text in found if text)
+        """The texts that must not show anywhere, the longest first."""
+        found = {self.url, self.secret or "", self.proxy or ""}
+        for url in (self.url, requote_uri(self.url)):  # as it is configured, and as it goes over the wire
+            parts = urlsplit(url)
+            path = parts.path + (f"?{parts.query}" if parts.query else "")
+            found.add(path if len(path) > 1 else "")
+            found.update(part for part in _PATH_PARTS.split(path) if len(part) >= _TELLING)
+        return tuple(sorted(found - {""}, key=len, reverse=True))
 
 
 def destination_of(config: Config) -> Destination:

@@ -10,9 +10,9 @@ output.py what is printed.
 from statsig_export.cli import delivery, setup
 from statsig_export.cli.options import cli
 
-for _verb in (setup.demo, setup.init, delivery.plan, delivery.run, delivery.ship, delivery.status, delivery.resume):
+for _verb in (setup.demo, setup.init, delivery.plan, delivery.run, delivery.ship, delivery.replay):
     cli.add_command(_verb)
-for _verb in (setup.test_event, setup.receiver):
+for _verb in (delivery.status, delivery.verify, delivery.resume, setup.test_event, setup.receiver):
     cli.add_command(_verb)
 
 

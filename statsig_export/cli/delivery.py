@@ -1,5 +1,8 @@
-"""The verbs that move events, or tell what became of them: plan, run, ship, status, resume."""
+"""The verbs that move events, or tell what became of them: plan, run, ship, replay, status, verify, resume."""
 
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 import click
@@ -7,35 +10,49 @@ import click
 from statsig_export.account import total
 from statsig_export.cli import output
 from statsig_export.cli.options import (
+    DONE,
+    NOT_ALL_DONE,
     TIME,
     Invocation,
     as_json,
     categories_of,
     exit_code,
+    list_failed,
     one_category,
     window_range,
 )
+from statsig_export.cli.stopping import stop_on_sigterm
 from statsig_export.config import Config
 from statsig_export.errors import ConfigError
+from statsig_export.events import Category
 from statsig_export.partitions import Window, closed_windows, partition_key, split_partition_key, windows_between
-from statsig_export.reports import PartitionStatus, ShipReport
+from statsig_export.reports import FailedRow, PartitionStatus, ShipReport
+from statsig_export.shipper import Timing
 
 
 @click.command
 @window_range
 @one_category
+@list_failed
 @as_json
 @click.pass_obj
-def plan(invocation: Invocation, start: datetime, end: datetime, category: str | None, *, json_: bool) -> None:
+def plan(
+    invocation: Invocation, start: datetime, end: datetime, category: str | None, *, failed: bool, json_: bool
+) -> None:
     """Dry run: what would be forwarded, filtered and failed. Sends nothing and writes nothing."""
     from statsig_export.exporting import plan as plan_window
+    from statsig_export.exporting import unplaced_rows
 
     config = invocation.config()
     windows = _windows(config, start, end)
+    unplaced = unplaced_rows(config, categories_of(category))
+    rows: list[FailedRow] = []
     with output.steps("plan", len(windows)) as step:
         reports = []
         for window in windows:
-            reports.append(plan_window(config, window, categories_of(category)))
+            limit = None if json_ else output.MOST_ROWS - len(rows)
+            reports.append(plan_window(config, window, categories_of(category), failed_limit=limit if failed else 0))
+            rows += reports[-1].failed_rows
             step(1)
     account = total(report.account for report in reports)
     examples = {name.value: text for report in reports for name, text in report.examples.items()}
@@ -47,15 +64,20 @@ def plan(invocation: Invocation, start: datetime, end: datetime, category: str |
                 "to_send": to_send,
                 "windows": [window.key for window in windows],
                 "examples": examples,
+                **_unplaced(unplaced),
+                **({"failed_rows": [asdict(row) for row in rows]} if failed else {}),
             }
         )
         return
-    rows = [(report.window, name, part) for report in reports for name, part in report.accounts.items()]
-    output.print_accounts("If these windows were exported and shipped now", rows)
+    accounts = [(report.window, name, part) for report in reports for name, part in report.accounts.items()]
+    output.print_accounts("If these windows were exported and shipped now", accounts)
     output.print_breakdown(account)
+    output.say_unplaced(unplaced)
+    if failed:
+        output.print_failed_rows(rows, account.failed)
     click.echo(f"{to_send:,} events would be sent; nothing was sent or written.")
     for name, text in examples.items():
-        click.echo(f"\n{name}, for example:\n{text}")
+        click.echo(f"\n{name}, for example:\n{output.printable(text, None)}")
 
 
 @click.command
@@ -65,22 +87,22 @@ def plan(invocation: Invocation, start: datetime, end: datetime, category: str |
 @click.pass_context
 def run(ctx: click.Context, start: datetime, end: datetime, category: str | None, *, json_: bool) -> None:
     """Export these windows and ship them, without Dagster. Safe to repeat: only what is new is sent."""
-    from statsig_export.exporting import export_window
-    from statsig_export.shipping import ship as ship_due
+    from statsig_export.exporting import export_window, unplaced_rows
 
     config = ctx.obj.config()
     windows, categories = _windows(config, start, end), categories_of(category)
     with output.progress("export") as advance:
         exports = [export_window(config, window, categories, on_progress=advance) for window in windows]
+    unplaced = unplaced_rows(config, categories)
     keys = [partition_key(name, window.key) for window in windows for name in categories]
-    with output.progress("ship") as advance:
-        shipped = ship_due(config, keys, on_progress=advance)
+    shipped = _ship(config, keys)
     account = shipped.account
     if json_:
         runs = {"windows": [window.key for window in windows], "export_runs": [report.run_id for report in exports]}
-        output.print_json({**_shipped(shipped), **runs})
+        output.print_json({**_shipped(shipped), **runs, **_unplaced(unplaced)})
     else:
         _print_shipped("The account of these windows", shipped)
+        output.say_unplaced(unplaced)
     ctx.exit(exit_code(account))
 
 
@@ -88,12 +110,8 @@ def run(ctx: click.Context, start: datetime, end: datetime, category: str | None
 @as_json
 @click.pass_context
 def ship(ctx: click.Context, *, json_: bool) -> None:
-    """Ship what is due, oldest window first."""
-    from statsig_export.shipping import ship as ship_due
-
-    config = ctx.obj.config()
-    with output.progress("ship") as advance:
-        shipped = ship_due(config, on_progress=advance)
+    """Ship what is due, oldest window first. On SIGTERM what is under way is finished, the rest stays pending."""
+    shipped = _ship(ctx.obj.config())
     if json_:
         output.print_json(_shipped(shipped))
     else:
@@ -102,11 +120,61 @@ def ship(ctx: click.Context, *, json_: bool) -> None:
 
 
 @click.command
+@window_range
+@one_category
+@click.option("--failed", is_flag=True, help="Only what failed in delivery, instead of what was delivered.")
+@as_json
+@click.pass_context
+def replay(
+    ctx: click.Context, start: datetime, end: datetime, category: str | None, *, failed: bool, json_: bool
+) -> None:
+    """Send again what these windows sent: the same ids, the same bytes. The account stays what it is."""
+    from statsig_export.replaying import replay as send_again
+
+    config = ctx.obj.config()
+    windows = _windows(config, start, end)
+    keys = [partition_key(name, window.key) for window in windows for name in categories_of(category)]
+    with output.progress("replay") as advance, _until_stopped() as timing:
+        report = send_again(config, keys, failed_only=failed, on_progress=advance, timing=timing)
+    if json_:
+        again = {"replayed": report.replayed, "replay_pending": report.pending, "replay_failed": report.failed}
+        output.print_json({**_shipped(report.shipped), **again, "windows": [window.key for window in windows]})
+    else:
+        click.echo(f"{report.replayed:,} events were put up to be sent again.")
+        _print_shipped("The account of these windows", report.shipped)
+        if report.pending or report.failed:
+            output.say(f"Of what is sent again, {report.pending:,} events are pending and {report.failed:,} failed.")
+    ctx.exit(NOT_ALL_DONE if report.pending or report.failed else exit_code(report.account))
+
+
+@click.command
+@as_json
+@click.pass_context
+def verify(ctx: click.Context, *, json_: bool) -> None:
+    """Recompute every state from the attempts and the files, and say what differs. Changes nothing."""
+    from statsig_export.verifying import verify as differences_of
+
+    with output.progress("verify") as advance:
+        report = differences_of(ctx.obj.config(), on_progress=advance)
+    counts = {"partitions": report.partitions, "files": report.files, "batches": report.batches}
+    if json_:
+        found = [asdict(difference) for difference in report.differences]
+        output.print_json({"account": report.account.to_dict(), **counts, "differences": found})
+    else:
+        for difference in report.differences:
+            click.echo(str(difference))
+        verdict = f"{len(report.differences):,} differences" if report.differences else "No difference"
+        output.say(f"{verdict} in " + ", ".join(f"{count:,} {name}" for name, count in counts.items()) + ".")
+    ctx.exit(NOT_ALL_DONE if report.differences else DONE)
+
+
+@click.command
 @click.option("--from", "start", type=TIME, help="Only windows that start at or after this.")
 @click.option("--to", "end", type=TIME, help="Only windows that start before this.")
+@list_failed
 @as_json
 @click.pass_obj
-def status(invocation: Invocation, start: datetime | None, end: datetime | None, *, json_: bool) -> None:
+def status(invocation: Invocation, start: datetime | None, end: datetime | None, *, failed: bool, json_: bool) -> None:
     """The account by window and category, from the ledger."""
     from statsig_export.shipping import halted_reason
     from statsig_export.shipping import status as statuses_of
@@ -115,18 +183,21 @@ def status(invocation: Invocation, start: datetime | None, end: datetime | None,
     statuses = statuses_of(config, start, end)
     halted = halted_reason(config)
     account = total(status.account for status in statuses)
+    rows = _failed_rows(config, start, end, None if json_ else output.MOST_ROWS) if failed else []
     if json_:
-        output.print_json(
-            {"account": account.to_dict(), "halted": halted, "partitions": [_partition(status) for status in statuses]}
-        )
+        partitions = [_partition(status) for status in statuses]
+        listed = {"failed_rows": [asdict(row) for row in rows]} if failed else {}
+        output.print_json({"account": account.to_dict(), "halted": halted, "partitions": partitions, **listed})
         return
     if not statuses:
         click.echo("Nothing was exported yet: `statsig-export run --from ... --to ...` does it.")
         return
-    rows = [(status.window, status.category, status.account) for status in statuses]
+    accounts = [(status.window, status.category, status.account) for status in statuses]
     errors = {status.partition: status.last_error for status in statuses if status.last_error}
-    output.print_accounts(f"Destination {config.webhook.name}", rows, errors)
+    output.print_accounts(f"Destination {config.webhook.name}", accounts, errors)
     output.print_breakdown(account)
+    if failed:
+        output.print_failed_rows(rows, account.failed)
     if halted:
         output.say(f"HALTED: {halted}. Mend the set-up, then `statsig-export resume`.")
 
@@ -164,6 +235,36 @@ def _windows(config: Config, start: datetime, end: datetime) -> list[Window]:
     raise ConfigError(
         f"window {overlapping[0].key} is not closed yet: rows may arrive until {closes:%Y-%m-%d %H:%M} UTC"
     )
+
+
+def _ship(config: Config, keys: Sequence[str] | None = None) -> ShipReport:
+    from statsig_export.shipping import ship as ship_due
+
+    with output.progress("ship") as advance, _until_stopped() as timing:
+        return ship_due(config, keys, on_progress=advance, timing=timing)
+
+
+@contextmanager
+def _until_stopped() -> Iterator[Timing]:
+    """Real time that SIGTERM ends."""
+    from statsig_export.shipping import REAL_TIME
+
+    with stop_on_sigterm() as stop:
+        yield replace(REAL_TIME, sleep=stop.sleep, stopping=stop.asked)
+    if stop.asked():
+        output.say("Stopped as asked: what was under way is finished, the rest stays pending.")
+
+
+def _failed_rows(config: Config, start: datetime | None, end: datetime | None, limit: int | None) -> list[FailedRow]:
+    from statsig_export.reading import failed_rows
+
+    rows = failed_rows(config, start, end)[:limit]
+    columns = [rows[name].astype(object).where(rows[name].notna(), None) for name in rows.columns]
+    return [FailedRow(Category(category), window, *texts) for category, window, *texts in zip(*columns, strict=True)]
+
+
+def _unplaced(by_table: Mapping[str, int]) -> dict[str, object]:
+    return {"unplaced": sum(by_table.values()), "unplaced_by": dict(by_table)}
 
 
 def _shipped(report: ShipReport) -> dict[str, object]:

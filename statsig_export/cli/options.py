@@ -83,6 +83,12 @@ def as_json(verb: Verb) -> Verb:
     return click.option("--json", "json_", is_flag=True, help="Print one JSON object and nothing else.")(verb)
 
 
+def list_failed(verb: Verb) -> Verb:
+    """--failed"""
+    says = "Also list the failed rows: key, reason, detail; nothing of what they hold."
+    return click.option("--failed", is_flag=True, help=says)(verb)
+
+
 def window_range(verb: Verb) -> Verb:
     """--from and --to, required: the windows that overlap the half-open range."""
     end = click.option("--to", "end", type=TIME, required=True, help="End, exclusive. ISO 8601, UTC by default.")

@@ -4,17 +4,21 @@ Standard output holds the result, standard error everything said about it.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from statsig_export.account import Account, total
 from statsig_export.events import Category
+from statsig_export.reports import FailedRow
 
+MOST_ROWS = 50
+"""A longer list of rows is cut for people; --json has them all."""
 _ACCOUNT_COLUMNS = ("Events", "Forwarded", "Filtered", "Failed", "Pending", "Rate Limited")
 
 
@@ -41,7 +45,7 @@ def print_accounts(
         table.add_column("Last error", overflow="fold")
     listed = sorted(rows, key=lambda row: (row[0], list(Category).index(row[1])))
     for window, category, account in listed:
-        note = [notes.get(f"{category.value}|{window}", "")] if notes else []
+        note = [escape(notes.get(f"{category.value}|{window}", ""))] if notes else []
         table.add_row(window, category.value, *_figures(account), *note)
     table.add_section()
     table.add_row("all", "", *_figures(total(account for *_, account in listed)), style="bold")
@@ -52,8 +56,38 @@ def print_breakdown(account: Account) -> None:
     """Why events were filtered and why rows failed, where any were."""
     for title, by in (("Filtered by rule", account.filtered_by), ("Failed by reason", account.failed_by)):
         if by:
-            parts = ", ".join(f"{name} {count:,}" for name, count in sorted(by.items()))
-            _console().print(f"{title}: {parts}", highlight=False)
+            parts = ", ".join(f"{printable(name)} {count:,}" for name, count in sorted(by.items()))
+            _console().print(f"{title}: {parts}", highlight=False, markup=False)
+
+
+def print_failed_rows(rows: Sequence[FailedRow], failed: int) -> None:
+    """A table of failed rows: where they are and why they failed. `failed` is how many there are in all."""
+    if not failed:
+        click.echo("No row failed.")
+        return
+    table = Table(title="Failed rows", title_justify="left")
+    for name in ("Window", "Category", "Row key", "Time UUID", "Reason", "Detail"):
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        texts = (row.row_key, row.time_uuid, row.reason, row.detail)
+        table.add_row(row.window, row.category.value, *(escape(printable(text or "")) for text in texts))
+    _console().print(table)
+    if failed > len(rows):
+        click.echo(f"... and {failed - len(rows):,} more: --json lists them all.")
+
+
+def say_unplaced(by_table: Mapping[str, int]) -> None:
+    """Which tables hold rows that belong to no window, where any do."""
+    for table, count in by_table.items():
+        if count:
+            rows = "1 row belongs" if count == 1 else f"{count:,} rows belong"
+            say(f"{table}: {rows} to no window and will never be exported: the window column is null or no time.")
+
+
+def printable(text: str, limit: int | None = 200) -> str:
+    """Text of others, safe for a terminal: what could steer it is escaped as JSON does, what is long is cut."""
+    shown = "".join(character if character.isprintable() else json.dumps(character)[1:-1] for character in text[:limit])
+    return shown + ("..." if limit is not None and len(text) > limit else "")
 
 
 @contextmanager

@@ -147,9 +147,69 @@ def test_a_halted_destination_exits_with_4_until_resume(shell: Shell):
     assert shell("ship").exit_code == 0
 
 
+def test_replay_sends_the_same_again_and_leaves_the_account(shell: Shell):
+    shell.home.add([custom_event(key) for key in range(1, 26)], [exposure(1)])
+    first = shell.json("run", *DAY)
+    again = shell.json("replay", *DAY)
+    one = shell.json("replay", *DAY, "--category", "gate_exposure")
+
+    assert (again["replayed"], again["sent"], again["replay_pending"], again["replay_failed"]) == (26, 26, 0, 0)
+    assert again["account"] == first["account"]
+    assert (one["replayed"], one["sent"]) == (1, 1)
+    assert shell("replay", *DAY).exit_code == 0
+
+
+def test_a_replay_that_does_not_get_through_exits_with_1(shell: Shell):
+    shell.home.add([custom_event(1)])
+    shell("run", *DAY)
+    shell.home.receiver.play([Rule(actions=[answer(503, Retry_After="60")])])
+    result = shell("replay", *DAY)
+
+    assert result.exit_code == 1
+    assert "1 events were put up to be sent again" in result.stdout
+    assert "1 events are pending" in result.stderr
+    assert shell.json("status")["account"]["forwarded"] == 1
+
+
+def test_replay_failed_sends_only_what_failed(shell: Shell):
+    shell.home.receiver.play([Rule(event_name="poison", actions=[answer(400)])])
+    shell.home.add([custom_event(1), custom_event(2, "poison")])
+    failed = shell("run", *DAY)
+    shell.home.receiver.play([])
+    report = shell.json("replay", *DAY, "--failed")
+
+    assert failed.exit_code == 1
+    assert (report["replayed"], report["sent"], report["account"]["failed"]) == (1, 1, 0)
+
+
+def test_verify_exits_with_0_and_says_what_it_looked_at(shell: Shell):
+    assert shell("verify").exit_code == 0
+    shell.home.add([custom_event(key) for key in range(1, 26)])
+    account = shell.json("run", *DAY)["account"]
+    result = shell("verify")
+
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == "No difference in 6 partitions, 1 files, 3 batches.\n"
+    assert shell.json("verify") == {"account": account, "partitions": 6, "files": 1, "batches": 3, "differences": []}
+
+
+def test_verify_exits_with_1_and_a_line_for_each_difference(shell: Shell):
+    shell.home.add([custom_event(1)], [exposure(1)])
+    shell("run", *DAY)
+    for file in (shell.home.folder / "files" / "events").rglob("*.parquet"):
+        file.unlink()
+    result = shell("verify")
+
+    assert result.exit_code == 1
+    assert len(result.stdout.splitlines()) == 2
+    assert result.stdout.startswith("custom_event|2026-11-20: generation 1: events/category=custom_event/")
+    assert {line["check"] for line in shell.json("verify")["differences"]} == {"file"}
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
+        (["replay", "--from", "2026-11-21", "--to", "2026-11-20"], 2, "--to is not after --from"),
         (["run", "--from", "2026-11-20"], 2, "Missing option '--to'"),
         (["run", "--from", "yesterday", "--to", "2026-11-21"], 2, "ISO 8601"),
         (["run", "--from", "2026-11-21", "--to", "2026-11-20"], 2, "--to is not after --from"),

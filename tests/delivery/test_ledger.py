@@ -127,6 +127,7 @@ def test_a_batch_cannot_be_claimed_twice(ledger: Ledger):
         ledger.claim(batch, "ship", 2_000)
 
 
+@pytest.mark.fault("F53")
 def test_of_many_threads_one_claims_a_batch(ledger: Ledger):
     batch = planned(ledger)[0]
     won: list[bool] = []
@@ -240,6 +241,7 @@ def test_a_halt_and_the_breaker_are_remembered_per_destination(ledger: Ledger):
     assert queries.destination(ledger.database, "another") == queries.Destination()
 
 
+@pytest.mark.fault("F53")
 def test_one_lock_a_partition_and_it_ends_with_its_holder(ledger: Ledger):
     first, second = open_locks(ledger.database.engine), open_locks(ledger.database.engine)
     assert first.acquire("a")
@@ -254,6 +256,7 @@ def test_one_lock_a_partition_and_it_ends_with_its_holder(ledger: Ledger):
     third.close()
 
 
+@pytest.mark.fault("F58")
 def test_a_ledger_of_a_newer_version_is_refused_with_both_versions(ledger: Ledger):
     with ledger.database.write() as connection:
         connection.execute(text("UPDATE meta SET value = '99' WHERE key = 'schema_version'"))
@@ -272,6 +275,7 @@ def test_sqlite_keeps_what_it_committed_through_a_power_cut(tmp_path):
     assert (journal, synchronous) == ("wal", 2)
 
 
+@pytest.mark.fault("F56")
 def test_a_file_that_is_no_database_is_an_error_and_stays_as_it_is(tmp_path):
     path = tmp_path / "ledger.db"
     path.write_bytes(b"not a database" * 1_000)
@@ -281,6 +285,17 @@ def test_a_file_that_is_no_database_is_an_error_and_stays_as_it_is(tmp_path):
     assert path.read_bytes() == b"not a database" * 1_000
 
 
+def test_a_reader_sees_one_moment_whatever_is_written_meanwhile(ledger: Ledger):
+    planned(ledger)
+    with ledger.database.read() as connection:
+        before = connection.execute(select(batches)).all()
+        ledger.plan(run(9), [plan(after=1, digest="late")])
+        assert connection.execute(select(batches)).all() == before
+
+    assert len(waiting(ledger)) == 4
+
+
+@pytest.mark.fault("F51")
 def test_a_full_disk_leaves_the_claim_open_and_raises(tmp_path):
     database = open_database(make_url(f"sqlite:///{tmp_path}/ledger.db"))
     ledger = Ledger(database)

@@ -36,6 +36,7 @@ def test_every_event_of_a_window_is_accounted_for_once(any_home: ExportHome):
     assert len(any_home.receiver.events()) == 45
 
 
+@pytest.mark.fault("F64")
 def test_running_a_window_twice_sends_nothing_the_second_time(any_home: ExportHome):
     any_home.add([custom_event(key) for key in range(1, 31)])
     any_home.export()
@@ -51,6 +52,7 @@ def test_running_a_window_twice_sends_nothing_the_second_time(any_home: ExportHo
     assert len(any_home.receiver.requests) == requests
 
 
+@pytest.mark.fault("F03")
 def test_a_row_added_late_is_the_only_thing_sent(any_home: ExportHome):
     any_home.add([custom_event(key) for key in range(1, 31)])
     any_home.export()
@@ -93,6 +95,7 @@ def test_a_run_for_one_category_reads_and_sends_only_that_one(home: ExportHome):
     assert home.received_names() == ["statsig::layer_exposure"]
 
 
+@pytest.mark.fault("F14")
 def test_one_run_a_category_comes_to_the_same_as_one_run_for_all(home: ExportHome):
     rows = [custom_event(1), custom_event(2, "statsig::config_change"), custom_event(3, None)]
     exposures = [exposure(1), exposure(2, "layer"), exposure(3, None), exposure(4, "hologram")]
@@ -108,6 +111,7 @@ def test_one_run_a_category_comes_to_the_same_as_one_run_for_all(home: ExportHom
     assert by_category.failed == 3
 
 
+@pytest.mark.fault("F62", "F63")
 def test_a_narrowed_filter_takes_nothing_back_and_a_widened_one_adds_what_was_left_out(home: ExportHome):
     home.add([custom_event(1, "a"), custom_event(2, "b")])
     home.export()
@@ -125,6 +129,7 @@ def test_a_narrowed_filter_takes_nothing_back_and_a_widened_one_adds_what_was_le
     assert home.account().filtered == 0
 
 
+@pytest.mark.fault("F06")
 def test_a_repeated_time_uuid_is_filtered_as_a_duplicate(home: ExportHome):
     home.add([custom_event(key, time_uuid="the-same") for key in (1, 2, 3)])
     home.export()
@@ -137,6 +142,7 @@ def test_a_repeated_time_uuid_is_filtered_as_a_duplicate(home: ExportHome):
     assert home.account() == first
 
 
+@pytest.mark.fault("F08", "F27")
 def test_two_identical_rows_stay_two_events(home: ExportHome):
     same = {"timestamp": custom_event(1)["timestamp"], "user_id": "u", "user": {"userID": "u"}}
     home.add([custom_event(1, **same), custom_event(2, **same)])
@@ -146,6 +152,7 @@ def test_two_identical_rows_stay_two_events(home: ExportHome):
     assert len({event["timeUUID"] for event in home.receiver.events()}) == 2
 
 
+@pytest.mark.fault("F09")
 def test_a_failed_row_that_was_mended_is_sent_and_leaves_the_quarantine(home: ExportHome):
     home.add([custom_event(1), custom_event(2, None)])
     home.export()
@@ -159,6 +166,7 @@ def test_a_failed_row_that_was_mended_is_sent_and_leaves_the_quarantine(home: Ex
     assert sorted(home.received_names()) == ["mended", "page_view"]
 
 
+@pytest.mark.fault("F65")
 def test_rows_changed_or_deleted_after_their_export_change_nothing(home: ExportHome):
     home.add([custom_event(1), custom_event(2)])
     home.export()
@@ -173,6 +181,7 @@ def test_rows_changed_or_deleted_after_their_export_change_nothing(home: ExportH
     assert len(home.receiver.events()) == 2
 
 
+@pytest.mark.fault("F21")
 def test_an_empty_window_is_on_record_and_sends_nothing(home: ExportHome):
     report = home.export()
     home.ship()
@@ -195,6 +204,7 @@ def test_a_partition_file_is_what_pandas_reads_and_what_was_sent(home: ExportHom
     }
 
 
+@pytest.mark.fault("F25")
 def test_no_body_holds_more_events_or_bytes_than_configured(home: ExportHome):
     home.receiver.play(Faults(max_events=7, max_bytes=1_500))
     home.set("webhook", max_events=7, max_bytes=1_500)
@@ -206,6 +216,7 @@ def test_no_body_holds_more_events_or_bytes_than_configured(home: ExportHome):
     assert len(home.receiver.events()) == 100
 
 
+@pytest.mark.fault("F15")
 def test_an_event_no_body_can_hold_fails_alone(home: ExportHome):
     home.set("webhook", max_bytes=2_000)
     home.add([custom_event(1), custom_event(2, metadata={"page": "x" * 5_000})])
@@ -232,6 +243,7 @@ def test_plan_tells_what_would_happen_and_writes_nothing(home: ExportHome):
     assert plan(home.config, home.window()).to_send == 0
 
 
+@pytest.mark.fault("F43")
 def test_one_poisoned_event_fails_alone_and_the_rest_goes_on(home: ExportHome, receiver: Receiver):
     receiver.play([Rule(time_uuid="poison", actions=[answer(400)])])
     home.add([custom_event(key, time_uuid="poison" if key == 33 else None) for key in range(1, 65)])
@@ -245,6 +257,7 @@ def test_one_poisoned_event_fails_alone_and_the_rest_goes_on(home: ExportHome, r
     assert len(receiver.requests) <= 2 * 6 + 1
 
 
+@pytest.mark.fault("F38")
 def test_batches_the_webhook_finds_too_large_are_halved_until_they_fit(home: ExportHome, receiver: Receiver):
     receiver.play(Faults(max_events=10))
     home.add([custom_event(key) for key in range(1, 41)])
@@ -255,6 +268,7 @@ def test_batches_the_webhook_finds_too_large_are_halved_until_they_fit(home: Exp
     assert max(len(request.events) for request in receiver.requests if request.accepted) == 10
 
 
+@pytest.mark.fault("F44")
 @pytest.mark.parametrize("status_code", [401, 403, 404, 405, 410])
 def test_a_refused_set_up_halts_the_destination_and_fails_nothing(
     home: ExportHome, receiver: Receiver, status_code: int
@@ -274,6 +288,7 @@ def test_a_refused_set_up_halts_the_destination_and_fails_nothing(
     assert due_partitions(home.config) == []
 
 
+@pytest.mark.fault("F44")
 def test_a_halt_ends_when_the_set_up_changes(home: ExportHome, receiver: Receiver):
     receiver.play([Rule(requests=[1], actions=[answer(401)])])
     home.add([custom_event(1)])
@@ -298,6 +313,7 @@ def test_a_halt_ends_when_somebody_says_resume(home: ExportHome, receiver: Recei
     assert home.ship().sent == 1
 
 
+@pytest.mark.fault("F37")
 @pytest.mark.parametrize("status_code", [301, 302, 303, 307, 308])
 def test_a_redirect_is_refused_and_the_second_host_never_visited(
     home: ExportHome, receiver: Receiver, status_code: int

@@ -173,6 +173,7 @@ def test_a_probe_that_fails_stops_the_run_and_one_that_succeeds_opens_the_way(be
     assert bench.account.forwarded == 100
 
 
+@pytest.mark.fault("F45")
 def test_an_outage_of_three_days_fails_nothing_and_the_backlog_drains_in_order(bench: Bench):
     bench.answer = lambda *_: Reply(500, 1)
     end = bench.clock.now + 72 * HOUR
@@ -190,6 +191,7 @@ def test_an_outage_of_three_days_fails_nothing_and_the_backlog_drains_in_order(b
     assert [batch for batch, _ in bench.sent] == bench.planned_order
 
 
+@pytest.mark.fault("F45")
 def test_a_backlog_is_looked_up_a_page_at_a_time_however_long_it_is(bench: Bench, home: ExportHome):
     home.set("webhook", max_events=1)
     home.add([custom_event(key) for key in range(101, 701)])
@@ -223,6 +225,7 @@ def test_a_refusal_stops_everything_and_fails_nothing(bench: Bench):
     assert bench.account.pending == 100
 
 
+@pytest.mark.fault("F40")
 def test_retry_after_beyond_the_runs_patience_is_left_to_a_later_run(bench: Bench):
     bench.answer = lambda *_: Reply(429, 1, retry_after=90)
     bench.ship()
@@ -230,6 +233,23 @@ def test_retry_after_beyond_the_runs_patience_is_left_to_a_later_run(bench: Benc
     assert bench.clock.slept == []
     assert queries.next_due_ms(bench.ledger.database, bench.partitions) is not None
     assert bench.account.rate_limited == 50
+
+
+@pytest.mark.fault("F59")
+@pytest.mark.parametrize("jump", [-24 * HOUR, 24 * HOUR])
+def test_a_clock_that_jumps_delays_a_retry_by_the_jump_at_most_and_never_sleeps_backwards(bench: Bench, jump: int):
+    bench.answer = lambda *_: Reply(429, 1, retry_after=90)
+    bench.ship()
+    bench.answer = lambda *_: OK
+    bench.clock.now += jump
+    bench.ship()
+    after_the_jump = bench.account.forwarded
+    bench.clock.now += abs(jump) + 90
+    bench.ship()
+
+    assert after_the_jump == (0 if jump < 0 else 100)
+    assert bench.account.forwarded == 100
+    assert all(seconds >= 0 for seconds in bench.clock.slept)
 
 
 def test_a_partition_file_that_was_changed_is_never_sent(bench: Bench, home: ExportHome):
@@ -256,6 +276,7 @@ def test_a_missing_partition_file_is_an_error_that_names_it(bench: Bench, home: 
         bench.ship()
 
 
+@pytest.mark.fault("F51")
 def test_a_ledger_that_cannot_be_written_stops_the_run_at_once(bench: Bench, monkeypatch: pytest.MonkeyPatch):
     def full(*_: object) -> None:
         raise LedgerError("the ledger cannot be used (disk full)")

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import trustme
@@ -92,6 +93,7 @@ def test_a_signature_is_what_openssl_makes_of_the_same_bytes():
     assert sign(b"[]", "key", "sha256", "base64") == base64.b64encode(bytes.fromhex(known)).decode()
 
 
+@pytest.mark.fault("F33", "F35", "F41", "F42", "F46")
 @pytest.mark.parametrize(
     ("action", "outcome"),
     [
@@ -119,6 +121,17 @@ def test_a_fault_after_the_body_began_is_never_accepted_by_accident(
     assert classify(post(receiver, action, timeout=0.6)) is outcome
 
 
+@pytest.mark.fault("F33")
+@pytest.mark.parametrize("stage", [Stage.ACCEPT, Stage.HEADERS, Stage.HALF_BODY])
+def test_a_reset_before_the_body_is_read_leaves_it_to_another_try(receiver: Receiver, stage: Stage):
+    found = post(receiver, Action(reset=stage))
+
+    assert isinstance(found, Failure)
+    assert found.outcome in {Outcome.NOT_SENT, Outcome.UNKNOWN}
+    assert receiver.events() == []
+
+
+@pytest.mark.fault("F32")
 def test_a_reply_that_drips_ends_at_the_deadline(receiver: Receiver):
     started = time.monotonic()
     post(receiver, Action(drip=0.1), timeout=0.5)
@@ -126,6 +139,7 @@ def test_a_reply_that_drips_ends_at_the_deadline(receiver: Receiver):
     assert time.monotonic() - started < 2
 
 
+@pytest.mark.fault("F35")
 def test_bytes_left_over_from_one_reply_are_not_taken_for_the_next(receiver: Receiver):
     stale = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" * 2
     receiver.play([Rule(actions=[Action(reply=Shape.LENGTH_TOO_SHORT, body=stale), answer(500)])])
@@ -134,6 +148,7 @@ def test_bytes_left_over_from_one_reply_are_not_taken_for_the_next(receiver: Rec
         assert classify(webhook.post(BODY, BATCH_ID, 2)) is Outcome.UNAVAILABLE
 
 
+@pytest.mark.fault("F29")
 def test_nothing_listening_means_not_sent():
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -146,11 +161,13 @@ def test_nothing_listening_means_not_sent():
     assert answer.detail == "no connection (ConnectionRefusedError)"
 
 
+@pytest.mark.fault("F28")
 def test_a_host_that_does_not_resolve_means_not_sent():
     with webhook_to(destination("https://nowhere.invalid/canary")) as webhook:
         assert classify(webhook.post(BODY, BATCH_ID, 1)) is Outcome.NOT_SENT
 
 
+@pytest.mark.fault("F31")
 def test_a_handshake_that_hangs_ends_at_the_deadline_and_was_not_sent():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         target = destination(f"https://127.0.0.1:{silent.getsockname()[1]}/canary", timeout=0.4)
@@ -158,6 +175,7 @@ def test_a_handshake_that_hangs_ends_at_the_deadline_and_was_not_sent():
             assert classify(webhook.post(BODY, BATCH_ID, 1)) is Outcome.NOT_SENT
 
 
+@pytest.mark.fault("F31")
 def test_a_handshake_that_drips_ends_at_the_deadline_and_was_not_sent():
     done = threading.Event()
 
@@ -188,9 +206,10 @@ def authority() -> trustme.CA:
     return trustme.CA()
 
 
-def tls_for(authority: trustme.CA, host: str) -> ssl.SSLContext:
+def tls_for(authority: trustme.CA, host: str, expiry: datetime | None = None) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(host).configure_cert(context)
+    start = None if expiry is None else expiry - timedelta(days=1)
+    authority.issue_cert(host, not_before=start, not_after=expiry).configure_cert(context)
     return context
 
 
@@ -201,20 +220,23 @@ def test_a_certificate_of_a_trusted_authority_is_accepted(authority: trustme.CA,
         assert classify(post(receiver, ca_bundle=str(bundle))) is Outcome.ACCEPTED
 
 
-@pytest.mark.parametrize("fault", ["unknown authority", "another host"])
+@pytest.mark.fault("F30")
+@pytest.mark.parametrize("fault", ["unknown authority", "another host", "expired"])
 def test_a_certificate_that_does_not_hold_is_refused_and_no_byte_is_sent(
     authority: trustme.CA,
     tmp_path,
     fault: str,
 ):
     bundle = tmp_path / "ca.pem"
-    (authority if fault == "another host" else trustme.CA()).cert_pem.write_to_path(str(bundle))
+    (trustme.CA() if fault == "unknown authority" else authority).cert_pem.write_to_path(str(bundle))
     host = "elsewhere.example" if fault == "another host" else "127.0.0.1"
-    with Receiver(tls=tls_for(authority, host)) as receiver:
+    expiry = datetime(2020, 1, 1, tzinfo=UTC) if fault == "expired" else None
+    with Receiver(tls=tls_for(authority, host, expiry)) as receiver:
         assert classify(post(receiver, ca_bundle=str(bundle))) is Outcome.REFUSED
         assert receiver.requests == []
 
 
+@pytest.mark.fault("F47")
 def test_proxy_variables_of_the_environment_are_ignored(receiver: Receiver, monkeypatch: pytest.MonkeyPatch):
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
@@ -222,6 +244,7 @@ def test_proxy_variables_of_the_environment_are_ignored(receiver: Receiver, monk
     assert classify(post(receiver)) is Outcome.ACCEPTED
 
 
+@pytest.mark.fault("F71", "F72")
 def test_no_secret_and_no_payload_shows_in_logs_or_answers(receiver: Receiver, caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.DEBUG)
     echo = json.dumps({"error": "bad", "got": BODY.decode(), "url": receiver.url})
@@ -243,6 +266,7 @@ def test_no_secret_and_no_payload_shows_in_logs_or_answers(receiver: Receiver, c
     assert "urllib3" in caplog.text
 
 
+@pytest.mark.fault("F40", "F41")
 @pytest.mark.parametrize(
     ("value", "date", "seconds"),
     [
@@ -266,6 +290,7 @@ def test_retry_after_is_read_as_seconds_or_as_a_date(value: str | None, date: st
     assert retry_after(value, date, now) == seconds
 
 
+@pytest.mark.fault("F73")
 def test_an_excerpt_is_one_short_printable_line():
     assert excerpt(b'{"error":\r\n\x1b[31m"no"}', b"[]", ()) == '{"error":   [31m"no"}'
     assert len(excerpt(b"x" * 5_000, b"[]", ())) == 200

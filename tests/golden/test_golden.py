@@ -45,6 +45,7 @@ def naive(table: str, row: Mapping[str, Any], expected: Mapping[str, Any]) -> st
     return "{" + ",".join(f"{quoted(key)}:{value}" for key, value in values.items()) + "}"
 
 
+@pytest.mark.fault("F26")
 @pytest.mark.parametrize(("case", "event"), PINNED, ids=TITLES)
 def test_an_event_has_exactly_the_pinned_bytes(case: dict[str, Any], event: str):
     assert outcome(case["row"], TABLES[case["table"]]).encode() == event.encode()
@@ -76,6 +77,7 @@ def outcomes_in_order(rows: list[dict[str, Any]], name: str) -> list[str]:
     return [found[str(row["row_key"])] for row in rows]
 
 
+@pytest.mark.fault("F26")
 def test_the_body_of_all_pinned_events_has_a_pinned_digest():
     body = "[" + ",".join(EVENTS) + "]"
     digest = (HERE / "body.sha256").read_text(encoding="ascii").strip()

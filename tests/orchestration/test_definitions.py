@@ -76,6 +76,7 @@ def test_dagster_and_the_library_name_a_window_alike(project: Project, every: st
     assert f"custom_event|{key}" in partitions.get_partition_keys()
 
 
+@pytest.mark.fault("F71")
 def test_the_definitions_load_without_any_secret_and_hold_only_their_names(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ):

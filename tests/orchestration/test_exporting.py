@@ -1,8 +1,11 @@
 import dagster as dg
+import pytest
 from dagster_folder import DAYS, Project, everything_logged, what_failed
+from sqlalchemy import create_engine, update
 
 from statsig_export import pipeline
 from statsig_export.events import Category
+from statsig_export.tables import CUSTOM_EVENTS
 
 
 def test_a_range_of_windows_and_categories_is_one_run_that_materializes_each_partition(project: Project):
@@ -47,6 +50,7 @@ def test_a_partition_tells_its_account_and_its_file(project: Project):
     assert len(told["digest"]) == 64
 
 
+@pytest.mark.fault("F64")
 def test_materializing_a_partition_again_adds_nothing_and_sends_nothing_twice(project: Project):
     project.fill([DAYS[0]])
     project.export_days(DAYS[0], DAYS[0])
@@ -115,3 +119,14 @@ def test_a_backfill_is_cut_into_runs_of_a_month(project: Project):
     (events,) = [asset for asset in project.definitions().assets or () if isinstance(asset, dg.AssetsDefinition)]
 
     assert events.backfill_policy == dg.BackfillPolicy.multi_run(31)
+
+
+def test_rows_that_no_window_can_hold_are_warned_of_in_the_run(project: Project):
+    project.fill([DAYS[0]])
+    engine = create_engine(project.environ["STATSIG_DATABASE_URL"])
+    with engine.begin() as connection:
+        connection.execute(update(CUSTOM_EVENTS).where(CUSTOM_EVENTS.c.id == 1).values(ingested_at=None))
+    engine.dispose()
+    result = project.export(f"custom_event|{DAYS[0]}")
+
+    assert "custom_events: 1 rows belong to no window" in everything_logged(project, result.run_id)

@@ -190,6 +190,7 @@ def test_a_value_is_text_as_it_stands_or_a_number_in_its_shortest_form(
     assert frame["unreadable"].isna().all()
 
 
+@pytest.mark.fault("F12")
 @pytest.mark.parametrize("kind", ["float8", "real", "numeric"])
 def test_a_number_that_json_does_not_have_fails_its_row(engine: Engine, source: Source, kind: str):
     retyped(engine, "custom_events", value=kind)
@@ -281,6 +282,7 @@ def test_a_view_is_read_like_a_table(engine: Engine, postgres_url: str):
             assert read(source)["name"].tolist() == ["g"]
 
 
+@pytest.mark.fault("F20")
 def test_missing_tables_and_columns_and_wrong_types_are_named(engine: Engine, postgres_url: str):
     run_sql(engine, 'ALTER TABLE exposures RENAME "user" TO "User"')
     retyped(engine, "exposures", gate_value="text", timestamp="date", metadata="integer", ingested_at="bigint")
@@ -366,6 +368,7 @@ def test_a_read_cannot_write(engine: Engine, source: Source):
         read(source)
 
 
+@pytest.mark.fault("F01")
 def test_a_connection_that_drops_halfway_is_a_source_error_and_the_next_read_works(
     engine: Engine, source: Source, caplog: pytest.LogCaptureFixture
 ):
@@ -464,6 +467,7 @@ def test_the_sdk_log_is_read_as_two_texts(engine: Engine, postgres_url: str):
     assert frame["event"].tolist() == ['{"eventName" : "a"}']
 
 
+@pytest.mark.fault("F22")
 def test_memory_does_not_grow_with_the_window(engine: Engine, source: Source):
     def held(rows: int) -> int:
         run_sql(

@@ -12,11 +12,11 @@ PACKAGE = Path(__file__).parents[2] / "statsig_export"
 
 PURE = [
     *("errors", "events", "account", "partitions", "layouts", "timestamps", "identity", "arrow_columns"),
-    *("failed_rows", "json_text", "json_values", "event_metadata", "sdk_log", "reshape", "filters", "encoding"),
+    *("row_faults", "json_text", "json_values", "event_metadata", "sdk_log", "reshape", "filters", "encoding"),
     *("judging", "batching", "delivery", "reports", "settings"),
 ]
 IMPURE_IMPORTS = {"logging", "os", "random", "requests", "secrets", "socket", "subprocess", "time", "urllib", "pathlib"}
-LIGHT = ["shipper", "ledger", "webhook", "delivery", "batching", "shipping"]
+LIGHT = ["shipper", "ledger", "webhook", "delivery", "batching", "shipping", "replaying"]
 
 
 @cache

@@ -1,6 +1,7 @@
 import hashlib
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ def cut(events: list[bytes], max_events: int, max_bytes: int) -> list[Batch]:
     return [*batcher.add(events), *batcher.close()]
 
 
+@pytest.mark.fault("F24")
 @given(EVENTS, st.integers(1, 5), st.integers(60, 120))
 def test_batches_hold_every_event_once_in_order_and_stay_within_both_limits(
     events: list[bytes], max_events: int, max_bytes: int
@@ -30,6 +32,7 @@ def test_batches_hold_every_event_once_in_order_and_stay_within_both_limits(
         assert batch.batch_id == batch_id("fivetran", text)
 
 
+@pytest.mark.fault("F24")
 @given(EVENTS, st.integers(1, 5), st.integers(60, 120), st.lists(st.integers(0, 10)))
 def test_where_the_stream_is_cut_into_chunks_changes_no_batch(
     events: list[bytes], max_events: int, max_bytes: int, sizes: list[int]
@@ -45,6 +48,7 @@ def test_where_the_stream_is_cut_into_chunks_changes_no_batch(
     assert streamed == cut(events, max_events, max_bytes)
 
 
+@pytest.mark.fault("F25")
 def test_a_batch_takes_one_more_event_only_if_the_whole_body_fits_to_the_byte():
     events = [b'"ab"', b'"cd"']  # [ + 4 + , + 4 + ] = 11 bytes
 
@@ -52,6 +56,7 @@ def test_a_batch_takes_one_more_event_only_if_the_whole_body_fits_to_the_byte():
     assert [batch.rows for batch in cut(events, 10, 10)] == [1, 1]
 
 
+@pytest.mark.fault("F24")
 def test_the_last_partial_batch_comes_once():
     batcher = Batcher("fivetran", 2, 1_000)
 
@@ -64,6 +69,7 @@ def test_no_events_make_no_batch():
     assert cut([], 10, 100) == []
 
 
+@pytest.mark.fault("F27")
 def test_a_batch_is_named_by_its_destination_and_its_bytes():
     # Spelled out, since ids that change between versions would let a receiver take a retry for a new batch.
     assert batch_id("fivetran", b'[{"a":1}]') == hashlib.sha256(b'fivetran\x00[{"a":1}]').hexdigest()

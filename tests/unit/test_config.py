@@ -20,6 +20,7 @@ def message(document: dict[str, object]) -> str:
     return str(caught.value)
 
 
+@pytest.mark.fault("F70")
 @pytest.mark.parametrize(
     ("document", "said"),
     [
@@ -56,6 +57,7 @@ def test_a_literal_secret_is_an_error_that_does_not_repeat_it(document: dict[str
     assert "canary" not in said
 
 
+@pytest.mark.fault("F48")
 @pytest.mark.parametrize(
     ("url", "said"),
     [
@@ -84,6 +86,7 @@ def test_a_variable_that_is_not_set_is_named():
         parsed({}).webhook_url()
 
 
+@pytest.mark.fault("F71")
 def test_no_representation_of_a_configuration_holds_a_secret():
     config = parsed({}, FIVETRAN_WEBHOOK_URL=CANARY, STATSIG_DATABASE_URL="postgresql://u:canary@db/app")
 

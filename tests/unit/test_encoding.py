@@ -39,6 +39,7 @@ def test_a_custom_event_has_no_unit_id_at_all():
     )
 
 
+@pytest.mark.fault("F17")
 def test_every_string_is_escaped_as_the_json_module_escapes_it():
     row = custom_event(event_name=HOSTILE, user_id=HOSTILE, value=HOSTILE, time_uuid=HOSTILE, user=None)
     quoted = json.dumps(HOSTILE, ensure_ascii=False)
@@ -56,6 +57,7 @@ def test_user_and_statsig_metadata_pass_byte_for_byte():
     assert '"statsigMetadata":{"a": [null, -0.0]},' in text
 
 
+@pytest.mark.fault("F09", "F10", "F12", "F16")
 @pytest.mark.parametrize("name", ["user", "statsig_metadata"])
 @pytest.mark.parametrize(
     ("text", "reason"),
@@ -89,6 +91,7 @@ def test_what_never_leaves_is_gone_from_every_json_column():
         assert leak not in text
 
 
+@pytest.mark.fault("F15")
 def test_an_event_fails_that_exceeds_the_limit_in_bytes_of_utf8():
     (event,), _ = encoded(custom_event(value="é" * 100))
     size = len(event["event"].encode())

@@ -3,8 +3,8 @@ import json
 import pytest
 
 from statsig_export.arrow_columns import TEXT, array, values_of
-from statsig_export.failed_rows import BadValueError, FailureMarks, Reason
 from statsig_export.json_text import checked_objects, escaped, members, quote
+from statsig_export.row_faults import BadValueError, FailureMarks, Reason
 
 DEEP = 100_000
 EVERY_CONTROL = "".join(map(chr, range(0x20)))
@@ -31,6 +31,7 @@ def test_a_column_that_needs_no_escape_is_not_copied():
     assert escaped(column) is column
 
 
+@pytest.mark.fault("F17")
 @pytest.mark.parametrize(
     "text",
     [
@@ -47,6 +48,7 @@ def test_a_valid_object_passes_byte_for_byte(text: str):
     assert check(text) == ([text], [None])
 
 
+@pytest.mark.fault("F09", "F10", "F12", "F16")
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -75,6 +77,7 @@ def test_anything_else_fails_with_its_reason(text: str, reason: str):
     assert check("{}", text)[1] == [None, reason]
 
 
+@pytest.mark.fault("F09", "F72")
 def test_the_detail_has_the_column_and_the_position_but_never_the_payload():
     marks = FailureMarks(1)
     checked_objects(array(['{"email":"a.user@email.com" 1}'], TEXT), "user", marks)
@@ -105,6 +108,7 @@ def test_a_repeated_text_is_judged_for_each_of_its_rows():
     assert checked[5:7] == ["{}", "{}"]
 
 
+@pytest.mark.fault("F11")
 def test_of_duplicate_keys_an_object_taken_apart_keeps_the_last():
     assert members('{"a": 1, "b": 2, "a": [1.50]}', "metadata") == {"a": "[1.50]", "b": "2"}
 

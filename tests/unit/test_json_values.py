@@ -1,10 +1,11 @@
 import pytest
 
 from statsig_export.arrow_columns import TEXT, array
-from statsig_export.failed_rows import BadValueError, Reason
 from statsig_export.json_values import are_flat, flat_object, have_key, number_text, string_of, strings_of
+from statsig_export.row_faults import BadValueError, Reason
 
 
+@pytest.mark.fault("F13")
 @pytest.mark.parametrize(
     ("literal", "text"),
     [

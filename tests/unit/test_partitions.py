@@ -28,6 +28,7 @@ def test_windows_overlap_the_range_and_begin_no_earlier_than_the_start():
     assert list(windows_between(at(2), at(2), DAYS)) == []
 
 
+@pytest.mark.fault("F05")
 def test_a_window_is_closed_once_it_has_settled():
     window = window_from_key("2026-11-02", DAYS)
 

@@ -63,6 +63,7 @@ def test_a_config_with_a_group_is_an_experiment():
     assert found["metadata"] == '{"config":"a_gate","ruleID":"a_rule","experimentGroupName":"Test"}'
 
 
+@pytest.mark.fault("F14")
 @pytest.mark.parametrize("kind", [None, "", "Gate", "holdout"])
 def test_an_exposure_of_no_known_type_fails_in_the_home_category(kind: str | None):
     expected = ("gate_exposure", "unknown_exposure_type", "exposure_type")
@@ -85,6 +86,7 @@ def test_a_configuration_change_has_a_category_of_its_own():
     assert (found["category"], found["event_name"]) == ("config_change", "statsig::config_change")
 
 
+@pytest.mark.fault("F14")
 @pytest.mark.parametrize("name", [None, ""])
 def test_a_custom_event_without_a_name_fails(name: str | None):
     row = custom_event(event_name=name)
@@ -192,6 +194,7 @@ def test_metadata_becomes_a_flat_object_of_strings(own: str | None, sent: str):
     assert event(custom_event(metadata=own), CUSTOM_EVENTS)["metadata"] == sent
 
 
+@pytest.mark.fault("F10")
 @pytest.mark.parametrize(
     ("own", "reason"),
     [
@@ -267,12 +270,14 @@ def test_a_time_that_is_none_fails(at: str | None):
     assert failure(exposure(timestamp=at)) == ("gate_exposure", "bad_timestamp", "timestamp")
 
 
+@pytest.mark.fault("F08")
 def test_an_id_of_the_source_passes_as_it_is():
     ids = ["not-a-uuid", "00000000-0000-g123-0000-000000000000", "A" * 500, " "]
     found = reshape(canonical_frame([exposure(time_uuid=each) for each in ids]), EXPOSURES, "", {})
     assert [row["time_uuid"] for row in records(found.events)] == ids
 
 
+@pytest.mark.fault("F08")
 @pytest.mark.parametrize("missing", [None, ""])
 def test_a_missing_id_is_derived_from_the_key_the_table_and_the_source(missing: str | None):
     rows = [exposure(time_uuid=each) for each in ("own", missing, "own", missing)]

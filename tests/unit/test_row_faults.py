@@ -2,7 +2,7 @@ import numpy as np
 from canonical_frames import records
 
 from statsig_export.arrow_columns import TEXT, array
-from statsig_export.failed_rows import FailureMarks, Fault, Reason
+from statsig_export.row_faults import FailureMarks, Fault, Reason
 
 
 def test_the_first_fault_of_a_row_stays():

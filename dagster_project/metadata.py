@@ -1,0 +1,19 @@
+"""What keeps metadata short enough for a page: the UI shows each value whole, and keeps it for every run."""
+
+from collections.abc import Mapping, Sequence
+
+MOST = 50
+OTHERS = "(others, see `statsig-export status --json`)"
+
+
+def largest(counts: Mapping[str, int]) -> dict[str, int]:
+    """The counts themselves; of more than MOST the largest, and the rest in one."""
+    if len(counts) <= MOST:
+        return dict(counts)
+    falling = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return {**dict(falling[:MOST]), OTHERS: sum(count for _, count in falling[MOST:])}
+
+
+def newest(items: Sequence[str]) -> Sequence[str]:
+    """The last MOST of them."""
+    return items[-MOST:]
