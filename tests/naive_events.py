@@ -122,7 +122,10 @@ def _event(text: Mapping[str, Any], name: str, metadata: dict[str, Any], moment_
         return Expected(failed={"too_large"})
     objects = [_parsed(user), _parsed(statsig)]
     if any(_holds_never_sent(value) for value in objects):
-        made.loose_user = [_without_never_sent(_unique(value)) for value in objects]
+        held = (_holds_never_sent(value) for value in objects)
+        made.loose_user = [
+            _without_never_sent(_unique(value)) if holds else value for value, holds in zip(objects, held, strict=True)
+        ]
     return made
 
 

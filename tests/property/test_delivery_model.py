@@ -278,8 +278,8 @@ def run(url: str, examples: int) -> None:
 
 
 def test_the_ledger_is_its_model_on_sqlite(tmp_path: Path):
-    run(f"sqlite:///{tmp_path}/ledger.db", examples=80)
+    run(f"sqlite:///{tmp_path}/ledger.db", examples=60)
 
 
 def test_the_ledger_is_its_model_on_postgresql(postgres_url: str):
-    run(postgres_url, examples=15)
+    run(postgres_url, examples=10)
