@@ -108,10 +108,7 @@ def _export(
 ) -> ExportReport:
     config, window = run.config, run.window
     began = time.monotonic()
-    planned = {
-        category: queries.planned(ledger.database, config.webhook.name, window.key, category)
-        for category in run.categories
-    }
+    planned = _planned(ledger, config, window, run.categories)
     earlier = {category: _ids_of(storage, found.files) for category, found in planned.items()}
     judge = Judge(config.source, config.filter, config.webhook.max_bytes, earlier)
     with window_writer(storage, config.webhook, run.categories) as writer:
@@ -176,11 +173,16 @@ def _planned_ids_if_any(config: Config, window: Window, categories: Sequence[Cat
     if not exists(config.ledger_url()):
         return {category: SeenIds() for category in categories}
     with ledger_of(config) as ledger, Storage(config.storage_url()) as storage:
-        found = {
-            category: queries.planned(ledger.database, config.webhook.name, window.key, category)
-            for category in categories
-        }
-        return {category: _ids_of(storage, planned.files) for category, planned in found.items()}
+        planned = _planned(ledger, config, window, categories)
+        return {category: _ids_of(storage, found.files) for category, found in planned.items()}
+
+
+def _planned(
+    ledger: Ledger, config: Config, window: Window, categories: Sequence[Category]
+) -> dict[Category, queries.Planned]:
+    """What earlier exports put into each category's partition of the window."""
+    name = config.webhook.name
+    return {category: queries.planned(ledger.database, name, window.key, category) for category in categories}
 
 
 def _check_balance(window: Window, tallies: Mapping[Category, Tally]) -> None:

@@ -63,7 +63,7 @@ def open_database(url: URL) -> LedgerDatabase:
                 rows = {"schema_version": str(SCHEMA_VERSION), "ledger_id": uuid4().hex}
                 connection.execute(insert(meta), [{"key": key, "value": value} for key, value in rows.items()])
             _check_version(connection)
-    except BaseException:
+    except BaseException:  # whatever it was goes on its way, but leaves no connection behind
         database.close()
         raise
     return database
