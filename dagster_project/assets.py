@@ -16,10 +16,10 @@ from statsig_export.config import Config
 from statsig_export.errors import StatsigExportError
 from statsig_export.events import Category
 from statsig_export.exporting import unplaced_rows
-from statsig_export.layouts import source_tables
 from statsig_export.partitions import Window, split_partition_key, window_from_key
 from statsig_export.pipeline import export_window
 from statsig_export.reports import ExportReport, PartitionExport
+from statsig_export.source_tables import source_tables
 
 EVENTS = dg.AssetKey(["statsig", "events"])
 DELIVERED = dg.AssetKey(["fivetran", "statsig_events"])

@@ -12,7 +12,7 @@ from statsig_export.errors import LedgerError, StalePlanError
 from statsig_export.events import Category
 from statsig_export.identity import SeenIds
 from statsig_export.judging import Judge, Judged, Tally
-from statsig_export.layouts import SourceTable
+from statsig_export.layout_rules import SourceTable
 from statsig_export.ledger import ExportRun, Ledger, PartitionPlan, ledger_of
 from statsig_export.ledger_database import exists
 from statsig_export.partitions import Window, partition_key

@@ -26,7 +26,7 @@ from statsig_export.encoding import encode
 from statsig_export.events import Category
 from statsig_export.filters import verdicts
 from statsig_export.identity import SeenIds
-from statsig_export.layouts import SourceTable
+from statsig_export.layout_rules import SourceTable
 from statsig_export.reshape import reshape
 from statsig_export.settings import FilterSettings, SourceSettings
 

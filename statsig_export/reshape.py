@@ -43,7 +43,15 @@ from statsig_export.event_metadata import (
 from statsig_export.events import EVENT_NAMES, EXPOSURES, Category
 from statsig_export.identity import derived_ids
 from statsig_export.json_values import string_of
-from statsig_export.layouts import CANONICAL_COLUMNS, ROW_KEY, UNREADABLE, UNREADABLE_REASON, Role, SourceTable
+from statsig_export.layout_rules import (
+    CANONICAL_COLUMNS,
+    ROW_KEY,
+    UNREADABLE,
+    UNREADABLE_REASON,
+    Form,
+    Role,
+    SourceTable,
+)
 from statsig_export.row_faults import BadValueError, FailureMarks, Fault, Reason
 from statsig_export.sdk_log import canonical_frame
 from statsig_export.timestamps import to_epoch_ms
@@ -88,7 +96,7 @@ def reshape(frame: pd.DataFrame, table: SourceTable, source_name: str, unit_type
     layer to its ID type, for rows that do not tell.
     """
     marks = FailureMarks(len(frame))
-    if table.role is Role.SDK_EVENTS:
+    if table.form is Form.SDK_LOG:
         frame = canonical_frame(frame, marks, unit_types)
     columns = {name: column(frame, name, TEXT) for name in _TEXT_COLUMNS}
     columns |= {name: _null_for_json_null(columns[name]) for name in _JSON_COLUMNS}
@@ -130,7 +138,7 @@ def _mark_unreadable(unreadable: Column, reasons: Column, marks: FailureMarks) -
 
 def _exposures(columns: Mapping[str, Column], table: SourceTable) -> Mask:
     """Which rows are exposures: by table, or in a log that mixes them by the type that its names gave."""
-    if table.role is Role.SDK_EVENTS:
+    if table.mixed:
         return where(columns["exposure_type"].is_valid())
     return np.full(len(columns["exposure_type"]), table.role is Role.EXPOSURES)
 

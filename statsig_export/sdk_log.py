@@ -24,7 +24,7 @@ from statsig_export.arrow_columns import TEXT, array, column, frame_of, values_o
 from statsig_export.events import EVENT_NAMES, Category
 from statsig_export.json_text import fault_in, members, quote
 from statsig_export.json_values import flat_object, string_of, strings_of
-from statsig_export.layouts import EXPOSURE_TYPES, UNREADABLE
+from statsig_export.layout_rules import EXPOSURE_TYPES, UNREADABLE
 from statsig_export.row_faults import BadValueError, FailureMarks, Fault, Reason
 
 _NULL: Final = msgspec.Raw(b"null")

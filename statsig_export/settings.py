@@ -56,7 +56,7 @@ Duration = Annotated[timedelta, BeforeValidator(_duration)]
 UtcTime = Annotated[datetime, AfterValidator(_utc)]
 SecretName = Annotated[str, AfterValidator(_secret)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
-LayoutName = Literal["native", "sdk_log"]
+LayoutName = Literal["native", "sdk_log", "statsig_events", "cloud_exports", "warehouse_native"]
 
 
 class Settings(BaseModel):
@@ -78,7 +78,12 @@ class TableSettings(Settings):
     window_column: str | None = None
     """The time column by which rows fall into windows."""
     columns: dict[str, str] = {}
-    """Canonical column name -> the name in this database."""
+    """Canonical column name -> the name in this database; "" where the table has no such column."""
+    custom_ids: dict[str, str] = {}
+    """Custom ID -> its column, for tables that Statsig lays out with one column an ID."""
+    repeats: Literal["events", "duplicates"] | None = None
+    """For tables without a key. "events" (the default): rows of equal content are as many events. "duplicates": they
+    are one event that was written repeatedly, as Warehouse Native's daily digest does; the others are filtered."""
 
 
 class SourceSettings(Settings):
@@ -94,8 +99,12 @@ class SourceSettings(Settings):
     custom_events: TableSettings = TableSettings()
     sdk_events: TableSettings = TableSettings()
     """The one table of the layout `sdk_log`."""
+    statsig_events: TableSettings = TableSettings()
+    """The one table of the layout `statsig_events`."""
     unit_types: dict[str, str] = {}
     """Gate, config or layer name -> its ID type, for layouts that do not tell."""
+    exposure_types: dict[str, Literal["gate", "config", "experiment", "layer"]] = {}
+    """Name -> what it is, for the layout `warehouse_native`, whose exposures do not tell."""
 
 
 class WindowSettings(Settings):

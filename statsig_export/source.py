@@ -34,7 +34,7 @@ from sqlalchemy.pool import NullPool
 from statsig_export.config import Config
 from statsig_export.errors import SourceError
 from statsig_export.events import Category
-from statsig_export.layouts import SourceTable, source_tables
+from statsig_export.layout_rules import SourceTable
 from statsig_export.lock_waits import bound_lock_waits
 from statsig_export.source_chunks import to_frame
 from statsig_export.source_schema import Family, check_columns, missing_table
@@ -46,6 +46,7 @@ from statsig_export.source_statement import (
     rows_of,
     select_rows,
 )
+from statsig_export.source_tables import source_tables
 from statsig_export.source_window import (
     Stored,
     StoredRange,
@@ -130,6 +131,17 @@ class Source:
         wanted = _wanted(table, categories)
         return self._statement(table, start, end, wanted)[0] if wanted else ""
 
+    def count_rows(
+        self, table: SourceTable, start: datetime, end: datetime, categories: Sequence[Category] | None = None
+    ) -> int:
+        """The rows that `read_window` would yield for these arguments. Raises SourceError."""
+        wanted = _wanted(table, categories)
+        if not wanted:
+            return 0
+        statement = select(func.count()).select_from(named_table(table)).where(self._rows(table, start, end, wanted))
+        row = self._first(table, compiled(statement, self._engine.dialect))
+        return int(row[0]) if row else 0
+
     def count_unplaced(self, table: SourceTable) -> int:
         """The rows that belong to no window: their window column is null, or (in SQLite) text that is no time."""
         self._checked(table)
@@ -148,6 +160,14 @@ class Source:
     def _statement(
         self, table: SourceTable, start: datetime, end: datetime, categories: Sequence[Category]
     ) -> tuple[str, tuple[SelectedColumn, ...]]:
+        rows = self._rows(table, start, end, categories)
+        statement, selected = select_rows(table, self._checked(table), self._engine.dialect, rows)
+        return compiled(statement, self._engine.dialect), selected
+
+    def _rows(
+        self, table: SourceTable, start: datetime, end: datetime, categories: Sequence[Category]
+    ) -> ColumnElement[Any]:
+        """The predicate of a window's rows that may be of `categories`."""
         if any(bound.tzinfo is None or bound.microsecond for bound in (start, end)):
             raise ValueError("the bounds of a window have a zone and are whole seconds")
         families = self._checked(table)
@@ -156,9 +176,7 @@ class Source:
             window = self._sqlite_window(table, families[table.window_column], start, end)
         else:
             window = timestamp_window(column, families[table.window_column], start, end)
-        where = all_of(window, rows_of(table, families, categories))
-        statement, selected = select_rows(table, families, self._engine.dialect, where)
-        return compiled(statement, self._engine.dialect), selected
+        return all_of(window, rows_of(table, families, categories))
 
     def _sqlite_window(self, table: SourceTable, family: Family, start: datetime, end: datetime) -> ColumnElement[Any]:
         """Looks first at what is stored, which the index answers: only ranges that can hold rows are asked for."""

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from statsig_export.arrow_columns import TEXT, Column, array, frame_of, pc
 from statsig_export.errors import SourceError
-from statsig_export.layouts import UNREADABLE, UNREADABLE_REASON, Kind, SourceTable
+from statsig_export.layout_rules import UNREADABLE, UNREADABLE_REASON, Kind, SourceTable
 from statsig_export.source_statement import Reading, SelectedColumn
 
 NOT_UNICODE: Final = "not_unicode"

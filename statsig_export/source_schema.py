@@ -15,7 +15,7 @@ from sqlalchemy.exc import CompileError
 from sqlalchemy.types import TypeEngine
 
 from statsig_export.errors import SourceError
-from statsig_export.layouts import ColumnRule, Kind, SourceTable
+from statsig_export.layout_rules import ColumnRule, Kind, SourceTable
 
 
 class Family(StrEnum):
@@ -95,7 +95,7 @@ def check_columns(table: SourceTable, found: Mapping[str, TypeEngine[Any]], dial
     Raises SourceError that names the table and each column that is missing or of a type that cannot be read.
     """
     families = {name: family_of(column_type) for name, column_type in found.items()}
-    needed = (table.key_rule, table.window_rule, *table.columns)
+    needed = (*table.selected_rules, table.window_rule)
     problems = []
     for rule in needed:
         if rule.column not in found:

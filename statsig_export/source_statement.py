@@ -18,7 +18,7 @@ from sqlalchemy.sql import quoted_name
 from sqlalchemy.sql.expression import ColumnClause, TableClause
 
 from statsig_export.events import Category
-from statsig_export.layouts import ColumnRule, Kind, SourceTable
+from statsig_export.layout_rules import ColumnRule, Kind, SourceTable
 from statsig_export.source_schema import Family
 
 
@@ -62,7 +62,7 @@ def named_table(table: SourceTable) -> TableClause:
     Columns are written with their table: SQLite takes a quoted name alone, of a column that is not there, for a text.
     """
     schema = None if table.schema is None else quoted_name(table.schema, quote=True)
-    names = dict.fromkeys(rule.column for rule in (table.key_rule, table.window_rule, *table.columns))
+    names = dict.fromkeys(rule.column for rule in (*table.selected_rules, table.window_rule))
     columns: list[ColumnClause[Any]] = [column(quoted_name(name, quote=True)) for name in names]
     return table_clause(quoted_name(table.table, quote=True), *columns, schema=schema)
 
@@ -73,7 +73,7 @@ def select_rows(
     """The statement for the rows that `where` selects, and how to read its columns."""
     expressions = []
     selected = []
-    for rule in (table.key_rule, *table.columns):
+    for rule in table.selected_rules:
         expression, reading = _expression(rule, named_table(table).c[rule.column], families[rule.column], dialect.name)
         expressions.append(expression.label(rule.canonical))
         selected.append(SelectedColumn(rule.canonical, rule.kind, reading))

@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from statsig_export.arrow_columns import TEXT, array, frame_of
 from statsig_export.encoding import encode
-from statsig_export.layouts import CANONICAL_COLUMNS, LAYOUTS, SourceTable
+from statsig_export.layout_rules import CANONICAL_COLUMNS, SourceTable
+from statsig_export.layouts import LAYOUTS
 from statsig_export.reshape import reshape
 
 EXPOSURES, CUSTOM_EVENTS = LAYOUTS["native"]

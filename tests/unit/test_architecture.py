@@ -11,7 +11,18 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "statsig_export"
 
 PURE = [
-    *("errors", "events", "account", "partitions", "layouts", "timestamps", "identity", "arrow_columns"),
+    *(
+        "errors",
+        "events",
+        "account",
+        "partitions",
+        "layout_rules",
+        "layouts",
+        "source_tables",
+        "timestamps",
+        "identity",
+        "arrow_columns",
+    ),
     *("row_faults", "json_text", "json_values", "event_metadata", "sdk_log", "reshape", "filters", "encoding"),
     *("judging", "batching", "delivery", "reports", "settings"),
 ]

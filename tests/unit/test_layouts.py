@@ -3,9 +3,11 @@ from sqlalchemy import Engine, MetaData, create_engine, inspect
 
 from statsig_export.errors import ConfigError
 from statsig_export.events import EXPOSURES, Category
-from statsig_export.layouts import CANONICAL_COLUMNS, LAYOUTS, Kind, SourceTable, source_tables
+from statsig_export.layout_rules import CANONICAL_COLUMNS, Kind, Role, SourceTable
+from statsig_export.layouts import LAYOUTS
 from statsig_export.settings import SourceSettings
 from statsig_export.source_statement import rows_of
+from statsig_export.source_tables import source_tables
 from statsig_export.tables import CUSTOM_EVENTS, NATIVE, SDK_LOG, create_tables
 
 EVERY_TABLE = [pytest.param(table, id=table.role) for tables in LAYOUTS.values() for table in tables]
@@ -39,11 +41,12 @@ def test_the_sdk_log_holds_every_category_in_one_table_that_is_always_read_whole
 
 
 def test_the_home_categories_are_those_of_the_contract():
-    assert {table.role: table.home for tables in LAYOUTS.values() for table in tables} == {
-        "exposures": Category.GATE_EXPOSURE,
-        "custom_events": Category.CUSTOM_EVENT,
-        "sdk_events": Category.CUSTOM_EVENT,
-    }
+    homes = {(name, table.role): table.home for name, tables in LAYOUTS.items() for table in tables}
+
+    assert homes.pop(("native", Role.EXPOSURES)) == Category.GATE_EXPOSURE
+    assert homes.pop(("cloud_exports", Role.EXPOSURES)) == Category.GATE_EXPOSURE
+    assert homes.pop(("warehouse_native", Role.EXPOSURES)) == Category.EXPERIMENT_EXPOSURE
+    assert set(homes.values()) == {Category.CUSTOM_EVENT}
 
 
 @pytest.mark.parametrize("table", EVERY_TABLE)
@@ -61,9 +64,12 @@ def test_no_predicate_claims_rows_for_the_home_category(table: SourceTable):
 def test_every_rule_feeds_one_column_of_the_frame(table: SourceTable):
     fed = [rule.canonical for rule in table.columns]
     assert len(set(fed)) == len(fed)
-    assert set(fed) < set(table.frame_columns)
-    assert table.frame_columns[0] == "row_key"
-    assert table.key_rule.kind is Kind.KEY
+    assert set(fed) <= set(table.frame_columns)
+    if table.key_rule is None:
+        assert "row_key" not in table.frame_columns
+    else:
+        assert table.frame_columns[0] == "row_key"
+        assert table.key_rule.kind is Kind.KEY
 
 
 def test_native_frames_are_canonical():

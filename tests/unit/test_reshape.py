@@ -16,7 +16,7 @@ from canonical_frames import (
 
 from statsig_export.arrow_columns import TEXT, column
 from statsig_export.events import Category
-from statsig_export.layouts import SourceTable
+from statsig_export.layout_rules import SourceTable
 from statsig_export.reshape import reshape
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import create_engine
 
 from statsig_export.errors import SourceError
 from statsig_export.events import Category
-from statsig_export.layouts import CANONICAL_COLUMNS
+from statsig_export.layout_rules import CANONICAL_COLUMNS
 from statsig_export.source import Source
 from statsig_export.tables import CUSTOM_EVENTS, EXPOSURES, create_tables
 

@@ -1,0 +1,82 @@
+"""The tables of the configured layout, placed where export.toml says they are. Pure."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import replace
+
+from statsig_export.errors import ConfigError
+from statsig_export.layout_rules import ROW_KEY, ColumnRule, Form, Kind, Role, SourceTable, unit_column
+from statsig_export.layouts import LAYOUTS
+from statsig_export.settings import SourceSettings, TableSettings
+
+
+def source_tables(settings: SourceSettings) -> tuple[SourceTable, ...]:
+    """The tables of the configured layout, with what export.toml says about each of them.
+
+    Raises ConfigError when it names a column that the layout does not have, or an option that the table has no use for.
+    """
+    overrides: Mapping[Role, TableSettings] = {
+        Role.EXPOSURES: settings.exposures,
+        Role.CUSTOM_EVENTS: settings.custom_events,
+        Role.SDK_EVENTS: settings.sdk_events,
+        Role.STATSIG_EVENTS: settings.statsig_events,
+    }
+    return tuple(_placed(table, overrides[table.role]) for table in LAYOUTS[settings.layout])
+
+
+def _placed(table: SourceTable, settings: TableSettings) -> SourceTable:
+    key, rules = _renamed(table, settings.columns)
+    units, unit_rules = _custom_units(table, settings.custom_ids)
+    if settings.repeats is not None and key is not None:
+        raise ConfigError(
+            f"{_section(table)} says repeats, but its rows have a key",
+            hint="a repeated row is known by its key already: remove the line",
+        )
+    found = {rule.canonical for rule in rules}
+    return replace(
+        table,
+        table=settings.table or table.table,
+        schema=settings.schema_ or table.schema,
+        key=key,
+        window_column=settings.window_column or table.window_column,
+        columns=(*rules, *unit_rules),
+        units=tuple(unit for unit in table.units if unit_column(unit) in found) + units,
+        predicates=tuple(predicate for predicate in table.predicates if predicate.column in found),
+        repeats_are_duplicates=settings.repeats == "duplicates",
+    )
+
+
+def _renamed(table: SourceTable, columns: Mapping[str, str]) -> tuple[str | None, tuple[ColumnRule, ...]]:
+    """The key and the column rules under their names in this database; a rule renamed to "" is left out."""
+    renamed = dict(columns)
+    key = renamed.pop(ROW_KEY, None) or renamed.pop(table.key or ROW_KEY, None) or table.key
+    rules = [replace(rule, column=renamed.pop(rule.canonical, rule.column)) for rule in table.columns]
+    if renamed:
+        raise _unknown_column(table, next(iter(renamed)))
+    return key, tuple(rule for rule in rules if rule.column)
+
+
+def _custom_units(table: SourceTable, custom_ids: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[ColumnRule, ...]]:
+    if custom_ids and not (table.form is Form.EXPORTED and table.units):
+        raise ConfigError(
+            f"{_section(table)} says custom_ids, but its layout has no column for each custom ID",
+            hint="only the tables that Statsig forwards or exports with one column an ID take it: remove the line",
+        )
+    rules = tuple(ColumnRule(unit_column(unit), column, Kind.IDENTIFIER) for unit, column in custom_ids.items())
+    return tuple(custom_ids), rules
+
+
+def _unknown_column(table: SourceTable, name: str) -> ConfigError:
+    section = _section(table)
+    if name == table.window_column:
+        return ConfigError(
+            f"{section} columns renames {name}", hint=f'{name} is set by {section} window_column = "..."'
+        )
+    known = [ROW_KEY, *(rule.canonical for rule in table.columns)]
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"it knows {', '.join(known)}"
+    return ConfigError(f"{section} columns names {name}, which the layout does not have", hint=hint)
+
+
+def _section(table: SourceTable) -> str:
+    return f"[source.{table.role}]"
