@@ -32,6 +32,7 @@ from statsig_export.arrow_columns import (
 from statsig_export.events import NEVER_SENT, Category
 from statsig_export.json_text import quote
 from statsig_export.json_values import are_flat, flat_object, have_key, strings_of
+from statsig_export.logged_exposures import GATE_VALUES
 from statsig_export.row_faults import BadValueError, FailureMarks, Reason
 
 Codes: TypeAlias = npt.NDArray[np.int8]
@@ -55,7 +56,6 @@ COLUMN_KEYS: Final[Mapping[int, tuple[str, ...]]] = {
 
 _ANY_COLUMN_KEY: Final = {key for keys in COLUMN_KEYS.values() for key in keys} | {"reason"}
 _NAME: Final = "metadata"
-_GATE_VALUES: Final = {"true": True, "false": False}
 
 
 def metadata_texts(columns: Mapping[str, Column], codes: Codes, exposures: Mask, marks: FailureMarks) -> Column:
@@ -116,7 +116,7 @@ def _gate_values(columns: Mapping[str, Column], codes: Codes, marks: FailureMark
         return gate_value
     found = values_of(gate_value)
     for row, metadata in zip(rows.tolist(), values_of(take(columns[_NAME], rows)), strict=True):
-        found[row] = _GATE_VALUES.get(strings_of(metadata or "{}", _NAME).get("gateValue", ""))
+        found[row] = GATE_VALUES.get(strings_of(metadata or "{}", _NAME).get("gateValue", ""))
     values = array(found, pa.bool_())
     marks.mark((codes == GATE) & where(values.is_null()), Reason.MISSING_GATE_VALUE, "gate_value")
     return values

@@ -10,13 +10,13 @@ from statsig_export.account import Account
 from statsig_export.config import Config
 from statsig_export.errors import LedgerError, StalePlanError
 from statsig_export.events import Category
-from statsig_export.identity import SeenIds
 from statsig_export.judging import Judge, Judged, Tally
 from statsig_export.layout_rules import SourceTable
 from statsig_export.ledger import ExportRun, Ledger, PartitionPlan, ledger_of
 from statsig_export.ledger_database import exists
 from statsig_export.partitions import Window, partition_key
 from statsig_export.reports import ExportReport, FailedRow, PartitionExport, PlanReport
+from statsig_export.seen_ids import SeenIds
 from statsig_export.source import Source, open_source
 from statsig_export.storage import Storage
 from statsig_export.testing.crash import CrashPoint, reach

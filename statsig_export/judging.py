@@ -22,12 +22,13 @@ import pyarrow.compute as pc
 
 from statsig_export.arrow_columns import TEXT, Column, Mask, column, text, where
 from statsig_export.batching import BRACKETS
+from statsig_export.content_ids import with_content_keys
 from statsig_export.encoding import encode
 from statsig_export.events import Category
 from statsig_export.filters import verdicts
-from statsig_export.identity import SeenIds
 from statsig_export.layout_rules import SourceTable
 from statsig_export.reshape import reshape
+from statsig_export.seen_ids import Occurrences, SeenIds
 from statsig_export.settings import FilterSettings, SourceSettings
 
 DUPLICATE = "duplicate"
@@ -62,7 +63,7 @@ class Judged:
 
 
 class Judge:
-    """Judges the chunks of one window, in order. Holds 16 bytes for each row it has seen."""
+    """Judges the chunks of one window, in order. Holds 16 bytes for each row, 36 where the table has no key."""
 
     def __init__(
         self,
@@ -77,11 +78,14 @@ class Judge:
         self._max_event_bytes = max_body_bytes - BRACKETS
         self._planned = planned
         self._seen = {category: SeenIds() for category in planned}
+        self._contents: dict[SourceTable, Occurrences] = {}
         self.tallies = {category: Tally() for category in planned}
 
     def judge(self, chunk: pd.DataFrame, table: SourceTable) -> Judged:
         """Judge the rows of a canonical frame; those of categories the run is not for are left alone."""
-        reshaped = reshape(chunk, table, self._source.name, self._source.unit_types)
+        if table.key is None:
+            chunk = with_content_keys(chunk, table, self._source.name, self._occurrences(table))
+        reshaped = reshape(chunk, table, self._source)
         events = self._mine(reshaped.events)
         failed = self._mine(reshaped.failed)
         for category, rows in _counts(events, failed).items():
@@ -92,6 +96,10 @@ class Judge:
         encoded = encode(events, self._max_event_bytes)
         failures = pd.concat([failed, encoded.failed], ignore_index=True)
         return Judged(self._take_new(encoded.table), self._take_failed(failures))
+
+    def _occurrences(self, table: SourceTable) -> Occurrences | None:
+        """The contents of the window so far; None where equal rows are one event."""
+        return None if table.repeats_are_duplicates else self._contents.setdefault(table, Occurrences())
 
     def _mine(self, frame: pd.DataFrame) -> pd.DataFrame:
         wanted = pa.array([category.value for category in self._planned], TEXT)

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from statsig_export import event_log, exported, sdk_log
 from statsig_export.arrow_columns import (
     TEXT,
     Column,
@@ -53,7 +54,7 @@ from statsig_export.layout_rules import (
     SourceTable,
 )
 from statsig_export.row_faults import BadValueError, FailureMarks, Fault, Reason
-from statsig_export.sdk_log import canonical_frame
+from statsig_export.settings import SourceSettings
 from statsig_export.timestamps import to_epoch_ms
 
 DEFAULT_UNIT_TYPE: Final = "userID"
@@ -88,16 +89,14 @@ class _User(msgspec.Struct):
 _USER: Final = msgspec.json.Decoder(_User)
 
 
-def reshape(frame: pd.DataFrame, table: SourceTable, source_name: str, unit_types: Mapping[str, str]) -> Reshaped:
+def reshape(frame: pd.DataFrame, table: SourceTable, settings: SourceSettings) -> Reshaped:
     """A chunk of `table` as events and failed rows.
 
-    `frame` is the canonical frame, or for a table of the role sdk_events the log's own columns (see sdk_log).
-    `source_name` tells apart two sources in derived ids. `unit_types` maps the name of a gate, config, experiment or
-    layer to its ID type, for rows that do not tell.
+    `frame` has the columns `table.frame_columns`, `unreadable`, `unreadable_reason`, and a `row_key` in any case: of a
+    table without a key that of content_ids.py, which is the timeUUID of such a row.
     """
     marks = FailureMarks(len(frame))
-    if table.form is Form.SDK_LOG:
-        frame = canonical_frame(frame, marks, unit_types)
+    frame = _canonical(frame, table, marks, settings)
     columns = {name: column(frame, name, TEXT) for name in _TEXT_COLUMNS}
     columns |= {name: _null_for_json_null(columns[name]) for name in _JSON_COLUMNS}
     columns["gate_value"] = column(frame, "gate_value", pa.bool_())
@@ -115,14 +114,26 @@ def reshape(frame: pd.DataFrame, table: SourceTable, source_name: str, unit_type
         "statsig_metadata": columns["statsig_metadata"].fill_null("{}"),
         "value": _values(columns["value"], exposures),
         "metadata": metadata_texts(columns, codes, exposures, marks),
-        "time_uuid": _time_uuids(columns["time_uuid"], row_key, source_name, table.qualified_name),
-        "unit_id": _unit_ids(columns, exposures, unit_types),
+        "time_uuid": _time_uuids(columns["time_uuid"], row_key, table, settings.name),
+        "unit_id": _unit_ids(columns, exposures, settings.unit_types),
     }
     failed = marks.frame(events["row_key"], events["category"], events["time_uuid"])
     if len(failed):
         passed = array(marks.passed)
         events = {name: values.filter(passed) for name, values in events.items()}
     return Reshaped(frame_of(events), failed)
+
+
+def _canonical(frame: pd.DataFrame, table: SourceTable, marks: FailureMarks, settings: SourceSettings) -> pd.DataFrame:
+    match table.form:
+        case Form.CANONICAL:
+            return frame
+        case Form.SDK_LOG:
+            return sdk_log.canonical_frame(frame, marks, settings.unit_types)
+        case Form.EVENT_LOG:
+            return event_log.canonical_frame(frame, marks, settings.unit_types)
+        case Form.EXPORTED:
+            return exported.canonical_frame(frame, table, marks, settings)
 
 
 def _null_for_json_null(texts: Column) -> Column:
@@ -187,12 +198,14 @@ def _timestamps(times: Column, marks: FailureMarks) -> Column:
     return milliseconds
 
 
-def _time_uuids(time_uuid: Column, row_key: Column, source_name: str, table_name: str) -> Column:
+def _time_uuids(time_uuid: Column, row_key: Column, table: SourceTable, source_name: str) -> Column:
     """The source's own id byte for byte; where it has none (null or empty), one derived from the primary key."""
+    if table.key is None:
+        return row_key
     missing = np.flatnonzero(~where(pc.not_equal(time_uuid, "")))
     if not len(missing):
         return time_uuid
-    derived = derived_ids(take(row_key, missing), source_name, table_name)
+    derived = derived_ids(take(row_key, missing), source_name, table.qualified_name)
     return derived if len(missing) == len(time_uuid) else replaced(time_uuid, missing, values_of(derived))
 
 

@@ -5,10 +5,8 @@ request that brought it, may be null), unreadable, unreadable_reason. Of an even
 metadata, time and statsigMetadata are read; secondaryExposures never is. What SDKs put there was observed with the
 JavaScript and Python SDKs; what the log does not tell is decided here:
 
-- A config exposure whose metadata has configExposureType "experiment" or an experimentGroupName is an experiment.
+- What an exposure is of, its metadata tells (logged_exposures.py).
 - statsigMetadata is the request's, overlaid by the event's, each value with its exact text.
-- The ID type of an exposure is what the configuration says for its name; else, for a user without userID and with
-  exactly one custom ID, that ID's name; else userID (which reshape fills in).
 
 Each row is a Python object here: an event has to be taken apart to be told, and that costs some 20 us.
 """
@@ -21,18 +19,13 @@ import pandas as pd
 import pyarrow as pa
 
 from statsig_export.arrow_columns import TEXT, array, column, frame_of, values_of
-from statsig_export.events import EVENT_NAMES, Category
 from statsig_export.json_text import fault_in, members, quote
-from statsig_export.json_values import flat_object, string_of, strings_of
-from statsig_export.layout_rules import EXPOSURE_TYPES, UNREADABLE
+from statsig_export.json_values import string_of
+from statsig_export.layout_rules import UNREADABLE
+from statsig_export.logged_exposures import TYPES, logged_exposure
 from statsig_export.row_faults import BadValueError, FailureMarks, Fault, Reason
 
 _NULL: Final = msgspec.Raw(b"null")
-_TYPES: Final = {EVENT_NAMES[category]: kind for category, kind in EXPOSURE_TYPES.items()}
-_GATE: Final = EXPOSURE_TYPES[Category.GATE_EXPOSURE]
-_CONFIG: Final = EXPOSURE_TYPES[Category.CONFIG_EXPOSURE]
-_EXPERIMENT: Final = EXPOSURE_TYPES[Category.EXPERIMENT_EXPOSURE]
-_GATE_VALUES: Final = {"true": True, "false": False}
 
 
 class _Event(msgspec.Struct):
@@ -44,13 +37,7 @@ class _Event(msgspec.Struct):
     statsigMetadata: msgspec.Raw = _NULL  # noqa: N815
 
 
-class _Units(msgspec.Struct):
-    userID: msgspec.Raw = _NULL  # noqa: N815
-    customIDs: dict[str, msgspec.Raw] | None = None  # noqa: N815
-
-
 _EVENT: Final = msgspec.json.Decoder(_Event)
-_UNITS: Final = msgspec.json.Decoder(_Units)
 
 
 class _Row(NamedTuple):
@@ -100,7 +87,7 @@ def _read(text: str, request: str | None, unit_types: Mapping[str, str]) -> tupl
     try:
         event = _decoded(text)
         event_name = _event_name(_text(event.eventName))
-        row = _Row(event_name=event_name, exposure_type=_TYPES.get(event_name or ""))
+        row = _Row(event_name=event_name, exposure_type=TYPES.get(event_name or ""))
         return _filled(row, event, request, unit_types), None
     except BadValueError as error:
         return row, error.fault
@@ -124,27 +111,7 @@ def _filled(row: _Row, event: _Event, request: str | None, unit_types: Mapping[s
     )
     if filled.exposure_type is None:
         return filled
-    return _exposure(filled, filled.exposure_type, strings_of(metadata or "{}", "metadata"), unit_types)
-
-
-def _exposure(row: _Row, kind: str, strings: dict[str, str], unit_types: Mapping[str, str]) -> _Row:
-    """The row with what its metadata says in columns, and in metadata what is left."""
-    if kind == _CONFIG and (strings.get("configExposureType") == "experiment" or "experimentGroupName" in strings):
-        kind = _EXPERIMENT
-    name = strings.pop("gate" if kind == _GATE else "config", None)
-    gate_value = _GATE_VALUES.get(strings.get("gateValue", "")) if kind == _GATE else None
-    if gate_value is not None:
-        del strings["gateValue"]
-    return row._replace(
-        exposure_type=kind,
-        name=name,
-        rule_id=strings.pop("ruleID", None),
-        group_name=strings.pop("experimentGroupName", None) if kind == _EXPERIMENT else None,
-        reason=strings.pop("reason", None),
-        unit_type=None if name in unit_types else _lone_custom_id(row.user),
-        gate_value=gate_value,
-        metadata=flat_object(strings),
-    )
+    return filled._replace(**logged_exposure(filled.exposure_type, metadata, filled.user, unit_types)._asdict())
 
 
 def _event_name(value: str) -> str | None:
@@ -156,18 +123,6 @@ def _event_name(value: str) -> str | None:
 def _time(value: str) -> str | None:
     """The text of a number or string; null, and so a bad timestamp, for anything else."""
     return None if value[0] in "ntf{[" else string_of(value, "time")
-
-
-def _lone_custom_id(user: str | None) -> str | None:
-    """The name of the only ID of a user without userID; None where the user says otherwise, or is no valid object."""
-    if user is None:
-        return None
-    try:
-        units = _UNITS.decode(user)
-    except (msgspec.DecodeError, RecursionError):
-        return None
-    custom = [name for name, value in (units.customIDs or {}).items() if bytes(value) not in {b"null", b'""'}]
-    return custom[0] if bytes(units.userID) in {b"null", b'""'} and len(custom) == 1 else None
 
 
 def _overlaid(request: str | None, event: str | None) -> str | None:

@@ -18,12 +18,12 @@ from statsig_export.batching import batch_id, body
 from statsig_export.config import Config
 from statsig_export.delivery import Outcome, RetryPolicy, State, fold
 from statsig_export.errors import LedgerError
-from statsig_export.identity import SeenIds
 from statsig_export.ledger import ledger_of
 from statsig_export.ledger_database import LedgerDatabase, exists
 from statsig_export.ledger_tables import attempts, batches, generations
 from statsig_export.partitions import split_partition_key
 from statsig_export.reports import Check, Difference, PartitionStatus, VerifyReport
+from statsig_export.seen_ids import SeenIds
 from statsig_export.shipping import DEFAULT_POLICY, REAL_TIME
 from statsig_export.storage import Storage
 

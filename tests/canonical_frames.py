@@ -12,6 +12,7 @@ from statsig_export.encoding import encode
 from statsig_export.layout_rules import CANONICAL_COLUMNS, SourceTable
 from statsig_export.layouts import LAYOUTS
 from statsig_export.reshape import reshape
+from statsig_export.settings import SourceSettings
 
 EXPOSURES, CUSTOM_EVENTS = LAYOUTS["native"]
 (SDK_EVENTS,) = LAYOUTS["sdk_log"]
@@ -71,7 +72,7 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def outcomes(frame: pd.DataFrame, table: SourceTable, unit_types: Mapping[str, str] | None = None) -> dict[str, str]:
     """Row key -> the event's text, or its reason in brackets. Fails unless each row has one outcome exactly."""
-    reshaped = reshape(frame, table, "", unit_types or {})
+    reshaped = reshape(frame, table, SourceSettings(unit_types=unit_types or {}))
     encoded = encode(reshaped.events, 1_000_000)
     pairs = [(row["row_key"], row["event"]) for row in encoded.table.to_pylist()]
     for failed in (reshaped.failed, encoded.failed):

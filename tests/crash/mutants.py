@@ -9,8 +9,8 @@ from sqlalchemy import Connection, insert
 from statsig_export import batching, delivery, exporting, ledger, locks, shipper, storage, webhook
 from statsig_export.batching import Batch, body
 from statsig_export.delivery import Decision, Failure, Outcome, Reply, Step
-from statsig_export.identity import SeenIds
 from statsig_export.ledger import Claim, ExportRun, Ledger, PartitionPlan
+from statsig_export.seen_ids import SeenIds
 from statsig_export.shipper import Shipper
 from statsig_export.storage import Storage
 from statsig_export.testing.crash import CrashPoint, reach

@@ -11,20 +11,10 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "statsig_export"
 
 PURE = [
-    *(
-        "errors",
-        "events",
-        "account",
-        "partitions",
-        "layout_rules",
-        "layouts",
-        "source_tables",
-        "timestamps",
-        "identity",
-        "arrow_columns",
-    ),
-    *("row_faults", "json_text", "json_values", "event_metadata", "sdk_log", "reshape", "filters", "encoding"),
-    *("judging", "batching", "delivery", "reports", "settings"),
+    *("errors", "events", "account", "settings", "partitions", "layout_rules", "layouts", "source_tables"),
+    *("arrow_columns", "timestamps", "identity", "seen_ids", "content_ids", "row_faults", "json_text", "json_values"),
+    *("event_metadata", "logged_exposures", "sdk_log", "event_log", "exported", "reshape", "filters", "encoding"),
+    *("judging", "batching", "delivery", "reports"),
 ]
 IMPURE_IMPORTS = {"logging", "os", "random", "requests", "secrets", "socket", "subprocess", "time", "urllib", "pathlib"}
 LIGHT = ["shipper", "ledger", "webhook", "delivery", "batching", "shipping", "replaying"]

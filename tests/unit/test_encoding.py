@@ -9,6 +9,7 @@ from statsig_export.arrow_columns import TEXT
 from statsig_export.encoding import encode
 from statsig_export.events import EVENT_KEYS
 from statsig_export.reshape import reshape
+from statsig_export.settings import SourceSettings
 
 HOSTILE = 'a"b\\c/\n\t\x00\x1f\x7fé\u2028\u2029😀\U0010ffff'
 LIMIT = 1_000_000
@@ -16,7 +17,7 @@ LIMIT = 1_000_000
 
 def encoded(*rows: dict[str, Any], limit: int = LIMIT) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The stored events and the failed rows of custom events."""
-    result = encode(reshape(canonical_frame(rows), CUSTOM_EVENTS, "", {}).events, limit)
+    result = encode(reshape(canonical_frame(rows), CUSTOM_EVENTS, SourceSettings()).events, limit)
     return result.table.to_pylist(), records(result.failed)
 
 
@@ -104,7 +105,7 @@ def test_an_event_fails_that_exceeds_the_limit_in_bytes_of_utf8():
 
 def test_the_table_has_the_columns_and_types_of_the_contract():
     rows = [custom_event(metadata=f'{{"a":{each}}}') for each in range(3)]
-    table = encode(reshape(canonical_frame(rows), CUSTOM_EVENTS, "", {}).events, LIMIT).table
+    table = encode(reshape(canonical_frame(rows), CUSTOM_EVENTS, SourceSettings()).events, LIMIT).table
     names = ["row_key", "category", "time_uuid", "event_name", "timestamp", "user_id", "unit_id", "event"]
     assert table.schema == pa.schema([(name, pa.int64() if name == "timestamp" else TEXT) for name in names])
     first = table.to_pylist()[0]
@@ -122,15 +123,15 @@ def test_the_table_has_the_columns_and_types_of_the_contract():
 
 def test_events_that_a_filter_left_are_encoded_in_their_order():
     rows = [custom_event(time_uuid=str(each), user=f'{{"userID":"{each}"}}') for each in range(6)]
-    events = reshape(canonical_frame(rows), CUSTOM_EVENTS, "", {}).events
+    events = reshape(canonical_frame(rows), CUSTOM_EVENTS, SourceSettings()).events
     kept = events[[False, True, False, True, True, False]]
     found = encode(kept, LIMIT).table.to_pylist()
     assert [json.loads(row["event"])["userID"] for row in found] == ["1", "3", "4"]
 
 
 def test_no_events_give_an_empty_table():
-    events = reshape(canonical_frame([custom_event()]), CUSTOM_EVENTS, "", {}).events
-    for empty in (events.iloc[:0], reshape(canonical_frame([]), CUSTOM_EVENTS, "", {}).events):
+    events = reshape(canonical_frame([custom_event()]), CUSTOM_EVENTS, SourceSettings()).events
+    for empty in (events.iloc[:0], reshape(canonical_frame([]), CUSTOM_EVENTS, SourceSettings()).events):
         result = encode(empty, LIMIT)
         assert (result.table.num_rows, len(result.failed)) == (0, 0)
         assert result.table.schema.field("event").type == TEXT

@@ -1,15 +1,12 @@
-import itertools
-import random
 import uuid
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from statsig_export.arrow_columns import TEXT, array, values_of
-from statsig_export.identity import LARGEST_KEY, SeenIds, _Run, derived_ids
+from statsig_export.identity import LARGEST_KEY, derived_ids
 
 KEYS = st.one_of(st.integers(-(2**63), 2**63 - 1), st.integers(0, LARGEST_KEY), st.integers(0, 20))
 
@@ -58,44 +55,3 @@ def test_sources_and_tables_have_ids_of_their_own():
 
 def test_no_keys_give_no_ids():
     assert ids([]) == []
-
-
-@given(st.lists(st.lists(st.one_of(st.integers(0, 40).map(str), st.text()), max_size=30), max_size=12))
-def test_seen_ids_are_a_set(chunks: list[list[str]]):
-    seen = SeenIds()
-    known: set[str] = set()
-    for chunk in chunks:
-        assert seen.contains(array(chunk, TEXT)).tolist() == [each in known for each in chunk]
-        expected = []
-        for each in chunk:
-            expected.append(each not in known)
-            known.add(each)
-        assert seen.add_new(array(chunk, TEXT)).tolist() == expected
-        assert len(seen) == len(known)
-
-
-def test_many_chunks_leave_few_sorted_runs():
-    seen = SeenIds()
-    for chunk in range(100):
-        assert seen.add_new(array([str(each) for each in range(chunk * 50, chunk * 50 + 100)], TEXT)).sum() == (
-            100 if chunk == 0 else 50
-        )
-    lengths = [len(run.first) for run in seen._runs]
-    assert len(seen) == sum(lengths) == 5_050
-    assert all(longer >= 2 * shorter for longer, shorter in itertools.pairwise(lengths))
-    assert all((np.diff(run.first.astype(object)) >= 0).all() for run in seen._runs)
-    assert sum(run.first.nbytes + run.second.nbytes for run in seen._runs) == 16 * len(seen)
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_ids_whose_first_hash_word_collides_are_told_apart_by_the_second(seed: int):
-    rng = random.Random(seed)  # noqa: S311
-    pairs = {(rng.randrange(4), rng.randrange(30)) for _ in range(40)}
-    inside = {pair for pair in pairs if rng.random() < 0.5}
-    runs = []
-    for half in (sorted(inside)[::2], sorted(inside)[1::2]):
-        first, second = (np.array([pair[word] for pair in half], dtype=np.uint64) for word in (0, 1))
-        runs.append(_Run(first, second))
-    asked = sorted(pairs)
-    first, second = (np.array([pair[word] for pair in asked], dtype=np.uint64) for word in (0, 1))
-    assert runs[0].merged(runs[1]).contains(first, second).tolist() == [pair in inside for pair in asked]

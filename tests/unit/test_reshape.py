@@ -18,18 +18,19 @@ from statsig_export.arrow_columns import TEXT, column
 from statsig_export.events import Category
 from statsig_export.layout_rules import SourceTable
 from statsig_export.reshape import reshape
+from statsig_export.settings import SourceSettings
 
 
 def event(row: dict[str, Any], table: SourceTable = EXPOSURES, unit_types: dict[str, str] | None = None) -> Any:  # noqa: ANN401
     """The one event that a row becomes."""
-    reshaped = reshape(canonical_frame([row]), table, "", unit_types or {})
+    reshaped = reshape(canonical_frame([row]), table, SourceSettings(unit_types=unit_types or {}))
     assert records(reshaped.failed) == []
     return records(reshaped.events)[0]
 
 
 def failure(row: dict[str, Any], table: SourceTable = EXPOSURES) -> tuple[str, str, str]:
     """Category, reason and detail of the row, which fails."""
-    reshaped = reshape(canonical_frame([row]), table, "", {})
+    reshaped = reshape(canonical_frame([row]), table, SourceSettings())
     assert len(reshaped.events) == 0
     (failed,) = records(reshaped.failed)
     assert failed["row_key"] == "1"
@@ -273,7 +274,7 @@ def test_a_time_that_is_none_fails(at: str | None):
 @pytest.mark.fault("F08")
 def test_an_id_of_the_source_passes_as_it_is():
     ids = ["not-a-uuid", "00000000-0000-g123-0000-000000000000", "A" * 500, " "]
-    found = reshape(canonical_frame([exposure(time_uuid=each) for each in ids]), EXPOSURES, "", {})
+    found = reshape(canonical_frame([exposure(time_uuid=each) for each in ids]), EXPOSURES, SourceSettings())
     assert [row["time_uuid"] for row in records(found.events)] == ids
 
 
@@ -281,9 +282,9 @@ def test_an_id_of_the_source_passes_as_it_is():
 @pytest.mark.parametrize("missing", [None, ""])
 def test_a_missing_id_is_derived_from_the_key_the_table_and_the_source(missing: str | None):
     rows = [exposure(time_uuid=each) for each in ("own", missing, "own", missing)]
-    first = [row["time_uuid"] for row in records(reshape(canonical_frame(rows), EXPOSURES, "", {}).events)]
-    again = reshape(canonical_frame(rows[1:2], first_key=2), EXPOSURES, "", {})
-    other = reshape(canonical_frame(rows[1:2], first_key=2), EXPOSURES, "eu", {})
+    first = [row["time_uuid"] for row in records(reshape(canonical_frame(rows), EXPOSURES, SourceSettings()).events)]
+    again = reshape(canonical_frame(rows[1:2], first_key=2), EXPOSURES, SourceSettings())
+    other = reshape(canonical_frame(rows[1:2], first_key=2), EXPOSURES, SourceSettings(name="eu"))
     assert first[::2] == ["own", "own"]
     assert first[1].endswith("000000000002")
     assert first[3].endswith("000000000004")
@@ -293,9 +294,9 @@ def test_a_missing_id_is_derived_from_the_key_the_table_and_the_source(missing: 
 
 def test_a_failed_row_has_the_id_that_its_event_would_have():
     rows = [exposure(time_uuid=None), exposure(time_uuid=None, name=None), exposure(time_uuid="own", name=None)]
-    reshaped = reshape(canonical_frame(rows, first_key=10), EXPOSURES, "", {})
-    derived = records(reshape(canonical_frame(rows[:1], first_key=11), EXPOSURES, "", {}).events)[0]["time_uuid"]
-    assert [row["time_uuid"] for row in records(reshaped.failed)] == [derived, "own"]
+    reshaped = reshape(canonical_frame(rows, first_key=10), EXPOSURES, SourceSettings())
+    (alone,) = records(reshape(canonical_frame(rows[:1], first_key=11), EXPOSURES, SourceSettings()).events)
+    assert [row["time_uuid"] for row in records(reshaped.failed)] == [alone["time_uuid"], "own"]
 
 
 def test_text_keys_are_keys_too():
@@ -325,7 +326,7 @@ def test_the_unit_is_what_the_row_says_then_the_configuration(
 
 
 def test_the_frames_have_the_columns_and_types_of_the_contract():
-    reshaped = reshape(canonical_frame([exposure(), exposure(name=None)]), EXPOSURES, "", {})
+    reshaped = reshape(canonical_frame([exposure(), exposure(name=None)]), EXPOSURES, SourceSettings())
     assert list(reshaped.events.columns) == [
         "row_key", "category", "event_name", "user", "user_id", "timestamp",
         "statsig_metadata", "value", "metadata", "time_uuid", "unit_id",
@@ -341,20 +342,20 @@ def test_a_slice_of_a_chunk_gives_what_the_same_rows_give_alone():
     rows = [exposure(name=f"n{each}", metadata=f'{{"a":{each}}}', time_uuid=None) for each in range(10)]
     part = canonical_frame(rows).iloc[4:8].reset_index(drop=True)
     alone = canonical_frame(rows[4:8], first_key=5)
-    found, expected = (reshape(frame, EXPOSURES, "", {}).events for frame in (part, alone))
+    found, expected = (reshape(frame, EXPOSURES, SourceSettings()).events for frame in (part, alone))
     assert records(found) == records(expected)
 
 
 def test_two_chunks_glued_together_are_one_chunk():
     rows = [exposure(name=f"n{each}", metadata=f'{{"a":"{each}"}}') for each in range(4)]
     glued = pd.concat([canonical_frame(rows[:1]), canonical_frame(rows[1:], first_key=2)], ignore_index=True)
-    found, expected = (reshape(frame, EXPOSURES, "", {}).events for frame in (glued, canonical_frame(rows)))
+    found, expected = (reshape(frame, EXPOSURES, SourceSettings()).events for frame in (glued, canonical_frame(rows)))
     assert records(found) == records(expected)
 
 
 def test_an_empty_chunk_gives_empty_frames():
     for table in (EXPOSURES, CUSTOM_EVENTS):
-        reshaped = reshape(canonical_frame([]), table, "", {})
+        reshaped = reshape(canonical_frame([]), table, SourceSettings())
         assert (len(reshaped.events), len(reshaped.failed)) == (0, 0)
         assert column(reshaped.events, "metadata").type == TEXT
 

@@ -11,7 +11,7 @@ from statsig_export.encoding import encode
 from statsig_export.events import EVENT_KEYS, TELEMETRY, categorize
 from statsig_export.filters import verdicts
 from statsig_export.reshape import reshape
-from statsig_export.settings import FilterSettings
+from statsig_export.settings import FilterSettings, SourceSettings
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 GATE = "statsig::gate_exposure"
@@ -34,7 +34,7 @@ def sent(event: str, request: str | None = None, unit_types: dict[str, str] | No
 
 
 def failure(event: str | None, request: str | None = None) -> tuple[str, str, str]:
-    (failed,) = records(reshape(log_frame([(event, request)]), SDK_EVENTS, "", {}).failed)
+    (failed,) = records(reshape(log_frame([(event, request)]), SDK_EVENTS, SourceSettings()).failed)
     return failed["category"], failed["reason"], failed["detail"]
 
 
@@ -179,12 +179,12 @@ def test_an_unreadable_event_fails_as_the_source_says():
     frame = log_frame([(logged(), None), (None, None)])
     frame.loc[1, "unreadable"] = "event"
     frame.loc[1, "unreadable_reason"] = "not_unicode"
-    (failed,) = records(reshape(frame, SDK_EVENTS, "", {}).failed)
+    (failed,) = records(reshape(frame, SDK_EVENTS, SourceSettings()).failed)
     assert (failed["row_key"], failed["reason"], failed["detail"]) == ("2", "not_unicode", "event")
 
 
 def test_an_empty_chunk_of_the_log_gives_empty_frames():
-    reshaped = reshape(log_frame([]), SDK_EVENTS, "", {})
+    reshaped = reshape(log_frame([]), SDK_EVENTS, SourceSettings())
     assert (len(reshaped.events), len(reshaped.failed)) == (0, 0)
 
 
@@ -216,7 +216,7 @@ def as_string(value: object) -> str:
 def test_every_event_of_the_samples_leaves_by_the_rules_or_is_filtered_as_telemetry():
     logs = samples()
     frame = log_frame([(json.dumps(event), json.dumps(request)) for event, request in logs])
-    reshaped = reshape(frame, SDK_EVENTS, "", {})
+    reshaped = reshape(frame, SDK_EVENTS, SourceSettings())
     assert records(reshaped.failed) == []
     rules = verdicts(reshaped.events, FilterSettings())
     names = [event["eventName"] for event, _ in logs]

@@ -1,0 +1,143 @@
+"""What a window has already seen: the set of its ids, and how often each content occurred in it. Pure, and small.
+
+Both keep 128-bit hashes: 16 bytes an id (20 a content), and some times that for the moment two runs are merged. Two
+different ids taken for one need equal hashes: for 10**9 ids a chance of about 10**-21.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from statsig_export.arrow_columns import Column, Mask
+
+Words = npt.NDArray[np.uint64]
+Counts = npt.NDArray[np.uint32]
+
+_UNCOUNTED: Final = np.empty(0, dtype=np.uint32)
+_HASH_KEYS: Final = ("statsig-export-1", "statsig-export-2")
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """128-bit hashes as two words each, sorted by the first word alone (equal first words: 1 in 2**64)."""
+
+    first: Words
+    second: Words
+    counts: Counts
+    """How often each has occurred; no entry at all where only the set matters."""
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def positions(self, first: Words, second: Words) -> npt.NDArray[np.intp]:
+        """Where in the run each hash stands; -1 where it does not."""
+        position = np.searchsorted(self.first, first)
+        found = np.full(len(first), -1, dtype=np.intp)
+        open_rows = np.arange(len(first))
+        while len(open_rows):
+            open_rows = open_rows[position[open_rows] < len(self.first)]
+            open_rows = open_rows[self.first[position[open_rows]] == first[open_rows]]
+            equal = open_rows[self.second[position[open_rows]] == second[open_rows]]
+            found[equal] = position[equal]
+            open_rows = open_rows[found[open_rows] < 0]
+            position[open_rows] += 1
+        return found
+
+    def merged(self, other: "_Run") -> "_Run":
+        first = np.concatenate([self.first, other.first])
+        order = np.argsort(first, kind="stable")
+        counts = np.concatenate([self.counts, other.counts])[order] if len(self.counts) else _UNCOUNTED
+        return _Run(first[order], np.concatenate([self.second, other.second])[order], counts)
+
+
+class _Runs:
+    """Runs of hashes that at least halve in length, so there are few of them and each hash is moved a few times."""
+
+    def __init__(self) -> None:
+        self.runs: list[_Run] = []
+
+    def __len__(self) -> int:
+        return sum(len(run) for run in self.runs)
+
+    def append(self, run: _Run) -> None:
+        while self.runs and len(self.runs[-1]) < 2 * len(run):
+            run = self.runs.pop().merged(run)
+        if len(run):
+            self.runs.append(run)
+
+
+class SeenIds:
+    """A set of ids."""
+
+    def __init__(self) -> None:
+        self._runs = _Runs()
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def contains(self, ids: Column) -> Mask:
+        """For each id (no null) whether it was added before."""
+        return self._contains(*_hashes(ids))
+
+    def add_new(self, ids: Column) -> Mask:
+        """Add the ids (no null); for each, whether it is new: its first occurrence here, and never added before."""
+        first, second = _hashes(ids)
+        new = _first_occurrences(first, second) & ~self._contains(first, second)
+        order = np.argsort(first[new], kind="stable")
+        self._runs.append(_Run(first[new][order], second[new][order], _UNCOUNTED))
+        return new
+
+    def _contains(self, first: Words, second: Words) -> Mask:
+        found = np.zeros(len(first), dtype=np.bool_)
+        for run in self._runs.runs:
+            found |= run.positions(first, second) >= 0
+        return found
+
+
+class Occurrences:
+    """How often each content has occurred."""
+
+    def __init__(self) -> None:
+        self._runs = _Runs()
+
+    def ordinals(self, first: Words, second: Words) -> npt.NDArray[np.int64]:
+        """Count the contents, given as 128-bit digests in two words; for each, how many equal ones came before it."""
+        order = np.lexsort((second, first))
+        begins = np.flatnonzero(_first_occurrences(first, second)[order])
+        counts = np.diff(begins, append=len(order)).astype(np.uint32)
+        distinct = order[begins]
+        earlier = self._count(first[distinct], second[distinct], counts)
+        ordinals = np.empty(len(order), dtype=np.int64)
+        ordinals[order] = np.arange(len(order)) - np.repeat(begins - earlier, counts)
+        return ordinals
+
+    def _count(self, first: Words, second: Words, counts: Counts) -> npt.NDArray[np.int64]:
+        """Add the counts of distinct contents, sorted by the first word; for each, what was counted before."""
+        earlier = np.zeros(len(first), dtype=np.int64)
+        new = np.ones(len(first), dtype=np.bool_)
+        for run in self._runs.runs:
+            positions = run.positions(first, second)
+            known = positions >= 0
+            earlier[known] = run.counts[positions[known]]
+            run.counts[positions[known]] += counts[known]
+            new &= ~known
+        self._runs.append(_Run(first[new], second[new], counts[new]))
+        return earlier
+
+
+def _first_occurrences(first: Words, second: Words) -> Mask:
+    order = np.lexsort((second, first))
+    new = np.ones(len(order), dtype=np.bool_)
+    new[1:] = (np.diff(first[order]) != 0) | (np.diff(second[order]) != 0)
+    occurrences = np.empty_like(new)
+    occurrences[order] = new
+    return occurrences
+
+
+def _hashes(ids: Column) -> tuple[Words, Words]:
+    values: Any = ids.to_numpy(zero_copy_only=False).astype(object)
+    first, second = (pd.util.hash_array(values, hash_key=key, categorize=False) for key in _HASH_KEYS)
+    return first, second
