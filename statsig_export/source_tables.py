@@ -1,7 +1,7 @@
 """The tables of the configured layout, placed where export.toml says they are. Pure."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from statsig_export.errors import ConfigError
@@ -11,7 +11,7 @@ from statsig_export.settings import SourceSettings, TableSettings
 
 
 def source_tables(settings: SourceSettings) -> tuple[SourceTable, ...]:
-    """The tables of the configured layout, with what export.toml says about each of them.
+    """The tables of the configured layout, with what export.toml says about each of them, but for those it leaves out.
 
     Raises ConfigError when it names a column that the layout does not have, or an option that the table has no use for.
     """
@@ -21,7 +21,10 @@ def source_tables(settings: SourceSettings) -> tuple[SourceTable, ...]:
         Role.SDK_EVENTS: settings.sdk_events,
         Role.STATSIG_EVENTS: settings.statsig_events,
     }
-    return tuple(_placed(table, overrides[table.role]) for table in LAYOUTS[settings.layout])
+    tables = [table for table in LAYOUTS[settings.layout] if overrides[table.role].table != ""]
+    if not tables:
+        raise ConfigError("every table of the layout is left out", hint='[source.<table>] table = "" leaves one out')
+    return tuple(_placed(table, overrides[table.role]) for table in tables)
 
 
 def _placed(table: SourceTable, settings: TableSettings) -> SourceTable:
@@ -38,7 +41,7 @@ def _placed(table: SourceTable, settings: TableSettings) -> SourceTable:
         table=settings.table or table.table,
         schema=settings.schema_ or table.schema,
         key=key,
-        window_column=settings.window_column or table.window_column,
+        window_column=settings.window_column or _moved(table, rules) or table.window_column,
         columns=(*rules, *unit_rules),
         units=tuple(unit for unit in table.units if unit_column(unit) in found) + units,
         predicates=tuple(predicate for predicate in table.predicates if predicate.column in found),
@@ -47,13 +50,26 @@ def _placed(table: SourceTable, settings: TableSettings) -> SourceTable:
 
 
 def _renamed(table: SourceTable, columns: Mapping[str, str]) -> tuple[str | None, tuple[ColumnRule, ...]]:
-    """The key and the column rules under their names in this database; a rule renamed to "" is left out."""
+    """The key and the column rules under their names in this database; a rule renamed to "" is left out.
+
+    A column is named by the canonical frame's name for it, or by the layout's own.
+    """
     renamed = dict(columns)
     key = renamed.pop(ROW_KEY, None) or renamed.pop(table.key or ROW_KEY, None) or table.key
-    rules = [replace(rule, column=renamed.pop(rule.canonical, rule.column)) for rule in table.columns]
+    canonical = [renamed.pop(rule.canonical, None) for rule in table.columns]
+    rules = [
+        replace(rule, column=renamed.pop(rule.column, rule.column) if name is None else name)
+        for rule, name in zip(table.columns, canonical, strict=True)
+    ]
     if renamed:
         raise _unknown_column(table, next(iter(renamed)))
     return key, tuple(rule for rule in rules if rule.column)
+
+
+def _moved(table: SourceTable, rules: Sequence[ColumnRule]) -> str | None:
+    """The new name of the window column, where it is one of the columns that were renamed."""
+    before = {rule.canonical for rule in table.columns if rule.column == table.window_column}
+    return next((rule.column for rule in rules if rule.canonical in before), None)
 
 
 def _custom_units(table: SourceTable, custom_ids: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[ColumnRule, ...]]:
@@ -72,7 +88,7 @@ def _unknown_column(table: SourceTable, name: str) -> ConfigError:
         return ConfigError(
             f"{section} columns renames {name}", hint=f'{name} is set by {section} window_column = "..."'
         )
-    known = [ROW_KEY, *(rule.canonical for rule in table.columns)]
+    known = [ROW_KEY, *(rule.canonical if " " not in rule.canonical else rule.column for rule in table.columns)]
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"it knows {', '.join(known)}"
     return ConfigError(f"{section} columns names {name}, which the layout does not have", hint=hint)

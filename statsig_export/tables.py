@@ -8,6 +8,8 @@ from typing import Final
 
 from sqlalchemy import JSON, BigInteger, Boolean, Column, DateTime, Engine, Index, Integer, MetaData, Table, Text
 
+from statsig_export.errors import ConfigError
+
 NATIVE: Final = MetaData()
 SDK_LOG: Final = MetaData()
 
@@ -65,5 +67,10 @@ _BY_LAYOUT: Final = {"native": NATIVE, "sdk_log": SDK_LOG}
 
 
 def create_tables(engine: Engine, layout: str) -> None:
-    """Create the tables and indexes of `layout` ("native" or "sdk_log"); those that exist are left as they are."""
+    """Create the tables and indexes of `layout` ("native" or "sdk_log"); those that exist are left as they are.
+
+    Raises ConfigError for a layout whose tables Statsig itself lays down.
+    """
+    if layout not in _BY_LAYOUT:
+        raise ConfigError(f"the tables of the layout {layout} are Statsig's to create", hint="leave out --tables")
     _BY_LAYOUT[layout].create_all(engine)

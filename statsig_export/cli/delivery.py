@@ -1,9 +1,9 @@
-"""The verbs that move events, or tell what became of them: plan, run, ship, replay, status, verify, resume."""
+"""The verbs that move events, or tell what became of them: run, ship, replay, status, verify, resume."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 import click
 
@@ -20,64 +20,14 @@ from statsig_export.cli.options import (
     list_failed,
     one_category,
     window_range,
+    windows_in,
 )
 from statsig_export.cli.stopping import stop_on_sigterm
 from statsig_export.config import Config
-from statsig_export.errors import ConfigError
 from statsig_export.events import Category
-from statsig_export.partitions import Window, closed_windows, partition_key, split_partition_key, windows_between
+from statsig_export.partitions import partition_key, split_partition_key
 from statsig_export.reports import FailedRow, PartitionStatus, ShipReport
 from statsig_export.shipper import Timing
-
-
-@click.command
-@window_range
-@one_category
-@list_failed
-@as_json
-@click.pass_obj
-def plan(
-    invocation: Invocation, start: datetime, end: datetime, category: str | None, *, failed: bool, json_: bool
-) -> None:
-    """Dry run: what would be forwarded, filtered and failed. Sends nothing and writes nothing."""
-    from statsig_export.exporting import plan as plan_window
-    from statsig_export.exporting import unplaced_rows
-
-    config = invocation.config()
-    windows = _windows(config, start, end)
-    unplaced = unplaced_rows(config, categories_of(category))
-    rows: list[FailedRow] = []
-    with output.steps("plan", len(windows)) as step:
-        reports = []
-        for window in windows:
-            limit = None if json_ else output.MOST_ROWS - len(rows)
-            reports.append(plan_window(config, window, categories_of(category), failed_limit=limit if failed else 0))
-            rows += reports[-1].failed_rows
-            step(1)
-    account = total(report.account for report in reports)
-    examples = {name.value: text for report in reports for name, text in report.examples.items()}
-    to_send = sum(report.to_send for report in reports)
-    if json_:
-        output.print_json(
-            {
-                "account": account.to_dict(),
-                "to_send": to_send,
-                "windows": [window.key for window in windows],
-                "examples": examples,
-                **_unplaced(unplaced),
-                **({"failed_rows": [asdict(row) for row in rows]} if failed else {}),
-            }
-        )
-        return
-    accounts = [(report.window, name, part) for report in reports for name, part in report.accounts.items()]
-    output.print_accounts("If these windows were exported and shipped now", accounts)
-    output.print_breakdown(account)
-    output.say_unplaced(unplaced)
-    if failed:
-        output.print_failed_rows(rows, account.failed)
-    click.echo(f"{to_send:,} events would be sent; nothing was sent or written.")
-    for name, text in examples.items():
-        click.echo(f"\n{name}, for example:\n{output.printable(text, None)}")
 
 
 @click.command
@@ -90,7 +40,7 @@ def run(ctx: click.Context, start: datetime, end: datetime, category: str | None
     from statsig_export.exporting import export_window, unplaced_rows
 
     config = ctx.obj.config()
-    windows, categories = _windows(config, start, end), categories_of(category)
+    windows, categories = windows_in(config, start, end), categories_of(category)
     with output.progress("export") as advance:
         exports = [export_window(config, window, categories, on_progress=advance) for window in windows]
     unplaced = unplaced_rows(config, categories)
@@ -99,7 +49,7 @@ def run(ctx: click.Context, start: datetime, end: datetime, category: str | None
     account = shipped.account
     if json_:
         runs = {"windows": [window.key for window in windows], "export_runs": [report.run_id for report in exports]}
-        output.print_json({**_shipped(shipped), **runs, **_unplaced(unplaced)})
+        output.print_json({**_shipped(shipped), **runs, **output.unplaced(unplaced)})
     else:
         _print_shipped("The account of these windows", shipped)
         output.say_unplaced(unplaced)
@@ -132,7 +82,7 @@ def replay(
     from statsig_export.replaying import replay as send_again
 
     config = ctx.obj.config()
-    windows = _windows(config, start, end)
+    windows = windows_in(config, start, end)
     keys = [partition_key(name, window.key) for window in windows for name in categories_of(category)]
     with output.progress("replay") as advance, _until_stopped() as timing:
         report = send_again(config, keys, failed_only=failed, on_progress=advance, timing=timing)
@@ -220,23 +170,6 @@ def resume(invocation: Invocation, *, json_: bool) -> None:
         click.echo(f"{'Resumed' if before else 'It was not halted'}: {due:,} events are due. `statsig-export ship`.")
 
 
-def _windows(config: Config, start: datetime, end: datetime) -> list[Window]:
-    """The closed windows that overlap [start, end). Raises ConfigError when there is none, saying why."""
-    if end <= start:
-        raise ConfigError("--to is not after --from")
-    now = datetime.now(UTC)
-    windows = closed_windows(start, end, config.windows, now)
-    if windows:
-        return windows
-    overlapping = list(windows_between(start, end, config.windows))
-    if not overlapping:
-        raise ConfigError(f"the range lies before windows.start ({config.windows.start:%Y-%m-%d %H:%M} UTC)")
-    closes = overlapping[0].closes_at(config.windows.settle)
-    raise ConfigError(
-        f"window {overlapping[0].key} is not closed yet: rows may arrive until {closes:%Y-%m-%d %H:%M} UTC"
-    )
-
-
 def _ship(config: Config, keys: Sequence[str] | None = None) -> ShipReport:
     from statsig_export.shipping import ship as ship_due
 
@@ -261,10 +194,6 @@ def _failed_rows(config: Config, start: datetime | None, end: datetime | None, l
     rows = failed_rows(config, start, end)[:limit]
     columns = [rows[name].astype(object).where(rows[name].notna(), None) for name in rows.columns]
     return [FailedRow(Category(category), window, *texts) for category, window, *texts in zip(*columns, strict=True)]
-
-
-def _unplaced(by_table: Mapping[str, int]) -> dict[str, object]:
-    return {"unplaced": sum(by_table.values()), "unplaced_by": dict(by_table)}
 
 
 def _shipped(report: ShipReport) -> dict[str, object]:

@@ -14,8 +14,9 @@ import click
 from statsig_export.account import Account
 from statsig_export.cli import output
 from statsig_export.config import Config, load_config
-from statsig_export.errors import StatsigExportError
+from statsig_export.errors import ConfigError, StatsigExportError
 from statsig_export.events import Category
+from statsig_export.partitions import Window, closed_windows, windows_between
 from statsig_export.version import VERSION
 
 DONE, NOT_ALL_DONE = 0, 1
@@ -104,6 +105,22 @@ def one_category(verb: Verb) -> Verb:
 
 def categories_of(name: str | None) -> tuple[Category, ...]:
     return tuple(Category) if name is None else (Category(name),)
+
+
+def windows_in(config: Config, start: datetime, end: datetime) -> list[Window]:
+    """The closed windows that overlap [start, end). Raises ConfigError when there is none, saying why."""
+    if end <= start:
+        raise ConfigError("--to is not after --from")
+    windows = closed_windows(start, end, config.windows, datetime.now(UTC))
+    if windows:
+        return windows
+    overlapping = list(windows_between(start, end, config.windows))
+    if not overlapping:
+        raise ConfigError(f"the range lies before windows.start ({config.windows.start:%Y-%m-%d %H:%M} UTC)")
+    closes = overlapping[0].closes_at(config.windows.settle)
+    raise ConfigError(
+        f"window {overlapping[0].key} is not closed yet: rows may arrive until {closes:%Y-%m-%d %H:%M} UTC"
+    )
 
 
 def exit_code(account: Account) -> int:

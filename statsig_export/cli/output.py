@@ -76,6 +76,11 @@ def print_failed_rows(rows: Sequence[FailedRow], failed: int) -> None:
         click.echo(f"... and {failed - len(rows):,} more: --json lists them all.")
 
 
+def unplaced(by_table: Mapping[str, int]) -> dict[str, object]:
+    """The rows that belong to no window, as --json has them."""
+    return {"unplaced": sum(by_table.values()), "unplaced_by": dict(by_table)}
+
+
 def say_unplaced(by_table: Mapping[str, int]) -> None:
     """Which tables hold rows that belong to no window, where any do."""
     for table, count in by_table.items():

@@ -1,38 +1,15 @@
-"""The verbs around the export: demo, init, test-event, receiver."""
+"""The verbs around the export: demo, test-event, receiver."""
 
 import json
 import time
-from importlib.resources import files
 from pathlib import Path
 from uuid import uuid4
 
 import click
 
 from statsig_export.cli import output
-from statsig_export.cli.options import NOT_ALL_DONE, Invocation, as_json
-from statsig_export.config import DEFAULT_FILE, load_config
-from statsig_export.errors import ConfigError, SourceError
-
-_TEMPLATE = files("statsig_export") / "export_template.toml"
-
-
-@click.command
-@click.option("--tables", is_flag=True, help="Also create the layout's tables in the source database.")
-@click.option("--layout", type=click.Choice(["native", "sdk_log"]), default="native", show_default=True)
-@click.option("--force", is_flag=True, help="Overwrite an existing file.")
-@click.pass_obj
-def init(invocation: Invocation, *, tables: bool, layout: str, force: bool) -> None:
-    """Write a commented export.toml and, asked to, the layout's tables."""
-    path = invocation.config_path or Path(DEFAULT_FILE)
-    if path.exists() and not (force or tables):
-        raise ConfigError(f"{path} is there already", hint="--force overwrites it, --tables keeps and uses it")
-    if force or not path.exists():
-        text = _TEMPLATE.read_text(encoding="utf-8").replace('layout = "native" ', f'layout = "{layout}" ')
-        path.write_text(text, encoding="utf-8")
-        click.echo(f"Wrote {path}. It names the environment variables to set; look through [filter] and [windows].")
-    if tables:
-        _create_tables(path)
-    click.echo(f"Next: statsig-export --config {path} plan --from ... --to ...")
+from statsig_export.cli.options import NOT_ALL_DONE, as_json
+from statsig_export.errors import ConfigError
 
 
 @click.command("test-event")
@@ -115,23 +92,6 @@ def demo(ctx: click.Context, events: int, home: Path, *, json_: bool) -> None:
     from statsig_export.cli.demo import play
 
     ctx.exit(play(home, events, run_demo, json_=json_))
-
-
-def _create_tables(path: Path) -> None:
-    from sqlalchemy import create_engine
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from statsig_export.tables import create_tables
-
-    config = load_config(path)
-    engine = create_engine(config.source_url(), hide_parameters=True)
-    try:
-        create_tables(engine, config.source.layout)
-    except SQLAlchemyError as error:
-        raise SourceError(f"the tables could not be made ({type(error).__name__})", hint="check source.url") from error
-    finally:
-        engine.dispose()
-    click.echo(f"The tables of the layout {config.source.layout} are there.")
 
 
 def _test_event() -> bytes:

@@ -150,3 +150,51 @@ def test_a_column_that_the_layout_does_not_have_is_an_error_with_the_near_miss()
 def test_renaming_the_window_column_points_to_the_key_that_does_it():
     with pytest.raises(ConfigError, match=r'\[source.exposures\] window_column = "..."'):
         tables_by_role(exposures={"columns": {"ingested_at": "loaded_at"}})
+
+
+def test_a_column_can_be_named_as_the_layout_names_it():
+    table = tables_by_role(layout="cloud_exports", custom_events={"columns": {"stable_id": "stable"}})["custom_events"]
+    assert columns_of(table)["unit stableID"] == "stable"
+
+
+def test_a_window_on_the_events_time_follows_that_column_to_its_new_name():
+    table = tables_by_role(layout="warehouse_native", custom_events={"columns": {"timestamp": "at"}})["custom_events"]
+    assert (table.window_column, columns_of(table)["timestamp"]) == ("at", "at")
+
+
+def test_a_column_that_is_not_there_is_left_out_and_so_is_what_it_would_have_told_apart():
+    table = tables_by_role(exposures={"columns": {"exposure_type": "", "reason": ""}})["exposures"]
+    assert not {"exposure_type", "reason"} & set(columns_of(table))
+    assert table.predicates == ()
+
+
+def test_a_table_that_is_not_there_is_left_out():
+    assert set(tables_by_role(exposures={"table": ""})) == {"custom_events"}
+    with pytest.raises(ConfigError, match="every table of the layout is left out"):
+        tables_by_role(layout="sdk_log", sdk_events={"table": ""})
+
+
+def test_each_custom_id_has_its_column():
+    table = tables_by_role(layout="warehouse_native", exposures={"custom_ids": {"companyID": "company"}})["exposures"]
+    assert table.units == ("userID", "stableID", "companyID")
+    assert columns_of(table)["unit companyID"] == "company"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [{"exposures": {"custom_ids": {"a": "b"}}}, {"layout": "cloud_exports", "exposures": {"custom_ids": {"a": "b"}}}],
+)
+def test_custom_ids_are_an_error_where_the_layout_has_no_column_for_each(source: dict):
+    with pytest.raises(ConfigError, match="has no column for each custom ID"):
+        tables_by_role(**source)
+
+
+def test_repeats_are_an_error_where_rows_have_a_key():
+    with pytest.raises(ConfigError, match="its rows have a key"):
+        tables_by_role(exposures={"repeats": "duplicates"})
+    assert tables_by_role(layout="cloud_exports", exposures={"repeats": "events"})["exposures"].key is None
+
+
+def test_the_layouts_of_statsigs_own_tables_are_not_created_here(engine: Engine):
+    with pytest.raises(ConfigError, match="Statsig's to create"):
+        create_tables(engine, "cloud_exports")

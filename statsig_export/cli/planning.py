@@ -1,0 +1,104 @@
+"""The verb plan: what exporting and shipping would come to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+import click
+
+from statsig_export.account import Account, total
+from statsig_export.cli import output
+from statsig_export.cli.options import (
+    Invocation,
+    as_json,
+    categories_of,
+    list_failed,
+    one_category,
+    window_range,
+    windows_in,
+)
+from statsig_export.config import Config
+from statsig_export.partitions import Window
+from statsig_export.reports import FailedRow, PlanReport
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What several windows would come to."""
+
+    reports: Sequence[PlanReport]
+    failed_rows: Sequence[FailedRow]
+    unplaced: Mapping[str, int]
+
+    @property
+    def account(self) -> Account:
+        return total(report.account for report in self.reports)
+
+    @property
+    def to_send(self) -> int:
+        return sum(report.to_send for report in self.reports)
+
+    @property
+    def examples(self) -> dict[str, str]:
+        """Category -> one event of it as it would be sent."""
+        return {name.value: text for report in self.reports for name, text in report.examples.items()}
+
+    def to_dict(self) -> dict[str, object]:
+        return {
+            "account": self.account.to_dict(),
+            "to_send": self.to_send,
+            "windows": [report.window for report in self.reports],
+            "examples": self.examples,
+            **output.unplaced(self.unplaced),
+        }
+
+
+@click.command
+@window_range
+@one_category
+@list_failed
+@as_json
+@click.pass_obj
+def plan(
+    invocation: Invocation, start: datetime, end: datetime, category: str | None, *, failed: bool, json_: bool
+) -> None:
+    """Dry run: what would be forwarded, filtered and failed. Sends nothing and writes nothing."""
+    config = invocation.config()
+    most_rows = (None if json_ else output.MOST_ROWS) if failed else 0
+    planned = plan_of(config, windows_in(config, start, end), category, most_rows)
+    if json_:
+        rows = {"failed_rows": [asdict(row) for row in planned.failed_rows]} if failed else {}
+        output.print_json({**planned.to_dict(), **rows})
+    else:
+        print_plan(planned, failed=failed)
+
+
+def plan_of(config: Config, windows: Sequence[Window], category: str | None, most_failed_rows: int | None) -> Plan:
+    """The dry run of some windows. Raises SourceError."""
+    from statsig_export.exporting import plan as plan_window
+    from statsig_export.exporting import unplaced_rows
+
+    categories = categories_of(category)
+    unplaced = unplaced_rows(config, categories)
+    reports: list[PlanReport] = []
+    rows: list[FailedRow] = []
+    with output.steps("plan", len(windows)) as step:
+        for window in windows:
+            limit = None if most_failed_rows is None else most_failed_rows - len(rows)
+            reports.append(plan_window(config, window, categories, failed_limit=limit))
+            rows += reports[-1].failed_rows
+            step(1)
+    return Plan(reports, rows, unplaced)
+
+
+def print_plan(planned: Plan, *, failed: bool) -> None:
+    """For people; with the failed rows where `failed` says so."""
+    accounts = [(report.window, name, part) for report in planned.reports for name, part in report.accounts.items()]
+    output.print_accounts("If these windows were exported and shipped now", accounts)
+    output.print_breakdown(planned.account)
+    output.say_unplaced(planned.unplaced)
+    if failed:
+        output.print_failed_rows(planned.failed_rows, planned.account.failed)
+    click.echo(f"{planned.to_send:,} events would be sent; nothing was sent or written.")
+    for name, text in planned.examples.items():
+        click.echo(f"\n{name}, for example:\n{output.printable(text, None)}")
