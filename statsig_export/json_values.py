@@ -13,7 +13,7 @@ import msgspec
 
 from statsig_export.arrow_columns import Column, Mask, pc, where
 from statsig_export.events import NEVER_SENT
-from statsig_export.json_text import members, quote, without_never_sent
+from statsig_export.json_text import members, without_never_sent
 from statsig_export.row_faults import BadValueError, Fault, Reason
 
 MAX_EXPONENT: Final = 400
@@ -83,7 +83,7 @@ def strings_of(text: str, name: str) -> dict[str, str]:
 
 def flat_object(strings: Mapping[str, str]) -> str:
     """The compact JSON object of strings."""
-    return "{" + ",".join(f"{quote(key)}:{quote(value)}" for key, value in strings.items()) + "}"
+    return str(msgspec.json.encode(strings), "utf-8")
 
 
 def are_flat(texts: Column) -> Mask:
