@@ -3,7 +3,6 @@
 Other events pass as they stand; only the rows that bear an exposure's name are taken apart, one by one.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,12 +12,13 @@ import pyarrow as pa
 from statsig_export.arrow_columns import TEXT, Column, array, column, frame_of, pc, take, values_of, where
 from statsig_export.logged_exposures import TYPES, LoggedExposure, logged_exposure
 from statsig_export.row_faults import BadValueError, FailureMarks
+from statsig_export.settings import SourceSettings
 
 
-def canonical_frame(log: pd.DataFrame, marks: FailureMarks, unit_types: Mapping[str, str]) -> pd.DataFrame:
+def canonical_frame(log: pd.DataFrame, marks: FailureMarks, settings: SourceSettings) -> pd.DataFrame:
     """The canonical frame of a chunk that has its columns, with those of the exposures filled; faulty rows are marked.
 
-    `unit_types` maps the name of a gate, config, experiment or layer to its ID type.
+    `settings` say what the log does not: the ID types of exposures, and which configs are experiments.
     """
     names = column(log, "event_name", TEXT)
     rows = np.flatnonzero(where(pc.is_in(names, array(list(TYPES), TEXT))))
@@ -28,7 +28,7 @@ def canonical_frame(log: pd.DataFrame, marks: FailureMarks, unit_types: Mapping[
     found: list[LoggedExposure] = []
     for row, name, metadata, user in zip(rows.tolist(), *read, strict=True):
         try:
-            found.append(logged_exposure(TYPES[name], metadata, user, unit_types))
+            found.append(logged_exposure(TYPES[name], metadata, user, settings))
         except BadValueError as error:
             marks.mark_row(row, error.fault)
             found.append(_untold(TYPES[name]))

@@ -1,8 +1,9 @@
-"""What an exposure says where only its metadata tells: an event as the SDKs log it, and Statsig's ingestion table.
+"""What an exposure says where only its metadata tells: as the SDKs log it, and in Statsig's ingestion table. Pure.
 
-A config exposure whose metadata has configExposureType "experiment" or an experimentGroupName is an experiment, since
-SDKs log both under one name. The ID type is what the configuration says for the exposure's name; else, for a user
-without userID and with exactly one custom ID, that ID's name; else userID (which reshape fills in). Pure.
+A config exposure is an experiment where its metadata has configExposureType "experiment" or an experimentGroupName, or
+where the configuration says so of its name: SDKs log both under one name, and some without any sign. The ID type is what
+the configuration says for the name; else, for a user without userID and with exactly one custom ID, that ID's name; else
+userID (which reshape fills in).
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ import msgspec
 from statsig_export.events import EVENT_NAMES, Category
 from statsig_export.json_values import flat_object, strings_of
 from statsig_export.layout_rules import EXPOSURE_TYPES
+from statsig_export.settings import SourceSettings
 
 TYPES: Final = {EVENT_NAMES[category]: kind for category, kind in EXPOSURE_TYPES.items()}
 """Event name -> exposure type."""
@@ -47,12 +49,12 @@ class LoggedExposure(NamedTuple):
     metadata: str
 
 
-def logged_exposure(kind: str, metadata: str | None, user: str | None, unit_types: Mapping[str, str]) -> LoggedExposure:
+def logged_exposure(kind: str, metadata: str | None, user: str | None, settings: SourceSettings) -> LoggedExposure:
     """The exposure of type `kind` (a value of TYPES). Raises BadValueError where `metadata` is no valid object."""
     strings = strings_of(metadata or "{}", "metadata")
-    if kind == _CONFIG and (strings.get("configExposureType") == "experiment" or "experimentGroupName" in strings):
-        kind = _EXPERIMENT
     name = strings.pop("gate" if kind == _GATE else "config", None)
+    if kind == _CONFIG and _is_experiment(name, strings, settings):
+        kind = _EXPERIMENT
     gate_value = GATE_VALUES.get(strings.get("gateValue", "")) if kind == _GATE else None
     if gate_value is not None:
         del strings["gateValue"]
@@ -62,10 +64,15 @@ def logged_exposure(kind: str, metadata: str | None, user: str | None, unit_type
         rule_id=strings.pop("ruleID", None),
         group_name=strings.pop("experimentGroupName", None) if kind == _EXPERIMENT else None,
         reason=strings.pop("reason", None),
-        unit_type=None if name in unit_types else _lone_custom_id(user),
+        unit_type=None if name in settings.unit_types else _lone_custom_id(user),
         gate_value=gate_value,
         metadata=flat_object(strings),
     )
+
+
+def _is_experiment(name: str | None, metadata: Mapping[str, str], settings: SourceSettings) -> bool:
+    told = metadata.get("configExposureType") == _EXPERIMENT or "experimentGroupName" in metadata
+    return told or (name is not None and settings.exposure_types.get(name) == _EXPERIMENT)
 
 
 def _lone_custom_id(user: str | None) -> str | None:

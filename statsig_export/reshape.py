@@ -129,9 +129,9 @@ def _canonical(frame: pd.DataFrame, table: SourceTable, marks: FailureMarks, set
         case Form.CANONICAL:
             return frame
         case Form.SDK_LOG:
-            return sdk_log.canonical_frame(frame, marks, settings.unit_types)
+            return sdk_log.canonical_frame(frame, marks, settings)
         case Form.EVENT_LOG:
-            return event_log.canonical_frame(frame, marks, settings.unit_types)
+            return event_log.canonical_frame(frame, marks, settings)
         case Form.EXPORTED:
             return exported.canonical_frame(frame, table, marks, settings)
 

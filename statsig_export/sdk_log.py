@@ -11,7 +11,6 @@ JavaScript and Python SDKs; what the log does not tell is decided here:
 Each row is a Python object here: an event has to be taken apart to be told, and that costs some 20 us.
 """
 
-from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import msgspec
@@ -24,6 +23,7 @@ from statsig_export.json_values import string_of
 from statsig_export.layout_rules import UNREADABLE
 from statsig_export.logged_exposures import TYPES, logged_exposure
 from statsig_export.row_faults import BadValueError, FailureMarks, Fault, Reason
+from statsig_export.settings import SourceSettings
 
 _NULL: Final = msgspec.Raw(b"null")
 
@@ -58,17 +58,17 @@ class _Row(NamedTuple):
     timestamp: str | None = None
 
 
-def canonical_frame(log: pd.DataFrame, marks: FailureMarks, unit_types: Mapping[str, str]) -> pd.DataFrame:
+def canonical_frame(log: pd.DataFrame, marks: FailureMarks, settings: SourceSettings) -> pd.DataFrame:
     """The canonical frame of a chunk of the log, row for row; a row at fault is marked and has nulls.
 
-    `unit_types` maps the name of a gate, config, experiment or layer to its ID type.
+    `settings` say what the log does not: the ID types of exposures, and which configs are experiments.
     """
     read = (values_of(column(log, name, TEXT)) for name in ("event", "statsig_metadata", UNREADABLE))
     rows = []
     for position, (event, request, unreadable) in enumerate(zip(*read, strict=True)):
         row = _Row()
         if event is not None:
-            row, fault = _read(event, request, unit_types)
+            row, fault = _read(event, request, settings)
             if fault is not None:
                 marks.mark_row(position, fault)
         elif unreadable is None:
@@ -81,14 +81,14 @@ def canonical_frame(log: pd.DataFrame, marks: FailureMarks, unit_types: Mapping[
     return frame_of({**kept, **columns, "time_uuid": nothing, "user_id": nothing})
 
 
-def _read(text: str, request: str | None, unit_types: Mapping[str, str]) -> tuple[_Row, Fault | None]:
+def _read(text: str, request: str | None, settings: SourceSettings) -> tuple[_Row, Fault | None]:
     """A row, or what of it is known (its name, and so its category) and the fault."""
     row = _Row()
     try:
         event = _decoded(text)
         event_name = _event_name(_text(event.eventName))
         row = _Row(event_name=event_name, exposure_type=TYPES.get(event_name or ""))
-        return _filled(row, event, request, unit_types), None
+        return _filled(row, event, request, settings), None
     except BadValueError as error:
         return row, error.fault
 
@@ -100,7 +100,7 @@ def _decoded(text: str) -> _Event:
         raise BadValueError(fault_in(text, "event", error)) from None
 
 
-def _filled(row: _Row, event: _Event, request: str | None, unit_types: Mapping[str, str]) -> _Row:
+def _filled(row: _Row, event: _Event, request: str | None, settings: SourceSettings) -> _Row:
     metadata = _text_or_null(event.metadata)
     filled = row._replace(
         user=_text_or_null(event.user),
@@ -111,7 +111,7 @@ def _filled(row: _Row, event: _Event, request: str | None, unit_types: Mapping[s
     )
     if filled.exposure_type is None:
         return filled
-    return filled._replace(**logged_exposure(filled.exposure_type, metadata, filled.user, unit_types)._asdict())
+    return filled._replace(**logged_exposure(filled.exposure_type, metadata, filled.user, settings)._asdict())
 
 
 def _event_name(value: str) -> str | None:

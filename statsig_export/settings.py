@@ -104,7 +104,8 @@ class SourceSettings(Settings):
     unit_types: dict[str, str] = {}
     """Gate, config or layer name -> its ID type, for layouts that do not tell."""
     exposure_types: dict[str, Literal["gate", "config", "experiment", "layer"]] = {}
-    """Name -> what it is, for the layout `warehouse_native`, whose exposures do not tell."""
+    """Name -> what it is, for exposures that do not tell: all of `warehouse_native`, and experiments that an SDK has
+    logged as configs (`sdk_log`, `statsig_events`)."""
 
 
 class WindowSettings(Settings):

@@ -38,6 +38,17 @@ def failure(event: str | None, request: str | None = None) -> tuple[str, str, st
     return failed["category"], failed["reason"], failed["detail"]
 
 
+def test_a_config_that_the_configuration_calls_an_experiment_is_one():
+    settings = SourceSettings(exposure_types={"button_color": "experiment", "banner": "config", "a_gate": "experiment"})
+    events = [
+        logged(eventName=CONFIG, metadata={"config": "button_color", "ruleID": "r"}),
+        logged(eventName=CONFIG, metadata={"config": "banner", "ruleID": "r"}),
+        logged(eventName=GATE, metadata={"gate": "a_gate", "gateValue": "true", "ruleID": "r"}),
+    ]
+    reshaped = reshape(log_frame([(event, None) for event in events]), SDK_EVENTS, settings)
+    assert list(reshaped.events["event_name"]) == ["statsig::experiment_exposure", CONFIG, GATE]
+
+
 def test_an_exposure_is_taken_apart_and_put_together_in_the_documented_order():
     metadata = {"lcut": "1", "reason": "Network", "ruleID": "r", "gateValue": "false", "gate": "g"}
     event = logged(eventName=GATE, metadata=metadata, value=None, secondaryExposures=[{"gate": "hidden"}])
