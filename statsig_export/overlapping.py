@@ -1,0 +1,47 @@
+"""Work beside work: the next chunk is read, and the last one written, while one is judged.
+
+One thread each, one step ahead or behind: the database, Arrow's kernels and the disk do not hold the interpreter, and
+what is held in memory stays a few chunks. An error on either side comes out where the work is waited for.
+"""
+
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+
+def read_ahead(items: Generator[Item]) -> Iterator[Item]:
+    """The items, the next one always under way. All of `items`, its end too, runs in one thread of its own."""
+    with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as thread:
+        try:
+            following = thread.submit(_next, items)
+            while found := following.result():
+                following = thread.submit(_next, items)
+                yield found[0]
+        finally:
+            thread.submit(items.close).result()
+
+
+@contextmanager
+def write_behind(write: Callable[[Item], None]) -> Iterator[Callable[[Item], None]]:
+    """`write` in a thread of its own, in order. A call waits for the one before; the end waits for the last."""
+    with ThreadPoolExecutor(1, thread_name_prefix="write-behind") as thread:
+        before: Future[None] | None = None
+
+        def hand_over(item: Item) -> None:
+            nonlocal before
+            if before is not None:
+                before.result()
+            before = thread.submit(write, item)
+
+        yield hand_over
+        if before is not None:
+            before.result()
+
+
+def _next(items: Iterator[Item]) -> tuple[Item] | None:
+    for item in items:
+        return (item,)
+    return None
