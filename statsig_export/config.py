@@ -22,6 +22,8 @@ from sqlalchemy.exc import ArgumentError
 
 from statsig_export.errors import ConfigError
 from statsig_export.settings import (
+    CheckSettings,
+    DagsterSettings,
     FilterSettings,
     LedgerSettings,
     Settings,
@@ -55,6 +57,8 @@ class Config(Settings):
     webhook: WebhookSettings = WebhookSettings()
     storage: StorageSettings = StorageSettings()
     ledger: LedgerSettings = LedgerSettings()
+    checks: CheckSettings = CheckSettings()
+    dagster: DagsterSettings = DagsterSettings()
 
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
     _environ: Mapping[str, str] = PrivateAttr(default_factory=lambda: os.environ)
@@ -112,6 +116,20 @@ class Config(Settings):
         secret = self.webhook.auth.secret
         return None if secret is None else self.resolve(secret)
 
+    def with_filter(self, **changes: object) -> "Config":
+        """The same configuration with another filter, so that `plan` can show what a change would come to.
+
+        `changes` are keys of `[filter]` as in export.toml; whatever they do not name stays as it is, inside tables too:
+        `with_filter(exposures={"gate": False}, custom_events={"events": {"page_view": False}})`.
+        Raises ConfigError as for a file.
+        """
+        document = _merged(self.filter.model_dump(), changes)
+        try:
+            changed = FilterSettings.model_validate(document)
+        except ValidationError as error:
+            raise ConfigError(f"with_filter: {_explain_all(error, 'filter')}") from None
+        return self.model_copy(update={"filter": changed})
+
     def fingerprint(self) -> str:
         """Names this configuration in the lineage: equal settings, equal fingerprint. Secrets are no part of it."""
         return _fingerprint(self)
@@ -128,8 +146,8 @@ class Config(Settings):
         if url.drivername == "postgresql":
             log.info("%s: postgresql:// is read as postgresql+psycopg:// (psycopg 3)", key)
             return url.set(drivername="postgresql+psycopg")
-        if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
-            return url.set(database=str(self._folder / url.database))
+        if url.get_backend_name() in {"sqlite", "duckdb"} and _is_a_file(url.database):
+            return url.set(database=str(self._folder / str(url.database)))
         return url
 
 
@@ -160,12 +178,29 @@ def parse_config(
     try:
         return Config.model_validate(document, context=_Origin(folder, environ))
     except ValidationError as error:
-        problems = "; ".join(_explain(problem) for problem in error.errors(include_url=False, include_input=False))
-        raise ConfigError(f"{name}: {problems}") from None
+        raise ConfigError(f"{name}: {_explain_all(error)}") from None
 
 
-def _explain(problem: ErrorDetails) -> str:
-    path = [str(part) for part in problem["loc"]]
+def _merged(before: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
+    """`before` with the changes laid over it, table by table."""
+    merged = dict(before)
+    for key, change in changes.items():
+        old = merged.get(key)
+        merged[key] = _merged(old, change) if isinstance(old, Mapping) and isinstance(change, Mapping) else change
+    return merged
+
+
+def _explain_all(error: ValidationError, *table: str) -> str:
+    """Every problem of the file, or of this table of it."""
+    return "; ".join(_explain(problem, table) for problem in error.errors(include_url=False, include_input=False))
+
+
+def _is_a_file(database: str | None) -> bool:
+    return bool(database) and database != ":memory:" and not str(database).startswith("md:")
+
+
+def _explain(problem: ErrorDetails, table: tuple[str, ...]) -> str:
+    path = [*table, *(str(part) for part in problem["loc"])]
     key = ".".join(path)
     if problem["type"] != "extra_forbidden":
         return f"{key or 'the file'}: {problem['msg'].removeprefix('Value error, ')}"

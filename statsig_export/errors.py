@@ -2,7 +2,8 @@
 
     StatsigExportError          never raised itself
     ├── ConfigError             the configuration or the command line: edit export.toml           exit code 2
-    ├── SourceError             the database or its schema: mend it, then run the window again    exit code 3
+    ├── SourceError             the database: mend it, then run the window again                   exit code 3
+    │   └── SchemaError         a table is not there, or not as the layout says: mend or map it
     ├── DestinationError        the webhook refuses the set-up: mend it, then `resume`            exit code 4
     └── LedgerError             our own record or the partition files: look at the disk first     exit code 5
         └── StalePlanError      another run planned the same partition first: export it again
@@ -43,6 +44,10 @@ class SourceError(StatsigExportError):
     """The source database cannot be read as the layout says. Nothing of the window was planned."""
 
     exit_code = 3
+
+
+class SchemaError(SourceError):
+    """A table of the source is not there, or its columns are not what the layout reads."""
 
 
 class DestinationError(StatsigExportError):

@@ -1,4 +1,6 @@
-"""The driver's rows -> one canonical frame, a column at a time: no Python object a row but the driver's own. Pure.
+"""What a driver yields -> one canonical frame, a column at a time: no Python object a row but the driver's own. Pure.
+
+A driver yields rows, as PEP 249 has it, or Arrow record batches. The same table gives the same frame either way.
 
 A value that cannot be what its column should hold does not stop the read. The row keeps a null there, `unreadable`
 names the canonical column, and `unreadable_reason` is the reason of the failed row that the reshape makes of it:
@@ -8,14 +10,15 @@ names the canonical column, and `unreadable_reason` is the reason of the failed 
     wrong_type       neither true nor false in a boolean column (SQLite keeps what it is given)
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import pandas as pd
 import pyarrow as pa
 
-from statsig_export.arrow_columns import TEXT, Column, array, frame_of, pc
+from statsig_export.arrow_columns import TEXT, Column, array, frame_of, pc, values_of
 from statsig_export.errors import SourceError
 from statsig_export.layout_rules import UNREADABLE, UNREADABLE_REASON, Kind, SourceTable
 from statsig_export.source_statement import Reading, SelectedColumn
@@ -24,7 +27,9 @@ NOT_UNICODE: Final = "not_unicode"
 NOT_JSON_NUMBER: Final = "not_json_number"
 WRONG_TYPE: Final = "wrong_type"
 
-Values = Sequence[Any]
+Chunk: TypeAlias = "Sequence[Sequence[Any]] | pa.RecordBatch"
+"""Rows of a driver's cursor, or the same as Arrow columns."""
+Values: TypeAlias = "Sequence[Any] | Column"
 """One column of a chunk as the driver gave it."""
 Faults = dict[int, str]
 """Position in the chunk -> reason."""
@@ -33,19 +38,19 @@ _TRUTHS: Final[Mapping[object, bool]] = {
     1: True, b"1": True, b"t": True, b"true": True, b"True": True, b"TRUE": True,
     0: False, b"0": False, b"f": False, b"false": False, b"False": False, b"FALSE": False,
 }  # fmt: skip
-_NOT_POSITIONAL: Final = "[eEnN]|^-0$"
+_NOT_POSITIONAL: Final = r"[eEnN]|^-0(\.0*)?$"
 
 
-def to_frame(rows: Sequence[Sequence[Any]], selected: Sequence[SelectedColumn], table: SourceTable) -> pd.DataFrame:
-    """The canonical frame of `rows`: `table.frame_columns`, `unreadable`, `unreadable_reason`, all Arrow-backed.
+def to_frame(chunk: Chunk, selected: Sequence[SelectedColumn], table: SourceTable) -> pd.DataFrame:
+    """The canonical frame of a chunk: `table.frame_columns`, `unreadable`, `unreadable_reason`, all Arrow-backed.
 
     Text and JSON are large_string, `gate_value` is bool, `row_key` int64 or large_string, `timestamp` timestamp[us]
-    in UTC or large_string; columns that the table does not have are all null. Needs one row at least.
-    Raises SourceError for a row without a readable key.
+    in UTC or large_string; columns that the table does not have are all null. Needs one row at least, with the values
+    of `selected` in that order. Raises SourceError for a row without a readable key.
     """
     arrays: dict[str, Column] = {}
     first_faults: dict[int, tuple[str, str]] = {}
-    for column, values in zip(selected, zip(*rows, strict=True), strict=True):
+    for column, values in zip(selected, _columns(chunk), strict=True):
         read, faults = _READERS[column.reading](values)
         if column.kind is Kind.KEY and read.null_count:
             raise SourceError(
@@ -57,10 +62,14 @@ def to_frame(rows: Sequence[Sequence[Any]], selected: Sequence[SelectedColumn], 
             if column.kind is Kind.TIME and reason == NOT_JSON_NUMBER:
                 continue  # a null time fails as bad_timestamp, which says it better
             first_faults.setdefault(position, (column.canonical, reason))
-    height = len(rows)
+    height = len(chunk)
     columns = {name: arrays[name] if name in arrays else _absent(name, height) for name in table.frame_columns}
     columns |= _fault_columns(first_faults, height)
     return frame_of(columns)
+
+
+def _columns(chunk: Chunk) -> Iterable[Values]:
+    return chunk.columns if isinstance(chunk, pa.RecordBatch) else zip(*chunk, strict=True)
 
 
 def _absent(name: str, height: int) -> Column:
@@ -80,13 +89,15 @@ def _fault_columns(faults: Mapping[int, tuple[str, str]], height: int) -> dict[s
 
 def _integers(values: Values) -> tuple[Column, Faults]:
     try:
-        inferred = array(values)
+        inferred = values.cast(pa.int64()) if isinstance(values, pa.Array) else array(values)
     except pa.ArrowException:
         inferred = pa.nulls(len(values))
     return (inferred if pa.types.is_int64(inferred.type) else pa.nulls(len(values), pa.int64())), {}
 
 
 def _texts(values: Values) -> tuple[Column, Faults]:
+    if isinstance(values, pa.Array):
+        return values.cast(TEXT), {}
     try:
         return array(values, TEXT), {}
     except (pa.ArrowInvalid, UnicodeEncodeError):
@@ -94,6 +105,8 @@ def _texts(values: Values) -> tuple[Column, Faults]:
 
 
 def _booleans(values: Values) -> tuple[Column, Faults]:
+    if isinstance(values, pa.Array):
+        return (values, {}) if pa.types.is_boolean(values.type) else _booleans(values_of(values))
     try:
         return array(values, pa.bool_()), {}
     except pa.ArrowInvalid:
@@ -108,14 +121,19 @@ def _booleans(values: Values) -> tuple[Column, Faults]:
 
 
 def _timestamps(values: Values) -> tuple[Column, Faults]:
-    return array(values, pa.timestamp("us")), {}
+    """What is no datetime is null: MySQL's drivers give text for a zero date."""
+    if isinstance(values, pa.Array):
+        return values.cast(pa.timestamp("us")), {}
+    try:
+        return array(values, pa.timestamp("us")), {}
+    except pa.ArrowException:
+        return array([value if isinstance(value, datetime) else None for value in values], pa.timestamp("us")), {}
 
 
 def _number_texts(values: Values) -> tuple[Column, Faults]:
     """The shortest positional text: 7.00 -> 7, 1e+21 -> 1000000000000000000000."""
-    text = array(values, TEXT)
+    text, faults = _texts(values)
     odd = pc.fill_null(pc.match_substring_regex(text, _NOT_POSITIONAL), fill_value=False)
-    faults: Faults = {}
     if pc.any(odd).as_py():
         text, faults = _one_by_one(text.to_pylist(), _number, TEXT)
     text = pc.replace_substring_regex(text, pattern=r"(\.[0-9]*[1-9])0+$", replacement=r"\1")
@@ -124,6 +142,8 @@ def _number_texts(values: Values) -> tuple[Column, Faults]:
 
 def _dynamic(values: Values) -> tuple[Column, Faults]:
     """Text stands as it is, also "7.0"; a number becomes its shortest positional text."""
+    if isinstance(values, pa.Array):
+        return _dynamic(values_of(values))
     try:
         return array(values, TEXT), {}
     except (pa.ArrowInvalid, pa.ArrowTypeError):
@@ -135,7 +155,7 @@ def _dynamic(values: Values) -> tuple[Column, Faults]:
     if pa.types.is_int64(inferred.type):
         return inferred.cast(TEXT), {}
     if pa.types.is_float64(inferred.type):
-        return _number_texts(inferred.cast(TEXT).to_pylist())
+        return _number_texts(inferred.cast(TEXT))
     return _one_by_one(values, _text_or_number, TEXT)
 
 

@@ -1,21 +1,20 @@
 """Which rows a window holds: the half-open interval [start, end) as a predicate on the window column. Pure.
 
-PostgreSQL compares timestamps. SQLite has no such type: its window columns hold text in one of several spellings, or
-numbers. Every row must still fall into exactly one window, at the boundary too, and the index on (window column, id)
-must serve the read. So the predicate for text is two things: a plain text range, wide enough for every UTC offset,
-that the index answers; and an exact comparison for the rows in it. `strftime` is of no use for the latter, because it
-rounds 23:59:59.9999 up into the next day.
+Databases compare timestamps; a column of numbers holds epoch times, in a unit that their magnitude tells. SQLite has no
+timestamps: its window columns hold text in one of several spellings, or numbers. Every row must still fall into exactly
+one window, at the boundary too, and the index on (window column, id) must serve the read. So the predicate for text is
+two things: a plain text range, wide enough for every UTC offset, that the index answers; and an exact comparison for
+the rows in it. `strftime` is of no use for the latter, because it rounds 23:59:59.9999 up into the next day.
 """
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import ColumnElement, DateTime, Numeric, and_, case, cast, false, func, literal, not_, or_
+from sqlalchemy import Numeric, and_, case, cast, false, func, literal, literal_column, not_, or_
 
-from statsig_export.source_schema import Family
-
-SqlColumn = ColumnElement[Any]
+from statsig_export.source_dialects import SqlColumn, moment_of, no_moment
+from statsig_export.source_schema import NUMBERS, Family
 
 Stored = bytes | int | float | None
 """A value of a SQLite window column as it is stored, text as its UTF-8 bytes."""
@@ -41,19 +40,28 @@ _EPOCH_DIGITS: Final = "[0-9]" * 9 + "*"
 _DATE_LENGTH: Final = len("2026-11-01")
 _SIGN_AFTER_DATE: Final = "____-__-__%-%"
 _NO_NUMBER: Final = "*[^0-9.]*"
-# The magnitudes of timestamps.py: a number below the limit counts in units of so many nanoseconds.
-_UNITS: Final = ((10**11, 10**9), (10**14, 10**6), (10**17, 10**3), (None, 1))
+# The magnitudes of timestamps.py: a number from the first limit on and below the second counts in units of so many
+# nanoseconds.
+_UNITS: Final = ((0, 10**11, 10**9), (10**11, 10**14, 10**6), (10**14, 10**17, 10**3), (10**17, None, 1))
+# 10000-01-01T00:00:00Z in nanoseconds, past every window. As a floating-point literal: it is no 64-bit integer.
+_PAST_NUMBERS: Final = "253402300800e9"
 
 
-def timestamp_window(column: SqlColumn, family: Family, start: datetime, end: datetime) -> SqlColumn:
-    """The window on a timestamp column; one without a zone is taken to be in UTC, whatever the session's zone is."""
-    zoned = family is Family.TIMESTAMP_TZ
-    kind = DateTime(timezone=zoned)
-    first, last = (
-        cast(literal(moment.astimezone(UTC) if zoned else moment.astimezone(UTC).replace(tzinfo=None), kind), kind)
-        for moment in (start, end)
-    )
-    return and_(column >= first, column < last)
+def typed_window(column: SqlColumn, family: Family, start: datetime, end: datetime, database: str) -> SqlColumn:
+    """The window on a column of timestamps, those without a zone taken to be in UTC, or of epoch numbers."""
+    if family in NUMBERS:
+        return _epoch_window(column, start, end, range(len(_UNITS)))
+    return and_(column >= moment_of(start, family, database), column < moment_of(end, family, database))
+
+
+def typed_unplaced(column: SqlColumn, family: Family, database: str) -> SqlColumn:
+    """The rows that no window of `typed_window` can hold."""
+    if family is Family.INTEGER:
+        return or_(column.is_(None), column < 0)
+    if family in NUMBERS:
+        # Put this way round, it holds for a NaN too, whatever the database takes that to be greater than.
+        return or_(column.is_(None), not_(and_(column >= 0, column < literal_column(_PAST_NUMBERS))))
+    return no_moment(column, database)
 
 
 def sqlite_window(
@@ -87,12 +95,14 @@ def epoch_text_range(column: SqlColumn, start: datetime, end: datetime) -> SqlCo
 
 
 def sqlite_unplaced(column: SqlColumn) -> SqlColumn:
-    """The rows that no window of `sqlite_window` can hold: null, a BLOB, or text that is no time."""
+    """The rows that no window of `sqlite_window` can hold: null, a BLOB, or a text or number that is no time."""
     dated = and_(column.op("GLOB")(_DAY), or_(not_(_has_offset(column)), _shifted(column).is_not(None)))
     known = or_(dated, _is_epoch_text(column))
+    counted = and_(column >= 0, column < literal_column(_PAST_NUMBERS))
     return or_(
         column.is_(None),
         func.typeof(column) == "blob",
+        and_(func.typeof(column).in_(["integer", "real"]), not_(counted)),
         and_(func.typeof(column) == "text", not_(known)),
     )
 
@@ -148,13 +158,15 @@ def _shifted(column: SqlColumn) -> SqlColumn:
 
 
 def _epoch_window(number: SqlColumn, start: datetime, end: datetime, units: range) -> SqlColumn:
-    """One range a unit; believable times of different units never meet, so the ranges do not overlap."""
+    """One range a unit, each within the magnitudes of its unit, so that a number is one time only."""
     ranges = []
-    for _, nanoseconds in (_UNITS[unit] for unit in units):
+    for least, past, nanoseconds in (_UNITS[unit] for unit in units):
         low, high = ((moment - _EPOCH) // _SECOND * (10**9 // nanoseconds) for moment in (start, end))
-        ranges.append(and_(number >= literal(low), number < literal(high)))
-    return or_(*ranges)
+        low, high = max(low, least), high if past is None else min(high, past)
+        if low < high:
+            ranges.append(and_(number >= literal(low), number < literal(high)))
+    return or_(*ranges) if ranges else false()
 
 
 def _unit(number: float) -> int:
-    return next(index for index, (below, _) in enumerate(_UNITS) if below is None or number < below)
+    return next(index for index, (_, past, _) in enumerate(_UNITS) if past is None or number < past)

@@ -179,7 +179,14 @@ def _create_tables(path: Path) -> None:
     from statsig_export.tables import create_tables
 
     config = load_config(path)
-    engine = create_engine(config.source_url(), hide_parameters=True)
+    url = config.source_url()
+    try:
+        engine = create_engine(url, hide_parameters=True)
+    except (ImportError, SQLAlchemyError):
+        raise ConfigError(
+            f"tables cannot be made through {url.drivername}",
+            hint="--tables is for SQLite, PostgreSQL and MySQL; elsewhere create them by hand, as docs/sources.md says",
+        ) from None
     try:
         create_tables(engine, config.source.layout)
     except SQLAlchemyError as error:

@@ -8,7 +8,7 @@ import pytest
 from export_home import DAY, ExportHome, custom_event
 from sqlalchemy import make_url
 
-from statsig_export import source as source_module
+from statsig_export import source_database
 from statsig_export.errors import SourceError
 from statsig_export.events import Category
 from statsig_export.pipeline import export_window, status
@@ -83,7 +83,7 @@ def test_a_statement_that_times_out_fails_the_export_and_plans_nothing(home: Exp
 def test_a_table_that_somebody_has_locked_is_waited_for_and_then_given_up(
     home: ExportHome, admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(source_module, "LOCK_WAIT_MS", 200)
+    monkeypatch.setattr(source_database, "LOCK_WAIT_MS", 200)
     fill(admin, 10)
     admin.execute("LOCK TABLE custom_events IN ACCESS EXCLUSIVE MODE")
 

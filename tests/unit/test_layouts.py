@@ -1,12 +1,13 @@
 import pytest
 from sqlalchemy import Engine, MetaData, create_engine, inspect
+from sqlalchemy.engine.default import DefaultDialect
 
 from statsig_export.errors import ConfigError
 from statsig_export.events import EXPOSURES, Category
 from statsig_export.layout_rules import CANONICAL_COLUMNS, Kind, Role, SourceTable
 from statsig_export.layouts import LAYOUTS
 from statsig_export.settings import SourceSettings
-from statsig_export.source_statement import rows_of
+from statsig_export.source_statement import PlacedTable
 from statsig_export.source_tables import source_tables
 from statsig_export.tables import CUSTOM_EVENTS, NATIVE, SDK_LOG, create_tables
 
@@ -37,7 +38,7 @@ def test_the_sdk_log_holds_every_category_in_one_table_that_is_always_read_whole
     assert sdk_events.categories == tuple(Category)
     assert sdk_events.home is Category.CUSTOM_EVENT
     assert sdk_events.frame_columns == ("row_key", "event", "statsig_metadata")
-    assert rows_of(sdk_events, {}, [Category.CONFIG_CHANGE]) is None
+    assert PlacedTable(sdk_events, {}, DefaultDialect()).rows_of([Category.CONFIG_CHANGE]) is None
 
 
 def test_the_home_categories_are_those_of_the_contract():

@@ -149,6 +149,16 @@ def test_a_category_reads_all_rows_that_may_be_of_it_and_no_row_is_left_over(fil
     assert len(read(source, categories=table.categories)) == len(read(source)) == len(types)
 
 
+def test_a_column_that_is_compared_without_regard_to_case_holds_no_row_back(file: Path):
+    run_sql(file, "DROP TABLE custom_events; " + native_custom_events(event_name="TEXT COLLATE NOCASE"))
+    names = ["statsig::config_change", "Statsig::Config_Change", "purchase"]
+    insert(file, "custom_events", [{"event_name": name, "ingested_at": NOON} for name in names])
+    with source_at(f"sqlite:///{file}") as source:
+        change, custom = ([category] for category in (Category.CONFIG_CHANGE, Category.CUSTOM_EVENT))
+        assert read(source, "custom_events", categories=change)["row_key"].tolist() == [1]
+        assert read(source, "custom_events", categories=custom)["row_key"].tolist() == [2, 3]
+
+
 def test_configuration_changes_are_told_apart_from_custom_events(file: Path, source: Source):
     names = ["statsig::config_change", "purchase", None, "statsig::gate_exposure"]
     insert(file, "custom_events", [{"event_name": name, "ingested_at": NOON} for name in names])

@@ -1,0 +1,34 @@
+"""An empty database of each kind that is run for real; and, where the environment names one, a server by its URL."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from real_databases import RealDatabase
+
+EMBEDDED = ("sqlite", "postgresql", "duckdb")
+SERVER = os.environ.get("STATSIG_EXPORT_TEST_DATABASE", "")
+"""The URL of an empty MySQL or MariaDB database, whose tables the tests drop: docs/databases.md."""
+
+
+@pytest.fixture
+def database_of(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], RealDatabase]:
+    """A database by its kind."""
+
+    def made(kind: str) -> RealDatabase:
+        if kind == "postgresql":
+            return RealDatabase(kind, request.getfixturevalue("postgres_url"))
+        if kind == "mysql":
+            database = RealDatabase(kind, SERVER)
+            for table in ("exposures", "custom_events", "statsig_events", "events"):
+                database.run(f"DROP TABLE IF EXISTS {table}")
+            return database
+        return RealDatabase(kind, f"{kind}:///{tmp_path}/{kind}.db")
+
+    return made
+
+
+@pytest.fixture(params=EMBEDDED + (("mysql",) if SERVER else ()))
+def database(request: pytest.FixtureRequest, database_of: Callable[[str], RealDatabase]) -> RealDatabase:
+    return database_of(request.param)

@@ -1,0 +1,174 @@
+"""Databases that no test can start: a dialect, and the layouts' tables as its own inspection would describe them.
+
+Each describes a column through the dialect's own code for what the server says: MySQL's SHOW CREATE TABLE, Snowflake's
+DESC TABLE, BigQuery's table resource, Redshift's svv_columns.
+"""
+
+import warnings
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any, Final
+
+from google.cloud.bigquery import SchemaField
+from snowflake.sqlalchemy.parser.custom_type_parser import parse_type
+from sqlalchemy.engine import Dialect, make_url
+from sqlalchemy_bigquery._types import get_columns
+
+from statsig_export.layout_rules import ColumnRule, Kind, SourceTable
+from statsig_export.source_catalogs import found_columns
+from statsig_export.source_dialects import DuckDbDialect
+from statsig_export.source_schema import FoundColumn, found_column
+
+URLS: Final = {
+    "mysql": "mysql+pymysql://host/events",
+    "mariadb": "mariadb+pymysql://host/events",
+    "snowflake": "snowflake://user:secret@account/events/public",
+    "bigquery": "bigquery://project/events",
+    "redshift": "redshift+psycopg2://host/events",
+}
+
+# What a column holds -> the server's name for its type. "naive", "zoned" and "epoch" are window columns.
+_MYSQL: Final = {
+    Kind.KEY: "bigint unsigned NOT NULL AUTO_INCREMENT",
+    Kind.IDENTIFIER: "varchar(190) DEFAULT NULL",
+    Kind.TEXT: "text",
+    Kind.JSON: "json DEFAULT NULL",
+    Kind.BOOLEAN: "tinyint(1) DEFAULT NULL",
+    Kind.VALUE: "double DEFAULT NULL",
+    "naive": "datetime(6) DEFAULT NULL",
+    "zoned": "timestamp(6) NULL DEFAULT NULL",
+    "epoch": "bigint DEFAULT NULL",
+}
+TYPES: Final[Mapping[str, Mapping[str, str]]] = {
+    "mysql": _MYSQL,
+    "mariadb": {**_MYSQL, Kind.JSON: "longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin DEFAULT NULL"},
+    "snowflake": {
+        Kind.KEY: "NUMBER(38,0)",
+        Kind.IDENTIFIER: "VARCHAR(16777216)",
+        Kind.TEXT: "VARCHAR(16777216)",
+        Kind.JSON: "VARIANT",
+        Kind.BOOLEAN: "BOOLEAN",
+        Kind.VALUE: "FLOAT",
+        "naive": "TIMESTAMP_NTZ(9)",
+        "zoned": "TIMESTAMP_LTZ(9)",
+        "epoch": "NUMBER(38,0)",
+    },
+    "bigquery": {
+        Kind.KEY: "INTEGER",
+        Kind.IDENTIFIER: "STRING",
+        Kind.TEXT: "STRING",
+        Kind.JSON: "JSON",
+        Kind.BOOLEAN: "BOOLEAN",
+        Kind.VALUE: "FLOAT",
+        "naive": "DATETIME",
+        "zoned": "TIMESTAMP",
+        "epoch": "INTEGER",
+    },
+    "redshift": {
+        Kind.KEY: "bigint",
+        Kind.IDENTIFIER: "character varying",
+        Kind.TEXT: "character varying",
+        Kind.JSON: "super",
+        Kind.BOOLEAN: "boolean",
+        Kind.VALUE: "double precision",
+        "naive": "timestamp without time zone",
+        "zoned": "timestamp with time zone",
+        "epoch": "bigint",
+    },
+    "duckdb": {
+        Kind.KEY: "BIGINT",
+        Kind.IDENTIFIER: "UUID",
+        Kind.TEXT: "VARCHAR",
+        Kind.JSON: "JSON",
+        Kind.BOOLEAN: "BOOLEAN",
+        Kind.VALUE: "DOUBLE",
+        "naive": "TIMESTAMP",
+        "zoned": "TIMESTAMP WITH TIME ZONE",
+        "epoch": "BIGINT",
+    },
+}
+
+
+def dialect_of(name: str) -> Dialect:
+    if name == "duckdb":
+        return DuckDbDialect()
+    with warnings.catch_warnings():
+        # Google's client says which Python versions it will give up, whenever it is imported.
+        warnings.simplefilter("ignore", FutureWarning)
+        dialect: Dialect = make_url(URLS[name]).get_dialect()()
+    return dialect
+
+
+class Described:
+    """A `source_database.Database` that answers what it is told to and notes the statements."""
+
+    errors: tuple[type[Exception], ...] = (LookupError,)
+
+    def __init__(self, name: str, columns: Mapping[str, str]) -> None:
+        """`columns`: the stored name -> the server's name for the type."""
+        self.dialect = dialect_of(name)
+        self.statements: list[str] = []
+        self.rows: Sequence[Sequence[Any]] = [[0]]
+        self._columns = [_DESCRIBE[name](self.dialect, *column) for column in columns.items()]
+
+    def columns(self, table: str, schema: str | None) -> list[FoundColumn]:
+        del table, schema
+        return self._columns
+
+    def tables(self, schema: str | None) -> list[str]:
+        del schema
+        return []
+
+    def chunks(self, sql: str, rows: int) -> Generator[Sequence[Sequence[Any]]]:
+        del rows
+        self.statements.append(sql)
+        yield self.rows
+
+    def close(self) -> None:
+        pass
+
+
+def described(name: str, table: SourceTable, *, window: str) -> Described:
+    """The layout's table as its documentation has it, with a window column that is naive, zoned or an epoch."""
+    types = TYPES[name]
+    stored = str.upper if name == "snowflake" else str
+    columns: dict[str, str] = {}
+    rules: Sequence[ColumnRule] = (*table.selected_rules, table.window_rule)
+    for rule in rules:
+        kind = window if rule.column == table.window_column else "naive" if rule.kind is Kind.TIME else rule.kind
+        columns[stored(rule.column)] = types[kind]
+    return Described(name, columns)
+
+
+def _of_mysql(dialect: Any, name: str, declared: str) -> FoundColumn:  # noqa: ANN401 - SQLAlchemy's own insides
+    ddl = f"CREATE TABLE `t` (\n  `{name}` {declared},\n  PRIMARY KEY (`id`)\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4"
+    dialect.server_version_info = (10, 11)
+    (column,) = dialect._tabledef_parser.parse(ddl, "utf8").columns
+    return found_column(column["name"], column["type"], dialect)
+
+
+def _of_snowflake(dialect: Any, name: str, declared: str) -> FoundColumn:  # noqa: ANN401
+    return found_column(dialect.normalize_name(name), parse_type(declared), dialect)
+
+
+def _of_bigquery(dialect: Dialect, name: str, declared: str) -> FoundColumn:
+    fields = [SchemaField("a", "STRING")] if declared == "RECORD" else []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as source_database does: JSON is a type that the dialect does not know
+        column = get_columns([SchemaField(name, declared, fields=fields)])[0]
+    kind = column["type"]
+    return found_column(column["name"], kind() if isinstance(kind, type) else kind, dialect)
+
+
+def _of_catalog(dialect: Dialect, name: str, declared: str) -> FoundColumn:
+    del dialect
+    return found_columns([(name, declared)])[0]
+
+
+_DESCRIBE: Final[Mapping[str, Callable[..., FoundColumn]]] = {
+    "mysql": _of_mysql,
+    "mariadb": _of_mysql,
+    "snowflake": _of_snowflake,
+    "bigquery": _of_bigquery,
+    "redshift": _of_catalog,
+    "duckdb": _of_catalog,
+}

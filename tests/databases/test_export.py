@@ -1,0 +1,102 @@
+"""Whole exports, of every layout from every database: the same rows become the same events."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from real_databases import RealDatabase
+from test_every_database import filled
+
+from statsig_export.config import Config, parse_config
+from statsig_export.layout_rules import Kind, SourceTable
+from statsig_export.layouts import LAYOUTS
+from statsig_export.partitions import window_from_key
+from statsig_export.pipeline import export_window
+from statsig_export.reading import failed_rows, read_events
+
+DATABASES = ("sqlite", "postgresql", "duckdb")
+NOON_MS = 1_793_534_400_250
+NOON = "2026-11-01 12:00:00.250"
+TYPES = {Kind.KEY: "key", Kind.JSON: "json", Kind.BOOLEAN: "boolean", Kind.TIME: "moment", Kind.WINDOW: "moment"}
+
+# What the rows say, by canonical column; all else is null.
+VALUES: Mapping[str, object] = {
+    "row_key": 7,
+    "time_uuid": "0e984725-c51c-4bf4-9960-e1c80e27aba0",
+    "event_name": "purchase",
+    "event": f'{{"eventName":"purchase","user":{{"userID":"u"}},"time":{NOON_MS},"value":1.50,"metadata":{{"k":"v"}}}}',
+    "exposure_type": "gate",
+    "name": "checkout",
+    "rule_id": "rule",
+    "group_name": "pass",
+    "unit_type": "user_id",
+    "unit_id": "u",
+    "unit userID": "u",
+    "user_id": "u",
+    "gate_value": True,
+    "user": '{"userID" : "u", "email": "ü@example.org"}',
+    "user_dimensions": '{"country" : "NZ"}',
+    "statsig_metadata": '{"sdkType": "py"}',
+    "metadata": '{"k": "v", "n": 1.0}',
+    "value": "19.99",
+    "timestamp": NOON,
+    "window_column": NOON,
+}
+
+
+def lay_down(database: RealDatabase, table: SourceTable) -> None:
+    """The layout's table, with one row."""
+    rules = {rule.column: rule for rule in (table.window_rule, *table.selected_rules)}
+    epoch = {"time"} if table.role == "statsig_events" else set()
+    kinds = {name: "BIGINT" if name in epoch else TYPES.get(rule.kind, "text") for name, rule in rules.items()}
+    database.create(table.table, kinds)
+    row = {name: NOON_MS if name in epoch else VALUES.get(rule.canonical) for name, rule in rules.items()}
+    database.insert(table.table, [row])
+
+
+def config_of(database: RealDatabase, folder: Path, **source: object) -> Config:
+    document = {
+        "source": {"url": "env:DB", **source},
+        "storage": {"url": f"{database.kind}-files"},
+        "ledger": {"url": f"sqlite:///{database.kind}-ledger.db"},
+    }
+    return parse_config(document, folder=folder, environ={"DB": database.url})
+
+
+def exported(config: Config) -> pd.DataFrame:
+    """The events of a day, in an order of their own."""
+    export_window(config, window_from_key("2026-11-01", config.windows))
+    return read_events(config).sort_values("time_uuid", ignore_index=True)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout_gives_the_same_events_from_every_database(
+    database_of: Callable[[str], RealDatabase], tmp_path: Path, layout: str
+):
+    frames = []
+    for kind in DATABASES:
+        database = database_of(kind)
+        for table in LAYOUTS[layout]:
+            lay_down(database, table)
+        config = config_of(database, tmp_path, layout=layout)
+        frames.append(exported(config))
+        assert failed_rows(config).empty
+    assert len(frames[0]) == len(LAYOUTS[layout])
+    assert set(frames[0]["timestamp"]) == {NOON_MS}
+    for frame in frames[1:]:
+        pd.testing.assert_frame_equal(frame, frames[0])
+
+
+def test_rows_with_all_that_databases_tell_apart_give_the_same_events(
+    database_of: Callable[[str], RealDatabase], tmp_path: Path
+):
+    frames, failed = [], []
+    for kind in DATABASES:
+        config = config_of(filled(database_of(kind)), tmp_path)
+        frames.append(exported(config))
+        failed.append(failed_rows(config).sort_values(["category", "row_key"], ignore_index=True))
+    assert len(frames[0])
+    for n in (1, 2):
+        pd.testing.assert_frame_equal(frames[n], frames[0])
+        pd.testing.assert_frame_equal(failed[n], failed[0])
