@@ -14,7 +14,10 @@ from statsig_export.judging import Judge, Judged, Tally
 from statsig_export.layout_rules import SourceTable
 from statsig_export.ledger import ExportRun, Ledger, PartitionPlan, ledger_of
 from statsig_export.ledger_database import exists
+from statsig_export.ledger_tables import partitions
+from statsig_export.overlapping import read_ahead, write_behind
 from statsig_export.partitions import Window, partition_key
+from statsig_export.pruned import refuse_pruned
 from statsig_export.reports import ExportReport, FailedRow, PartitionExport, PlanReport
 from statsig_export.seen_ids import SeenIds
 from statsig_export.source import Source, open_source
@@ -38,7 +41,8 @@ def export_window(
     """Read one window, write its partition files and plan their batches. Safe to repeat: only new events are added.
 
     `categories` None means all. `on_progress` is called with the number of rows of each chunk.
-    Raises ConfigError, SourceError or LedgerError; then nothing of the window was planned.
+    Raises ConfigError (also for a window of which a category was pruned), SourceError or LedgerError; then nothing of
+    the window was planned.
     """
     wanted = tuple(Category) if categories is None else tuple(dict.fromkeys(categories))
     with ledger_of(config) as ledger, Storage(config.storage_url()) as storage, open_source(config) as source:
@@ -53,19 +57,24 @@ def export_window(
 
 
 def plan(
-    config: Config, window: Window, categories: Sequence[Category] | None = None, *, failed_limit: int | None = 0
+    config: Config,
+    window: Window,
+    categories: Sequence[Category] | None = None,
+    *,
+    failed_limit: int | None = 0,
+    anew: bool = False,
 ) -> PlanReport:
     """A dry run: what exporting and shipping the window would come to. Sends nothing and writes nothing.
 
-    The report names at most `failed_limit` failed rows; None means all.
+    The report names at most `failed_limit` failed rows; None means all. `anew` judges the window as if nothing of it
+    had been exported before: what the filter would make of windows to come. Raises what `export_window` raises.
     """
     wanted = tuple(Category) if categories is None else tuple(dict.fromkeys(categories))
     examples: dict[Category, str] = {}
     failed: list[FailedRow] = []
+    planned = _nothing_planned(wanted) if anew else _planned_ids_if_any(config, window, wanted)
     with open_source(config) as source:
-        judge = Judge(
-            config.source, config.filter, config.webhook.max_bytes, _planned_ids_if_any(config, window, wanted)
-        )
+        judge = Judge(config.source, config.filter, config.webhook.max_bytes, planned)
         for judged, _ in _judge_window(source, window, judge):
             for category, events in judged.events.items():
                 if events.num_rows:
@@ -111,16 +120,19 @@ def _export(
     planned = _planned(ledger, config, window, run.categories)
     earlier = {category: _ids_of(storage, found.files) for category, found in planned.items()}
     judge = Judge(config.source, config.filter, config.webhook.max_bytes, earlier)
+    rows_read = 0
     with window_writer(storage, config.webhook, run.categories) as writer:
-        for judged, rows in _judge_window(source, window, judge):
-            writer.add(judged)
-            on_progress(rows)
-            reach(CrashPoint.READING)
+        with write_behind(writer.add) as write:
+            for judged, rows in _judge_window(source, window, judge):
+                write(judged)
+                rows_read += rows
+                on_progress(rows)
+                reach(CrashPoint.READING)
         _check_balance(window, judge.tallies)
         generations = {category: found.generation for category, found in planned.items()}
         plans = writer.publish(window, generations, judge.tallies)
     reports = {plan.category: _partition_export(plan, window, judge.tallies[plan.category], storage) for plan in plans}
-    record = _export_run(run, source, judge.tallies)
+    record = _export_run(run, source, judge.tallies, rows_read)
     reach(CrashPoint.FILES_PUBLISHED)
     ledger.plan(record, plans)
     return ExportReport(
@@ -139,7 +151,7 @@ def _judge_window(source: Source, window: Window, judge: Judge) -> Iterator[tupl
     """Every chunk of every table that can hold the judge's categories, with its number of rows."""
     categories = list(judge.tallies)
     for table in _tables(source, categories):
-        for chunk in source.read_window(table, window.start, window.end, categories):
+        for chunk in read_ahead(source.read_window(table, window.start, window.end, categories)):
             yield judge.judge(chunk, table), len(chunk)
 
 
@@ -168,10 +180,14 @@ def _ids_of(storage: Storage, files: Sequence[str]) -> SeenIds:
     return ids
 
 
+def _nothing_planned(categories: Sequence[Category]) -> dict[Category, SeenIds]:
+    return {category: SeenIds() for category in categories}
+
+
 def _planned_ids_if_any(config: Config, window: Window, categories: Sequence[Category]) -> dict[Category, SeenIds]:
     """What earlier exports planned, without making a ledger where there is none."""
     if not exists(config.ledger_url()):
-        return {category: SeenIds() for category in categories}
+        return _nothing_planned(categories)
     with ledger_of(config) as ledger, Storage(config.storage_url()) as storage:
         planned = _planned(ledger, config, window, categories)
         return {category: _ids_of(storage, found.files) for category, found in planned.items()}
@@ -180,8 +196,11 @@ def _planned_ids_if_any(config: Config, window: Window, categories: Sequence[Cat
 def _planned(
     ledger: Ledger, config: Config, window: Window, categories: Sequence[Category]
 ) -> dict[Category, queries.Planned]:
-    """What earlier exports put into each category's partition of the window."""
+    """What earlier exports put into each category's partition of the window. Raises ConfigError if one was pruned."""
     name = config.webhook.name
+    mine = (partitions.c.destination == name, partitions.c.window == window.key, partitions.c.category.in_(categories))
+    with ledger.database.read() as connection:
+        refuse_pruned(connection, *mine)
     return {category: queries.planned(ledger.database, name, window.key, category) for category in categories}
 
 
@@ -214,7 +233,7 @@ def _partition_export(plan: PartitionPlan, window: Window, tally: Tally, storage
     )
 
 
-def _export_run(run: _Run, source: Source, tallies: Mapping[Category, Tally]) -> ExportRun:
+def _export_run(run: _Run, source: Source, tallies: Mapping[Category, Tally], rows_read: int) -> ExportRun:
     window = run.window
     return ExportRun(
         id=uuid4().hex,
@@ -223,7 +242,7 @@ def _export_run(run: _Run, source: Source, tallies: Mapping[Category, Tally]) ->
         window=window,
         started_ms=run.started_ms,
         finished_ms=_now_ms(),
-        rows_read=sum(tally.rows for tally in tallies.values()),
+        rows_read=rows_read,
         queries={
             table.qualified_name: source.query(table, window.start, window.end, run.categories)
             for table in _tables(source, run.categories)

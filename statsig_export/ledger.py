@@ -28,6 +28,7 @@ from statsig_export.ledger_tables import (
     ship_runs,
 )
 from statsig_export.partitions import StoredFile, Window
+from statsig_export.pruned import refuse_pruned
 from statsig_export.testing.crash import CrashPoint, reach
 
 
@@ -111,7 +112,10 @@ class Ledger:
         self.database = database
 
     def plan(self, run: ExportRun, plans: Iterable[PartitionPlan]) -> None:
-        """Write down an export run and all it planned. The files are durable already."""
+        """Write down an export run and all it planned. The files are durable already.
+
+        Raises ConfigError when one of the partitions was pruned, StalePlanError when another run planned one first.
+        """
         with self.database.write() as connection:
             connection.execute(insert(export_runs), [_export_run_row(run)])
             for plan in plans:
@@ -262,6 +266,7 @@ def _take_partition(connection: Connection, run: ExportRun, plan: PartitionPlan)
         start = {"window_start_ms": round(run.window.start.timestamp() * 1000)}
         connection.execute(insert(partitions), [{**key, **start, **seen}])
         return connection.execute(select(partitions.c.id).where(*mine)).scalar_one(), 0
+    refuse_pruned(connection, partitions.c.id == partition)
     connection.execute(update(partitions).where(partitions.c.id == partition).values(**seen))
     newest = select(func.max(generations.c.generation)).where(generations.c.partition == partition)
     return partition, connection.execute(newest).scalar() or 0

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from statsig_export.errors import ConfigError, LedgerError, StalePlanError
-from statsig_export.ledger_tables import LEDGER, SCHEMA_VERSION, meta
+from statsig_export.ledger_tables import LEDGER, SCHEMA_VERSION, meta, pruned_partitions
 from statsig_export.lock_waits import bound_lock_waits
 
 BUSY_TIMEOUT_MS = 30_000
@@ -63,6 +63,7 @@ def open_database(url: URL) -> LedgerDatabase:
                 rows = {"schema_version": str(SCHEMA_VERSION), "ledger_id": uuid4().hex}
                 connection.execute(insert(meta), [{"key": key, "value": value} for key, value in rows.items()])
             _check_version(connection)
+            _add_later_tables(connection)
     except BaseException:  # whatever it was goes on its way, but leaves no connection behind
         database.close()
         raise
@@ -121,6 +122,15 @@ def _check_version(connection: Connection) -> None:
             f"the ledger has schema version {found}, this statsig-export knows version {SCHEMA_VERSION}",
             hint="run the version of statsig-export that wrote it, or a newer one",
         )
+
+
+def _add_later_tables(connection: Connection) -> None:
+    """A ledger gets the tables that came after it was made. They change no other one, so its version stays.
+
+    A version that does not know them finds the files of pruned partitions missing, and sends nothing of them.
+    """
+    if not inspect(connection).has_table(pruned_partitions.name):
+        pruned_partitions.create(connection)
 
 
 @contextmanager

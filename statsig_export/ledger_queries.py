@@ -4,6 +4,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
@@ -14,6 +15,7 @@ from statsig_export.ledger import PlannedBatch
 from statsig_export.ledger_database import LedgerDatabase
 from statsig_export.ledger_tables import attempts, batches, destinations, export_runs, generations, partitions
 from statsig_export.partitions import partition_key
+from statsig_export.pruned import PrunedPartition, pruned_partitions_of
 from statsig_export.reports import DuePartition, PartitionStatus
 
 _PENDING = [state.value for state in PENDING]
@@ -69,6 +71,7 @@ def due(database: LedgerDatabase, destination: str, now_ms: int) -> list[DuePart
     """
     wanted = (
         select(partitions.c.category, partitions.c.window, func.count(), func.sum(batches.c.rows), partitions.c.id)
+        .add_columns(func.min(batches.c.due_ms))
         .join(partitions, partitions.c.id == batches.c.partition)
         .where(partitions.c.destination == destination, _is_due(now_ms))
         .group_by(partitions.c.id, partitions.c.category, partitions.c.window, partitions.c.window_start_ms)
@@ -78,8 +81,10 @@ def due(database: LedgerDatabase, destination: str, now_ms: int) -> list[DuePart
         rows = connection.execute(wanted).all()
         runs = _export_runs(connection, [row.id for row in rows])
     return [
-        DuePartition(partition_key(Category(category), window), count, int(events), runs[partition])
-        for category, window, count, events, partition in rows
+        DuePartition(
+            partition_key(Category(category), window), count, int(events), runs[partition], (now_ms - since_ms) / 1000
+        )
+        for category, window, count, events, partition, since_ms in rows
     ]
 
 
@@ -167,7 +172,9 @@ def statuses(
     with database.read() as connection:
         rows = connection.execute(wanted.where(*chosen).order_by(columns.window_start_ms, columns.category)).all()
         ids = select(columns.id).where(*chosen)
-        standing = _standing(connection, ids)
+        standing = standings(connection, ids)
+        pruned = pruned_partitions_of(connection, *chosen)
+        standing.update({partition: _standing_of(left) for partition, left in pruned.items()})
         laid_down = {
             partition: int(rows)
             for partition, rows in connection.execute(
@@ -189,17 +196,21 @@ def statuses(
 
 
 @dataclass(slots=True)
-class _Standing:
+class Standing:
     """The batches of one partition, summed up."""
 
     rows: Counter[str]
+    """State -> events."""
     failed_by: Counter[str]
+    """Outcome -> events."""
     rate_limited: int = 0
     due_ms: int | None = None
     last_error: str | None = None
+    pruned: datetime | None = None
 
 
-def _standing(connection: Connection, ids: object) -> dict[int, _Standing]:
+def standings(connection: Connection, ids: object) -> dict[int, Standing]:
+    """Partition -> how its batches stand. `ids` is a collection or a subquery."""
     columns = batches.c
     kind = case((columns.state == State.FAILED.value, columns.outcome), else_="")
     # A replay counts nowhere, whatever becomes of it: its events stay forwarded, once. It is due like any other.
@@ -223,7 +234,7 @@ def _standing(connection: Connection, ids: object) -> dict[int, _Standing]:
         .where(columns.partition.in_(ids))  # type: ignore[arg-type]  # a subquery is a collection to SQLAlchemy
         .group_by(columns.partition, columns.state, kind)
     )
-    found: dict[int, _Standing] = defaultdict(lambda: _Standing(Counter(), Counter()))
+    found: dict[int, Standing] = defaultdict(lambda: Standing(Counter(), Counter()))
     for partition, state, outcome, events, rate_limited, due, reason in connection.execute(wanted):
         standing = found[partition]
         standing.rows[state] += int(events)
@@ -235,9 +246,20 @@ def _standing(connection: Connection, ids: object) -> dict[int, _Standing]:
     return found
 
 
+def _standing_of(pruned: PrunedPartition) -> Standing:
+    """How the batches stood when they were removed."""
+    return Standing(
+        rows=Counter({State.DELIVERED.value: pruned.forwarded}),
+        failed_by=Counter(pruned.failed_by),
+        rate_limited=pruned.rate_limited,
+        last_error=pruned.last_error,
+        pruned=pruned.pruned,
+    )
+
+
 def _status(
     partition: tuple[Category, str],
-    standing: _Standing,
+    standing: Standing,
     laid_down: int,
     seen: tuple[dict[str, int], dict[str, int]],
     now_ms: int,
@@ -260,6 +282,7 @@ def _status(
         account=account,
         last_error=standing.last_error,
         due_in=None if standing.due_ms is None else max(0.0, (standing.due_ms - now_ms) / 1000),
+        pruned=standing.pruned,
     )
 
 

@@ -129,3 +129,21 @@ attempts = Table(
     Unique("batch", "number"),
     Index("ix_attempts_ship_run", "ship_run"),
 )
+
+pruned_partitions = Table(  # what is left of a partition whose files, batches and attempts were removed
+    "pruned_partitions",
+    LEDGER,
+    Column("partition", ForeignKey("partitions.id"), primary_key=True),
+    Column("pruned_ms", BigInteger, nullable=False),
+    Column("removed_ms", BigInteger),  # null: some of its files may be there still
+    Column("quarantine", Text),  # the file that its partition named
+    Column("forwarded", BigInteger, nullable=False),  # events, as are the next two
+    Column("failed_by", Text, nullable=False),  # JSON: outcome -> events that failed in delivery
+    Column("rate_limited", BigInteger, nullable=False),
+    Column("last_error", Text),
+    Column("batches", BigInteger, nullable=False),
+    Column("attempts", BigInteger, nullable=False),
+    Column("outcomes", Text, nullable=False),  # JSON: outcome -> attempts
+    Column("first_attempt_ms", BigInteger),
+    Column("last_attempt_ms", BigInteger),
+)

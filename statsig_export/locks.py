@@ -1,4 +1,4 @@
-"""One shipper per (destination, partition), by locks that the kernel or the database owns.
+"""One shipper per (destination, partition), or one that prunes it, by locks that the kernel or the database owns.
 
 Such a lock ends with its process, however that ends: no lease to wait for, no clock to trust, and a stopped process
 (SIGSTOP) keeps what is its own. The loser does not wait: it leaves the partition to the winner.
@@ -18,7 +18,7 @@ from statsig_export.errors import LedgerError
 
 
 class PartitionLocks(Protocol):
-    """The locks of one ship run."""
+    """The locks of one run."""
 
     def acquire(self, name: str) -> bool:
         """Take the lock, or say at once that another has it."""
@@ -91,6 +91,11 @@ class AdvisoryLocks:
                 return self._connection.execute(text(statement), parameters).scalar_one()
             except SQLAlchemyError as error:
                 raise _lost(error) from error
+
+
+def lock_name(partition: int) -> str:
+    """The lock under which a partition (its id in the ledger) is shipped, and pruned."""
+    return f"ship {partition}"
 
 
 def open_locks(engine: Engine) -> PartitionLocks:

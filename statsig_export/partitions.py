@@ -55,6 +55,17 @@ def window_from_key(key: str, settings: WindowSettings) -> Window:
     return window
 
 
+def length_of(window_key: str) -> timedelta:
+    """How long the window of a key is, whatever the windows are configured to be now. Raises ConfigError."""
+    for every, form in KEY_FORMAT.items():
+        try:
+            datetime.strptime(window_key, form)  # noqa: DTZ007  only whether it fits
+        except ValueError:
+            continue
+        return LENGTH[every]
+    raise ConfigError(f"{window_key!r} is not the key of a window")
+
+
 def windows_between(start: datetime, end: datetime, settings: WindowSettings) -> Iterator[Window]:
     """Every window that overlaps [start, end) and is not before `windows.start`, in order."""
     moment = max(start, settings.start)

@@ -1,21 +1,24 @@
 """What was exported and what was delivered, as frames for a notebook."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-from sqlalchemy import ColumnElement, Row, select
+from sqlalchemy import ColumnElement, Row, Select, func, select
 
 from statsig_export.config import Config
 from statsig_export.delivery import State
+from statsig_export.errors import ConfigError
 from statsig_export.events import Category
 from statsig_export.ledger import ledger_of
 from statsig_export.ledger_database import exists
-from statsig_export.ledger_tables import attempts, batches, generations, partitions
+from statsig_export.ledger_tables import attempts, batches, export_runs, generations, partitions
+from statsig_export.partitions import length_of
+from statsig_export.pruned import NOT_PRUNED
 from statsig_export.storage import EVENTS, QUARANTINE, Storage
 
 
@@ -24,33 +27,67 @@ def read_events(
     start: datetime | None = None,
     end: datetime | None = None,
     categories: Sequence[Category] | None = None,
+    *,
+    columns: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """The exported events of the windows that start in [start, end), of some categories or of all.
 
-    Columns, Arrow-backed: category and window (string), time_uuid, event_name, user_id, unit_id (null outside
-    exposures), event (large_string; `event` is the JSON text as it is sent) and timestamp (int64, ms since the epoch).
-    Reads the files that the ledger names, so what a run left behind when it was killed does not show.
+    Columns, Arrow-backed: category and window (string), time_uuid, event_name, timestamp (int64, ms since the epoch),
+    user_id, unit_id (null outside exposures), event (large_string; `event` is the JSON text as it is sent). `columns`
+    reads these alone, in this order: `event` is most of every file, and counting does not need it.
+    Reads the files that the ledger names, so what a run left behind when it was killed does not show. Neither does what
+    was pruned: `status(config)` counts it and says so. Raises ConfigError for a column that is none of these.
     """
-    chosen = _windows_between(config, start, end)
-    if categories is not None:
-        chosen.append(partitions.c.category.in_([category.value for category in categories]))
+    schema = _schema_of(columns)
+    wanted = _files_of(config, start, end, categories)
+    tables = _event_tables(config, wanted, schema, _CHUNK_ROWS)
+    return pa.concat_tables([schema.empty_table(), *tables]).to_pandas(types_mapper=pd.ArrowDtype)
+
+
+def event_chunks(
+    config: Config,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    categories: Sequence[Category] | None = None,
+    *,
+    columns: Sequence[str] | None = None,
+    rows: int = 100_000,
+) -> Iterator[pd.DataFrame]:
+    """What `read_events` reads, in frames of at most `rows` rows of one partition file: memory stays that of a chunk,
+    however much was exported.
+    """
+    schema = _schema_of(columns)
+    wanted = _files_of(config, start, end, categories)
+    return (table.to_pandas(types_mapper=pd.ArrowDtype) for table in _event_tables(config, wanted, schema, rows))
+
+
+def partition_files(config: Config, start: datetime | None = None, end: datetime | None = None) -> pd.DataFrame:
+    """The partition files of the windows that start in [start, end), oldest first: one a generation, pruned ones not.
+
+    Columns: category, window, start and end of the window (datetime64, UTC), generation, rows (events), bytes, file
+    (its URI), digest (sha256), exported (when its export run ended; datetime64, UTC), export_run (the orchestrator's
+    id of that run where it has one, else our own).
+    """
+    run_id = func.coalesce(export_runs.c.orchestrator_run, export_runs.c.id)
     wanted = (
-        select(partitions.c.category, partitions.c.window, generations.c.file)
+        select(partitions.c.category, partitions.c.window, partitions.c.window_start_ms.label("start"))
+        .add_columns(generations.c.generation, generations.c.rows, generations.c.bytes, generations.c.file)
+        .add_columns(generations.c.digest, export_runs.c.finished_ms.label("exported"), run_id.label("export_run"))
         .join(generations, generations.c.partition == partitions.c.id)
-        .where(*chosen)
+        .join(export_runs, export_runs.c.id == generations.c.export_run)
+        .where(*_windows_between(config, start, end), NOT_PRUNED)
         .order_by(partitions.c.window_start_ms, partitions.c.category, generations.c.generation)
     )
-    with ledger_of(config) as ledger, ledger.database.read() as connection:
-        files = connection.execute(wanted).all()
+    frame = _frame(config, wanted, moments=("start", "exported")).astype({"generation": int, "rows": int, "bytes": int})
+    frame.insert(3, "end", frame["start"] + pd.to_timedelta(frame["window"].map(length_of)))
     with Storage(config.storage_url()) as storage:
-        tables = [
-            _labelled(storage.read_table(file), category, window, _NONE.schema) for category, window, file in files
-        ]
-    return pa.concat_tables([_NONE, *tables]).to_pandas(types_mapper=pd.ArrowDtype)
+        frame["file"] = frame["file"].map(storage.uri)
+    return frame
 
 
 def failed_rows(config: Config, start: datetime | None = None, end: datetime | None = None) -> pd.DataFrame:
-    """Every failed row of the windows that start in [start, end), oldest window first: as many as `failed` counts.
+    """Every failed row of the windows that start in [start, end), oldest window first: as many as `failed` counts in
+    the partitions that were not pruned.
 
     Columns, Arrow-backed large_string: category, window, row_key, time_uuid, reason, detail; nothing of what a row
     holds. Rows that could not become events come first in their partition, as its latest export saw them; time_uuid is
@@ -88,12 +125,13 @@ def failed_rows(config: Config, start: datetime | None = None, end: datetime | N
     return pa.concat_tables(tables).to_pandas(types_mapper=pd.ArrowDtype)
 
 
-def deliveries(config: Config) -> pd.DataFrame:
-    """Every attempt to deliver a batch, oldest first.
+def deliveries(config: Config, start: datetime | None = None, end: datetime | None = None) -> pd.DataFrame:
+    """Every attempt to deliver a batch of the windows that start in [start, end), oldest first; of partitions that were
+    pruned none is left.
 
     Columns: category, window, batch_id, rows (events), body_bytes, state (of the batch now), attempt (1 for the
-    first), started (datetime64, UTC), outcome (null while under way), status (HTTP, nullable), latency_ms, ship_run,
-    replay (whether the batch sends again what another one delivered).
+    first), started (datetime64, UTC), finished (likewise; null while under way), outcome (null while under way), status
+    (HTTP, nullable), latency_ms, ship_run, replay (whether the batch sends again what another one delivered).
     """
     wanted = (
         select(
@@ -104,7 +142,8 @@ def deliveries(config: Config) -> pd.DataFrame:
             batches.c.body_bytes,
             batches.c.state,
             attempts.c.number.label("attempt"),
-            attempts.c.started_ms,
+            attempts.c.started_ms.label("started"),
+            attempts.c.finished_ms.label("finished"),
             attempts.c.outcome,
             attempts.c.status,
             attempts.c.latency_ms,
@@ -113,18 +152,17 @@ def deliveries(config: Config) -> pd.DataFrame:
         )
         .join(batches, batches.c.id == attempts.c.batch)
         .join(partitions, partitions.c.id == batches.c.partition)
-        .where(partitions.c.destination == config.webhook.name)
+        .where(*_windows_between(config, start, end))
         .order_by(attempts.c.started_ms, attempts.c.id)
     )
-    with ledger_of(config) as ledger, ledger.database.read() as connection:
-        result = connection.execute(wanted)
-        frame = pd.DataFrame(result.all(), columns=list(result.keys())).astype({"status": "Int64", "replay": bool})
-    frame.insert(7, "started", pd.to_datetime(frame.pop("started_ms"), unit="ms", utc=True))
-    return frame
+    frame = _frame(config, wanted, moments=("started", "finished"))
+    counts = dict.fromkeys(("rows", "body_bytes", "attempt"), int)
+    return frame.astype({**counts, "status": "Int64", "latency_ms": float, "replay": bool})
 
 
 _LABELS = pa.schema([("category", pa.large_string()), ("window", pa.large_string())])
-_NONE = pa.schema([*_LABELS, *EVENTS]).empty_table()
+_EVENTS = pa.schema([*_LABELS, *EVENTS])
+_CHUNK_ROWS = 100_000
 _NO_FAILED = pa.schema([*_LABELS, *QUARANTINE]).empty_table()
 
 
@@ -138,9 +176,61 @@ def _windows_between(config: Config, start: datetime | None, end: datetime | Non
     return chosen
 
 
+def _files_of(
+    config: Config, start: datetime | None, end: datetime | None, categories: Sequence[Category] | None
+) -> "Select[str, str, str]":
+    """Category, window and file of the generations that hold these events, in order."""
+    chosen = [*_windows_between(config, start, end), NOT_PRUNED]
+    if categories is not None:
+        chosen.append(partitions.c.category.in_([category.value for category in categories]))
+    return (
+        select(partitions.c.category, partitions.c.window, generations.c.file)
+        .join(generations, generations.c.partition == partitions.c.id)
+        .where(*chosen)
+        .order_by(partitions.c.window_start_ms, partitions.c.category, generations.c.generation)
+    )
+
+
+def _schema_of(columns: Sequence[str] | None) -> pa.Schema:
+    if unknown := set(columns or ()) - set(_EVENTS.names):
+        raise ConfigError(f"events have no column {min(unknown)!r}", hint=f"they have {', '.join(_EVENTS.names)}")
+    return _EVENTS if columns is None else pa.schema([_EVENTS.field(name) for name in columns])
+
+
+def _event_tables(
+    config: Config, wanted: "Select[str, str, str]", schema: pa.Schema, rows: int
+) -> Iterator[pa.Table]:
+    """The events of these files, chunk by chunk."""
+    if not exists(config.ledger_url()):
+        return
+    with ledger_of(config) as ledger, ledger.database.read() as connection:
+        files = connection.execute(wanted).all()
+    stored = [name for name in schema.names if name not in _LABELS.names]
+    with Storage(config.storage_url()) as storage:
+        for category, window, file in files:
+            for chunk in storage.read_chunks(file, stored or EVENTS.names[:1], rows):
+                yield _labelled(chunk, category, window, schema)
+
+
 def _labelled(rows: pa.Table, category: str, window: str, schema: pa.Schema) -> pa.Table:
-    labels = [pa.array([text] * rows.num_rows, pa.large_string()) for text in (category, window)]
-    return pa.Table.from_arrays([*labels, *rows.columns], schema=schema)
+    """The columns of the schema: those that are not the labels are the rows' own."""
+    labels = {"category": category, "window": window}
+    columns = [
+        pa.array([labels[name]] * rows.num_rows, pa.large_string()) if name in labels else rows[name]
+        for name in schema.names
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _frame(config: Config, wanted: "Select[*tuple[Any, ...]]", moments: Sequence[str]) -> pd.DataFrame:
+    """What the ledger answers, with `moments` (ms) as times in UTC; no row where there is no ledger."""
+    found: Sequence[tuple[Any, ...]] = ()
+    if exists(config.ledger_url()):
+        with ledger_of(config) as ledger, ledger.database.read() as connection:
+            found = connection.execute(wanted).all()
+    frame = pd.DataFrame(found, columns=wanted.selected_columns.keys())
+    times = {name: pd.to_datetime(frame[name].astype("Int64"), unit="ms", utc=True) for name in moments}
+    return frame.assign(**times)
 
 
 def _undelivered(storage: Storage, file: str, failed: Iterable[Row[Any]]) -> pa.Table:

@@ -16,6 +16,7 @@ from statsig_export.ledger import ledger_of
 from statsig_export.ledger_database import LedgerDatabase
 from statsig_export.ledger_tables import batches, partitions
 from statsig_export.partitions import split_partition_key
+from statsig_export.pruned import refuse_pruned
 from statsig_export.reports import ReplayReport
 from statsig_export.shipper import Timing
 from statsig_export.shipping import DEFAULT_POLICY, REAL_TIME, ship
@@ -31,12 +32,15 @@ def replay(
     policy: RetryPolicy = DEFAULT_POLICY,
 ) -> ReplayReport:
     """Send again what was delivered of some partitions (`category|window`), or what failed in delivery, and whatever
-    else is due there. Where a replay is still under way, no second one is begun. Raises what `ship` raises; then the
-    replay is on record and the next ship run takes it up.
+    else is due there. Where a replay is still under way, no second one is begun. Raises ConfigError when one of them
+    was pruned, and then sends nothing; or what `ship` raises, and then the replay is on record and the next ship run
+    takes it up.
     """
     wanted = [split_partition_key(key) for key in keys]
     with ledger_of(config) as ledger:
         ids = list(queries.partition_ids(ledger.database, config.webhook.name, wanted).values())
+        with ledger.database.read() as connection:
+            refuse_pruned(connection, partitions.c.id.in_(ids))
         replayed = sum(
             plan_replay(ledger.database, partition, timing.now_ms(), failed_only=failed_only) for partition in ids
         )
@@ -50,9 +54,11 @@ def plan_replay(database: LedgerDatabase, partition: int, now_ms: int, *, failed
     """Put up one partition's delivered batches, or its failed ones, to be sent again now. Returns their events.
 
     One transaction, under the partition's row: of two at once the second finds the first one's replays under way.
+    Raises ConfigError for a partition that was pruned.
     """
     with database.write() as connection:
         connection.execute(select(partitions.c.id).where(partitions.c.id == partition).with_for_update())
+        refuse_pruned(connection, partitions.c.id == partition)
         take_up = _take_up_failed if failed_only else _repeat_delivered
         return take_up(connection, partition, now_ms)
 

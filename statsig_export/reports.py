@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from statsig_export.account import Account, total
@@ -38,6 +39,7 @@ class ExportReport:
     orchestrator_run_id: str | None
     window: str
     rows_read: int
+    """Rows that the source yielded, of whichever category: what late rows are told by."""
     seconds: float
     queries: Mapping[str, str]
     """Source table -> the statement that read it."""
@@ -192,6 +194,8 @@ class VerifyReport:
     partitions: int = 0
     files: int = 0
     batches: int = 0
+    pruned: int = 0
+    """Of the partitions those that have neither files nor batches any more, so that only their account was verified."""
     differences: tuple[Difference, ...] = ()
 
 
@@ -205,6 +209,42 @@ class PartitionStatus:
     account: Account
     last_error: str | None
     due_in: float | None
+    pruned: datetime | None = None
+    """When its files, batches and attempts were removed (UTC); the account is the one it had."""
+
+
+@dataclass(frozen=True, slots=True)
+class PruneReport:
+    """What was removed, or would be."""
+
+    before: datetime
+    dry_run: bool = False
+    account: Account = field(default_factory=Account)
+    """Of the partitions pruned by this call: the same before and after."""
+    pruned: tuple[str, ...] = ()
+    pending: tuple[str, ...] = ()
+    """Partitions that were left as they are, since something of them is still to be sent."""
+    busy: tuple[str, ...] = ()
+    """Likewise, since a shipper or another prune holds their lock."""
+    batches: int = 0
+    attempts: int = 0
+    files: int = 0
+    """Files of pruned partitions, also of those that an earlier prune did not finish."""
+    temporary_files: int = 0
+    """What exports that were killed have left unfinished."""
+    orphans: int = 0
+    """Partition files that no partition names."""
+    bytes: int = 0
+    """Of all these files."""
+    shared_files: int = 0
+    """Files that were not removed, since another destination of the ledger has them too."""
+    postponed_files: int = 0
+    """Files that somebody wrote again within the last day, perhaps for another destination: for the next prune."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing that was asked for is left."""
+        return not (self.pending or self.busy or self.postponed_files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,3 +255,5 @@ class DuePartition:
     batches: int
     events: int
     export_runs: tuple[str, ...]
+    overdue: float = 0.0
+    """Seconds since the oldest of the batches was due."""

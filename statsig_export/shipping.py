@@ -17,7 +17,7 @@ from statsig_export.errors import DestinationError
 from statsig_export.ledger import Ledger, ShipRun, ledger_of
 from statsig_export.ledger_database import LedgerDatabase, exists
 from statsig_export.lineage import shipments
-from statsig_export.locks import PartitionLocks, open_locks
+from statsig_export.locks import PartitionLocks, lock_name, open_locks
 from statsig_export.partitions import split_partition_key
 from statsig_export.reports import DuePartition, PartitionStatus, ShipReport
 from statsig_export.shipper import Route, Shipper, Timing
@@ -138,7 +138,7 @@ def _asked_for(
 
 def _take(known: Mapping[str, int], locks: PartitionLocks, ledger: Ledger, timing: Timing) -> dict[str, int]:
     """The partitions whose lock was free; what a dead shipper left under way in them is pending again."""
-    mine = {key: partition for key, partition in known.items() if locks.acquire(f"ship {partition}")}
+    mine = {key: partition for key, partition in known.items() if locks.acquire(lock_name(partition))}
     reach(CrashPoint.LOCKED)
     for partition in mine.values():
         ledger.recover(partition, timing.now_ms())

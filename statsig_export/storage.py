@@ -11,10 +11,13 @@ from __future__ import annotations  # pyarrow's types are generic in its stubs o
 
 import hashlib
 import os
+import re
 import tempfile
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -50,6 +53,17 @@ QUARANTINE: Final = pa.schema(
 ROW_GROUP = 10_000
 """Rows a row group: what a reader holds in memory at once."""
 _OPEN_FILES = 8
+_PARTITION_FILE: Final = re.compile(r"(events|quarantine)/category=[^/]+/window=[^/]+/[^/]+\.parquet")
+_TEMPORARY_FILE: Final = re.compile(r"\.new-[^/]+\.parquet")
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What the storage says of a file."""
+
+    bytes: int
+    modified: datetime | None
+    """When it was last written; None where this kind of storage does not tell."""
 
 
 class Storage:
@@ -96,6 +110,42 @@ class Storage:
             for group in range(file.num_row_groups):
                 yield file.read_row_group(group, columns=[column], use_threads=False).column(0).combine_chunks()
 
+    def read_chunks(self, path: str, columns: list[str], rows: int) -> Iterator[pa.Table]:
+        """Some columns of a file, at least one, at most `rows` rows at a time."""
+        with _storage_errors(path), pq.ParquetFile(self._fs.open(f"{self._root}/{path}", "rb")) as file:
+            for batch in file.iter_batches(rows, columns=columns):
+                yield pa.Table.from_batches([batch]).select(columns)
+
+    def find(self, path: str, column: str, value: str) -> int | None:
+        """The first row of a file whose text `column` equals `value`. Safe to call from several threads.
+
+        Reads that column alone, and of it no row group whose least and greatest text leave the value out.
+        """
+        with _storage_errors(path), pq.ParquetFile(self._fs.open(f"{self._root}/{path}", "rb")) as file:
+            position = file.schema_arrow.get_field_index(column)
+            before = 0
+            for group in range(file.num_row_groups):
+                facts = file.metadata.row_group(group)
+                if _may_hold(facts.column(position).statistics, value):
+                    texts = file.read_row_group(group, columns=[column], use_threads=False).column(0)
+                    row = texts.index(value).as_py()
+                    if row >= 0:
+                        return before + int(row)
+                before += facts.num_rows
+        return None
+
+    def read_row(self, path: str, row: int, columns: list[str]) -> dict[str, Any]:
+        """Some columns of one row of a file."""
+        with _storage_errors(path), pq.ParquetFile(self._fs.open(f"{self._root}/{path}", "rb")) as file:
+            begin = 0
+            for group in range(file.num_row_groups):
+                end = begin + file.metadata.row_group(group).num_rows
+                if row < end:
+                    table = file.read_row_group(group, columns=columns, use_threads=False)
+                    return dict(table.slice(row - begin, 1).to_pylist()[0])
+                begin = end
+            raise pa.ArrowInvalid(f"row {row} of {begin}")
+
     def read_table(self, path: str) -> pa.Table:
         """A whole file."""
         with _storage_errors(path), self._fs.open(f"{self._root}/{path}", "rb") as source:
@@ -105,6 +155,49 @@ class Storage:
         """sha256 of a file's bytes, 64 hex digits."""
         with _storage_errors(path), self._fs.open(f"{self._root}/{path}", "rb") as source:
             return hashlib.file_digest(source, "sha256").hexdigest()
+
+    def facts(self, path: str) -> FileFacts | None:
+        """What the storage says of a file now; None where there is none."""
+        with _storage_errors(path):
+            target = f"{self._root}/{path}"
+            self._fs.invalidate_cache(target)  # what was listed before may be gone
+            try:
+                size = self._fs.size(target)
+                return FileFacts(int(size or 0), self._modified(target))
+            except FileNotFoundError:
+                return None
+
+    def partition_files(self) -> Iterator[str]:
+        """Every file that lies where partition files do, whether the ledger names it or not."""
+        return self._walk(_PARTITION_FILE, None)
+
+    def temporary_files(self) -> Iterator[str]:
+        """What `new_file` has made here and nobody has published or removed."""
+        return self._walk(_TEMPORARY_FILE, 1)
+
+    def remove(self, path: str) -> None:
+        """Remove a file, and the folder of its window with the last of them; nothing where it is gone already."""
+        with _storage_errors(path):
+            target = f"{self._root}/{path}"
+            with suppress(FileNotFoundError):
+                self._fs.rm_file(target)
+            if self._local and "/" in path:
+                with suppress(OSError):  # there are other files
+                    Path(target).parent.rmdir()
+
+    def _walk(self, pattern: re.Pattern[str], depth: int | None) -> Iterator[str]:
+        with _storage_errors("the storage"):
+            self._fs.invalidate_cache()
+            for folder, _, names in self._fs.walk(self._root, maxdepth=depth, on_error=_unless_gone):
+                paths = [f"{folder}/{name}".removeprefix(f"{self._root}/") for name in names]
+                yield from (path for path in paths if pattern.fullmatch(path))
+
+    def _modified(self, target: str) -> datetime | None:
+        try:
+            modified: datetime = self._fs.modified(target)
+        except NotImplementedError:
+            return None
+        return modified if modified.tzinfo else modified.replace(tzinfo=UTC)
 
     def close(self) -> None:
         with self._lock:
@@ -213,6 +306,17 @@ class EventReader:
             self._events = table.column(0).combine_chunks().cast(pa.large_binary())
             self._group = group
         return self._events
+
+
+def _may_hold(statistics: pq.Statistics | None, value: str) -> bool:
+    """Whether a column chunk with these statistics can hold a text; they order texts as Python does."""
+    least, greatest = (statistics.min, statistics.max) if statistics else (None, None)
+    return least is None or greatest is None or bool(least <= value <= greatest)
+
+
+def _unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 @contextmanager

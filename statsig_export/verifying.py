@@ -20,8 +20,9 @@ from statsig_export.delivery import Outcome, RetryPolicy, State, fold
 from statsig_export.errors import LedgerError
 from statsig_export.ledger import ledger_of
 from statsig_export.ledger_database import LedgerDatabase, exists
-from statsig_export.ledger_tables import attempts, batches, generations
+from statsig_export.ledger_tables import attempts, batches, generations, partitions
 from statsig_export.partitions import split_partition_key
+from statsig_export.pruned import pruned_partitions_of
 from statsig_export.reports import Check, Difference, PartitionStatus, VerifyReport
 from statsig_export.seen_ids import SeenIds
 from statsig_export.shipping import DEFAULT_POLICY, REAL_TIME
@@ -48,13 +49,17 @@ def verify(
         ids = queries.partition_ids(ledger.database, name, keys)
         for status in statuses:
             record = _read_record(ledger.database, ids[status.partition])
-            found = [*_account(status), *_states(record.batches, policy), *_files(record, name, storage)]
+            found = [*_states(record.batches, policy), *_files(record, name, storage)]
+            if found and not record.pruned and _read_record(ledger.database, ids[status.partition]).pruned:
+                found = []  # its files went while they were read
+            found += [*_account(status), *_left_over(record)]
             differences += [Difference(status.partition, check, detail) for check, detail in found]
+            counts.update(partitions=1, pruned=record.pruned)
             counts.update(files=len(record.generations), batches=len(record.batches))
             if on_progress:
                 on_progress(sum(generation.rows for generation in record.generations))
     account = total(status.account for status in statuses)
-    return VerifyReport(account, len(statuses), counts["files"], counts["batches"], tuple(differences))
+    return VerifyReport(account, differences=tuple(differences), **counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +102,11 @@ class _Record:
     """What the ledger says of one partition at one moment."""
 
     generations: Sequence[_Generation]
+    """None of a partition that was pruned: their files are gone."""
     batches: Sequence[_Batch]
     """By generation and first row; of those that begin together the longest first."""
+    pruned: bool
+    """Then there is nothing but its account to verify."""
 
 
 def _read_record(database: LedgerDatabase, partition: int) -> _Record:
@@ -117,13 +125,14 @@ def _read_record(database: LedgerDatabase, partition: int) -> _Record:
         .order_by(batches.c.generation, batches.c.first_row, batches.c.rows.desc(), batches.c.id, attempts.c.number)
     )
     with database.read() as connection:
-        laid_down = [_Generation(*row) for row in connection.execute(files)]
+        pruned = bool(pruned_partitions_of(connection, partitions.c.id == partition))
+        laid_down = [] if pruned else [_Generation(*row) for row in connection.execute(files)]
         rows = connection.execute(sent).all()
     found = []
     for facts, group in groupby(rows, key=lambda row: tuple(row[: len(names)])):
         made = [(number, _outcome(outcome, finished)) for *_, number, outcome, finished in group if number is not None]
         found.append(_Batch(**dict(zip(names, facts, strict=True)), made=tuple(made)))
-    return _Record(laid_down, found)
+    return _Record(laid_down, found, pruned)
 
 
 def _outcome(name: str | None, finished_ms: int | None) -> Outcome | None:
@@ -135,6 +144,11 @@ def _account(status: PartitionStatus) -> Found:
     if not account.balances:
         parts = f"forwarded {account.forwarded}, filtered {account.filtered}, failed {account.failed}"
         yield Check.ACCOUNT, f"the account has {account.events} events, but {parts}, pending {account.pending}"
+
+
+def _left_over(record: _Record) -> Found:
+    if record.pruned and record.batches:
+        yield Check.STATE, f"it was pruned, but {len(record.batches)} of its batches are there"
 
 
 def _states(found: Sequence[_Batch], policy: RetryPolicy) -> Found:

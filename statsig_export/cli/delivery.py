@@ -107,14 +107,17 @@ def verify(ctx: click.Context, *, json_: bool) -> None:
     with output.progress("verify") as advance:
         report = differences_of(ctx.obj.config(), on_progress=advance)
     counts = {"partitions": report.partitions, "files": report.files, "batches": report.batches}
+    pruned = {"pruned": report.pruned}
     if json_:
         found = [asdict(difference) for difference in report.differences]
-        output.print_json({"account": report.account.to_dict(), **counts, "differences": found})
+        output.print_json({"account": report.account.to_dict(), **counts, **pruned, "differences": found})
     else:
         for difference in report.differences:
             click.echo(str(difference))
         verdict = f"{len(report.differences):,} differences" if report.differences else "No difference"
         output.say(f"{verdict} in " + ", ".join(f"{count:,} {name}" for name, count in counts.items()) + ".")
+        if report.pruned:
+            output.say(f"{report.pruned:,} of these partitions were pruned: only their account can be verified.")
     ctx.exit(NOT_ALL_DONE if report.differences else DONE)
 
 
@@ -146,8 +149,11 @@ def status(invocation: Invocation, start: datetime | None, end: datetime | None,
     errors = {status.partition: status.last_error for status in statuses if status.last_error}
     output.print_accounts(f"Destination {config.webhook.name}", accounts, errors)
     output.print_breakdown(account)
+    pruned = [status for status in statuses if status.pruned]
     if failed:
-        output.print_failed_rows(rows, account.failed)
+        output.print_failed_rows(rows, account.failed - total(status.account for status in pruned).failed)
+    if pruned:
+        output.say(f"{len(pruned):,} of these partitions were pruned: their figures stay, their rows are gone.")
     if halted:
         output.say(f"HALTED: {halted}. Mend the set-up, then `statsig-export resume`.")
 
@@ -227,4 +233,5 @@ def _partition(status: PartitionStatus) -> dict[str, object]:
         "account": status.account.to_dict(),
         "last_error": status.last_error,
         "due_in": status.due_in,
+        "pruned": status.pruned.isoformat() if status.pruned else None,
     }

@@ -52,6 +52,16 @@ class CrashPoint(StrEnum):
     """The run has sent all it is going to; a halt, the breaker and its own end are not on record."""
     REMEMBERING = "destination.inside"
     """In the transaction that writes down a halt or the breaker."""
+    PRUNING = "prune.inside"
+    """In the transaction that prunes a partition: its sums are written, its batches are not all gone."""
+    PRUNED = "prune.committed"
+    """A partition is pruned, and all of its files are there."""
+    FILE_REMOVED = "prune.file_removed"
+    """A file is gone, and the ledger takes it to be there."""
+
+
+SHIPPING: Final = tuple(point for point in CrashPoint if not point.startswith("prune."))
+"""The points that an export or a shipment meets."""
 
 
 _armed: str | None = None

@@ -6,6 +6,7 @@ from statsig_export.errors import ConfigError
 from statsig_export.events import Category
 from statsig_export.partitions import (
     closed_windows,
+    length_of,
     partition_key,
     split_partition_key,
     window_from_key,
@@ -59,3 +60,10 @@ def test_a_partition_is_its_category_and_window_joined_as_dagster_joins_them():
 def test_what_is_no_partition_is_an_error(key: str):
     with pytest.raises(ConfigError, match="not a partition"):
         split_partition_key(key)
+
+
+def test_the_length_of_a_window_is_in_its_key():
+    assert length_of("2026-11-01") == timedelta(days=1)
+    assert length_of("2026-11-01-13:00") == timedelta(hours=1)
+    with pytest.raises(ConfigError):
+        length_of("2026-11")

@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, func, select
 from statsig_export.delivery import PENDING
 from statsig_export.ledger_database import exists, open_database
 from statsig_export.ledger_tables import batches
-from statsig_export.testing.crash import CrashPoint
+from statsig_export.testing.crash import SHIPPING, CrashPoint
 from statsig_export.testing.faults import Faults
 from statsig_export.testing.receiver import Receiver
 from statsig_export.testing.torture import webhook
@@ -47,7 +47,7 @@ class Ordeal:
 
     kills: int = 1_000
     seed: int = 1
-    points: Sequence[CrashPoint] = tuple(CrashPoint)
+    points: Sequence[CrashPoint] = SHIPPING
     per_point: int = 3
     """Go on until every point has killed so often."""
     random_kills: float = 0.4

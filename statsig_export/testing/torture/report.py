@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from statsig_export.testing.crash import CrashPoint
+from statsig_export.testing.crash import SHIPPING
 from statsig_export.testing.torture.audit import Findings
 
 AT_RANDOM: Final = "at random"
@@ -48,7 +48,7 @@ class Report:
         found = self.findings
         yield "seed", str(self.seed)
         yield "kills", f"{self.kills:,}"
-        for point in (*CrashPoint, AT_RANDOM):
+        for point in (*SHIPPING, AT_RANDOM):
             yield f"  {point}", f"{self.kills_at[point]:,}"
         yield "rows / events to deliver", f"{self.rows:,} / {self.events:,}"
         yield "requests / with a fault", f"{self.requests:,} / {self.faulty:,}"

@@ -1,0 +1,203 @@
+"""Pruning: the files, batches and attempts of old windows are removed; their account and their runs are kept.
+
+A partition can go when its window ended before a given time and nothing of it is pending. The ledger decides first, in
+one transaction a partition under the lock that shippers take; the files are removed after that. Whatever kills a prune,
+the next one removes the files that it left.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from statsig_export import ledger_pruning, ledger_queries
+from statsig_export.account import total
+from statsig_export.config import Config
+from statsig_export.errors import ConfigError
+from statsig_export.ledger import ledger_of
+from statsig_export.ledger_database import LedgerDatabase, exists
+from statsig_export.ledger_pruning import Candidate, PrunedFile
+from statsig_export.locks import lock_name, open_locks
+from statsig_export.pruned import PrunedPartition
+from statsig_export.reports import PruneReport
+from statsig_export.storage import FileFacts, Storage
+from statsig_export.testing.crash import CrashPoint, reach
+
+LEFT_BEHIND_AFTER: Final = timedelta(days=1)
+"""A file that no partition names, and that was not written for so long, belongs to no export that is under way."""
+CLOCKS_DIFFER: Final = timedelta(minutes=1)
+"""How far the storage's clock may be from ours."""
+LOCKED_AT_ONCE: Final = 100
+"""Partitions: a lock is an open file, where the ledger is SQLite."""
+
+
+def prune(
+    config: Config,
+    before: datetime,
+    now: datetime,
+    *,
+    orphans: bool = False,
+    dry_run: bool = False,
+    on_progress: Callable[[int], None] | None = None,
+) -> PruneReport:
+    """Remove what is no longer needed of the windows that ended by `before`; with `dry_run` only say what would be.
+
+    A partition of which something is pending, or that a shipper holds, is left as it is. Temporary files that killed
+    exports left are removed as well; `orphans` adds partition files that no partition of the ledger names, which is
+    right only where no other ledger has the same storage. `on_progress` gets the events of each pruned partition.
+    Raises ConfigError for a `before` that is inside the lookback or in an open window, LedgerError.
+    """
+    _refuse_recent(config, before, now)
+    if not exists(config.ledger_url()):
+        return PruneReport(before, dry_run=dry_run)
+    with ledger_of(config) as ledger, Storage(config.storage_url()) as storage:
+        run = _Run(config.webhook.name, ledger.database, storage, now, dry_run=dry_run)
+        for candidates in _parts(ledger_pruning.candidates(ledger.database, run.destination, before)):
+            (run.look if dry_run else run.prune)(candidates, on_progress or _ignore)
+        run.remove_files()
+        run.remove_temporary_files()
+        if orphans:
+            run.remove_orphans()
+        return run.report(before)
+
+
+def _refuse_recent(config: Config, before: datetime, now: datetime) -> None:
+    windows = config.windows
+    latest = now - max(windows.lookback, windows.settle)
+    if before > latest:
+        raise ConfigError(
+            f"windows after {latest:%Y-%m-%d %H:%M} UTC cannot be pruned: they are open, or late rows are still looked"
+            " for in them (windows.lookback, windows.settle)",
+            hint="choose an earlier time",
+        )
+
+
+@dataclass(slots=True)
+class _Run:
+    """One prune, under way."""
+
+    destination: str
+    database: LedgerDatabase
+    storage: Storage
+    now: datetime
+    dry_run: bool
+    pruned: list[Candidate] = field(default_factory=list)
+    pending: list[Candidate] = field(default_factory=list)
+    busy: list[Candidate] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    """The figures of the report."""
+
+    @property
+    def now_ms(self) -> int:
+        return round(self.now.timestamp() * 1000)
+
+    def prune(self, candidates: Sequence[Candidate], on_progress: Callable[[int], None]) -> None:
+        """Prune them in the ledger, those that are settled and whose lock is free."""
+        with closing(open_locks(self.database.engine)) as locks:
+            for candidate in candidates:
+                if locks.acquire(lock_name(candidate.id)):
+                    left = ledger_pruning.prune_partition(self.database, candidate.id, self.now_ms)
+                    self._take_note(candidate, left, on_progress)
+                else:
+                    self.busy.append(candidate)
+
+    def look(self, candidates: Sequence[Candidate], on_progress: Callable[[int], None]) -> None:
+        """What `prune` would do with them, were all locks free."""
+        for candidate in candidates:
+            self._take_note(candidate, ledger_pruning.look(self.database, candidate.id, self.now_ms), on_progress)
+
+    def _take_note(
+        self, candidate: Candidate, left: PrunedPartition | None, on_progress: Callable[[int], None]
+    ) -> None:
+        if left is None:
+            self.pending.append(candidate)
+            return
+        self.pruned.append(candidate)
+        self.counts.update(batches=left.batches, attempts=left.attempts)
+        on_progress(left.forwarded)
+
+    def remove_files(self) -> None:
+        """Remove the files of every partition that was pruned, now or by a prune that did not come so far."""
+        known = ledger_pruning.destinations(self.database)
+        unfinished = ledger_pruning.unfinished(self.database, self.destination)
+        for partition in unfinished + (self.pruned if self.dry_run else []):
+            files = ledger_pruning.files_of(self.database, partition, known)
+            gone = [self._remove_file(file) for file in files]
+            if all(gone) and not self.dry_run:
+                ledger_pruning.removed(self.database, partition.id, self.now_ms)
+
+    def _remove_file(self, file: PrunedFile) -> bool:
+        """Whether the file is no longer the pruned partition's."""
+        facts = self.storage.facts(file.path)
+        if facts is None:
+            return True
+        if file.shared:
+            self.counts["shared_files"] += 1
+            return True
+        written = datetime.fromtimestamp(file.written_ms / 1000, UTC) + CLOCKS_DIFFER
+        if facts.modified is not None and facts.modified > written and not self._left_behind(facts):
+            self.counts["postponed_files"] += 1  # an export for another destination may be about to name it
+            return False
+        self._remove(file.path, facts, "files")
+        reach(CrashPoint.FILE_REMOVED)
+        return True
+
+    def remove_temporary_files(self) -> None:
+        """Remove what exports were writing when they were killed."""
+        for path in self.storage.temporary_files():
+            self._remove_left_behind(path, "temporary_files")
+
+    def remove_orphans(self) -> None:
+        """Remove the partition files that no partition names."""
+        needed = ledger_pruning.needed_files(self.database)
+        if self.dry_run:
+            needed |= self._due_files()
+        for path in self.storage.partition_files():
+            if path not in needed:
+                self._remove_left_behind(path, "orphans")
+
+    def _due_files(self) -> set[str]:
+        """The files of partitions that an earlier prune did not finish: counted already, when nothing is removed."""
+        unfinished = ledger_pruning.unfinished(self.database, self.destination)
+        return {file.path for partition in unfinished for file in ledger_pruning.files_of(self.database, partition, [])}
+
+    def _remove_left_behind(self, path: str, kind: str) -> None:
+        facts = self.storage.facts(path)
+        if facts is not None and self._left_behind(facts):
+            self._remove(path, facts, kind)
+
+    def _left_behind(self, facts: FileFacts) -> bool:
+        return facts.modified is not None and facts.modified < self.now - LEFT_BEHIND_AFTER
+
+    def _remove(self, path: str, facts: FileFacts, kind: str) -> None:
+        self.counts.update({kind: 1, "bytes": facts.bytes})
+        if not self.dry_run:
+            self.storage.remove(path)
+
+    def report(self, before: datetime) -> PruneReport:
+        statuses = [
+            status
+            for part in _parts(self.pruned)
+            for status in ledger_queries.statuses(
+                self.database, self.destination, self.now_ms, only=[partition.id for partition in part]
+            )
+        ]
+        return PruneReport(
+            before=before,
+            dry_run=self.dry_run,
+            account=total(status.account for status in statuses),
+            pruned=tuple(partition.key for partition in self.pruned),
+            pending=tuple(partition.key for partition in self.pending),
+            busy=tuple(partition.key for partition in self.busy),
+            **self.counts,
+        )
+
+
+def _parts(partitions: Sequence[Candidate]) -> Iterator[Sequence[Candidate]]:
+    return (partitions[at : at + LOCKED_AT_ONCE] for at in range(0, len(partitions), LOCKED_AT_ONCE))
+
+
+def _ignore(_: int) -> None:
+    """Nobody watches."""

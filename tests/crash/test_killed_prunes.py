@@ -1,0 +1,73 @@
+"""A prune that is killed at each of its points loses nothing, and the next one finishes it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from stage import DAYS, Stage
+
+from statsig_export.reports import PartitionStatus
+from statsig_export.shipping import status
+from statsig_export.testing import crash
+from statsig_export.testing.crash import CrashPoint
+from statsig_export.testing.torture import webhook
+from statsig_export.verifying import verify
+
+CONFIG = """\
+[source]
+url = "env:DB"
+[windows]
+lookback = "1d"
+[webhook]
+url = "env:HOOK"
+[storage]
+url = "files"
+[ledger]
+url = "env:LEDGER"
+"""
+END = "2026-11-03"
+POINTS = [f"{CrashPoint.PRUNING}:2", CrashPoint.PRUNED, f"{CrashPoint.PRUNED}:2", f"{CrashPoint.FILE_REMOVED}:3"]
+
+
+def say(stage: Stage, *words: str, armed: str = "") -> int:
+    """The exit code of a verb, or the signal that ended it."""
+    config = stage.home.folder / "export.toml"
+    config.write_text(CONFIG)
+    command = [sys.executable, "-m", "statsig_export", "--config", str(config), *words]
+    environ = {**os.environ, **stage.home.environ, crash.VARIABLE: armed}
+    return subprocess.run(command, env=environ, check=False, capture_output=True).returncode
+
+
+def told(lines: Sequence[PartitionStatus]) -> list[tuple[object, ...]]:
+    return [(line.partition, line.account, line.last_error) for line in lines]
+
+
+def test_a_prune_that_is_killed_loses_nothing_and_the_next_one_finishes_it(stage: Stage):
+    stage.receiver.play(webhook.quiet())
+    stage.add_rows(60)
+    stage.export()
+    stage.ship()
+    config, files = stage.home.config, Path(stage.home.config.storage_url())
+    before, requests = told(status(config)), len(stage.receiver.requests)
+    held = len(list(files.rglob("*.parquet")))
+    findings = stage.audit()
+    assert findings.clean, findings
+
+    pruned = []
+    for point in POINTS:
+        assert say(stage, "prune", "--before", END, armed=point) == -9
+        assert told(status(config)) == before
+        assert verify(config).differences == ()
+        pruned.append(sum(line.pruned is not None for line in status(config)))
+    assert pruned[:3] == [1, 2, 4]
+    assert held > len(list(files.rglob("*.parquet"))) > 0
+    assert say(stage, "run", "--from", DAYS[0], "--to", END) == 2
+
+    assert say(stage, "prune", "--before", END) == 0
+    assert told(status(config)) == before
+    assert verify(config).differences == ()
+    assert list(files.rglob("*.parquet")) == []
+    assert stage.states() == {}
+    assert len(stage.receiver.requests) == requests
