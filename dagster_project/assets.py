@@ -12,21 +12,25 @@ import dagster as dg
 from dagster_project.metadata import largest
 from dagster_project.partitions import event_partitions
 from dagster_project.resources import ExportResource
+from statsig_export.column_lineage import feeding_columns
 from statsig_export.config import Config
 from statsig_export.errors import StatsigExportError
-from statsig_export.events import Category
+from statsig_export.events import EVENT_KEYS, Category
 from statsig_export.exporting import unplaced_rows
-from statsig_export.partitions import Window, split_partition_key, window_from_key
+from statsig_export.layout_rules import SourceTable
+from statsig_export.partitions import LENGTH, Window, split_partition_key, window_from_key
 from statsig_export.pipeline import export_window
 from statsig_export.reports import ExportReport, PartitionExport
+from statsig_export.settings import WindowSettings
 from statsig_export.source_tables import source_tables
 
 EVENTS = dg.AssetKey(["statsig", "events"])
 DELIVERED = dg.AssetKey(["fivetran", "statsig_events"])
 EXPORT_JOB = "export_events"
 GROUP = "statsig_export"
-MAX_WINDOWS_A_RUN = 31
-"""A run a partition would cost seconds of launching each; one run for years would lose everything when it fails."""
+JSON_KEYS = frozenset({"user", "statsigMetadata", "metadata"})
+STORED = "stored_events"
+"""The key of the IO manager that reads the partition files."""
 
 FILE_COLUMNS = dg.TableSchema(
     columns=[
@@ -39,16 +43,29 @@ FILE_COLUMNS = dg.TableSchema(
     ]
 )
 
+SENT_KEYS = dg.TableSchema(
+    columns=[
+        dg.TableColumn(key, "int64" if key == "timestamp" else "json" if key in JSON_KEYS else "string")
+        for key in EVENT_KEYS
+    ]
+)
+"""The keys of an event as the webhook gets it."""
+
+
+def source_key(table: SourceTable) -> dg.AssetKey:
+    return dg.AssetKey(["source", table.role.value])
+
 
 def source_specs(config: Config) -> list[dg.AssetSpec]:
     """The layout's tables, as external assets."""
     return [
         dg.AssetSpec(
-            dg.AssetKey(["source", table.role.value]),
+            source_key(table),
             description="Read by the export, a window at a time; filled by someone else.",
             metadata={"dagster/table_name": table.qualified_name, "window column": table.window_column},
             group_name=GROUP,
             kinds={"sql"},
+            tags={"statsig_export/layout": config.source.layout},
         )
         for table in source_tables(config.source)
     ]
@@ -61,44 +78,92 @@ def delivered_spec(config: Config) -> dg.AssetSpec:
         deps=[EVENTS],
         description="Events delivered to the webhook. A materialization is a shipment of the partition.",
         partitions_def=event_partitions(config.windows),
-        metadata={"destination": config.webhook.name},
+        metadata={"destination": config.webhook.name, "dagster/column_schema": SENT_KEYS},
         group_name=GROUP,
         kinds={"fivetran"},
+        owners=config.dagster.owners,
+        freshness_policy=_freshness(config.windows),
     )
 
 
 def events_asset(config: Config) -> dg.AssetsDefinition:
-    """`statsig/events`: reads closed windows, filters, and plans immutable partition files for the shipment."""
+    """`statsig/events`: reads closed windows, filters, and plans immutable partition files for the shipment.
+
+    Its code version names the filter: a changed one shows as unsynced partitions, and nothing that was planned is lost.
+    """
 
     @dg.asset(
         key=EVENTS,
         deps=[spec.key for spec in source_specs(config)],
         description="Events as they will be sent: filtered, encoded, frozen in one file a partition and generation.",
         partitions_def=event_partitions(config.windows),
-        backfill_policy=dg.BackfillPolicy.multi_run(MAX_WINDOWS_A_RUN),
+        backfill_policy=dg.BackfillPolicy.multi_run(config.dagster.max_windows_a_run),
         metadata={"dagster/column_schema": FILE_COLUMNS},
         group_name=GROUP,
         kinds={"python", "parquet"},
+        owners=config.dagster.owners,
+        code_version=data_version(config),
+        freshness_policy=_freshness(config.windows),
+        io_manager_key=STORED,
     )
     def statsig_events(context: dg.AssetExecutionContext, export: ExportResource) -> None:
         try:
             _export(context, export.config())
         except StatsigExportError as error:
-            raise dg.Failure(description=str(error), allow_retries=False) from None
+            raise failure(error) from None
 
     return statsig_events
+
+
+def data_version(config: Config) -> str:
+    """Names what decides which events a window comes to, beside its rows."""
+    return f"{config.source.layout}-filter-{config.filter_fingerprint()}"
+
+
+def failure(error: StatsigExportError) -> dg.Failure:
+    """The run's failure, with what an alert needs: whose fault it is, and what to do. No secret, no payload."""
+    metadata = {
+        "error": dg.MetadataValue.text(type(error).__name__),
+        "exit code": dg.MetadataValue.int(error.exit_code),
+        "what happened": dg.MetadataValue.text(error.message),
+        "what to do": dg.MetadataValue.text(error.hint),
+    }
+    return dg.Failure(description=str(error), metadata=metadata, allow_retries=False)
+
+
+def _freshness(settings: WindowSettings) -> dg.FreshnessPolicy:
+    """A window is exported and shipped soon after it has settled: one missing is worth a look, two are not fresh."""
+    due = LENGTH[settings.every] + settings.settle
+    return dg.FreshnessPolicy.time_window(fail_window=due + LENGTH[settings.every], warn_window=due + due / 4)
+
+
+def _column_lineage(config: Config) -> dg.TableColumnLineage:
+    tables = [(source_key(table), feeding_columns(table)) for table in source_tables(config.source)]
+    return dg.TableColumnLineage(
+        {
+            column.name: [
+                dg.TableColumnDep(asset_key=key, column_name=name)
+                for key, feeding in tables
+                for name in feeding.get(column.name, ())
+            ]
+            for column in FILE_COLUMNS.columns
+        }
+    )
 
 
 def _export(context: dg.AssetExecutionContext, config: Config) -> None:
     """One `export_window` a window, in order of time. Running it again adds only what is new."""
     asked_for = _by_window(config, context.partition_keys)
     _refuse_open_windows(config, asked_for, datetime.now(UTC))
-    for window, categories in sorted(asked_for.items()):
+    lineage = _column_lineage(config)
+    context.set_data_version(EVENTS, dg.DataVersion(data_version(config)))
+    for number, (window, categories) in enumerate(sorted(asked_for.items()), start=1):
         report = export_window(config, window, categories, orchestrator_run_id=context.run.run_id)
-        planned = report.account.pending
-        context.log.info("%s: %d rows read, %d planned, %.1f s", window.key, report.rows_read, planned, report.seconds)
+        said = (number, len(asked_for), window.key, report.rows_read, report.account.pending, report.seconds)
+        context.log.info("%d of %d: %s, %d rows read, %d planned, %.1f s", *said)
         for exported in report.partitions.values():
-            context.add_asset_metadata(_metadata(report, window, exported), partition_key=exported.partition)
+            metadata = {**_metadata(report, window, exported), "dagster/column_lineage": lineage}
+            context.add_asset_metadata(metadata, partition_key=exported.partition)
     _warn_of_unplaced_rows(context, config, asked_for.values())
 
 

@@ -8,7 +8,7 @@ from itertools import groupby
 
 import dagster as dg
 
-from dagster_project.assets import EVENTS, EXPORT_JOB, MAX_WINDOWS_A_RUN
+from dagster_project.assets import EVENTS, EXPORT_JOB
 from dagster_project.delivery import LIVE
 from dagster_project.partitions import event_partitions
 from dagster_project.resources import ExportResource
@@ -20,6 +20,7 @@ from statsig_export.settings import WindowSettings
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 PARTITION = "dagster/partition"
+CHECK_JOB = "check_deliveries"
 
 
 def cron(settings: WindowSettings) -> str:
@@ -41,15 +42,17 @@ def missing_partitions(
     return {window: categories for window, categories in missing.items() if categories}
 
 
-def boxes(missing: Mapping[Window, tuple[Category, ...]], every_window: Sequence[Window]) -> list[tuple[str, str]]:
-    """The fewest ranges (first key, last key) that hold the missing partitions and nothing else.
+def boxes(
+    missing: Mapping[Window, tuple[Category, ...]], every_window: Sequence[Window], most: int
+) -> list[tuple[str, str]]:
+    """The fewest ranges (first key, last key) of at most `most` windows that hold the missing partitions and no other.
 
     A run's range is a box: every category between two, in every window between two. So neighbouring windows that miss
     the same categories share a run, and a category that is switched off in the middle of the list splits it.
     """
     return [
         (partition_key(run[0], windows[0].key), partition_key(run[-1], windows[-1].key))
-        for categories, windows in _stretches(missing, every_window)
+        for categories, windows in _stretches(missing, every_window, most)
         for run in _neighbours(categories)
     ]
 
@@ -69,24 +72,35 @@ def export_schedule(config: Config) -> dg.ScheduleDefinition:
         current = export.config()
         now = context.scheduled_execution_time
         windows = closed_windows(now - current.windows.lookback, now, current.windows, now)
-        present = context.instance.get_materialized_partitions(EVENTS) | _being_exported(context.instance, current)
+        present = context.instance.get_materialized_partitions(EVENTS) | being_exported(context.instance, current)
+        most = current.dagster.max_windows_a_run
         requests = [
             dg.RunRequest(run_key=f"{now.isoformat()} {first}", tags={RANGE_START: first, RANGE_END: last})
-            for first, last in boxes(missing_partitions(current, windows, present), windows)
+            for first, last in boxes(missing_partitions(current, windows, present), windows, most)
         ]
         return requests or dg.SkipReason(f"the {len(windows)} closed windows of the lookback are exported or under way")
 
     return schedule
 
 
+check_schedule = dg.ScheduleDefinition(
+    name="check_schedule",
+    job_name=CHECK_JOB,
+    cron_schedule="17 * * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Once an hour, whether or not anything else runs: a daemon that ships nothing starts no other run.",
+)
+
+
 def _stretches(
-    missing: Mapping[Window, tuple[Category, ...]], every_window: Sequence[Window]
+    missing: Mapping[Window, tuple[Category, ...]], every_window: Sequence[Window], most: int
 ) -> list[tuple[tuple[Category, ...], list[Window]]]:
     """Neighbouring windows that miss the same categories, together."""
     stretches: list[tuple[tuple[Category, ...], list[Window]]] = []
     for categories, neighbours in groupby(every_window, key=lambda window: missing.get(window, ())):
         windows = list(neighbours)
-        parts = [windows[at : at + MAX_WINDOWS_A_RUN] for at in range(0, len(windows), MAX_WINDOWS_A_RUN)]
+        parts = [windows[at : at + most] for at in range(0, len(windows), most)]
         stretches += [(categories, part) for part in parts if categories]
     return stretches
 
@@ -97,17 +111,17 @@ def _neighbours(categories: Collection[Category]) -> list[list[Category]]:
     return [list(run) for wanted, run in runs if wanted]
 
 
-def _being_exported(instance: dg.DagsterInstance, config: Config) -> set[str]:
+def being_exported(instance: dg.DagsterInstance, config: Config) -> set[str]:
     """The partitions that queued and running export runs carry."""
-    partitions = event_partitions(config.windows)
     live = instance.get_runs(dg.RunsFilter(statuses=LIVE))
-    keys: set[str] = set()
-    for run in live:
-        if run.job_name != EXPORT_JOB and EVENTS not in (run.asset_selection or ()):
-            continue
-        first, last = run.tags.get(RANGE_START), run.tags.get(RANGE_END)
-        if first and last:
-            keys.update(partitions.get_partition_keys_in_range(dg.PartitionKeyRange(first, last)))
-        elif key := run.tags.get(PARTITION):
-            keys.add(key)
-    return keys
+    exports = [run for run in live if run.job_name == EXPORT_JOB or EVENTS in (run.asset_selection or ())]
+    return {key for run in exports for key in asked_for(run, config)}
+
+
+def asked_for(run: dg.DagsterRun, config: Config) -> set[str]:
+    """The partition keys that a run carries: a range's, its one, or none."""
+    first, last = run.tags.get(RANGE_START), run.tags.get(RANGE_END)
+    if first and last:
+        partitions = event_partitions(config.windows)
+        return set(partitions.get_partition_keys_in_range(dg.PartitionKeyRange(first, last)))
+    return {key} if (key := run.tags.get(PARTITION)) else set()

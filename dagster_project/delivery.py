@@ -13,7 +13,7 @@ from typing import cast
 import dagster as dg
 from pydantic import Field
 
-from dagster_project.assets import DELIVERED
+from dagster_project.assets import DELIVERED, EVENTS, SENT_KEYS, failure
 from dagster_project.grouping import MAX_RUNS, Group, groups, pause_after
 from dagster_project.metadata import newest
 from dagster_project.resources import ExportResource
@@ -32,6 +32,9 @@ LIVE = [status for status in dg.DagsterRunStatus if status not in FINISHED]
 ABANDONED_AFTER = timedelta(minutes=10)
 """A run that was created and never submitted (the daemon died in between, twice) holds its partitions no longer."""
 MAX_RUNTIME_S = 6 * 3_600
+SENT_LINEAGE = dg.TableColumnLineage(
+    {column.name: [dg.TableColumnDep(asset_key=EVENTS, column_name="event")] for column in SENT_KEYS.columns}
+)
 PAUSED = f"their last runs failed, the next try waits up to an hour (or launch {JOB} by hand)"
 
 
@@ -48,9 +51,9 @@ def ship(context: dg.OpExecutionContext, config: ShipConfig, export: ExportResou
     except DestinationError as error:
         if error.report is not None:
             _log_shipments(context, error.report)
-        raise dg.Failure(description=str(error), allow_retries=False) from None
+        raise failure(error) from None
     except StatsigExportError as error:
-        raise dg.Failure(description=str(error), allow_retries=False) from None
+        raise failure(error) from None
     _log_what_waits(context, report)
     _log_shipments(context, report)
 
@@ -157,12 +160,14 @@ def materialization(
             "delivered batches": dg.MetadataValue.int(shipment.delivered_batches),
             "delivered bytes": dg.MetadataValue.int(shipment.delivered_bytes),
             "requests": dg.MetadataValue.int(shipment.requests),
-            "statuses": dg.MetadataValue.json({str(status): n for status, n in shipment.statuses.items()}),
-            "outcomes": dg.MetadataValue.json(dict(shipment.outcomes)),
+            **{f"status {status}": dg.MetadataValue.int(count) for status, count in shipment.statuses.items()},
+            **{outcome: dg.MetadataValue.int(count) for outcome, count in shipment.outcomes.items()},
             "pending": dg.MetadataValue.int(account.pending),
             "failed": dg.MetadataValue.int(account.failed),
             "rate limited": dg.MetadataValue.int(account.rate_limited),
             "ship run": dg.MetadataValue.dagster_run(ship_run),
+            "exported partition": dg.MetadataValue.asset(EVENTS),
+            "dagster/column_lineage": SENT_LINEAGE,
             **export_links,
             **_files(shipment.files),
             **_latencies(shipment),

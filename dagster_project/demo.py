@@ -12,7 +12,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from dagster_project.assets import EXPORT_JOB, MAX_WINDOWS_A_RUN
+from dagster_project.assets import EXPORT_JOB
 from dagster_project.automation import RANGE_END, RANGE_START
 from dagster_project.definitions import definitions_for
 from dagster_project.delivery import JOB as SHIP_JOB
@@ -79,7 +79,8 @@ def run_demo(
     with _environment({**environ, CONFIG_VARIABLE: str(config_path)}), _instance(dagster_home) as instance:
         stage = _Stage(definitions_for(config_path), instance, dagster_home / RUN_LOG, on_step)
         windows = _closed(config_path)
-        exported = [stage.export(part) for part in _parts(windows)]
+        most = load_config(config_path).dagster.max_windows_a_run
+        exported = [stage.export(part) for part in _parts(windows, most)]
         shipped, ticks, last_words = stage.ship()
     outcomes = [*exported, *shipped]
     return DemoRun(
@@ -131,10 +132,10 @@ class _Stage:
     def _tick(self) -> tuple[Sequence[dg.RunRequest], str]:
         resources = self.definitions.resources or {}
         with self._quiet():
-            context = dg.build_sensor_context(
+            with dg.build_sensor_context(
                 instance=self.instance, definitions=self.definitions, resources={"export": resources["export"]}
-            )
-            tick = ship_sensor.evaluate_tick(context)
+            ) as context:
+                tick = ship_sensor.evaluate_tick(context)
         return tick.run_requests or (), tick.skip_message or ""
 
     def _run(self, job: str, run_config: Mapping[str, object], tags: Mapping[str, str]) -> _Outcome:
@@ -166,8 +167,8 @@ def _closed(config_path: Path) -> list[Window]:
     return closed_windows(settings.start, now, settings, now)
 
 
-def _parts(windows: Sequence[Window]) -> list[Sequence[Window]]:
-    return [windows[at : at + MAX_WINDOWS_A_RUN] for at in range(0, len(windows), MAX_WINDOWS_A_RUN)]
+def _parts(windows: Sequence[Window], most: int) -> list[Sequence[Window]]:
+    return [windows[at : at + most] for at in range(0, len(windows), most)]
 
 
 @contextmanager

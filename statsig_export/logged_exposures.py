@@ -1,9 +1,9 @@
 """What an exposure says where only its metadata tells: as the SDKs log it, and in Statsig's ingestion table. Pure.
 
-A config exposure is an experiment where its metadata has configExposureType "experiment" or an experimentGroupName, or
-where the configuration says so of its name: SDKs log both under one name, and some without any sign. The ID type is what
-the configuration says for the name; else, for a user without userID and with exactly one custom ID, that ID's name; else
-userID (which reshape fills in).
+A config exposure is an experiment where its metadata has configExposureType "experiment" or an experimentGroupName,
+or where the configuration says so of its name: SDKs log both under one name, and some without any sign. The ID type is
+what the configuration says for the name; else, for a user without userID and with exactly one custom ID, that ID's
+name; else userID (which reshape fills in).
 """
 
 from collections.abc import Mapping

@@ -228,3 +228,21 @@ class LedgerSettings(Settings):
 
     url: DatabaseUrl = "sqlite:///.statsig_export/ledger.db"
     """sqlite:/// (a path relative to the configuration file) or postgresql+psycopg://, or env:NAME."""
+
+
+class CheckSettings(Settings):
+    """`[checks]`: when the asset checks in Dagster speak up."""
+
+    max_failed_share: float = Field(default=0.01, ge=0, le=1)
+    """The share of a run's rows that may fail."""
+    overdue_after: Duration = timedelta(hours=1)
+    """How long a batch may be due without having been sent."""
+
+
+class DagsterSettings(Settings):
+    """`[dagster]`: what only the Dagster project reads."""
+
+    max_windows_a_run: int = Field(default=31, ge=1)
+    """A backfill is cut into runs of so many windows: launching a run costs seconds, and one that fails repeats all."""
+    owners: tuple[str, ...] = ()
+    """Who owns the assets, as Dagster has it: an email address, or team:name."""

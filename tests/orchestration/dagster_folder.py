@@ -78,8 +78,8 @@ class Project:
             for day in days:
                 noon = datetime.fromisoformat(day) + timedelta(hours=12)
                 connection.execute(insert(EXPOSURES), [_exposure(noon) for _ in range(3)])
-                connection.execute(insert(CUSTOM_EVENTS), [_event("purchase", noon) for _ in range(2)])
-                connection.execute(insert(CUSTOM_EVENTS), [_event("debug_ping", noon)])
+                connection.execute(insert(CUSTOM_EVENTS), [event("purchase", noon) for _ in range(2)])
+                connection.execute(insert(CUSTOM_EVENTS), [event("debug_ping", noon)])
         engine.dispose()
 
     def export(self, first: str, last: str | None = None) -> dg.ExecuteInProcessResult:
@@ -89,19 +89,23 @@ class Project:
     def export_days(self, first: str = DAYS[0], last: str = DAYS[-1]) -> dg.ExecuteInProcessResult:
         return self.export(f"gate_exposure|{first}", f"custom_event|{last}")
 
-    def tick(self) -> tuple[list[dg.RunRequest], str]:
+    def tick(self, sensor: dg.SensorDefinition = ship_sensor) -> tuple[list[dg.RunRequest], str]:
         """The sensor, as the daemon evaluates it."""
         definitions = self.definitions()
         resources = definitions.resources or {}
-        context = dg.build_sensor_context(
+        with dg.build_sensor_context(
             instance=self.instance, definitions=definitions, resources={"export": resources["export"]}
-        )
-        tick = ship_sensor.evaluate_tick(context)
+        ) as context:
+            tick = sensor.evaluate_tick(context)
         return list(tick.run_requests or ()), tick.skip_message or ""
 
     def carry_out(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
         """The run a request asks for, with the tags the daemon gives it."""
-        return self.run("ship_batches", request.run_config, {**request.tags, "dagster/run_key": request.run_key or ""})
+        return self.run(
+            request.job_name or "ship_batches",
+            request.run_config,
+            {**request.tags, "dagster/run_key": request.run_key or ""},
+        )
 
     def run(self, job: str, config: Mapping[str, object], tags: Mapping[str, str]) -> dg.ExecuteInProcessResult:
         return (
@@ -119,6 +123,11 @@ class Project:
         event = self.instance.fetch_materializations(wanted, limit=1).records[0].asset_materialization
         assert event is not None
         return {label: value.value for label, value in event.metadata.items()}
+
+
+def box(request: dg.RunRequest) -> tuple[str, str]:
+    """The first and the last partition that a request asks for."""
+    return request.tags[RANGE_START], request.tags[RANGE_END]
 
 
 def what_failed(result: dg.ExecuteInProcessResult) -> str:
@@ -148,7 +157,7 @@ def _exposure(moment: datetime) -> dict[str, object]:
     }
 
 
-def _event(name: str, moment: datetime) -> dict[str, object]:
+def event(name: str, moment: datetime) -> dict[str, object]:
     return {
         "time_uuid": str(uuid4()),
         "event_name": name,

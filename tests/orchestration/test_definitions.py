@@ -53,13 +53,14 @@ def test_lineage_runs_from_the_tables_to_the_webhook(project: Project):
     assert graph.get(delivered).partitions_def == graph.get(events).partitions_def
 
 
-def test_jobs_schedule_and_sensor_have_their_names_and_run_by_default(project: Project):
+def test_jobs_schedules_and_sensors_have_their_names_and_run_by_default(project: Project):
     repository = project.definitions().get_repository_def()
 
-    assert {"export_events", "ship_batches"} <= set(repository.job_names)
-    (schedule,), (sensor,) = repository.schedule_defs, repository.sensor_defs
-    assert (schedule.name, schedule.default_status) == ("export_schedule", dg.DefaultScheduleStatus.RUNNING)
-    assert (sensor.name, sensor.default_status) == ("ship_sensor", dg.DefaultSensorStatus.RUNNING)
+    assert {"export_events", "ship_batches", "check_deliveries"} <= set(repository.job_names)
+    schedules = {schedule.name: schedule.default_status for schedule in repository.schedule_defs}
+    sensors = {sensor.name: sensor.default_status for sensor in repository.sensor_defs}
+    assert schedules == dict.fromkeys(("export_schedule", "check_schedule"), dg.DefaultScheduleStatus.RUNNING)
+    assert sensors == dict.fromkeys(("ship_sensor", "late_rows_sensor"), dg.DefaultSensorStatus.RUNNING)
 
 
 @pytest.mark.parametrize(("every", "key"), [("day", DAYS[1]), ("hour", f"{DAYS[1]}-13:00")])

@@ -102,7 +102,10 @@ def test_a_source_that_cannot_be_read_fails_the_run_with_one_sentence(project: P
     result = project.export_days(DAYS[0], DAYS[0])
 
     assert not result.success
-    assert "exposures" in what_failed(result)
+    (failed,) = [event.step_key for event in result.all_events if event.is_step_failure]
+    assert failed == "source_schemas"
+    said = {check.asset_key.path[-1]: check.description for check in result.get_asset_check_evaluations()}
+    assert said["exposures"].startswith("the source database has no table exposures. set [source.exposures] table")
     assert "Traceback" not in everything_logged(project, result.run_id)
     assert project.materialized("statsig", "events") == set()
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster_folder import DAYS, TODAY, Project
+from dagster_folder import DAYS, TODAY, Project, box
 
 from dagster_project.automation import RANGE_END, RANGE_START, boxes, cron, missing_partitions
 from dagster_project.partitions import event_partitions
@@ -24,20 +24,16 @@ def days(count: int) -> list[Window]:
 def ticked(project: Project, hours: float = 1) -> list[dg.RunRequest] | str:
     """The schedule's tick `hours` after the last midnight: its requests, or why it skipped."""
     definitions = project.definitions()
-    (schedule,) = definitions.schedules or ()
+    (schedule,) = [each for each in definitions.schedules or () if each.name == "export_schedule"]
     assert isinstance(schedule, dg.ScheduleDefinition)
-    context = dg.build_schedule_context(
+    with dg.build_schedule_context(
         instance=project.instance,
         scheduled_execution_time=TODAY + timedelta(hours=hours),
         repository_def=definitions.get_repository_def(),
         resources={"export": (definitions.resources or {})["export"]},
-    )
-    tick = schedule.evaluate_tick(context)
+    ) as context:
+        tick = schedule.evaluate_tick(context)
     return list(tick.run_requests or ()) or (tick.skip_message or "")
-
-
-def box(request: dg.RunRequest) -> tuple[str, str]:
-    return request.tags[RANGE_START], request.tags[RANGE_END]
 
 
 @pytest.mark.parametrize(
@@ -58,7 +54,7 @@ def test_the_schedule_ticks_in_the_first_minute_after_a_window_settled(every: st
 def test_windows_that_miss_all_categories_are_one_box():
     windows = days(3)
 
-    assert boxes(missing_partitions(config(), windows, set()), windows) == [
+    assert boxes(missing_partitions(config(), windows, set()), windows, 31) == [
         ("gate_exposure|2026-11-01", "custom_event|2026-11-03")
     ]
 
@@ -67,7 +63,7 @@ def test_a_window_that_is_there_splits_the_box():
     windows = days(3)
     present = {f"{category}|2026-11-02" for category in Category}
 
-    assert boxes(missing_partitions(config(), windows, present), windows) == [
+    assert boxes(missing_partitions(config(), windows, present), windows, 31) == [
         ("gate_exposure|2026-11-01", "custom_event|2026-11-01"),
         ("gate_exposure|2026-11-03", "custom_event|2026-11-03"),
     ]
@@ -77,7 +73,7 @@ def test_categories_that_are_switched_off_are_in_no_box():
     windows = days(2)
     without = config(filter={"exposures": {"gate": False, "experiment": False}})
 
-    assert boxes(missing_partitions(without, windows, set()), windows) == [
+    assert boxes(missing_partitions(without, windows, set()), windows, 31) == [
         ("config_exposure|2026-11-01", "config_exposure|2026-11-02"),
         ("layer_exposure|2026-11-01", "custom_event|2026-11-02"),
     ]
@@ -86,7 +82,7 @@ def test_categories_that_are_switched_off_are_in_no_box():
 def test_a_long_stretch_is_cut_into_months():
     windows = days(40)
 
-    assert boxes(missing_partitions(config(), windows, set()), windows) == [
+    assert boxes(missing_partitions(config(), windows, set()), windows, 31) == [
         ("gate_exposure|2026-11-01", "custom_event|2026-12-01"),
         ("gate_exposure|2026-12-02", "custom_event|2026-12-10"),
     ]
@@ -98,7 +94,7 @@ def test_the_boxes_hold_the_missing_partitions_and_nothing_else():
     settings = config(filter={"configuration_changes": True, "exposures": {"layer": False}})
     missing = missing_partitions(settings, windows, present)
 
-    ranges = boxes(missing, windows)
+    ranges = boxes(missing, windows, 31)
 
     partitions = event_partitions(settings.windows)
     covered = [

@@ -1,0 +1,245 @@
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pytest
+from dagster_folder import DAYS, Project
+from sqlalchemy import create_engine, delete, insert
+
+from dagster_project import late_rows
+from dagster_project.automation import RANGE_END, RANGE_START
+from dagster_project.late_rows import late_rows_sensor
+from statsig_export import pipeline
+from statsig_export.account import Account, total
+from statsig_export.events import Category
+from statsig_export.tables import CUSTOM_EVENTS, EXPOSURES, SDK_EVENTS, create_tables
+
+UNCHANGED = "every exported window of the lookback holds as many rows as it held"
+
+
+def ticked(project: Project) -> tuple[list[dg.RunRequest], str]:
+    """The late rows sensor, as the daemon evaluates it."""
+    definitions = project.definitions()
+    context = dg.build_sensor_context(
+        instance=project.instance,
+        definitions=definitions,
+        resources={"export": (definitions.resources or {})["export"]},
+    )
+    tick = late_rows_sensor.evaluate_tick(context)
+    return list(tick.run_requests or ()), tick.skip_message or ""
+
+
+def carry_out(project: Project, requests: Sequence[dg.RunRequest]) -> None:
+    for request in requests:
+        assert project.run("export_events", request.run_config, request.tags).success
+
+
+def boxes(requests: Sequence[dg.RunRequest]) -> list[tuple[str, str]]:
+    return [(request.tags[RANGE_START], request.tags[RANGE_END]) for request in requests]
+
+
+def noon(day: str) -> datetime:
+    return datetime.fromisoformat(day) + timedelta(hours=12)
+
+
+def add_purchase(project: Project, day: str) -> None:
+    at = noon(day)
+    execute(project, insert(CUSTOM_EVENTS), [{"event_name": "purchase", "timestamp": at, "ingested_at": at}])
+
+
+def add_config_exposure(project: Project, day: str, **columns: object) -> None:
+    row = {"exposure_type": "config", "name": "a_config", "rule_id": "r", "unit_type": "userID", **columns}
+    execute(project, insert(EXPOSURES), [{**row, "timestamp": noon(day), "ingested_at": noon(day)}])
+
+
+def execute(project: Project, statement, rows: Sequence[dict[str, object]] = ()) -> None:
+    engine = create_engine(project.environ["STATSIG_DATABASE_URL"])
+    with engine.begin() as connection:
+        connection.execute(statement, list(rows)) if rows else connection.execute(statement)
+    engine.dispose()
+
+
+def account(project: Project) -> Account:
+    return total(line.account for line in pipeline.status(project.config))
+
+
+def test_without_an_export_there_is_nothing_to_compare(project: Project):
+    project.fill()
+
+    assert ticked(project) == ([], UNCHANGED)
+
+
+def test_a_window_that_holds_what_was_exported_is_left_alone(project: Project):
+    project.fill()
+    project.export_days()
+
+    assert ticked(project) == ([], UNCHANGED)
+
+
+def test_a_late_row_is_exported_by_the_run_that_the_sensor_asks_for_and_sent_once(project: Project):
+    project.fill(DAYS[:2])
+    project.export_days(DAYS[0], DAYS[1])
+    pipeline.ship(project.config)
+    add_purchase(project, DAYS[1])
+
+    requests, _ = ticked(project)
+    carry_out(project, requests)
+
+    assert boxes(requests) == [(f"gate_exposure|{DAYS[1]}", f"custom_event|{DAYS[1]}")]
+    assert account(project).pending == 1
+    assert pipeline.ship(project.config).sent == 1
+    assert len(project.receiver.events()) == 11
+    assert ticked(project) == ([], UNCHANGED)
+
+
+def test_neighbouring_windows_that_changed_alike_are_one_run(project: Project):
+    project.fill()
+    project.export_days()
+    project.fill(DAYS[1:3])
+
+    requests, _ = ticked(project)
+
+    assert boxes(requests) == [(f"gate_exposure|{DAYS[1]}", f"custom_event|{DAYS[2]}")]
+
+
+def test_a_deleted_row_is_exported_once_retracts_nothing_and_is_not_asked_for_again(project: Project):
+    project.fill([DAYS[0]])
+    project.export_days(DAYS[0], DAYS[0])
+    before = account(project)
+    execute(project, delete(CUSTOM_EVENTS).where(CUSTOM_EVENTS.c.event_name == "purchase"))
+
+    requests, _ = ticked(project)
+    carry_out(project, requests)
+
+    assert len(requests) == 1
+    assert account(project).pending == before.pending == 5
+    assert ticked(project) == ([], UNCHANGED)
+
+
+def test_a_row_of_the_category_that_was_not_exported_changes_nothing(project: Project):
+    project.fill([DAYS[0]])
+    project.export(f"gate_exposure|{DAYS[0]}")
+    add_purchase(project, DAYS[0])
+
+    assert ticked(project) == ([], UNCHANGED)
+
+
+def test_only_the_categories_of_the_run_that_missed_rows_are_exported_again(project: Project):
+    project.fill([DAYS[0]])
+    project.export(f"gate_exposure|{DAYS[0]}", f"layer_exposure|{DAYS[0]}")
+    project.export(f"config_change|{DAYS[0]}", f"custom_event|{DAYS[0]}")
+    add_purchase(project, DAYS[0])
+
+    requests, _ = ticked(project)
+
+    assert boxes(requests) == [(f"config_change|{DAYS[0]}", f"custom_event|{DAYS[0]}")]
+
+
+def test_rows_that_a_read_yields_and_another_category_owns_end_in_no_loop(project: Project):
+    """Reading experiments yields configs as well: which of them they are, their group tells."""
+    project.fill([DAYS[0]])
+    add_config_exposure(project, DAYS[0])
+    add_config_exposure(project, DAYS[0], group_name="treatment")
+    project.configure("[filter.custom_events]", "[filter]\nexposures = { config = false }\n[filter.custom_events]")
+    project.export(f"gate_exposure|{DAYS[0]}", f"experiment_exposure|{DAYS[0]}")
+    project.export(f"experiment_exposure|{DAYS[0]}")
+    assert ticked(project) == ([], UNCHANGED)
+
+    add_config_exposure(project, DAYS[0])
+    requests, _ = ticked(project)
+    carry_out(project, requests)
+
+    assert requests
+    assert ticked(project) == ([], UNCHANGED)
+
+
+def test_a_log_of_all_categories_is_compared_as_a_whole_though_some_are_switched_off(project: Project):
+    project.configure("[windows]", 'layout = "sdk_log"\n[windows]')
+    project.configure("[filter.custom_events]", "[filter]\nexposures = false\n[filter.custom_events]")
+    engine = create_engine(project.environ["STATSIG_DATABASE_URL"])
+    create_tables(engine, "sdk_log")
+    engine.dispose()
+    at = noon(DAYS[0])
+    names = ("purchase", "statsig::gate_exposure", "statsig::layer_exposure")
+    logged = [{"received_at": at, "event": {"eventName": name, "time": 1_793_709_015_123}} for name in names]
+    execute(project, insert(SDK_EVENTS), logged)
+    project.export(f"config_change|{DAYS[0]}", f"custom_event|{DAYS[0]}")
+    assert ticked(project) == ([], UNCHANGED)
+
+    execute(project, insert(SDK_EVENTS), logged[:1])
+    requests, _ = ticked(project)
+    carry_out(project, requests)
+
+    assert boxes(requests) == [(f"config_change|{DAYS[0]}", f"custom_event|{DAYS[0]}")]
+    assert account(project).pending == 2
+    assert ticked(project) == ([], UNCHANGED)
+
+
+def test_a_window_before_the_lookback_is_not_looked_at(project: Project):
+    project.fill()
+    project.export_days()
+    add_purchase(project, DAYS[0])
+    project.configure('lookback = "10d"', 'lookback = "1d"')
+
+    assert ticked(project) == ([], UNCHANGED)
+
+
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED])
+def test_a_window_that_a_live_run_exports_is_left_to_it(project: Project, status: dg.DagsterRunStatus):
+    project.fill([DAYS[0]])
+    project.export_days(DAYS[0], DAYS[0])
+    add_purchase(project, DAYS[0])
+    job = project.definitions().resolve_job_def("export_events")
+    tags = {RANGE_START: f"gate_exposure|{DAYS[0]}", RANGE_END: f"custom_event|{DAYS[0]}"}
+    project.instance.create_run_for_job(job, tags=tags, status=status)
+
+    assert ticked(project) == ([], "windows that have changed: 1, all of them being exported")
+
+
+def test_a_tick_asks_for_few_runs_the_oldest_windows_first_and_the_next_for_the_rest(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+):
+    project.fill()
+    project.export_days()
+    for day in (DAYS[0], DAYS[2]):
+        add_purchase(project, day)
+    monkeypatch.setattr(late_rows, "MAX_REQUESTS", 1)
+
+    first, _ = ticked(project)
+    carry_out(project, first)
+    second, _ = ticked(project)
+
+    assert [window for _, window in boxes([*first, *second])] == [f"custom_event|{day}" for day in (DAYS[0], DAYS[2])]
+
+
+def test_a_window_that_was_pruned_is_never_asked_for_again(project: Project):
+    project.fill([DAYS[0]])
+    project.export_days(DAYS[0], DAYS[0])
+    pipeline.ship(project.config)
+    end = datetime.fromisoformat(DAYS[1]).replace(tzinfo=UTC)
+    pipeline.prune(project.config, end, datetime.now(UTC) + timedelta(days=30))
+    add_purchase(project, DAYS[0])
+
+    assert ticked(project)[0] == []
+
+
+def test_a_failed_run_is_asked_for_again(project: Project):
+    project.fill([DAYS[0]])
+    project.export_days(DAYS[0], DAYS[0])
+    add_purchase(project, DAYS[0])
+    (lost,), _ = ticked(project)
+
+    (again,), _ = ticked(project)
+
+    assert boxes([again]) == boxes([lost])
+    assert again.run_key != lost.run_key
+
+
+def test_the_sensor_asks_for_every_category_in_the_order_of_the_partitions(project: Project):
+    project.fill([DAYS[0]])
+    project.export_days(DAYS[0], DAYS[0])
+    add_purchase(project, DAYS[0])
+
+    ((first, last),) = boxes(ticked(project)[0])
+
+    assert (first, last) == tuple(f"{list(Category)[position].value}|{DAYS[0]}" for position in (0, -1))
