@@ -249,7 +249,7 @@ def _export_run(run: _Run, source: Source, tallies: Mapping[Category, Tally], ro
         },
         config_fingerprint=run.config.fingerprint(),
         filter_fingerprint=run.config.filter_fingerprint(),
-        library_version=VERSION,
+        library_version=f"{VERSION}+{source.reader}",
         account={
             category.value: {
                 "rows": tally.rows,

@@ -93,6 +93,8 @@ class SourceSettings(Settings):
     """Any SQLAlchemy URL, or env:NAME."""
     layout: LayoutName = "native"
     """How its tables are laid out."""
+    reader: Literal["fastest", "plain"] = "fastest"
+    """PostgreSQL is read through ADBC where it is installed (statsig-export[fast]); "plain": by the URL's driver."""
     name: str = ""
     """Tells two databases with equal table names apart, where both feed one destination and give no timeUUIDs."""
     exposures: TableSettings = TableSettings()

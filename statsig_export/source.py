@@ -61,6 +61,11 @@ class Source:
     def close(self) -> None:
         self._database.close()
 
+    @property
+    def reader(self) -> str:
+        """What reads the database: the driver's name."""
+        return self._database.reader
+
     def check_schema(self, table: SourceTable) -> None:
         """Raises SourceError unless the table is there and its columns can be read as the layout says.
 
@@ -194,7 +199,7 @@ def open_source(config: Config) -> Source:
     Raises ConfigError for what export.toml says, SourceError for a missing file or a driver that is not installed.
     """
     tables = source_tables(config.source)
-    return Source(open_database(config.source_url()), tables)
+    return Source(open_database(config.source_url(), plain=config.source.reader == "plain"), tables)
 
 
 def _wanted(table: SourceTable, categories: Sequence[Category] | None) -> tuple[Category, ...]:

@@ -13,10 +13,12 @@ duckdb             Arrow record batches, source_duckdb.py.
 Any other is read with its default cursor, which may hold the whole result.
 """
 
+import re
 import warnings
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -36,11 +38,13 @@ from statsig_export.source_schema import FoundColumn, found_column
 LOCK_WAIT_MS: Final = 60_000
 """How long a read waits for a table that somebody has locked, unless the URL or the role sets a lock_timeout."""
 
-_PSYCOPG_OPTIONS: Final = {"connect_timeout": "15", "application_name": "statsig-export", "client_encoding": "utf8"}
+PSYCOPG_OPTIONS: Final = {"connect_timeout": "15", "application_name": "statsig-export", "client_encoding": "utf8"}
 _NAMED_CURSORS: Final = frozenset({"psycopg", "psycopg2"})
 _PYMYSQL: Final = "pymysql"
-_NO_ENCODING: Final = "SQL_ASCII"
-_UNREACHABLE: Final = "check what source.url names (host, port, database, user, password) and that the database is up"
+NO_ENCODING: Final = "SQL_ASCII"
+_SQLSTATE: Final = re.compile(r"SQLSTATE:? ([0-9A-Z]{5})\b")
+"""Where a driver says it in words only, as ADBC does of an error in the middle of a stream."""
+UNREACHABLE: Final = "check what source.url names (host, port, database, user, password) and that the database is up"
 _EXTRAS: Final = {
     "postgresql": "postgres", "mysql": "mysql", "mariadb": "mysql", "snowflake": "snowflake", "bigquery": "bigquery",
     "redshift": "redshift", "duckdb": "duckdb",
@@ -57,6 +61,10 @@ _REDSHIFT_SESSION: Final = ("SET extra_float_digits TO 2",)
 
 class Database(Protocol):
     """What `source.Source` reads through. A reader of another kind is another class with these names."""
+
+    @property
+    def reader(self) -> str:
+        """What reads it: the driver's name."""
 
     @property
     def dialect(self) -> Dialect:
@@ -88,6 +96,10 @@ class SqlDatabase:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+
+    @property
+    def reader(self) -> str:
+        return self.dialect.driver
 
     @property
     def dialect(self) -> Dialect:
@@ -161,8 +173,8 @@ class SqlDatabase:
         if dialect.name == "postgresql" and dialect.driver in _NAMED_CURSORS:
             connection.execution_options(postgresql_readonly=True)
         driver: Any = connection.connection.driver_connection
-        if dialect.driver == "psycopg" and driver.info.parameter_status("server_encoding") == _NO_ENCODING:
-            driver.execute(f"SET LOCAL client_encoding TO '{_NO_ENCODING}'")
+        if dialect.driver == "psycopg" and driver.info.parameter_status("server_encoding") == NO_ENCODING:
+            driver.execute(f"SET LOCAL client_encoding TO '{NO_ENCODING}'")
         if dialect.name == "sqlite":
             driver.text_factory = bytes
         if dialect.driver in _NAMED_CURSORS:
@@ -174,9 +186,10 @@ class SqlDatabase:
         return connection.connection.cursor()
 
 
-def open_database(url: URL) -> Database:
+def open_database(url: URL, *, plain: bool = False) -> Database:
     """Connects only when it is used, but a SQLite or DuckDB file must exist now.
 
+    The fastest reader that is installed, or with `plain` the driver that the URL names.
     Raises SourceError for a missing file or a driver that is not installed.
     """
     backend = url.get_backend_name()
@@ -187,7 +200,12 @@ def open_database(url: URL) -> Database:
             from statsig_export.source_duckdb import DuckDbDatabase  # noqa: PLC0415 - only where it is installed
 
             return DuckDbDatabase(url)
-        return SqlDatabase(_engine(url, backend))
+        database = SqlDatabase(_engine(url, backend))
+        if plain or database.dialect.driver != "psycopg" or find_spec("adbc_driver_postgresql") is None:
+            return database
+        from statsig_export.source_adbc import AdbcDatabase  # noqa: PLC0415 - only where it is installed
+
+        return AdbcDatabase(url, database)
     except (ImportError, ArgumentError) as error:
         raise SourceError(
             f"no driver for {url.drivername} can be loaded: {type(error).__name__}",
@@ -200,9 +218,11 @@ def open_database(url: URL) -> Database:
 
 
 def class_of(error: Exception) -> str:
-    """The driver's class and, where it has one, its SQLSTATE: nothing that can hold a secret or a payload."""
+    """The driver's class and, where it tells one, its SQLSTATE: nothing that can hold a secret or a payload."""
     original = getattr(error, "orig", None) or error
     state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
+    if state is None and (told := _SQLSTATE.search(str(original))):
+        state = told[1]
     return type(original).__name__ + (f" (SQLSTATE {state})" if state else "")
 
 
@@ -215,14 +235,14 @@ def _errors_beside(backend: str) -> tuple[type[Exception], ...]:
 
 
 def _unreachable(backend: str, error: Exception) -> SourceError:
-    return SourceError(f"the source database ({backend}) cannot be reached: {class_of(error)}", hint=_UNREACHABLE)
+    return SourceError(f"the source database ({backend}) cannot be reached: {class_of(error)}", hint=UNREACHABLE)
 
 
 def _engine(url: URL, backend: str) -> Engine:
     if backend == "sqlite":
         return create_engine(url, poolclass=NullPool, hide_parameters=True)
     if backend == "postgresql" and url.get_driver_name() == "psycopg":
-        options = {name: value for name, value in _PSYCOPG_OPTIONS.items() if name not in url.query}
+        options = {name: value for name, value in PSYCOPG_OPTIONS.items() if name not in url.query}
         engine = create_engine(url, connect_args=options, pool_pre_ping=True, hide_parameters=True)
         bound_lock_waits(engine, LOCK_WAIT_MS)
         return engine

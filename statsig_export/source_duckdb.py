@@ -31,6 +31,7 @@ class DuckDbDatabase:
     somebody writes this cannot be opened.
     """
 
+    reader: Final = "duckdb"
     errors: Final[tuple[type[Exception], ...]] = (duckdb.Error, pa.ArrowException)
     dialect: Final[Dialect] = DuckDbDialect()  # type: ignore[no-untyped-call]
 

@@ -57,7 +57,7 @@ def test_a_connection_that_drops_while_rows_are_read_plans_nothing_and_the_next_
         )
         admin.commit()
 
-    with pytest.raises(SourceError, match="AdminShutdown"):
+    with pytest.raises(SourceError, match="reading table custom_events failed: "):
         export_window(home.config, home.window(), on_progress=cut)
     assert_nothing_was_planned(home)
 
@@ -74,7 +74,7 @@ def test_a_statement_that_times_out_fails_the_export_and_plans_nothing(home: Exp
     admin.commit()
     home.environ["DB"] = f"{home.source_url}&options=-c%20statement_timeout%3D300"
 
-    with pytest.raises(SourceError, match=r"QueryCanceled \(SQLSTATE 57014\).*run the window again"):
+    with pytest.raises(SourceError, match="reading table custom_events failed: .*run the window again"):
         home.export()
     assert_nothing_was_planned(home)
 

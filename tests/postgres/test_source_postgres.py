@@ -35,10 +35,20 @@ def engine(postgres_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
-@pytest.fixture
-def source(engine: Engine, postgres_url: str) -> Iterator[Source]:
+@pytest.fixture(params=["psycopg", "adbc"])
+def source(request: pytest.FixtureRequest, engine: Engine, postgres_url: str) -> Iterator[Source]:
+    """By rows, which is the reference, and by Arrow: everything holds for both."""
     del engine  # only for its tables
-    with source_at(postgres_url) as source:
+    with source_at(postgres_url, reader="plain" if request.param == "psycopg" else "fastest") as source:
+        assert source.reader == request.param
+        yield source
+
+
+@pytest.fixture
+def plain(engine: Engine, postgres_url: str) -> Iterator[Source]:
+    """By rows alone."""
+    del engine  # only for its tables
+    with source_at(postgres_url, reader="plain") as source:
         yield source
 
 
@@ -323,9 +333,9 @@ def fill(engine: Engine, rows: int) -> None:
     )
 
 
-def test_rows_are_fetched_from_a_cursor_in_the_server_a_chunk_at_a_time(engine: Engine, source: Source):
+def test_rows_are_fetched_from_a_cursor_in_the_server_a_chunk_at_a_time(engine: Engine, plain: Source):
     fill(engine, 2_500)
-    chunks = source.read_window(source.tables[0], DAY, NEXT_DAY, chunk_rows=1_000)
+    chunks = plain.read_window(plain.tables[0], DAY, NEXT_DAY, chunk_rows=1_000)
     assert len(next(chunks)) == 1_000
     ((state, query),) = sessions(engine)
     assert state == "idle in transaction"
@@ -364,23 +374,25 @@ def test_a_read_cannot_write(engine: Engine, source: Source):
         " ingested_at FROM kept",
     )
     insert(engine, "kept", "name", "'g'")
-    with pytest.raises(SourceError, match=r"ReadOnlySqlTransaction \(SQLSTATE 25006\)"):
+    with pytest.raises(SourceError, match="reading table exposures failed: "):
         read(source)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM kept").scalar() == 1
 
 
 @pytest.mark.fault("F01")
 def test_a_connection_that_drops_halfway_is_a_source_error_and_the_next_read_works(
-    engine: Engine, source: Source, caplog: pytest.LogCaptureFixture
+    engine: Engine, plain: Source, caplog: pytest.LogCaptureFixture
 ):
     fill(engine, 30)
-    chunks = source.read_window(source.tables[0], DAY, NEXT_DAY, chunk_rows=10)
+    chunks = plain.read_window(plain.tables[0], DAY, NEXT_DAY, chunk_rows=10)
     next(chunks)
     run_sql(engine, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'statsig-export'")
     with pytest.raises(SourceError) as raised:
         list(chunks)
     assert raised.value.message.startswith("reading table exposures failed: AdminShutdown")
     assert caplog.records == []
-    assert len(read(source)) == 30
+    assert len(read(plain)) == 30
 
 
 def test_a_connection_that_drops_between_reads_is_replaced(engine: Engine, source: Source):
@@ -397,7 +409,7 @@ def test_missing_rights_are_told_by_their_class(engine: Engine, postgres_url: st
         url = make_url(postgres_url).set(username=role).render_as_string(hide_password=False)
         with source_at(url) as source, pytest.raises(SourceError) as raised:
             read(source)
-        assert "InsufficientPrivilege (SQLSTATE 42501)" in str(raised.value)
+        assert "(SQLSTATE 42501)" in str(raised.value)
         assert "SELECT" not in str(raised.value)
     finally:
         run_sql(engine, f"DROP ROLE {role}")
