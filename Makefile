@@ -12,8 +12,12 @@ DEMO_HOME ?= .statsig_export/demo
 EVENTS ?= 50000
 KILLS ?= 1000
 SEED ?= 1
+BENCH ?=
 
-.PHONY: help setup demo dev test lint types bench torture clean
+# JupyterLab lies beside the locked environment, in uv's cache, and its kernels run in both.
+JUPYTER = UV_PYTHON_DOWNLOADS=never $(UV) run --quiet --no-sync --with jupyterlab
+
+.PHONY: help setup demo dev notebook test lint types bench torture clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +37,12 @@ dev: .venv/ready ## the Dagster UI on the demo's home
 	@test -f $(DEMO_HOME)/environment || $(MAKE) --no-print-directory demo
 	@$(BIN)/python -m dagster_project.dev $(DEMO_HOME)
 
+notebook: .venv/ready ## JupyterLab on the demo's home, with a copy of the notebook
+	@test -f $(DEMO_HOME)/environment || $(MAKE) --no-print-directory demo
+	@test -f $(DEMO_HOME)/explore_export.ipynb || cp notebooks/explore_export.ipynb $(DEMO_HOME)
+	@UV_SYSTEM_CERTS=1 $(JUPYTER) jupyter --version >/dev/null || $(JUPYTER) jupyter --version >/dev/null
+	@set -a; . $(DEMO_HOME)/environment; $(JUPYTER) --offline jupyter lab --allow-root $(DEMO_HOME)/explore_export.ipynb
+
 test: .venv/ready ## the tests
 	@$(BIN)/pytest -q -n 2 --dist loadfile
 
@@ -43,11 +53,11 @@ lint: .venv/ready ## ruff, format and imports
 types: .venv/ready ## mypy --strict
 	@$(BIN)/mypy
 
-bench: .venv/ready ## time, CPU and peak memory of a 200,000 and a 1,000,000 event window
-	@$(BIN)/python -m benchmarks
+bench: .venv/ready ## how fast it is, beside the raw read and other tools; BENCH=growth: how that grows
+	@$(BIN)/python -m benchmarks $(BENCH)
 
 torture: .venv/ready ## exports and shipments killed KILLS times, against a webhook that misbehaves: what was lost
 	@$(BIN)/python -m statsig_export.testing.torture --kills $(KILLS) --seed $(SEED)
 
 clean: ## the environment and everything made by the targets
-	rm -rf .venv .tools .statsig_export .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .tools .bench .statsig_export .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,118 +1,116 @@
-"""make bench: one window of 200,000 and of 1,000,000 events, from SQLite and from PostgreSQL to a sink on loopback.
+"""`python -m benchmarks`: how fast the export is, how fast it could be, and how fast other ways to do it are.
 
-Prints, for each stage, wall time, CPU time and peak memory, and how they grow with the window. Memory that is flat and
-time that is linear are the claim; single times depend on the machine.
+    python -m benchmarks [--events 200000 1000000] [--databases postgresql sqlite] [--peers plain dlt bytewax]
+    python -m benchmarks growth      how time and memory grow with rows, windows and the ledger; Dagster's share
+
+The same rows go from a database to a sink on loopback: ours through partition files and ledger, peers their own way,
+beside the raw read of the same rows. Each run is a process of its own; runs alternate, and the tables show medians.
 """
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any, Final
 
-from rich.console import Console
-from rich.table import Table
-from sqlalchemy import create_engine
+from benchmarks import growth
+from benchmarks.contest import Contest, Options
+from benchmarks.figures import JSONB, POSTGRESQL, SQLITE, interleaved, lines, targets
+from benchmarks.machine import machine
+from benchmarks.peer_environments import PEERS, Peer, prepare, versions
+from benchmarks.report import NAMES, as_json, say, show, tables, target_line
+from benchmarks.source_data import source_databases
 
-from statsig_export.testing.postgres import postgres_server
-from statsig_export.testing.sample import create_sample
-
-DAY = datetime(2026, 11, 20, tzinfo=UTC)
-SIZES = (200_000, 1_000_000)
-CONFIG = """\
-[source]
-url = "env:STATSIG_DATABASE_URL"
-[webhook]
-url = "env:FIVETRAN_WEBHOOK_URL"
-[storage]
-url = "files"
-[ledger]
-url = "sqlite:///ledger.db"
-"""
+SIZES: Final = (200_000, 1_000_000)
+NO_PEERS: Final = "none"
 
 
-def main() -> None:
-    arguments = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    arguments.add_argument("--events", type=int, nargs="+", default=SIZES)
-    arguments.add_argument("--databases", nargs="+", default=["sqlite", "postgresql"])
-    arguments.add_argument("--json", type=Path, help="also write the figures here")
-    options = arguments.parse_args()
-    figures = []
-    with tempfile.TemporaryDirectory(prefix="statsig-export-bench-") as folder, _sink() as webhook:
-        for database in options.databases:
-            for events in options.events:
-                home = Path(folder) / f"{database}-{events}"
-                home.mkdir()
-                with _source(database, home) as url:
-                    figures += _measure(
-                        database, events, home, {"STATSIG_DATABASE_URL": url, "FIVETRAN_WEBHOOK_URL": webhook}
-                    )
-    _print(figures)
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n")
-
-
-@contextmanager
-def _sink() -> Iterator[str]:
-    command = [sys.executable, "-m", "benchmarks.sink"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        port = process.stdout.readline().strip() if process.stdout else ""
-        yield f"http://127.0.0.1:{port}/webhooks/sink"
-        process.communicate("")
-
-
-@contextmanager
-def _source(database: str, home: Path) -> Iterator[str]:
-    if database == "sqlite":
-        yield f"sqlite:///{home}/source.db"
+def main(arguments: Sequence[str]) -> None:
+    if arguments[:1] == ["growth"]:
+        growth.main(arguments[1:])
         return
-    with postgres_server(home.parent / "postgres.lock") as server:
-        yield server.get_uri(driver="psycopg")
+    options = _options(arguments)
+    peers, missing = _ready([PEERS[key] for key in options.peers if key != NO_PEERS])
+    told = Options(options.concurrency, options.batch, options.latency_ms)
+    facts = machine()
+    contests: list[Contest] = []
+    with tempfile.TemporaryDirectory(prefix="statsig-export-bench-", dir=options.home) as home:
+        folder = Path(home)
+        with source_databases(folder) as databases:
+            for database in options.databases:
+                for rows in options.events:
+                    say(f"{database}: making {rows:,} rows")
+                    source = databases.fill(database, rows)
+                    contest = Contest(source, folder, told)
+                    _hold(contest, options.rounds, [] if database == SQLITE else peers)
+                    contest.close()
+                    databases.drop(source)
+                    contests.append(contest)
+            facts["servers"] = databases.versions()
+    facts["peers"] = {peer.key: versions(peer) for peer in peers}
+    _report(contests, facts, options, missing)
 
 
-def _measure(database: str, events: int, home: Path, environ: Mapping[str, str]) -> list[dict[str, object]]:
-    _say(f"{database}: making {events:,} rows")
-    engine = create_engine(environ["STATSIG_DATABASE_URL"])
-    create_sample(engine, events=events, start=DAY, days=1, bad_rows=0)
-    engine.dispose()
-    (home / "export.toml").write_text(CONFIG)
-    figures = []
-    for stage in ("export", "ship"):
-        _say(f"{database}: {stage}")
-        command = [sys.executable, "-m", "benchmarks.stage", stage, str(home / "export.toml"), f"{DAY:%Y-%m-%d}"]
-        done = subprocess.run(command, env={**os.environ, **environ}, check=True, capture_output=True, text=True)
-        figures.append({"database": database, "rows": events, "stage": stage, **json.loads(done.stdout)})
-    return figures
+def _hold(contest: Contest, rounds: int, peers: Sequence[Peer]) -> None:
+    """Raw read, ours, raw read, ours ...; what is run once is spread over the rounds."""
+    once: list[Callable[[], None]] = [contest.stages, contest.slow_webhook]
+    once += [partial(contest.peer, peer) for peer in peers]
+    for run in interleaved(rounds, [contest.raw_read, contest.end_to_end], once):
+        run()
+        last = contest.measurements[-1]
+        say(f"{last.database}, {last.rows:,} rows: {last.name}, {last.seconds:.1f} s")
 
 
-def _print(figures: Sequence[Mapping[str, object]]) -> None:
-    table = Table(title="One window, each stage in a process of its own")
-    for name in ("Database", "Rows", "Stage", "Events", "Wall s", "Events/s", "CPU us/event", "Peak MB", "Imports MB"):
-        table.add_column(name, justify="left" if name in {"Database", "Stage"} else "right", no_wrap=True)
-    for figure in figures:
-        events, seconds = int(str(figure["events"])), float(str(figure["seconds"]))
-        table.add_row(
-            str(figure["database"]),
-            f"{figure['rows']:,}",
-            str(figure["stage"]),
-            f"{events:,}",
-            f"{seconds:.1f}",
-            f"{events / seconds:,.0f}",
-            f"{float(str(figure['cpu_seconds'])) / events * 1e6:.1f}",
-            str(figure["peak_mb"]),
-            str(figure["imports_mb"]),
-        )
-    Console(width=120).print(table)
+def _ready(peers: Sequence[Peer]) -> tuple[list[Peer], list[str]]:
+    """The peers whose environments could be made, and a line for each of the others."""
+    ready, missing = [], []
+    for peer in peers:
+        say(f"{peer.name}: its environment")
+        reason = prepare(peer)
+        if reason is None:
+            ready.append(peer)
+        else:
+            missing.append(f"{peer.name} is not in the table, since it could not be installed: {reason}")
+    return ready, missing
 
 
-def _say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
+def _report(
+    contests: Sequence[Contest], facts: dict[str, Any], options: argparse.Namespace, missing: Sequence[str]
+) -> None:
+    measurements = [measurement for contest in contests for measurement in contest.measurements]
+    table = lines(measurements)
+    found = {name: targets(table, name, options.latency_ms) for name in options.databases if name != SQLITE}
+    sizes = {(contest.source.database, contest.source.rows): contest.event_bytes for contest in contests}
+    about = (
+        f"{facts['cores']} cores, {facts['processor']}, load {facts['load']} at the start; Python {facts['python']}; "
+        f"batches of {options.batch:,}, {options.concurrency} senders, a sink on loopback; medians"
+    )
+    show([about, *tables(table, sizes), *missing])
+    for database, of_database in found.items():
+        show([f"{NAMES[database]}, targets:", *map(target_line, of_database)])
+    if options.json:
+        said = {name: value for name, value in vars(options).items() if name not in {"json", "home"}}
+        options.json.write_text(json.dumps(as_json(facts, said, measurements, table, found), indent=1) + "\n")
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--events", type=int, nargs="+", default=SIZES, help="rows of the window")
+    parser.add_argument("--databases", nargs="+", choices=(POSTGRESQL, JSONB, SQLITE), default=(POSTGRESQL, SQLITE))
+    parser.add_argument("--rounds", type=int, default=3, help="runs of ours and of the raw read")
+    parser.add_argument("--peers", nargs="+", choices=(*PEERS, NO_PEERS), default=tuple(PEERS))
+    parser.add_argument("--concurrency", type=int, default=Options().concurrency, help="requests in flight at once")
+    parser.add_argument("--batch", type=int, default=Options().batch, help="events a request")
+    parser.add_argument("--latency-ms", type=int, default=Options().latency_ms, help="of the slow webhook")
+    parser.add_argument("--home", type=Path, help="where the data is made; a temporary folder unless it is named")
+    parser.add_argument("--json", type=Path, help="also write everything here")
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -1,0 +1,163 @@
+"""The arithmetic of the tables: medians, rates, ratios and targets. Pure."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from statistics import median
+from typing import Final, TypeVar
+
+POSTGRESQL: Final = "postgresql"
+JSONB: Final = "postgresql-jsonb"
+"""The same rows in columns of type jsonb, as many databases have them: the server takes its time to write them out."""
+SQLITE: Final = "sqlite"
+RAW_READ: Final = {POSTGRESQL: "raw COPY", JSONB: "raw COPY", SQLITE: "plain sqlite3 cursor"}
+"""What reading alone costs at the least, a database."""
+OURS: Final = "statsig-export"
+WITH_LATENCY: Final = "statsig-export, slow webhook"
+PLAIN: Final = "pandas + requests script"
+DLT: Final = "dlt"
+BYTEWAX: Final = "bytewax"
+_FLAT: Final = 1.1
+_MOST_MB: Final = 500
+
+
+class Kind(StrEnum):
+    """What a line of the table is."""
+
+    OURS = "ours"
+    LIMIT = "limit"
+    STAGE = "stage"
+    PEER = "peer"
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One run of one contestant."""
+
+    database: str
+    rows: int
+    """In the window: what every rate and every cost is divided by."""
+    name: str
+    kind: Kind
+    seconds: float
+    cpu_seconds: float
+    peak_mb: int | None = None
+    """Of the process, its imports included; None for a part of a process."""
+    imports_mb: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The medians of a contestant's runs."""
+
+    database: str
+    rows: int
+    name: str
+    kind: Kind
+    runs: int
+    seconds: float
+    events_per_second: float
+    cpu_seconds: float
+    cpu_us_per_event: float
+    peak_mb: float | None
+    above_imports_mb: float | None
+    to_raw_read: float | None
+    """Wall time as a multiple of the raw read's."""
+    to_ours: float | None
+    """Likewise of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What was promised, and what was measured of it."""
+
+    says: str
+    bound: float
+    at_least: bool
+    measured: float | None
+    """None where the run did not measure it."""
+    of: str = ""
+    """What it was measured on."""
+
+    @property
+    def passed(self) -> bool | None:
+        if self.measured is None:
+            return None
+        return self.measured >= self.bound if self.at_least else self.measured <= self.bound
+
+
+def lines(measurements: Iterable[Measurement]) -> list[Line]:
+    """One line a contestant, by database and rows, each in the order of its first run."""
+    groups: dict[tuple[str, int, str], list[Measurement]] = {}
+    for measurement in measurements:
+        groups.setdefault((measurement.database, measurement.rows, measurement.name), []).append(measurement)
+    seconds = {key: median(one.seconds for one in group) for key, group in groups.items()}
+    return [
+        _line(group, seconds.get((database, rows, RAW_READ[database])), seconds.get((database, rows, OURS)))
+        for (database, rows, _), group in groups.items()
+    ]
+
+
+def _line(group: Sequence[Measurement], raw_read: float | None, ours: float | None) -> Line:
+    one = group[0]
+    seconds = median(run.seconds for run in group)
+    cpu_seconds = median(run.cpu_seconds for run in group)
+    peaks = [run.peak_mb for run in group if run.peak_mb is not None]
+    grown = [run.peak_mb - run.imports_mb for run in group if run.peak_mb is not None and run.imports_mb is not None]
+    return Line(
+        database=one.database,
+        rows=one.rows,
+        name=one.name,
+        kind=one.kind,
+        runs=len(group),
+        seconds=seconds,
+        events_per_second=one.rows / seconds,
+        cpu_seconds=cpu_seconds,
+        cpu_us_per_event=cpu_seconds / one.rows * 1e6,
+        peak_mb=median(peaks) if peaks else None,
+        above_imports_mb=median(grown) if grown else None,
+        to_raw_read=seconds / raw_read if raw_read else None,
+        to_ours=seconds / ours if ours else None,
+    )
+
+
+def targets(table: Sequence[Line], database: str, latency_ms: int) -> list[Target]:
+    """The targets on a database, each on the largest window that has what it needs."""
+    on = [line for line in table if line.database == database]
+    peaks = {line.rows: line.peak_mb for line in on if line.name == OURS and line.peak_mb is not None}
+    least, most = min(peaks, default=0), max(peaks, default=0)
+    flat = peaks[most] / peaks[least] if most > least else None
+    return [
+        _multiple(on, DLT, OURS, 10, "dlt takes at least 10 times as long"),
+        _multiple(on, PLAIN, OURS, 8, "the plain script takes at least 8 times as long"),
+        _multiple(on, OURS, RAW_READ[database], 1.5, "at most 1.5 times the raw read", at_least=False),
+        Target("at most 500 MB of memory", _MOST_MB, at_least=False, measured=peaks.get(most), of=f"{most:,} rows"),
+        Target(f"flat memory: at most {_FLAT} times", _FLAT, at_least=False, measured=flat, of=_from_to(least, most)),
+        _multiple(on, WITH_LATENCY, OURS, 1.2, f"{latency_ms} ms of latency: at most 1.2 times", at_least=False),
+    ]
+
+
+def _from_to(least: int, most: int) -> str:
+    return f"{least:,} to {most:,} rows"
+
+
+def _multiple(table: Iterable[Line], name: str, unit: str, bound: float, says: str, *, at_least: bool = True) -> Target:
+    """The wall time of `name` as a multiple of that of `unit`."""
+    seconds: dict[int, dict[str, float]] = {}
+    for line in table:
+        seconds.setdefault(line.rows, {})[line.name] = line.seconds
+    rows = max((rows for rows, by_name in seconds.items() if {name, unit} <= by_name.keys()), default=None)
+    if rows is None:
+        return Target(says, bound, at_least, measured=None)
+    return Target(says, bound, at_least, seconds[rows][name] / seconds[rows][unit], f"{rows:,} rows")
+
+
+Run = TypeVar("Run", bound=Callable[..., object])
+
+
+def interleaved(rounds: int, every_round: Sequence[Run], once: Sequence[Run]) -> list[Run]:
+    """A B A B ...: each of `every_round` in every round, in order, and those of `once` dealt out behind the rounds."""
+    runs: list[Run] = []
+    for number in range(rounds):
+        runs += [*every_round, *once[number::rounds]]
+    return runs

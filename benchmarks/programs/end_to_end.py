@@ -1,0 +1,20 @@
+"""Export and ship, as Dagster's ops call them: through the partition files and the ledger."""
+
+import os
+
+from statsig_export.config import load_config
+from statsig_export.partitions import window_from_key
+from statsig_export.pipeline import export_window, ship
+
+
+def run() -> dict[str, object]:
+    config = load_config(os.environ["BENCH_CONFIG"])
+    batches = planned = 0
+    for key in os.environ["BENCH_WINDOWS"].split(","):
+        report = export_window(config, window_from_key(key, config.windows))
+        batches += sum(partition.batches for partition in report.partitions.values())
+        planned += report.account.pending
+    sent = ship(config).sent
+    if sent != planned:
+        raise SystemExit(f"{planned} events planned, {sent} sent")
+    return {"events": sent, "batches": batches}

@@ -1,0 +1,26 @@
+"""The export, with a watch on its stages."""
+
+import os
+
+from benchmarks.watching import Watch
+from statsig_export.config import load_config
+from statsig_export.judging import Judge
+from statsig_export.ledger import Ledger
+from statsig_export.partitions import window_from_key
+from statsig_export.pipeline import export_window
+from statsig_export.source import Source
+from statsig_export.writing import WindowWriter
+
+
+def run() -> dict[str, object]:
+    watch = Watch()
+    watch.items_of(Source, "read_window", "read")
+    watch.calls_of(Judge, "judge", "reshape to encode")
+    watch.calls_of(WindowWriter, "add", "write")
+    watch.calls_of(WindowWriter, "publish", "write")
+    watch.calls_of(Ledger, "plan", "plan")
+    config = load_config(os.environ["BENCH_CONFIG"])
+    planned = 0
+    for key in os.environ["BENCH_WINDOWS"].split(","):
+        planned += export_window(config, window_from_key(key, config.windows)).account.pending
+    return {"events": planned, "parts": watch.parts}

@@ -1,0 +1,19 @@
+"""Shipping alone, with a watch on its stages: what an export before has planned."""
+
+import os
+
+from benchmarks.watching import Watch
+from statsig_export.config import load_config
+from statsig_export.ledger import Ledger
+from statsig_export.pipeline import ship
+from statsig_export.storage import Storage
+from statsig_export.webhook import Webhook
+
+
+def run() -> dict[str, object]:
+    watch = Watch()
+    watch.calls_of(Storage, "read_events", "read")
+    watch.calls_of(Webhook, "post", "post")
+    watch.calls_of(Ledger, "claim", "claim, finish")
+    watch.calls_of(Ledger, "finish", "claim, finish")
+    return {"events": ship(load_config(os.environ["BENCH_CONFIG"])).sent, "parts": watch.parts}
