@@ -197,9 +197,7 @@ def _schema_of(columns: Sequence[str] | None) -> pa.Schema:
     return _EVENTS if columns is None else pa.schema([_EVENTS.field(name) for name in columns])
 
 
-def _event_tables(
-    config: Config, wanted: "Select[str, str, str]", schema: pa.Schema, rows: int
-) -> Iterator[pa.Table]:
+def _event_tables(config: Config, wanted: "Select[str, str, str]", schema: pa.Schema, rows: int) -> Iterator[pa.Table]:
     """The events of these files, chunk by chunk."""
     if not exists(config.ledger_url()):
         return

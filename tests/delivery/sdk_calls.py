@@ -55,10 +55,15 @@ def config(name: str, user: dict, rule: str, *, passed: bool = True, id_type: st
 
 
 def experiment(name: str, user: dict, group_name: str) -> Call:
-    """The SDK tells its caller the group, and logs neither it nor that this was an experiment."""
+    """The SDK tells its caller the group, and logs neither it nor that it was an experiment: EXPERIMENTS says that."""
     rule = f"group_{group_name.lower()}"
+    call = config(name, user, rule)
     answer = {"rule_id": rule, "id_type": "userID", "group_name": group_name}
-    return replace(config(name, user, rule), method="get_experiment", answer=answer)
+    call = replace(call, method="get_experiment", answer=answer)
+    if name not in EXPERIMENTS:
+        return call
+    metadata = {**call.event_metadata, "experimentGroupName": ""}
+    return replace(call, event_name="statsig::experiment_exposure", event_metadata=metadata)
 
 
 def layer(name: str, user: dict, parameter: str, rule: str, experiment: str = "", **more: object) -> Call:
@@ -113,6 +118,9 @@ UNIT_TYPES: Final = {
 }
 """`[source.unit_types]`: an SDK logs no ID type. kiosk_gate is left out: its users have one ID, which tells it."""
 
+EXPERIMENTS: Final = {"button_color": "experiment"}
+"""`[source.exposure_types]`; page_experiment is left out, and so its exposures stay those of a config."""
+
 GATES: Final = (
     gate("checkout_v2", PRO, "pro_users", passes=True),
     gate("checkout_v2", FREE, "default", passes=False),
@@ -138,6 +146,7 @@ CONFIGS: Final = (
     config("company_limits", PRO, "all_companies", id_type="companyID"),
     experiment("button_color", PRO, "Test"),
     experiment("button_color", FREE, "Control"),
+    experiment("page_experiment", FREE, "Bold"),
 )
 LAYERS: Final = (
     layer("page", PRO, "title", "group_bold", "page_experiment", answer={"read": "Bold", "group_name": "Bold"}),

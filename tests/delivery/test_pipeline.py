@@ -243,6 +243,20 @@ def test_plan_tells_what_would_happen_and_writes_nothing(home: ExportHome):
     assert plan(home.config, home.window()).to_send == 0
 
 
+def test_a_filter_change_is_planned_for_what_was_exported_and_for_windows_to_come(home: ExportHome):
+    home.set("filter", custom_events={"events": {"debug_ping": False}})
+    home.add([custom_event(1), custom_event(2), custom_event(3, "debug_ping")])
+    home.export()
+    changed = home.config.with_filter(custom_events={"events": {"debug_ping": True, "page_view": False}})
+
+    now = plan(changed, home.window())
+    to_come = plan(changed, home.window(), anew=True)
+
+    assert (now.to_send, now.account.forwarded, now.account.filtered_by) == (1, 3, {})
+    assert (to_come.to_send, to_come.account.filtered_by) == (1, {"custom_events.events.page_view": 2})
+    assert plan(home.config, home.window(), anew=True).to_send == 2
+
+
 @pytest.mark.fault("F43")
 def test_one_poisoned_event_fails_alone_and_the_rest_goes_on(home: ExportHome, receiver: Receiver):
     receiver.play([Rule(time_uuid="poison", actions=[answer(400)])])

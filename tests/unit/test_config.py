@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -125,6 +126,42 @@ def test_exposures_are_switched_as_a_whole_or_by_type():
     assert [c for c, on in by_type.exposure_switches().items() if not on] == [Category.GATE_EXPOSURE]
     assert Category.GATE_EXPOSURE not in by_type.enabled_categories()
     assert off.enabled_categories() == (Category.CONFIG_CHANGE, Category.CUSTOM_EVENT)
+
+
+def test_another_filter_changes_what_it_names_and_leaves_all_else_as_it_is():
+    config = parsed(
+        {
+            "filter": {
+                "exposures": {"layer": False},
+                "custom_events": {"include_new_by_default": False, "events": {"page_view": True}},
+            }
+        },
+        FIVETRAN_WEBHOOK_URL=CANARY,
+    )
+
+    changed = config.with_filter(exposures={"gate": False}, custom_events={"events": {"ping": False}})
+
+    assert changed.filter.exposures.model_dump() == {"gate": False, "experiment": True, "config": True, "layer": False}
+    assert changed.filter.custom_events.events == {"page_view": True, "ping": False}
+    assert not changed.filter.custom_events.include_new_by_default
+    assert config.filter.custom_events.events == {"page_view": True}
+    assert (changed.webhook_url(), changed.storage_url()) == (CANARY, config.storage_url())
+    assert changed.filter_fingerprint() != config.filter_fingerprint()
+    assert config.with_filter() == config
+    assert not any(config.with_filter(exposures=False).filter.exposure_switches().values())
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"exposure": False}, "unknown key filter.exposure (did you mean exposures?)"),
+        ({"exposures": {"gates": False}}, "unknown key filter.exposures.gates (did you mean gate?)"),
+        ({"custom_events": {"events": {"ping": "perhaps"}}}, "filter.custom_events.events.ping: Input should be a"),
+    ],
+)
+def test_another_filter_is_checked_as_the_file_is(changes: dict[str, object], said: str):
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        parsed({}).with_filter(**changes)
 
 
 def test_the_fingerprint_changes_with_any_setting_and_with_no_secret():
