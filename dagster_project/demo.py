@@ -131,11 +131,13 @@ class _Stage:
 
     def _tick(self) -> tuple[Sequence[dg.RunRequest], str]:
         resources = self.definitions.resources or {}
-        with self._quiet():
-            with dg.build_sensor_context(
+        with (
+            self._quiet(),
+            dg.build_sensor_context(
                 instance=self.instance, definitions=self.definitions, resources={"export": resources["export"]}
-            ) as context:
-                tick = ship_sensor.evaluate_tick(context)
+            ) as context,
+        ):
+            tick = ship_sensor.evaluate_tick(context)
         return tick.run_requests or (), tick.skip_message or ""
 
     def _run(self, job: str, run_config: Mapping[str, object], tags: Mapping[str, str]) -> _Outcome:

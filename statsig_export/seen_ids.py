@@ -1,6 +1,6 @@
 """What a window has already seen: the set of its ids, and how often each content occurred in it. Pure, and small.
 
-Both keep 128-bit hashes: 16 bytes an id (20 a content), and some times that for the moment two runs are merged. Two
+Both keep 128-bit hashes: 16 bytes an id (20 a content), and for the moment two runs are merged some times that. Two
 different ids taken for one need equal hashes: for 10**9 ids a chance of about 10**-21.
 """
 
@@ -15,6 +15,9 @@ from statsig_export.arrow_columns import Column, Mask
 
 Words = npt.NDArray[np.uint64]
 Counts = npt.NDArray[np.uint32]
+
+LARGEST_MERGED: Final = 2_000_000
+"""Hashes a run: one merge takes 80 MB; a window of 10 million rows is looked up in some ten runs."""
 
 _UNCOUNTED: Final = np.empty(0, dtype=np.uint32)
 _HASH_KEYS: Final = ("statsig-export-1", "statsig-export-2")
@@ -54,7 +57,10 @@ class _Run:
 
 
 class _Runs:
-    """Runs of hashes that at least halve in length, so there are few of them and each hash is moved a few times."""
+    """Runs of hashes that at least halve in length, so there are few of them and each hash is moved a few times.
+
+    None is merged to more than LARGEST_MERGED: of what a merge needs for a moment, memory has to hold no more either.
+    """
 
     def __init__(self) -> None:
         self.runs: list[_Run] = []
@@ -63,7 +69,7 @@ class _Runs:
         return sum(len(run) for run in self.runs)
 
     def append(self, run: _Run) -> None:
-        while self.runs and len(self.runs[-1]) < 2 * len(run):
+        while self.runs and len(self.runs[-1]) < 2 * len(run) and len(self.runs[-1]) + len(run) <= LARGEST_MERGED:
             run = self.runs.pop().merged(run)
         if len(run):
             self.runs.append(run)

@@ -74,7 +74,7 @@ def test_a_statement_that_times_out_fails_the_export_and_plans_nothing(home: Exp
     admin.commit()
     home.environ["DB"] = f"{home.source_url}&options=-c%20statement_timeout%3D300"
 
-    with pytest.raises(SourceError, match="reading table custom_events failed: .*run the window again"):
+    with pytest.raises(SourceError, match=r"reading table custom_events failed: .*run the window again"):
         home.export()
     assert_nothing_was_planned(home)
 
