@@ -73,12 +73,16 @@ def source_specs(config: Config) -> list[dg.AssetSpec]:
 
 def delivered_spec(config: Config) -> dg.AssetSpec:
     """What the webhook has answered 2xx to. External: `ship_batches` reports every shipment as a materialization."""
+    tables = {
+        f"source table {table.qualified_name}": dg.MetadataValue.asset(source_key(table))
+        for table in source_tables(config.source)
+    }
     return dg.AssetSpec(
         DELIVERED,
         deps=[EVENTS],
         description="Events delivered to the webhook. A materialization is a shipment of the partition.",
         partitions_def=event_partitions(config.windows),
-        metadata={"destination": config.webhook.name, "dagster/column_schema": SENT_KEYS},
+        metadata={"destination": config.webhook.name, "dagster/column_schema": SENT_KEYS, **tables},
         group_name=GROUP,
         kinds={"fivetran"},
         owners=config.dagster.owners,

@@ -18,6 +18,7 @@ from statsig_export.account import Account, total
 from statsig_export.config import Config
 from statsig_export.errors import SchemaError, StatsigExportError
 from statsig_export.layout_rules import SourceTable
+from statsig_export.overdue import unsent_partitions
 from statsig_export.partitions import LENGTH, split_partition_key, window_from_key
 from statsig_export.reports import PartitionStatus
 from statsig_export.source import Source, open_source
@@ -109,8 +110,11 @@ def few_rows_fail(context: dg.AssetCheckExecutionContext, export: ExportResource
 @dg.asset_check(asset=DELIVERED, description="Nothing has been due for longer than `[checks] overdue_after`.")
 def everything_due_is_sent(export: ExportResource) -> dg.AssetCheckResult:
     config = export.config()
-    halted = pipeline.halted_reason(config)
-    due = pipeline.due_partitions(config)
+    try:
+        halted = pipeline.halted_reason(config)
+        due = unsent_partitions(config)
+    except StatsigExportError as error:
+        raise failure(error) from None
     late = [partition for partition in due if partition.overdue > config.checks.overdue_after.total_seconds()]
     said = (
         f"events overdue: {sum(partition.events for partition in late)}, in partitions: {len(late)}" if late else None

@@ -184,10 +184,12 @@ def _links(instance: dg.DagsterInstance, export_runs: Sequence[str]) -> dict[str
     return links
 
 
-def _files(files: tuple[str, ...]) -> dict[str, dg.MetadataValue]:
+def _files(files: Mapping[str, str]) -> dict[str, dg.MetadataValue]:
+    """The file and its digest; of several generations each file with its own."""
     if len(files) == 1:
-        return {"file": dg.MetadataValue.path(files[0])}
-    return {"files": dg.MetadataValue.json(list(newest(files)))}
+        ((file, digest),) = files.items()
+        return {"file": dg.MetadataValue.path(file), "digest": dg.MetadataValue.text(digest)}
+    return {"files": dg.MetadataValue.json({file: files[file] for file in newest(list(files))})}
 
 
 def _latencies(shipment: Shipment) -> dict[str, dg.MetadataValue]:

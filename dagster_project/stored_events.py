@@ -31,4 +31,5 @@ class StoredEvents(dg.ConfigurableIOManager):
         categories = list(dict.fromkeys(category for category, _ in keys))
         events = read_events(config, min(starts), max(starts) + LENGTH[config.windows.every], categories)
         wanted = {(category.value, window) for category, window in keys}
-        return events[[pair in wanted for pair in zip(events["category"], events["window"], strict=True)]]
+        asked_for = [pair in wanted for pair in zip(events["category"], events["window"], strict=True)]
+        return events[asked_for].reset_index(drop=True)

@@ -68,21 +68,21 @@ def _requests(connection: Connection, ship_run: str) -> dict[int, _Requests]:
     return found
 
 
-def _origins(connection: Connection, ids: Sequence[int]) -> dict[int, dict[int, tuple[str, str]]]:
-    """Partition -> generation -> its file, and the run that made it (the orchestrator's id, else our own)."""
+def _origins(connection: Connection, ids: Sequence[int]) -> dict[int, dict[int, tuple[str, str, str]]]:
+    """Partition -> generation -> its file, the digest, and the run that made it (the orchestrator's id, else ours)."""
     run = func.coalesce(export_runs.c.orchestrator_run, export_runs.c.id)
     wanted = (
-        select(generations.c.partition, generations.c.generation, generations.c.file, run)
+        select(generations.c.partition, generations.c.generation, generations.c.file, generations.c.digest, run)
         .join(export_runs, export_runs.c.id == generations.c.export_run)
         .where(generations.c.partition.in_(ids))
     )
-    found: dict[int, dict[int, tuple[str, str]]] = defaultdict(dict)
-    for partition, generation, file, run_id in connection.execute(wanted):
-        found[partition][generation] = (file, run_id)
+    found: dict[int, dict[int, tuple[str, str, str]]] = defaultdict(dict)
+    for partition, generation, *origin in connection.execute(wanted):
+        found[partition][generation] = tuple(origin)
     return found
 
 
-def _shipment(status: PartitionStatus, requests: _Requests, origins: Mapping[int, tuple[str, str]]) -> Shipment:
+def _shipment(status: PartitionStatus, requests: _Requests, origins: Mapping[int, tuple[str, str, str]]) -> Shipment:
     sent = [origins[generation] for generation in sorted(requests.generations)]
     return Shipment(
         partition=status.partition,
@@ -95,7 +95,7 @@ def _shipment(status: PartitionStatus, requests: _Requests, origins: Mapping[int
         statuses=requests.statuses,
         latency_ms_median=median(requests.latencies) if requests.latencies else None,
         latency_ms_max=max(requests.latencies, default=None),
-        export_runs=tuple(dict.fromkeys(run for _, run in sent)),
-        files=tuple(file for file, _ in sent),
+        export_runs=tuple(dict.fromkeys(run for *_, run in sent)),
+        files={file: digest for file, digest, _ in sent},
         due_in=status.due_in,
     )

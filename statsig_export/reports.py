@@ -103,7 +103,8 @@ class Shipment:
     latency_ms_max: float | None
     export_runs: tuple[str, ...]
     """The orchestrator's run ids (else our own) of the export runs whose batches were in it."""
-    files: tuple[str, ...]
+    files: Mapping[str, str]
+    """Partition file, relative to the storage's root -> sha256 of its bytes, oldest generation first."""
     due_in: float | None
     """Seconds until the next pending batch is due; None when nothing is pending."""
 

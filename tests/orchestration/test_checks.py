@@ -5,7 +5,8 @@ from dagster_folder import DAYS, Project
 from sqlalchemy import create_engine, text, update
 
 from dagster_project.assets import DELIVERED, EVENTS
-from statsig_export import shipping
+from statsig_export import pipeline, shipping
+from statsig_export.ledger import ledger_of
 from statsig_export.ledger_tables import batches
 from statsig_export.tables import CUSTOM_EVENTS
 from statsig_export.testing.receiver import Rule, answer
@@ -149,6 +150,18 @@ def test_a_halted_destination_is_a_failed_check_that_says_why(project: Project):
     shipping.resume(project.config)
     project.run("ship_batches", {}, {})
     assert checked(project)["statsig_events/everything_due_is_sent"].passed
+
+
+def test_what_waits_behind_an_open_breaker_is_overdue_all_the_same(project: Project):
+    project.fill([DAYS[0]])
+    project.export_days(DAYS[0], DAYS[0])
+    two_hours_ms = timedelta(hours=2) // timedelta(milliseconds=1)
+    change_ledger(project, update(batches).values(due_ms=batches.c.due_ms - two_hours_ms))
+    with ledger_of(project.config) as ledger:
+        ledger.set_breaker("fivetran", openings=1, probe_ms=2**62)
+
+    assert pipeline.due_partitions(project.config) == []
+    assert not checked(project)["statsig_events/everything_due_is_sent"].passed
 
 
 def test_a_source_that_is_away_is_one_failed_step_with_what_to_do(project: Project, monkeypatch):

@@ -1,9 +1,10 @@
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster_folder import DAYS, Project
+from dagster_folder import DAYS, EXPORT_TOML, SECRET, Project
 from sqlalchemy import create_engine, delete, insert
 
 from dagster_project import late_rows
@@ -11,10 +12,28 @@ from dagster_project.automation import RANGE_END, RANGE_START
 from dagster_project.late_rows import late_rows_sensor
 from statsig_export import pipeline
 from statsig_export.account import Account, total
+from statsig_export.events import EXPOSURES as EXPOSURE_CATEGORIES
 from statsig_export.events import Category
+from statsig_export.partitions import window_from_key
 from statsig_export.tables import CUSTOM_EVENTS, EXPOSURES, SDK_EVENTS, create_tables
+from statsig_export.testing.receiver import Authentication, Receiver
 
+OTHERS = [Category.CONFIG_CHANGE, Category.CUSTOM_EVENT]
 UNCHANGED = "every exported window of the lookback holds as many rows as it held"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    """Dagster in memory: the sensor asks the ledger, and of Dagster only the runs."""
+    with (
+        Receiver(auth=Authentication("hmac", secret=SECRET), strict_delivery=True) as receiver,
+        dg.DagsterInstance.ephemeral() as instance,
+    ):
+        made = Project(tmp_path, receiver, instance)
+        made.config_path.write_text(EXPORT_TOML)
+        for name, value in made.environ.items():
+            monkeypatch.setenv(name, value)
+        yield made
 
 
 def ticked(project: Project) -> tuple[list[dg.RunRequest], str]:
@@ -27,6 +46,12 @@ def ticked(project: Project) -> tuple[list[dg.RunRequest], str]:
     )
     tick = late_rows_sensor.evaluate_tick(context)
     return list(tick.run_requests or ()), tick.skip_message or ""
+
+
+def export(project: Project, *days: str, of: Sequence[Category] | None = None) -> None:
+    """As from the command line: what counts is the ledger's word, whoever ran the export."""
+    for day in days:
+        pipeline.export_window(project.config, window_from_key(day, project.config.windows), of)
 
 
 def carry_out(project: Project, requests: Sequence[dg.RunRequest]) -> None:
@@ -71,14 +96,14 @@ def test_without_an_export_there_is_nothing_to_compare(project: Project):
 
 def test_a_window_that_holds_what_was_exported_is_left_alone(project: Project):
     project.fill()
-    project.export_days()
+    export(project, *DAYS)
 
     assert ticked(project) == ([], UNCHANGED)
 
 
 def test_a_late_row_is_exported_by_the_run_that_the_sensor_asks_for_and_sent_once(project: Project):
     project.fill(DAYS[:2])
-    project.export_days(DAYS[0], DAYS[1])
+    export(project, *DAYS[:2])
     pipeline.ship(project.config)
     add_purchase(project, DAYS[1])
 
@@ -94,7 +119,7 @@ def test_a_late_row_is_exported_by_the_run_that_the_sensor_asks_for_and_sent_onc
 
 def test_neighbouring_windows_that_changed_alike_are_one_run(project: Project):
     project.fill()
-    project.export_days()
+    export(project, *DAYS)
     project.fill(DAYS[1:3])
 
     requests, _ = ticked(project)
@@ -104,7 +129,7 @@ def test_neighbouring_windows_that_changed_alike_are_one_run(project: Project):
 
 def test_a_deleted_row_is_exported_once_retracts_nothing_and_is_not_asked_for_again(project: Project):
     project.fill([DAYS[0]])
-    project.export_days(DAYS[0], DAYS[0])
+    export(project, DAYS[0])
     before = account(project)
     execute(project, delete(CUSTOM_EVENTS).where(CUSTOM_EVENTS.c.event_name == "purchase"))
 
@@ -118,7 +143,7 @@ def test_a_deleted_row_is_exported_once_retracts_nothing_and_is_not_asked_for_ag
 
 def test_a_row_of_the_category_that_was_not_exported_changes_nothing(project: Project):
     project.fill([DAYS[0]])
-    project.export(f"gate_exposure|{DAYS[0]}")
+    export(project, DAYS[0], of=[Category.GATE_EXPOSURE])
     add_purchase(project, DAYS[0])
 
     assert ticked(project) == ([], UNCHANGED)
@@ -126,8 +151,8 @@ def test_a_row_of_the_category_that_was_not_exported_changes_nothing(project: Pr
 
 def test_only_the_categories_of_the_run_that_missed_rows_are_exported_again(project: Project):
     project.fill([DAYS[0]])
-    project.export(f"gate_exposure|{DAYS[0]}", f"layer_exposure|{DAYS[0]}")
-    project.export(f"config_change|{DAYS[0]}", f"custom_event|{DAYS[0]}")
+    export(project, DAYS[0], of=EXPOSURE_CATEGORIES)
+    export(project, DAYS[0], of=OTHERS)
     add_purchase(project, DAYS[0])
 
     requests, _ = ticked(project)
@@ -141,8 +166,7 @@ def test_rows_that_a_read_yields_and_another_category_owns_end_in_no_loop(projec
     add_config_exposure(project, DAYS[0])
     add_config_exposure(project, DAYS[0], group_name="treatment")
     project.configure("[filter.custom_events]", "[filter]\nexposures = { config = false }\n[filter.custom_events]")
-    project.export(f"gate_exposure|{DAYS[0]}", f"experiment_exposure|{DAYS[0]}")
-    project.export(f"experiment_exposure|{DAYS[0]}")
+    export(project, DAYS[0], of=[Category.GATE_EXPOSURE, Category.EXPERIMENT_EXPOSURE])
     assert ticked(project) == ([], UNCHANGED)
 
     add_config_exposure(project, DAYS[0])
@@ -163,7 +187,7 @@ def test_a_log_of_all_categories_is_compared_as_a_whole_though_some_are_switched
     names = ("purchase", "statsig::gate_exposure", "statsig::layer_exposure")
     logged = [{"received_at": at, "event": {"eventName": name, "time": 1_793_709_015_123}} for name in names]
     execute(project, insert(SDK_EVENTS), logged)
-    project.export(f"config_change|{DAYS[0]}", f"custom_event|{DAYS[0]}")
+    export(project, DAYS[0], of=OTHERS)
     assert ticked(project) == ([], UNCHANGED)
 
     execute(project, insert(SDK_EVENTS), logged[:1])
@@ -177,21 +201,20 @@ def test_a_log_of_all_categories_is_compared_as_a_whole_though_some_are_switched
 
 def test_a_window_before_the_lookback_is_not_looked_at(project: Project):
     project.fill()
-    project.export_days()
+    export(project, *DAYS)
     add_purchase(project, DAYS[0])
     project.configure('lookback = "10d"', 'lookback = "1d"')
 
     assert ticked(project) == ([], UNCHANGED)
 
 
-@pytest.mark.parametrize("status", [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED])
-def test_a_window_that_a_live_run_exports_is_left_to_it(project: Project, status: dg.DagsterRunStatus):
+def test_a_window_that_a_live_run_exports_is_left_to_it(project: Project):
     project.fill([DAYS[0]])
-    project.export_days(DAYS[0], DAYS[0])
+    export(project, DAYS[0])
     add_purchase(project, DAYS[0])
     job = project.definitions().resolve_job_def("export_events")
     tags = {RANGE_START: f"gate_exposure|{DAYS[0]}", RANGE_END: f"custom_event|{DAYS[0]}"}
-    project.instance.create_run_for_job(job, tags=tags, status=status)
+    project.instance.create_run_for_job(job, tags=tags, status=dg.DagsterRunStatus.STARTED)
 
     assert ticked(project) == ([], "windows that have changed: 1, all of them being exported")
 
@@ -200,7 +223,7 @@ def test_a_tick_asks_for_few_runs_the_oldest_windows_first_and_the_next_for_the_
     project: Project, monkeypatch: pytest.MonkeyPatch
 ):
     project.fill()
-    project.export_days()
+    export(project, *DAYS)
     for day in (DAYS[0], DAYS[2]):
         add_purchase(project, day)
     monkeypatch.setattr(late_rows, "MAX_REQUESTS", 1)
@@ -214,7 +237,7 @@ def test_a_tick_asks_for_few_runs_the_oldest_windows_first_and_the_next_for_the_
 
 def test_a_window_that_was_pruned_is_never_asked_for_again(project: Project):
     project.fill([DAYS[0]])
-    project.export_days(DAYS[0], DAYS[0])
+    export(project, DAYS[0])
     pipeline.ship(project.config)
     end = datetime.fromisoformat(DAYS[1]).replace(tzinfo=UTC)
     pipeline.prune(project.config, end, datetime.now(UTC) + timedelta(days=30))
@@ -223,23 +246,18 @@ def test_a_window_that_was_pruned_is_never_asked_for_again(project: Project):
     assert ticked(project)[0] == []
 
 
-def test_a_failed_run_is_asked_for_again(project: Project):
+def test_a_range_whose_run_failed_is_asked_for_again_after_a_pause(project: Project, monkeypatch: pytest.MonkeyPatch):
     project.fill([DAYS[0]])
-    project.export_days(DAYS[0], DAYS[0])
+    export(project, DAYS[0])
     add_purchase(project, DAYS[0])
-    (lost,), _ = ticked(project)
+    (request,), _ = ticked(project)
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setenv("STATSIG_DATABASE_URL", "sqlite:///nowhere.db")
+        assert not project.run("export_events", request.run_config, request.tags).success
 
+    assert ticked(project) == ([], f"windows that have changed: 1; {late_rows.PAUSED}")
+
+    monkeypatch.setattr(late_rows, "pause_after", lambda _: 0)
     (again,), _ = ticked(project)
-
-    assert boxes([again]) == boxes([lost])
-    assert again.run_key != lost.run_key
-
-
-def test_the_sensor_asks_for_every_category_in_the_order_of_the_partitions(project: Project):
-    project.fill([DAYS[0]])
-    project.export_days(DAYS[0], DAYS[0])
-    add_purchase(project, DAYS[0])
-
-    ((first, last),) = boxes(ticked(project)[0])
-
-    assert (first, last) == tuple(f"{list(Category)[position].value}|{DAYS[0]}" for position in (0, -1))
+    assert boxes([again]) == boxes([request])
+    assert again.run_key != request.run_key
