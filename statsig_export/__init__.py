@@ -10,20 +10,39 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from statsig_export.config import load_config
     from statsig_export.exporting import export_window, plan
-    from statsig_export.reading import deliveries, failed_rows, read_events
+    from statsig_export.partitions import window_from_key
+    from statsig_export.reading import deliveries, event_chunks, failed_rows, partition_files, read_events
     from statsig_export.shipping import ship, status
+    from statsig_export.tracing import trace
 
-__all__ = ["deliveries", "export_window", "failed_rows", "load_config", "plan", "read_events", "ship", "status"]
+__all__ = [
+    "deliveries",
+    "event_chunks",
+    "export_window",
+    "failed_rows",
+    "load_config",
+    "partition_files",
+    "plan",
+    "read_events",
+    "ship",
+    "status",
+    "trace",
+    "window_from_key",
+]
 
 _HOMES = {
     "deliveries": "statsig_export.reading",
+    "event_chunks": "statsig_export.reading",
     "export_window": "statsig_export.exporting",
     "failed_rows": "statsig_export.reading",
     "load_config": "statsig_export.config",
+    "partition_files": "statsig_export.reading",
     "plan": "statsig_export.exporting",
     "read_events": "statsig_export.reading",
     "ship": "statsig_export.shipping",
     "status": "statsig_export.shipping",
+    "trace": "statsig_export.tracing",
+    "window_from_key": "statsig_export.partitions",
 }
 
 

@@ -27,10 +27,10 @@ class Origin:
         """The categories that its event can be of."""
         return tuple(Category) if self.table is None else self.table.categories
 
-    def row(self, category: Category, start: datetime, end: datetime) -> SourceRow:
-        """The row of an event of this category and window."""
-        table = self.table or next(table for table in self.tables if category in table.categories)
-        return _row(table, self.key, start, end)
+    def row(self, category: Category, start: datetime, end: datetime) -> SourceRow | None:
+        """The row of an event of this category and window; None where no table of that category is configured."""
+        holding = [self.table] if self.table else [table for table in self.tables if category in table.categories]
+        return _row(holding[0], self.key, start, end) if holding else None
 
     @property
     def derived_from(self) -> SourceRow | None:

@@ -52,6 +52,11 @@ def print_accounts(
     _console().print(table)
 
 
+def print_table(table: Table) -> None:
+    """A table of the verb's own."""
+    _console().print(table)
+
+
 def print_breakdown(account: Account) -> None:
     """Why events were filtered and why rows failed, where any were."""
     for title, by in (("Filtered by rule", account.filtered_by), ("Failed by reason", account.failed_by)):

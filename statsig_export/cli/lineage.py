@@ -1,0 +1,117 @@
+"""The verbs that tell where events come from: trace (one event, all that happened to it) and events (their volumes)."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from statsig_export.cli import output, trace_output
+from statsig_export.cli.options import DONE, NOT_ALL_DONE, TIME, Invocation, as_json
+from statsig_export.errors import ConfigError
+from statsig_export.traces import Trace
+
+if TYPE_CHECKING:  # it imports pandas
+    from statsig_export.volumes import EventVolume, EventVolumes
+
+_SINCE = click.option("--from", "start", type=TIME, help="Only windows that end after this. ISO 8601, UTC by default.")
+_UNTIL = click.option("--to", "end", type=TIME, help="Only windows that start before this.")
+
+
+@click.command
+@click.argument("time_uuid")
+@_SINCE
+@_UNTIL
+@click.option("--event", "with_event", is_flag=True, help="Also print the event's JSON as it is sent.")
+@as_json
+@click.pass_context
+def trace(
+    ctx: click.Context, time_uuid: str, start: datetime | None, end: datetime | None, *, with_event: bool, json_: bool
+) -> None:
+    """From an event's timeUUID to its source row, its export run, file and batches, and every attempt to send it.
+
+    Exit codes: 0 it was forwarded; 1 it failed or is still pending; 2 the ledger does not know it.
+    """
+    from statsig_export.tracing import trace as trace_event
+
+    found = trace_event(ctx.obj.config(), time_uuid, start=start, end=end, with_event=with_event)
+    if not found.found:
+        raise _not_known(found)
+    if json_:
+        output.print_json(_object(found))
+    else:
+        trace_output.print_trace(found)
+    ctx.exit(DONE if found.all_forwarded else NOT_ALL_DONE)
+
+
+@click.command
+@click.option("--from", "start", type=TIME, help="Start, inclusive; by default the last day of closed windows.")
+@click.option("--to", "end", type=TIME, help="End, exclusive. ISO 8601, UTC by default.")
+@click.option("--all", "all_", is_flag=True, help="Every custom event, not only the most frequent ones.")
+@as_json
+@click.pass_obj
+def events(invocation: Invocation, start: datetime | None, end: datetime | None, *, all_: bool, json_: bool) -> None:
+    """The table of Statsig's Event Filtering dialog: Tracking, Event, Volume, as the source holds them."""
+    from statsig_export.volumes import event_volumes
+
+    with output.progress("read") as advance:
+        volumes = event_volumes(invocation.config(), start, end, on_progress=advance)
+    if json_:
+        output.print_json(_volumes(volumes))
+    else:
+        trace_output.print_volumes(volumes, None if all_ else output.MOST_ROWS)
+
+
+def _not_known(found: Trace) -> ConfigError:
+    """One line: what was searched, what could not be, and where else to look."""
+    searched = f"{found.files_searched:,} files searched"
+    if found.pruned:
+        newest = found.pruned[0]
+        more = f" and {len(found.pruned) - 1:,} more" if len(found.pruned) > 1 else ""
+        searched += f", the files of {newest.partition} (pruned on {newest.pruned:%Y-%m-%d}){more} are gone"
+    row = found.derived_from
+    derived = f"; it was derived from {row.table}, {row.key_column} = {row.key}" if row is not None else ""
+    return ConfigError(
+        f"{output.printable(found.time_uuid)} is not known to this ledger ({searched}){derived}",
+        hint="a row that the filter left out, or whose window was never exported, leaves no trace by its id:"
+        " `statsig-export plan --from ... --to ...` counts what its window comes to, by rule and by reason",
+    )
+
+
+def _object(found: Trace) -> dict[str, object]:
+    """The dataclasses of traces.py, key by key; times in ISO 8601."""
+    events = [{**asdict(event), "partition": event.partition, "counted_as": event.counted_as} for event in found.events]
+    return {key: _plain(value) for key, value in {**asdict(found), "events": events}.items()}
+
+
+def _plain(value: object) -> object:
+    match value:
+        case datetime():
+            return value.isoformat()
+        case dict():
+            return {key: _plain(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_plain(inner) for inner in value]
+        case _:
+            return value
+
+
+def _volumes(volumes: "EventVolumes") -> dict[str, object]:
+    return {
+        "from": volumes.start.isoformat(),
+        "to": volumes.end.isoformat(),
+        "exposures_and_changes": [_volume(line) for line in volumes.exposures_and_changes],
+        "custom_events": [_volume(line) for line in volumes.custom_events],
+        "unnamed": volumes.unnamed,
+        "failed_rows": volumes.failed_rows,
+    }
+
+
+def _volume(line: "EventVolume") -> dict[str, object]:
+    return {
+        "tracking": line.tracking,
+        "event": line.event_name,
+        "volume": line.volume,
+        "category": line.category.value,
+        "rule": line.rule,
+    }
