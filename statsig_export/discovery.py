@@ -14,8 +14,9 @@ from statsig_export.arrow_columns import array, values_of
 from statsig_export.errors import SourceError
 from statsig_export.layout_rules import SourceTable
 from statsig_export.proposing import FoundTable
-from statsig_export.source_database import class_of, open_database
+from statsig_export.source_database import class_of
 from statsig_export.source_names import plain_name
+from statsig_export.source_opening import open_database
 from statsig_export.source_schema import check_columns
 from statsig_export.source_statement import PlacedTable
 from statsig_export.timestamps import to_epoch_ms

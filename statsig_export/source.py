@@ -19,7 +19,8 @@ from statsig_export.errors import SourceError
 from statsig_export.events import Category
 from statsig_export.layout_rules import SourceTable
 from statsig_export.source_chunks import Chunk, to_frame
-from statsig_export.source_database import Database, class_of, open_database
+from statsig_export.source_database import Database, class_of
+from statsig_export.source_opening import open_database
 from statsig_export.source_schema import Family, check_columns, missing_table
 from statsig_export.source_statement import PlacedTable, SelectedColumn, all_of
 from statsig_export.source_tables import source_tables

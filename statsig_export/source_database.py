@@ -18,15 +18,13 @@ import warnings
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, Final, Protocol
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy import inspect as inspect_database
 from sqlalchemy.engine import Dialect
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
-from sqlalchemy.exc import ArgumentError, NoSuchTableError, SAWarning, SQLAlchemyError
+from sqlalchemy.exc import NoSuchTableError, SAWarning, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from statsig_export.errors import SourceError
@@ -45,10 +43,6 @@ NO_ENCODING: Final = "SQL_ASCII"
 _SQLSTATE: Final = re.compile(r"SQLSTATE:? ([0-9A-Z]{5})\b")
 """Where a driver says it in words only, as ADBC does of an error in the middle of a stream."""
 UNREACHABLE: Final = "check what source.url names (host, port, database, user, password) and that the database is up"
-_EXTRAS: Final = {
-    "postgresql": "postgres", "mysql": "mysql", "mariadb": "mysql", "snowflake": "snowflake", "bigquery": "bigquery",
-    "redshift": "redshift", "duckdb": "duckdb",
-}  # fmt: skip
 
 # A session of ours: UTC for TIMESTAMP columns, no writing, and a bound on waiting for a table that is being altered.
 _MYSQL_SESSION: Final = (
@@ -107,7 +101,7 @@ class SqlDatabase:
 
     @property
     def errors(self) -> tuple[type[Exception], ...]:
-        return (SQLAlchemyError, self.dialect.loaded_dbapi.Error, OSError, *_errors_beside(self.dialect.name))
+        return (SQLAlchemyError, self.dialect.loaded_dbapi.Error, OSError, *errors_beside(self.dialect.name))
 
     def columns(self, table: str, schema: str | None) -> list[FoundColumn]:
         if self.dialect.name in CATALOGS:
@@ -147,7 +141,7 @@ class SqlDatabase:
         try:
             connection = self._engine.connect()
         except self.errors as error:
-            raise _unreachable(self.dialect.name, error) from None
+            raise unreachable(self.dialect.name, error) from None
         with connection:
             yield connection
 
@@ -186,37 +180,6 @@ class SqlDatabase:
         return connection.connection.cursor()
 
 
-def open_database(url: URL, *, plain: bool = False) -> Database:
-    """Connects only when it is used, but a SQLite or DuckDB file must exist now.
-
-    The fastest reader that is installed, or with `plain` the driver that the URL names.
-    Raises SourceError for a missing file or a driver that is not installed.
-    """
-    backend = url.get_backend_name()
-    if backend in {"sqlite", "duckdb"}:
-        _require_file(url, backend)
-    try:
-        if backend == "duckdb":
-            from statsig_export.source_duckdb import DuckDbDatabase  # noqa: PLC0415 - only where it is installed
-
-            return DuckDbDatabase(url)
-        database = SqlDatabase(_engine(url, backend))
-        if plain or database.dialect.driver != "psycopg" or find_spec("adbc_driver_postgresql") is None:
-            return database
-        from statsig_export.source_adbc import AdbcDatabase  # noqa: PLC0415 - only where it is installed
-
-        return AdbcDatabase(url, database)
-    except (ImportError, ArgumentError) as error:
-        raise SourceError(
-            f"no driver for {url.drivername} can be loaded: {type(error).__name__}",
-            hint=f"install it with `pip install 'statsig-export[{_EXTRAS[backend]}]'`"
-            if backend in _EXTRAS
-            else "install the package that brings SQLAlchemy this dialect",
-        ) from None
-    except _errors_beside(backend) as error:
-        raise _unreachable(backend, error) from None  # BigQuery's dialect looks for credentials at once
-
-
 def class_of(error: Exception) -> str:
     """The driver's class and, where it tells one, its SQLSTATE: nothing that can hold a secret or a payload."""
     original = getattr(error, "orig", None) or error
@@ -226,7 +189,7 @@ def class_of(error: Exception) -> str:
     return type(original).__name__ + (f" (SQLSTATE {state})" if state else "")
 
 
-def _errors_beside(backend: str) -> tuple[type[Exception], ...]:
+def errors_beside(backend: str) -> tuple[type[Exception], ...]:
     """What is raised that is no error of the DB-API: Google's client, by pages, inspection and authentication."""
     if backend != "bigquery":
         return ()
@@ -234,11 +197,13 @@ def _errors_beside(backend: str) -> tuple[type[Exception], ...]:
     return tuple(getattr(import_module(module), name) for module, name in places.items())
 
 
-def _unreachable(backend: str, error: Exception) -> SourceError:
+def unreachable(backend: str, error: Exception) -> SourceError:
     return SourceError(f"the source database ({backend}) cannot be reached: {class_of(error)}", hint=UNREACHABLE)
 
 
-def _engine(url: URL, backend: str) -> Engine:
+def engine_of(url: URL) -> Engine:
+    """Connects only when it is used, with what a session of ours needs. Raises ImportError, ArgumentError."""
+    backend = url.get_backend_name()
     if backend == "sqlite":
         return create_engine(url, poolclass=NullPool, hide_parameters=True)
     if backend == "postgresql" and url.get_driver_name() == "psycopg":
@@ -274,13 +239,3 @@ def _abandon(cursor: Any) -> None:  # noqa: ANN401 - pymysql's
     result = getattr(cursor, "_result", None)
     if result is not None:
         result.unbuffered_active = False
-
-
-def _require_file(url: URL, backend: str) -> None:
-    """SQLite would make an empty database of a mistyped path."""
-    path = url.database or ""
-    if not path or path == ":memory:" or path.startswith(("file:", "md:")):
-        return
-    if not Path(path).is_file():
-        name = {"sqlite": "SQLite", "duckdb": "DuckDB"}[backend]
-        raise SourceError(f"there is no {name} database at {path}", hint="source.url names that file")
