@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from statsig_export.config import load_config
-    from statsig_export.exporting import export_window, plan
+    from statsig_export.exporting import plan
     from statsig_export.partitions import window_from_key
+    from statsig_export.pipeline import export_window, ship
     from statsig_export.reading import deliveries, event_chunks, failed_rows, partition_files, read_events
-    from statsig_export.shipping import ship, status
+    from statsig_export.shipping import status
     from statsig_export.tracing import trace
 
 __all__ = [
@@ -33,13 +34,13 @@ __all__ = [
 _HOMES = {
     "deliveries": "statsig_export.reading",
     "event_chunks": "statsig_export.reading",
-    "export_window": "statsig_export.exporting",
+    "export_window": "statsig_export.pipeline",
     "failed_rows": "statsig_export.reading",
     "load_config": "statsig_export.config",
     "partition_files": "statsig_export.reading",
     "plan": "statsig_export.exporting",
     "read_events": "statsig_export.reading",
-    "ship": "statsig_export.shipping",
+    "ship": "statsig_export.pipeline",
     "status": "statsig_export.shipping",
     "trace": "statsig_export.tracing",
     "window_from_key": "statsig_export.partitions",

@@ -26,6 +26,7 @@ from statsig_export.settings import (
     DagsterSettings,
     FilterSettings,
     LedgerSettings,
+    LineageSettings,
     Settings,
     SourceSettings,
     StorageSettings,
@@ -59,6 +60,7 @@ class Config(Settings):
     ledger: LedgerSettings = LedgerSettings()
     checks: CheckSettings = CheckSettings()
     dagster: DagsterSettings = DagsterSettings()
+    lineage: LineageSettings = LineageSettings()
 
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
     _environ: Mapping[str, str] = PrivateAttr(default_factory=lambda: os.environ)

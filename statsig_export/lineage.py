@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from statsig_export.delivery import Outcome
 from statsig_export.ledger_database import LedgerDatabase
-from statsig_export.ledger_tables import attempts, batches, export_runs, generations
+from statsig_export.ledger_tables import attempts, batches, export_runs, generations, ship_runs
 from statsig_export.reports import PartitionStatus, Shipment
 
 
@@ -37,6 +37,20 @@ def shipments(
         key: _shipment(by_key[key], requests[partition], origins.get(partition, {}))
         for key, partition in partitions.items()
     }
+
+
+def requests_of(database: LedgerDatabase, orchestrator_run: str) -> list[tuple[str, int]]:
+    """Ship run and partition (their ids in the ledger) of the requests that a run of the orchestrator made."""
+    wanted = (
+        select(ship_runs.c.id, batches.c.partition)
+        .join(attempts, attempts.c.ship_run == ship_runs.c.id)
+        .join(batches, batches.c.id == attempts.c.batch)
+        .where(ship_runs.c.orchestrator_run == orchestrator_run)
+        .distinct()
+        .order_by(ship_runs.c.id, batches.c.partition)
+    )
+    with database.read() as connection:
+        return [(ship_run, partition) for ship_run, partition in connection.execute(wanted)]
 
 
 def _requests(connection: Connection, ship_run: str) -> dict[int, _Requests]:

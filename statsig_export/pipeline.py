@@ -1,14 +1,38 @@
 """The verbs, in one place: what command line, notebook and Dagster call.
 
 `export_window` and `ship` meet only in the ledger: what the one planned the other sends, now or on another day, here or
-on another machine.
+on another machine. Here they are told to OpenLineage too, where the configuration asks for it (telling.py).
+
+What needs pandas is imported by the verb that needs it, since `ship` starts without.
 """
 
-from statsig_export.exporting import export_window, plan
-from statsig_export.pruning import prune
-from statsig_export.replaying import replay
-from statsig_export.shipping import due_partitions, halted_reason, resume, ship, status
-from statsig_export.verifying import verify
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from statsig_export import replaying, shipping
+from statsig_export.config import Config
+from statsig_export.delivery import RetryPolicy
+from statsig_export.events import Category
+from statsig_export.partitions import Window
+from statsig_export.reports import ExportReport, ReplayReport, ShipReport
+from statsig_export.shipper import Timing
+from statsig_export.shipping import (
+    DEFAULT_POLICY,
+    REAL_TIME,
+    due_partitions,
+    halted_reason,
+    resume,
+    shipments_of,
+    status,
+)
+from statsig_export.telling import told
+
+if TYPE_CHECKING:
+    from statsig_export.exporting import plan
+    from statsig_export.openlineage_events import RunEvents
+    from statsig_export.pruning import prune
+    from statsig_export.verifying import verify
 
 __all__ = [
     "due_partitions",
@@ -19,6 +43,94 @@ __all__ = [
     "replay",
     "resume",
     "ship",
+    "shipments_of",
     "status",
     "verify",
 ]
+
+_HOMES = {
+    "plan": "statsig_export.exporting",
+    "prune": "statsig_export.pruning",
+    "verify": "statsig_export.verifying",
+}
+
+
+def export_window(
+    config: Config,
+    window: Window,
+    categories: Sequence[Category] | None = None,
+    *,
+    orchestrator_run_id: str | None = None,
+    on_progress: Callable[[int], None] | None = None,
+) -> ExportReport:
+    """Read one window, write its partition files and plan their batches: `exporting.export_window`."""
+    from statsig_export.exporting import export_window as export
+
+    def events() -> "RunEvents[ExportReport]":
+        from statsig_export.openlineage_events import export_run
+
+        return export_run(config, window, categories, orchestrator_run_id)
+
+    def run() -> ExportReport:
+        return export(config, window, categories, orchestrator_run_id=orchestrator_run_id, on_progress=on_progress)
+
+    return told(config, events, run)
+
+
+def ship(
+    config: Config,
+    partitions: Sequence[str] | None = None,
+    *,
+    orchestrator_run_id: str | None = None,
+    on_progress: Callable[[int], None] | None = None,
+    timing: Timing = REAL_TIME,
+    policy: RetryPolicy = DEFAULT_POLICY,
+) -> ShipReport:
+    """Send what is due of some partitions, or of all: `shipping.ship`."""
+
+    def events() -> "RunEvents[ShipReport]":
+        from statsig_export.openlineage_events import ship_run
+
+        return ship_run(config, partitions, orchestrator_run_id)
+
+    def run() -> ShipReport:
+        return shipping.ship(
+            config,
+            partitions,
+            orchestrator_run_id=orchestrator_run_id,
+            on_progress=on_progress,
+            timing=timing,
+            policy=policy,
+        )
+
+    return told(config, events, run)
+
+
+def replay(
+    config: Config,
+    keys: Sequence[str],
+    *,
+    failed_only: bool = False,
+    on_progress: Callable[[int], None] | None = None,
+    timing: Timing = REAL_TIME,
+    policy: RetryPolicy = DEFAULT_POLICY,
+) -> ReplayReport:
+    """Send again what was sent, or what failed in delivery: `replaying.replay`."""
+
+    def events() -> "RunEvents[ReplayReport]":
+        from statsig_export.openlineage_events import replay_run
+
+        return replay_run(config, keys)
+
+    def run() -> ReplayReport:
+        return replaying.replay(
+            config, keys, failed_only=failed_only, on_progress=on_progress, timing=timing, policy=policy
+        )
+
+    return told(config, events, run)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -248,3 +248,13 @@ class DagsterSettings(Settings):
     """A backfill is cut into runs of so many windows: launching a run costs seconds, and one that fails repeats all."""
     owners: tuple[str, ...] = ()
     """Who owns the assets, as Dagster has it: an email address, or team:name."""
+
+
+class LineageSettings(Settings):
+    """`[lineage]`: telling other systems of runs and datasets. What `trace` needs is recorded in any case."""
+
+    openlineage: bool = False
+    """Whether exports and shipments are told to OpenLineage, by statsig-export[openlineage]. Where the events go is
+    said as for every official client: by OPENLINEAGE_* variables or openlineage.yml."""
+    namespace: str = Field(default="statsig_export", min_length=1)
+    """The namespace of the jobs."""

@@ -37,7 +37,8 @@ from statsig_export.shipper import Timing
 @click.pass_context
 def run(ctx: click.Context, start: datetime, end: datetime, category: str | None, *, json_: bool) -> None:
     """Export these windows and ship them, without Dagster. Safe to repeat: only what is new is sent."""
-    from statsig_export.exporting import export_window, unplaced_rows
+    from statsig_export.exporting import unplaced_rows
+    from statsig_export.pipeline import export_window
 
     config = ctx.obj.config()
     windows, categories = windows_in(config, start, end), categories_of(category)
@@ -79,7 +80,7 @@ def replay(
     ctx: click.Context, start: datetime, end: datetime, category: str | None, *, failed: bool, json_: bool
 ) -> None:
     """Send again what these windows sent: the same ids, the same bytes. The account stays what it is."""
-    from statsig_export.replaying import replay as send_again
+    from statsig_export.pipeline import replay as send_again
 
     config = ctx.obj.config()
     windows = windows_in(config, start, end)
@@ -177,7 +178,7 @@ def resume(invocation: Invocation, *, json_: bool) -> None:
 
 
 def _ship(config: Config, keys: Sequence[str] | None = None) -> ShipReport:
-    from statsig_export.shipping import ship as ship_due
+    from statsig_export.pipeline import ship as ship_due
 
     with output.progress("ship") as advance, _until_stopped() as timing:
         return ship_due(config, keys, on_progress=advance, timing=timing)

@@ -41,7 +41,7 @@ class _Look:
 
 
 @click.command
-@click.option("--tables", is_flag=True, help="Also create the layout's tables in the source database.")
+@click.option("--tables", is_flag=True, help="Create the layout's tables (native by default) instead of a look.")
 @click.option("--layout", type=click.Choice(list(LAYOUTS)), help="Write this layout, without a look at the database.")
 @click.option("--url", default="env:STATSIG_DATABASE_URL", show_default=True, help="The database: env:NAME or a URL.")
 @click.option("--schema", help="The database schema to look in, where it is not the connection's own.")
@@ -64,7 +64,7 @@ def init(  # noqa: PLR0913 - the options of the verb
         raise ConfigError(f"{path} is there already", hint="--force overwrites it, --tables keeps and uses it")
     look = None
     if force or not path.exists():
-        look = None if layout else _look(url, schema)
+        look = None if layout or tables else _look(url, schema)
         path.write_text(_rendered(layout or "native", url, look), encoding="utf-8")
         output.say(f"Wrote {path}: look through [filter] and [windows], and set the variables that it names.")
     if tables:

@@ -15,10 +15,14 @@ PURE = [
     *("arrow_columns", "timestamps", "identity", "seen_ids", "content_ids", "row_faults", "json_text", "json_values"),
     *("source_names", "source_schema", "source_dialects", "source_statement", "source_window", "source_chunks"),
     *("event_metadata", "logged_exposures", "sdk_log", "event_log", "exported", "reshape", "filters", "encoding"),
-    *("source_catalogs", "column_lineage", "judging", "batching", "delivery", "reports"),
+    *("source_catalogs", "column_lineage", "judging", "batching", "delivery", "reports", "traces", "source_rows"),
+    "dataset_names",
 ]
 IMPURE_IMPORTS = {"logging", "os", "random", "requests", "secrets", "socket", "subprocess", "time", "urllib", "pathlib"}
-LIGHT = ["shipper", "ledger", "webhook", "delivery", "batching", "shipping", "replaying"]
+LIGHT = [
+    *("shipper", "ledger", "webhook", "delivery", "batching", "shipping", "replaying", "telling", "pipeline"),
+    "openlineage_events",
+]
 
 
 @cache
