@@ -18,7 +18,7 @@ import dagster as dg
 
 from benchmarks.ledger_data import LargeLedger, fill
 from dagster_project.definitions import definitions_for
-from dagster_project.delivery import ship_sensor
+from dagster_project.ship_sensor import ship_sensor
 from statsig_export import ledger_queries as queries
 from statsig_export.config import Config, load_config
 from statsig_export.delivery import Attempted, Reply, RetryPolicy, decide

@@ -124,13 +124,14 @@ def data_version(config: Config) -> str:
     return f"{config.source.layout}-filter-{config.filter_fingerprint()}"
 
 
-def failure(error: StatsigExportError) -> dg.Failure:
+def failure(error: StatsigExportError, more: Mapping[str, dg.MetadataValue] | None = None) -> dg.Failure:
     """The run's failure, with what an alert needs: whose fault it is, and what to do. No secret, no payload."""
     metadata = {
         "error": dg.MetadataValue.text(type(error).__name__),
         "exit code": dg.MetadataValue.int(error.exit_code),
         "what happened": dg.MetadataValue.text(error.message),
         "what to do": dg.MetadataValue.text(error.hint),
+        **(more or {}),
     }
     return dg.Failure(description=str(error), metadata=metadata, allow_retries=False)
 

@@ -1,34 +1,40 @@
 """The schedule that exports what is missing. It reconciles instead of remembering: a tick that was lost or a run that
-failed heals at the next tick, as long as the window is inside the lookback; older windows are a backfill's work.
+failed heals at the next tick, an hour later. Windows from before the schedule began are a backfill's work.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 
 import dagster as dg
 
 from dagster_project.assets import EVENTS, EXPORT_JOB
-from dagster_project.delivery import LIVE
 from dagster_project.partitions import event_partitions
 from dagster_project.resources import ExportResource
+from dagster_project.runs import under_way
 from statsig_export.config import Config
+from statsig_export.errors import ConfigError
 from statsig_export.events import Category
-from statsig_export.partitions import Window, closed_windows, partition_key
+from statsig_export.partitions import Window, closed_windows, partition_key, split_partition_key, window_from_key
 from statsig_export.settings import WindowSettings
 
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 PARTITION = "dagster/partition"
+SCHEDULE = "export_schedule"
+SCHEDULED_BY = "dagster/schedule_name"
 CHECK_JOB = "check_deliveries"
+EXPORT_MAX_RUNTIME_S = 6 * 3_600
+"""An export run that is gone without a word (its machine died) holds its windows no longer than that."""
 
 
 def cron(settings: WindowSettings) -> str:
-    """The first minute at which a window that just ended has settled."""
+    """Every hour, in the first minute at which a window that just ended has settled.
+
+    With windows of a day most ticks find nothing; the others heal an export that failed, within the hour.
+    """
     minutes = -(-settings.settle // timedelta(minutes=1))
-    if settings.every == "hour":
-        return f"{minutes % 60} * * * *"
-    return f"{minutes % 60} {minutes // 60 % 24} * * *"
+    return f"{minutes % 60} * * * *"
 
 
 def missing_partitions(
@@ -61,17 +67,17 @@ def export_schedule(config: Config) -> dg.ScheduleDefinition:
     """Requests the closed windows of the lookback that no run has exported and none is exporting."""
 
     @dg.schedule(
-        name="export_schedule",
+        name=SCHEDULE,
         job_name=EXPORT_JOB,
         cron_schedule=cron(config.windows),
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Exports closed windows inside the lookback whose partitions are missing.",
+        description="Exports closed windows that are missing: inside the lookback, and since its own last export.",
     )
     def schedule(context: dg.ScheduleEvaluationContext, export: ExportResource) -> list[dg.RunRequest] | dg.SkipReason:
         current = export.config()
         now = context.scheduled_execution_time
-        windows = closed_windows(now - current.windows.lookback, now, current.windows, now)
+        windows = closed_windows(_since(context.instance, current, now), now, current.windows, now)
         present = context.instance.get_materialized_partitions(EVENTS) | being_exported(context.instance, current)
         most = current.dagster.max_windows_a_run
         requests = [
@@ -81,6 +87,24 @@ def export_schedule(config: Config) -> dg.ScheduleDefinition:
         return requests or dg.SkipReason(f"the {len(windows)} closed windows of the lookback are exported or under way")
 
     return schedule
+
+
+def _since(instance: dg.DagsterInstance, config: Config, now: datetime) -> datetime:
+    """Where the schedule begins to look: with the lookback, or after what its own newest successful run exported, where
+    that is longer ago. So a daemon that was away for longer than the lookback misses nothing; and windows that were
+    never scheduled stay a backfill's work.
+    """
+    lookback = now - config.windows.lookback
+    mine = dg.RunsFilter(tags={SCHEDULED_BY: SCHEDULE}, statuses=[dg.DagsterRunStatus.SUCCESS])
+    try:
+        ends = [_window_of(run.tags[RANGE_END], config).end for run in instance.get_runs(mine, limit=1)]
+    except ConfigError:  # the windows were cut otherwise then
+        ends = []
+    return min([lookback, *ends])
+
+
+def _window_of(partition: str, config: Config) -> Window:
+    return window_from_key(split_partition_key(partition)[1], config.windows)
 
 
 check_schedule = dg.ScheduleDefinition(
@@ -113,7 +137,7 @@ def _neighbours(categories: Collection[Category]) -> list[list[Category]]:
 
 def being_exported(instance: dg.DagsterInstance, config: Config) -> set[str]:
     """The partitions that queued and running export runs carry."""
-    live = instance.get_runs(dg.RunsFilter(statuses=LIVE))
+    live = under_way(instance)
     exports = [run for run in live if run.job_name == EXPORT_JOB or EVENTS in (run.asset_selection or ())]
     return {key for run in exports for key in asked_for(run, config)}
 

@@ -19,11 +19,12 @@ from dagster_project.assets import (
     source_key,
     source_specs,
 )
-from dagster_project.automation import CHECK_JOB, check_schedule, export_schedule
+from dagster_project.automation import CHECK_JOB, EXPORT_MAX_RUNTIME_S, check_schedule, export_schedule
 from dagster_project.checks import asset_checks
-from dagster_project.delivery import MAX_RUNTIME_S, ship_batches, ship_sensor
+from dagster_project.delivery import ship_job
 from dagster_project.late_rows import late_rows_sensor
 from dagster_project.resources import config_file, export_resource
+from dagster_project.ship_sensor import ship_sensor
 from dagster_project.stored_events import StoredEvents
 from statsig_export.config import load_config
 from statsig_export.source_tables import source_tables
@@ -51,14 +52,14 @@ def definitions_for(path: Path) -> dg.Definitions:
                 EXPORT_JOB,
                 selection=dg.AssetSelection.assets(EVENTS) | dg.AssetSelection.checks_for_assets(*tables),
                 description="Exports windows: checks, reads, filters, plans. Give it partitions or backfill the asset.",
-                tags={"dagster/max_retries": "2", "dagster/max_runtime": str(MAX_RUNTIME_S)},
+                tags={"dagster/max_retries": "2", "dagster/max_runtime": str(EXPORT_MAX_RUNTIME_S)},
             ),
             dg.define_asset_job(
                 CHECK_JOB,
                 selection=dg.AssetSelection.checks_for_assets(EVENTS, DELIVERED),
                 description="The checks of what was exported inside the lookback, and of what was delivered.",
             ),
-            ship_batches,
+            ship_job(config),
         ],
         schedules=[export_schedule(config), check_schedule],
         sensors=[ship_sensor, late_rows_sensor],

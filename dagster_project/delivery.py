@@ -1,20 +1,19 @@
-"""The shipment in Dagster: the op and its job, what they report of a partition, and the sensor that starts them.
+"""The shipment in Dagster: the op and its job, and what they report of a partition. ship_sensor.py starts the runs.
 
 The ledger owns retries, so the job has none: a batch that waits for its time is no failure of the run, and the sensor
-brings its partition back when it is due. The sensor keeps no cursor: every tick asks the ledger what is due and the run
-storage what is under way, so a lost tick, a failed run or a daemon that was away heals at the next one.
+brings its partition back when it is due. Log lines hold counts and ids only.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from itertools import takewhile
-from typing import cast
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
 
 import dagster as dg
 from pydantic import Field
 
 from dagster_project.assets import DELIVERED, EVENTS, SENT_KEYS, failure
-from dagster_project.grouping import MAX_RUNS, Group, groups, pause_after
 from dagster_project.metadata import newest
 from dagster_project.resources import ExportResource
 from statsig_export import pipeline
@@ -22,20 +21,26 @@ from statsig_export.config import Config
 from statsig_export.errors import DestinationError, StatsigExportError
 from statsig_export.partitions import split_partition_key
 from statsig_export.reports import Shipment, ShipReport
+from statsig_export.shipping import REAL_TIME
 
 POOL = "fivetran_webhook"
+"""The pool of the destination `fivetran`; another one has another."""
 JOB = "ship_batches"
+DESTINATION_TAG = "statsig_export/destination"
 EXPORT_RUN_TAG = "statsig_export/export_run"
 GROUP_TAG = "statsig_export/group"
-FINISHED = frozenset({dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED})
-LIVE = [status for status in dg.DagsterRunStatus if status not in FINISHED]
-ABANDONED_AFTER = timedelta(minutes=10)
-"""A run that was created and never submitted (the daemon died in between, twice) holds its partitions no longer."""
-MAX_RUNTIME_S = 6 * 3_600
+"""On the runs that the sensor has asked for."""
+OUTCOME_TAG = "statsig_export/outcome"
+HALTED = "halted"
+BUSY = "busy"
+"""What a run sets OUTCOME_TAG to: the destination refused it, or another shipper held some of its partitions."""
+STOPS_AFTER = timedelta(minutes=50)
+"""A ship run then ends in good order, and what remains is due for the next. So a run that is gone without a word (its
+machine died) is known by its age, and holds its partitions and its place in the pool for an hour at most."""
+MAX_RUNTIME_S = 3_600
 SENT_LINEAGE = dg.TableColumnLineage(
     {column.name: [dg.TableColumnDep(asset_key=EVENTS, column_name="event")] for column in SENT_KEYS.columns}
 )
-PAUSED = f"their last runs failed, the next try waits up to an hour (or launch {JOB} by hand)"
 
 
 class ShipConfig(dg.Config):
@@ -44,103 +49,100 @@ class ShipConfig(dg.Config):
     partitions: list[str] = Field(default=[], description="Keys `category|window`; empty: all that is due.")
 
 
-@dg.op(name="ship", pool=POOL, description="Sends what is due of the partitions, and records every answer.")
-def ship(context: dg.OpExecutionContext, config: ShipConfig, export: ExportResource) -> None:
+def pool_of(destination: str) -> str:
+    """The pool that limits how many ship runs a destination gets at once: `fivetran_webhook` for `fivetran`."""
+    return re.sub(r"[^A-Za-z0-9_]", "_", destination) + "_webhook"
+
+
+def ship_job(config: Config) -> dg.JobDefinition:
+    """`ship_batches`: the job of one op."""
+    destination = config.webhook.name
+    ship = dg.op(
+        name="ship",
+        pool=pool_of(destination),
+        description="Sends what is due of the partitions, and records every answer.",
+    )(_ship)
+
+    @dg.job(
+        name=JOB,
+        description="Ships planned batches to the webhook. The sensor starts it; by hand it ships all that is due.",
+        executor_def=dg.in_process_executor,
+        tags={
+            DESTINATION_TAG: destination,
+            "dagster/max_retries": "0",
+            "dagster/max_runtime": str(MAX_RUNTIME_S),
+        },
+    )
+    def ship_batches() -> None:
+        ship()
+
+    return ship_batches
+
+
+def _ship(context: dg.OpExecutionContext, config: ShipConfig, export: ExportResource) -> None:
+    settings = export.config()
+    stops = time.monotonic() + STOPS_AFTER.total_seconds()
+    timing = replace(REAL_TIME, stopping=lambda: time.monotonic() > stops)
     try:
-        report = pipeline.ship(export.config(), config.partitions or None, orchestrator_run_id=context.run.run_id)
+        report = pipeline.ship(
+            settings, config.partitions or None, orchestrator_run_id=context.run.run_id, timing=timing
+        )
     except DestinationError as error:
-        if error.report is not None:
-            _log_shipments(context, error.report)
-        raise failure(error) from None
+        _take_refusal(context, settings, error)
     except StatsigExportError as error:
-        raise failure(error) from None
-    _log_what_waits(context, report)
-    _log_shipments(context, report)
+        raise failure(error, _destination(settings)) from None
+    else:
+        _log_what_waits(context, report)
+        _log_shipments(context, report)
+
+
+def _take_refusal(context: dg.OpExecutionContext, config: Config, error: DestinationError) -> None:
+    """One run fails over a halted destination: the one that halted it, or one that somebody started by hand.
+
+    The others, which were refused at the same time or waited in the queue, say so and end well.
+    """
+    if error.report is not None:
+        _log_shipments(context, error.report)
+    context.instance.add_run_tags(context.run.run_id, {OUTCOME_TAG: HALTED})
+    if error.halts or GROUP_TAG not in context.run.tags:
+        raise failure(error, {**_destination(config), **_counts(error.report)}) from None
+    context.log.warning("the destination is halted, as the run says that met it first: what was left stays pending")
 
 
 def _log_shipments(context: dg.OpExecutionContext, report: ShipReport) -> None:
     """A materialization of `fivetran/statsig_events` for each partition that the webhook took events of."""
     for shipment in report.shipments.values():
         if shipment.delivered_batches:
-            links = _links(context.instance, shipment.export_runs)
+            links = export_links(context.instance, shipment.export_runs)
             context.log_event(materialization(shipment, context.run.run_id, links))
 
 
-@dg.job(
-    name=JOB,
-    description="Ships planned batches to the webhook. The sensor starts it; started by hand it ships all that is due.",
-    executor_def=dg.in_process_executor,
-    tags={"dagster/max_retries": "0", "dagster/max_runtime": str(MAX_RUNTIME_S)},
-)
-def ship_batches() -> None:
-    ship()
+def _log_what_waits(context: dg.OpExecutionContext, report: ShipReport) -> None:
+    account, log = report.account, context.log
+    log.info("%d events forwarded, %d pending, %d failed", account.forwarded, account.pending, account.failed)
+    if report.paused_until is not None:
+        log.warning("too many failures in a row: sending pauses until the next probe, nothing is lost")
+    if report.busy:
+        context.instance.add_run_tags(context.run.run_id, {OUTCOME_TAG: BUSY})
+        log.info("partitions that another shipper holds: %d, such as %s", len(report.busy), report.busy[0])
+    for shipment in report.shipments.values():
+        if shipment.due_in is not None:
+            pending = shipment.account.pending
+            log.info("%s: %d events wait, due in %.0f s", shipment.partition, pending, shipment.due_in)
 
 
-@dg.sensor(
-    name="ship_sensor",
-    job_name=JOB,
-    minimum_interval_seconds=30,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Starts ship runs for partitions with batches that are due, unless a run under way carries them.",
-)
-def ship_sensor(context: dg.SensorEvaluationContext, export: ExportResource) -> dg.SensorResult:
-    config = export.config()
-    due = pipeline.due_partitions(config)
-    if not due:
-        return dg.SensorResult(skip_reason=_why_nothing_is_due(config))
-    live = _live_runs(context.instance)
-    waiting = [] if _takes_all(live) else groups(due, {key for run in live for key in _partitions_of(run)})
-    if not waiting or len(live) >= MAX_RUNS:
-        return dg.SensorResult(skip_reason=f"partitions due: {len(due)}; ship runs under way: {len(live)}")
-    now = datetime.now(UTC)
-    requests = [request for group in waiting if (request := _request(context.instance, group, now))]
-    if not requests:
-        return dg.SensorResult(skip_reason=f"partitions due: {len(due)}; {PAUSED}")
-    return dg.SensorResult(run_requests=requests[: MAX_RUNS - len(live)])
+def _destination(config: Config) -> dict[str, dg.MetadataValue]:
+    return {"destination": dg.MetadataValue.text(config.webhook.name)}
 
 
-def _why_nothing_is_due(config: Config) -> str:
-    halted = pipeline.halted_reason(config)
-    if halted is not None:
-        return f"the destination {config.webhook.name} is halted: {halted}"
-    return "nothing is due: what is planned has been sent, or waits for its next try"
-
-
-def _live_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
-    records = instance.get_run_records(dg.RunsFilter(job_name=JOB, statuses=LIVE))
-    oldest = datetime.now(UTC) - ABANDONED_AFTER
-    return [
-        record.dagster_run
-        for record in records
-        if record.dagster_run.status is not dg.DagsterRunStatus.NOT_STARTED or record.create_timestamp > oldest
-    ]
-
-
-def _partitions_of(run: dg.DagsterRun) -> list[str]:
-    ops = cast("Mapping[str, Mapping[str, Mapping[str, list[str]]]]", run.run_config.get("ops", {}))
-    return ops.get("ship", {}).get("config", {}).get("partitions", [])
-
-
-def _takes_all(live: Iterable[dg.DagsterRun]) -> bool:
-    """A run started by hand without partitions ships whatever is due."""
-    return any(not _partitions_of(run) for run in live)
-
-
-def _request(instance: dg.DagsterInstance, group: Group, now: datetime) -> dg.RunRequest | None:
-    """A run for the group, or None while it pauses after failures.
-
-    Dagster never launches a run_key twice, so the key counts the group's runs: it changes while work remains.
-    """
-    earlier = dg.RunsFilter(job_name=JOB, tags={GROUP_TAG: group.digest})
-    latest = instance.get_run_records(earlier, limit=10)
-    failed = list(takewhile(lambda record: record.dagster_run.status is dg.DagsterRunStatus.FAILURE, latest))
-    if failed and now.timestamp() < (failed[0].end_time or 0) + pause_after(len(failed)):
-        return None
-    return dg.RunRequest(
-        run_key=f"{group.digest}:{instance.get_runs_count(earlier)}",
-        run_config={"ops": {"ship": {"config": {"partitions": list(group.partitions)}}}},
-        tags={EXPORT_RUN_TAG: group.export_tag, GROUP_TAG: group.digest},
-    )
+def _counts(report: ShipReport | None) -> dict[str, dg.MetadataValue]:
+    """What an alert tells of a run that was refused; nothing of one that was refused before it began."""
+    if report is None:
+        return {}
+    account = report.account
+    counts = {"delivered events": report.sent, "requests": report.requests}
+    standing = {"forwarded": account.forwarded, "pending": account.pending, "failed": account.failed}
+    return {label: dg.MetadataValue.int(count) for label, count in {**counts, **standing}.items()}
 
 
 def materialization(
@@ -175,7 +177,7 @@ def materialization(
     )
 
 
-def _links(instance: dg.DagsterInstance, export_runs: Sequence[str]) -> dict[str, dg.MetadataValue]:
+def export_links(instance: dg.DagsterInstance, export_runs: Sequence[str]) -> dict[str, dg.MetadataValue]:
     """A link an export run; plain text for a run that Dagster did not start (the command line, a notebook)."""
     links: dict[str, dg.MetadataValue] = {}
     for number, run in enumerate(newest(export_runs), start=1):
@@ -195,16 +197,3 @@ def _files(files: Mapping[str, str]) -> dict[str, dg.MetadataValue]:
 def _latencies(shipment: Shipment) -> dict[str, dg.MetadataValue]:
     values = {"latency ms (median)": shipment.latency_ms_median, "latency ms (max)": shipment.latency_ms_max}
     return {label: dg.MetadataValue.float(value) for label, value in values.items() if value is not None}
-
-
-def _log_what_waits(context: dg.OpExecutionContext, report: ShipReport) -> None:
-    account = report.account
-    context.log.info("%d events forwarded, %d pending, %d failed", account.forwarded, account.pending, account.failed)
-    if report.paused_until is not None:
-        context.log.warning("too many failures in a row: sending pauses until the next probe, nothing is lost")
-    for partition in report.busy:
-        context.log.info("%s: another run is shipping it", partition)
-    for shipment in report.shipments.values():
-        if shipment.due_in is not None:
-            pending = shipment.account.pending
-            context.log.info("%s: %d events wait, due in %.0f s", shipment.partition, pending, shipment.due_in)

@@ -16,7 +16,7 @@ from dagster_project.assets import EXPORT_JOB
 from dagster_project.automation import RANGE_END, RANGE_START
 from dagster_project.definitions import definitions_for
 from dagster_project.delivery import JOB as SHIP_JOB
-from dagster_project.delivery import POOL, ship_sensor
+from dagster_project.ship_sensor import ship_sensor
 from statsig_export.config import CONFIG_VARIABLE, load_config
 from statsig_export.events import Category
 from statsig_export.partitions import Window, closed_windows, partition_key
@@ -30,7 +30,7 @@ OF_LOCATION = {".dagster/repository": f"__repository__@{LOCATION}", "dagster/cod
 MAX_TICKS = 100
 """A stop for a demo that makes no progress; a tick offers ten runs."""
 
-INSTANCE_SETTINGS = f"""\
+INSTANCE_SETTINGS = """\
 # The demo's Dagster instance: SQLite files in this folder. See it with DAGSTER_HOME set to here and `dagster dev`.
 telemetry:
   enabled: false
@@ -44,10 +44,10 @@ concurrency:
   runs:
     max_concurrent_runs: 4
   pools:
-    # Not enforced on a pool's very first dequeue: the demo sets the limit of {POOL} itself.
+    # So many ship runs at once; the others wait in the queue, where they take no process.
     default_limit: 2
+    granularity: run
 """
-SHIP_RUNS_AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,8 @@ def run_demo(
     """
     dagster_home.mkdir(parents=True, exist_ok=True)
     (dagster_home / "dagster.yaml").write_text(INSTANCE_SETTINGS, encoding="utf-8")
-    with _environment({**environ, CONFIG_VARIABLE: str(config_path)}), _instance(dagster_home) as instance:
+    instance_of = dg.DagsterInstance.from_config
+    with _environment({**environ, CONFIG_VARIABLE: str(config_path)}), instance_of(str(dagster_home)) as instance:
         stage = _Stage(definitions_for(config_path), instance, dagster_home / RUN_LOG, on_step)
         windows = _closed(config_path)
         most = load_config(config_path).dagster.max_windows_a_run
@@ -171,13 +172,6 @@ def _closed(config_path: Path) -> list[Window]:
 
 def _parts(windows: Sequence[Window], most: int) -> list[Sequence[Window]]:
     return [windows[at : at + most] for at in range(0, len(windows), most)]
-
-
-@contextmanager
-def _instance(home: Path) -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.from_config(str(home)) as instance:
-        instance.event_log_storage.set_concurrency_slots(POOL, SHIP_RUNS_AT_ONCE)
-        yield instance
 
 
 @contextmanager

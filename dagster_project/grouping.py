@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -50,8 +51,37 @@ def groups(due: Iterable[DuePartition], in_flight: Collection[str]) -> list[Grou
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class EndedRun:
+    """A ship run that is over."""
+
+    partitions: frozenset[str]
+    fruitless: bool
+    """It failed, or found partitions that another shipper holds: asking for another one at once brings nothing."""
+    ended: float
+    """Seconds since the epoch."""
+
+
+def paused(runs: Iterable[EndedRun], now: float) -> set[str]:
+    """Partitions that wait before they are asked for again. `runs` are the newest first.
+
+    Counted by partition, since a group of due partitions is rarely the same twice.
+    """
+    failures: Counter[str] = Counter()
+    last: dict[str, float] = {}
+    served: set[str] = set()
+    for run in runs:
+        for partition in run.partitions - served:
+            if run.fruitless:
+                failures[partition] += 1
+                last.setdefault(partition, run.ended)
+            else:
+                served.add(partition)
+    return {partition for partition, count in failures.items() if now < last[partition] + pause_after(count)}
+
+
 def pause_after(failures: int) -> int:
-    """Seconds to wait after so many failed runs of one group in a row; 0 after none."""
+    """Seconds to wait after so many fruitless runs in a row; 0 after none."""
     return min(FIRST_PAUSE_S * 2 ** (failures - 1), LONGEST_PAUSE_S) if failures else 0
 
 

@@ -55,10 +55,14 @@ class DestinationError(StatsigExportError):
 
     exit_code = 4
 
-    def __init__(self, message: str, *, hint: str = "", report: "ShipReport | None" = None) -> None:
+    def __init__(
+        self, message: str, *, hint: str = "", report: "ShipReport | None" = None, halts: bool = False
+    ) -> None:
         super().__init__(message, hint=hint)
         self.report = report
         """What the run delivered before it was refused; None where it was refused before it began."""
+        self.halts = halts
+        """Whether it is this run that halted the destination: of several that are refused at once, one."""
 
 
 class LedgerError(StatsigExportError):

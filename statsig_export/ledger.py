@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from statsig_export.batching import Batch
 from statsig_export.config import Config
@@ -198,9 +199,15 @@ class Ledger:
         reach(CrashPoint.RECOVERED)
         return len(found)
 
-    def halt(self, destination: str, reason: str, setup: str, now_ms: int) -> None:
-        """Stop all sending to a destination until its set-up (the fingerprint) changes or `resume` says go."""
-        self._set_destination(destination, halted_reason=reason, halted_setup=setup, halted_ms=now_ms)
+    def halt(self, destination: str, reason: str, setup: str, now_ms: int) -> bool:
+        """Stop all sending to a destination until its set-up (the fingerprint) changes or `resume` says go.
+
+        Returns whether it was not halted for this set-up already: of several runs that are refused at once, one is told
+        so, and its reason stays.
+        """
+        columns = destinations.c
+        not_yet = or_(columns.halted_setup.is_(None), columns.halted_setup != setup)
+        return self._set_destination(destination, not_yet, halted_reason=reason, halted_setup=setup, halted_ms=now_ms)
 
     def resume(self, destination: str) -> None:
         """Lift a halt, and close the breaker."""
@@ -212,12 +219,16 @@ class Ledger:
         """Remember the breaker between runs; `probe_ms` None means closed."""
         self._set_destination(destination, breaker_openings=openings, probe_ms=probe_ms)
 
-    def _set_destination(self, name: str, **values: str | int | None) -> None:
+    def _set_destination(self, name: str, *only_if: ColumnElement[bool], **values: str | int | None) -> bool:
+        """Change the destination's row, where all of `only_if` hold of it; whether they did."""
+        dialect = postgresql if self.database.engine.dialect.name == "postgresql" else sqlite
+        row = dialect.insert(destinations).values(name=name, breaker_openings=0).on_conflict_do_nothing()
+        change = update(destinations).where(destinations.c.name == name, *only_if).values(**values)
         with self.database.write() as connection:
-            changed = connection.execute(update(destinations).where(destinations.c.name == name).values(**values))
-            if changed.rowcount == 0:
-                connection.execute(insert(destinations), [{"name": name, "breaker_openings": 0, **values}])
+            connection.execute(row)  # of two runs that meet a destination for the first time at once neither fails
+            changed = connection.execute(change)
             reach(CrashPoint.REMEMBERING)
+            return changed.rowcount == 1
 
 
 @contextmanager

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from uuid import uuid4
 
 from statsig_export import ledger_queries as queries
@@ -16,10 +18,10 @@ from statsig_export.delivery import Breaker, RetryPolicy
 from statsig_export.errors import DestinationError
 from statsig_export.ledger import Ledger, ShipRun, ledger_of
 from statsig_export.ledger_database import LedgerDatabase, exists
-from statsig_export.lineage import shipments
+from statsig_export.lineage import requests_of, shipments
 from statsig_export.locks import PartitionLocks, lock_name, open_locks
 from statsig_export.partitions import split_partition_key
-from statsig_export.reports import DuePartition, PartitionStatus, ShipReport
+from statsig_export.reports import DuePartition, PartitionStatus, Shipment, ShipReport
 from statsig_export.shipper import Route, Shipper, Timing
 from statsig_export.storage import Storage
 from statsig_export.testing.crash import CrashPoint, reach
@@ -70,7 +72,8 @@ def ship(
             shipper = Shipper(ledger, route, timing, breaker, list(mine.values()), on_progress or _ignore)
             shipper.run()
             reach(CrashPoint.SENT)
-        paused_until = _remember(ledger, destination, shipper)
+        halts = _remember_halt(ledger, destination, shipper)
+        paused_until = _remember_breaker(ledger, shipper)
         ledger.finish_ship_run(run.id, timing.now_ms())
         statuses = queries.statuses(ledger.database, run.destination, timing.now_ms(), only=list(mine.values()))
         report = ShipReport(
@@ -82,7 +85,7 @@ def ship(
             shipments=shipments(ledger.database, run.id, mine, statuses),
         )
     if shipper.halted is not None:
-        raise _halted_error(shipper.halted, report)
+        raise _halted_error(shipper.halted, report, halts=halts)
     return report
 
 
@@ -99,6 +102,21 @@ def due_partitions(config: Config) -> list[DuePartition]:
         if _still_halted(remembered, config) or (remembered.probe_ms or 0) > now_ms:
             return []
         return queries.due(ledger.database, config.webhook.name, now_ms)
+
+
+def shipments_of(config: Config, orchestrator_run_id: str) -> list[Shipment]:
+    """What a run of the orchestrator sent: for one that ended before it could tell. Their accounts are those of now."""
+    if not exists(config.ledger_url()):
+        return []
+    name, found = config.webhook.name, list[Shipment]()
+    with ledger_of(config) as ledger:
+        for ship_run, requests in groupby(requests_of(ledger.database, orchestrator_run_id), key=itemgetter(0)):
+            ids = [partition for _, partition in requests]
+            statuses = queries.statuses(ledger.database, name, REAL_TIME.now_ms(), only=ids)
+            keys = [split_partition_key(status.partition) for status in statuses]
+            known = queries.partition_ids(ledger.database, name, keys)
+            found += shipments(ledger.database, ship_run, known, statuses).values()
+    return found
 
 
 def halted_reason(config: Config) -> str | None:
@@ -163,14 +181,21 @@ def _breaker(database: LedgerDatabase, config: Config, policy: RetryPolicy, timi
     return Breaker(policy, openings=remembered.breaker_openings, open=still_open)
 
 
-def _remember(ledger: Ledger, destination: Destination, shipper: Shipper) -> float | None:
-    """Write down a halt and the breaker for the next run; the time of the next probe, if the breaker is open."""
+def _remember_halt(ledger: Ledger, destination: Destination, shipper: Shipper) -> bool:
+    """Write down that the destination refuses, or that it no longer does; whether it is this run that halts it."""
+    name = shipper.route.destination
+    if shipper.halted is not None:
+        return ledger.halt(name, shipper.halted, destination.setup, shipper.timing.now_ms())
+    halted_setup = queries.destination(ledger.database, name).halted_setup
+    if halted_setup not in {None, destination.setup}:  # our own: another run was refused while this one was under way
+        ledger.resume(name)
+    return False
+
+
+def _remember_breaker(ledger: Ledger, shipper: Shipper) -> float | None:
+    """Write down the breaker for the next run; the time of the next probe, if it is open."""
     name, timing, breaker = shipper.route.destination, shipper.timing, shipper.breaker
     remembered = queries.destination(ledger.database, name)
-    if shipper.halted is not None:
-        ledger.halt(name, shipper.halted, destination.setup, timing.now_ms())
-    elif remembered.halted_reason is not None:
-        ledger.resume(name)
     if breaker.openings == remembered.breaker_openings:
         return remembered.probe_ms / 1000 if breaker.open and remembered.probe_ms else None
     probe_ms = timing.now_ms() + round(breaker.policy.pause(breaker.openings) * 1000) if breaker.open else None
@@ -191,11 +216,12 @@ def _still_halted(remembered: queries.Destination, config: Config) -> bool:
     return remembered.halted_setup == destination_of(config).setup
 
 
-def _halted_error(reason: str, report: ShipReport | None = None) -> DestinationError:
+def _halted_error(reason: str, report: ShipReport | None = None, *, halts: bool = False) -> DestinationError:
     return DestinationError(
         f"the webhook refuses the set-up ({reason}); nothing failed, everything undelivered stays pending",
         hint="mend the URL or the secret, or say `statsig-export resume` when the other side is mended",
         report=report,
+        halts=halts,
     )
 
 

@@ -1,7 +1,7 @@
 """A whole project in a folder: a SQLite source, a configuration, the stand-in webhook, a Dagster instance on disk."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, insert
 
 from dagster_project.automation import RANGE_END, RANGE_START
 from dagster_project.definitions import definitions_for
-from dagster_project.delivery import ship_sensor
+from dagster_project.ship_sensor import ship_sensor
 from statsig_export.config import Config, load_config
 from statsig_export.tables import CUSTOM_EVENTS, EXPOSURES, create_tables
 from statsig_export.testing.receiver import Receiver
@@ -45,6 +45,7 @@ class Project:
     folder: Path
     receiver: Receiver
     instance: dg.DagsterInstance
+    _definitions: dict[str, dg.Definitions] = field(default_factory=dict)
 
     @property
     def config_path(self) -> Path:
@@ -63,7 +64,11 @@ class Project:
         }
 
     def definitions(self) -> dg.Definitions:
-        return definitions_for(self.config_path)
+        """Made once for each configuration: making them takes longer than a tick or a run."""
+        text = self.config_path.read_text() if self.config_path.exists() else ""
+        if text not in self._definitions:
+            self._definitions[text] = definitions_for(self.config_path)
+        return self._definitions[text]
 
     def configure(self, old: str, new: str) -> None:
         text = self.config_path.read_text()

@@ -5,6 +5,7 @@ import dagster as dg
 import pytest
 from dagster_folder import DAYS, TODAY, Project, box
 
+from dagster_project import runs
 from dagster_project.automation import RANGE_END, RANGE_START, boxes, cron, missing_partitions
 from dagster_project.partitions import event_partitions
 from statsig_export.config import Config, parse_config
@@ -39,15 +40,17 @@ def ticked(project: Project, hours: float = 1) -> list[dg.RunRequest] | str:
 @pytest.mark.parametrize(
     ("every", "settle", "expected"),
     [
-        ("day", "5m", "5 0 * * *"),
-        ("day", "90m", "30 1 * * *"),
-        ("day", "301s", "6 0 * * *"),
+        ("day", "5m", "5 * * * *"),
+        ("day", "90m", "30 * * * *"),
+        ("day", "301s", "6 * * * *"),
         ("hour", "5m", "5 * * * *"),
         ("hour", "500ms", "1 * * * *"),
         ("hour", "70m", "10 * * * *"),
     ],
 )
-def test_the_schedule_ticks_in_the_first_minute_after_a_window_settled(every: str, settle: str, expected: str):
+def test_the_schedule_ticks_every_hour_in_the_first_minute_after_a_window_settled(
+    every: str, settle: str, expected: str
+):
     assert cron(config(windows={"every": every, "settle": settle}).windows) == expected
 
 
@@ -154,3 +157,76 @@ def test_each_tick_has_run_keys_of_its_own_so_that_a_failed_window_is_tried_agai
     (first,), (second,) = ticked(project, hours=1), ticked(project, hours=2)
 
     assert first.run_key != second.run_key
+
+
+def scheduled(project: Project, first: str, last: str, status: dg.DagsterRunStatus) -> None:
+    """A run that an earlier tick has asked for, as it ended."""
+    job = project.definitions().resolve_job_def("export_events")
+    tags = {**job.tags, "dagster/schedule_name": "export_schedule", RANGE_START: first, RANGE_END: last}
+    project.instance.create_run_for_job(job, tags=tags, status=status)
+
+
+def test_a_window_whose_export_failed_is_asked_for_by_the_next_tick(project: Project):
+    project.folder.joinpath("source.db").touch()
+    (request,) = ticked(project, hours=1)
+    failed = project.run("export_events", request.run_config, request.tags)
+    assert not failed.success
+
+    (again,) = ticked(project, hours=2)
+
+    assert box(again) == box(request)
+
+
+def test_one_tick_asks_for_every_hour_of_the_ticks_that_were_missed(project: Project):
+    project.configure("[windows]", '[windows]\nevery = "hour"')
+    project.configure('lookback = "10d"', 'lookback = "6h"')
+
+    (request,) = ticked(project, hours=5.1)
+
+    last = f"{TODAY + timedelta(hours=4):%Y-%m-%d-%H:%M}"
+    first = f"{TODAY - timedelta(hours=1):%Y-%m-%d-%H:%M}"
+    assert box(request) == (f"gate_exposure|{first}", f"custom_event|{last}")
+
+
+def test_a_daemon_that_was_away_for_longer_than_the_lookback_goes_on_where_it_stopped(project: Project):
+    project.configure('lookback = "10d"', 'lookback = "1d"')
+    scheduled(project, f"gate_exposure|{DAYS[0]}", f"custom_event|{DAYS[0]}", dg.DagsterRunStatus.SUCCESS)
+
+    (request,) = ticked(project)
+
+    assert box(request) == (f"gate_exposure|{DAYS[1]}", f"custom_event|{DAYS[-1]}")
+
+
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED])
+def test_where_it_stopped_is_told_by_runs_that_did_their_work(project: Project, status: dg.DagsterRunStatus):
+    project.configure('lookback = "10d"', 'lookback = "1d"')
+    scheduled(project, f"gate_exposure|{DAYS[0]}", f"custom_event|{DAYS[0]}", dg.DagsterRunStatus.SUCCESS)
+    scheduled(project, f"gate_exposure|{DAYS[1]}", f"custom_event|{DAYS[2]}", status)
+
+    (request,) = ticked(project)
+
+    assert box(request) == (f"gate_exposure|{DAYS[1]}", f"custom_event|{DAYS[-1]}")
+
+
+def test_windows_that_were_cut_otherwise_say_nothing_of_where_it_stopped(project: Project):
+    scheduled(project, f"gate_exposure|{DAYS[0]}", f"custom_event|{DAYS[0]}", dg.DagsterRunStatus.SUCCESS)
+    project.configure("[windows]", '[windows]\nevery = "hour"')
+    project.configure('lookback = "10d"', 'lookback = "1h"')
+
+    (request,) = ticked(project, hours=1.1)
+
+    only = f"{TODAY:%Y-%m-%d-%H:%M}"
+    assert request.tags[RANGE_END] == f"custom_event|{only}"
+
+
+def test_a_run_that_was_never_submitted_holds_its_windows_for_ten_minutes_only(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+):
+    everything = (f"gate_exposure|{DAYS[0]}", f"custom_event|{DAYS[-1]}")
+    scheduled(project, *everything, dg.DagsterRunStatus.NOT_STARTED)
+    assert isinstance(ticked(project), str)
+    monkeypatch.setattr(runs, "ABANDONED_AFTER", timedelta(seconds=0))
+
+    (request,) = ticked(project)
+
+    assert box(request) == everything

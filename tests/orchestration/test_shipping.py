@@ -5,12 +5,13 @@ import dagster as dg
 import pytest
 from dagster_folder import DAYS, SECRET, Project, everything_logged, what_failed
 
-from dagster_project import delivery
+from dagster_project import runs, ship_sensor
 from statsig_export import pipeline
 from statsig_export.partitions import window_from_key
 from statsig_export.testing.receiver import Rule, answer
 
 SHIPPED = ["fivetran", "statsig_events"]
+BOTH = [f"custom_event|{DAYS[0]}", f"gate_exposure|{DAYS[0]}"]
 
 
 def exported(project: Project, *days: str) -> dg.ExecuteInProcessResult:
@@ -22,10 +23,11 @@ def exported(project: Project, *days: str) -> dg.ExecuteInProcessResult:
 
 def record_run(project: Project, status: dg.DagsterRunStatus, partitions: list[str], **tags: str) -> str:
     """A ship run in the run storage as the daemon would have left it."""
+    job = project.definitions().resolve_job_def("ship_batches")
     run = project.instance.create_run_for_job(
-        project.definitions().resolve_job_def("ship_batches"),
+        job,
         run_config={"ops": {"ship": {"config": {"partitions": partitions}}}},
-        tags=tags,
+        tags={**job.tags, **tags},
         status=status,
     )
     return run.run_id
@@ -142,7 +144,7 @@ def test_a_run_started_by_hand_for_all_that_is_due_is_not_doubled(project: Proje
 def test_a_run_that_was_never_submitted_gives_its_partitions_back(project: Project, monkeypatch: pytest.MonkeyPatch):
     exported(project, DAYS[0])
     record_run(project, dg.DagsterRunStatus.NOT_STARTED, [f"gate_exposure|{DAYS[0]}", f"custom_event|{DAYS[0]}"])
-    monkeypatch.setattr(delivery, "ABANDONED_AFTER", timedelta(seconds=0))
+    monkeypatch.setattr(runs, "ABANDONED_AFTER", timedelta(seconds=0))
 
     assert len(project.tick()[0]) == 1
 
@@ -162,24 +164,24 @@ def test_the_run_key_changes_while_work_remains(project: Project):
 def test_a_group_whose_run_failed_waits_before_it_is_asked_for_again(project: Project):
     exported(project, DAYS[0])
     (request,), _ = project.tick()
-    failed = record_run(project, dg.DagsterRunStatus.STARTED, ["gate_exposure|x"], **request.tags)
+    failed = record_run(project, dg.DagsterRunStatus.STARTED, BOTH, **request.tags)
     run = project.instance.get_run_by_id(failed)
     assert run is not None
 
     project.instance.report_run_failed(run)
 
-    assert project.tick() == ([], f"partitions due: 2; {delivery.PAUSED}")
+    assert project.tick() == ([], f"partitions due: 2; {ship_sensor.PAUSED}")
 
 
 @pytest.mark.fault("F67")
 def test_a_failed_group_is_asked_for_again_after_the_pause(project: Project, monkeypatch: pytest.MonkeyPatch):
     exported(project, DAYS[0])
     (first,), _ = project.tick()
-    failed = record_run(project, dg.DagsterRunStatus.STARTED, ["gate_exposure|x"], **first.tags)
+    failed = record_run(project, dg.DagsterRunStatus.STARTED, BOTH, **first.tags)
     run = project.instance.get_run_by_id(failed)
     assert run is not None
     project.instance.report_run_failed(run)
-    monkeypatch.setattr(delivery, "datetime", _InAnHour)
+    monkeypatch.setattr(ship_sensor, "datetime", _InAnHour)
 
     (second,), _ = project.tick()
 
@@ -227,7 +229,7 @@ def test_a_destination_that_somebody_resumed_is_shipped_to_again(project: Projec
     project.carry_out(request)
     project.receiver.play([])
     pipeline.resume(project.config)
-    monkeypatch.setattr(delivery, "datetime", _InAnHour)
+    monkeypatch.setattr(ship_sensor, "datetime", _InAnHour)
 
     (again,), _ = project.tick()
     result = project.carry_out(again)
