@@ -106,10 +106,10 @@ def test_the_temporary_file_of_a_killed_export_is_removed_after_a_day(home: Expo
 
 
 def test_a_bucket_is_searched_and_its_files_are_removed():
-    with Storage("memory://bucket/files") as storage:
+    with Storage("memory://pruned-bucket/files") as storage:
         assert list(storage.partition_files()) == []
         for path in ("events/category=c/window=w/0001-a.parquet", "events/other.parquet", ".new-x.parquet"):
-            storage._fs.pipe_file(f"/bucket/files/{path}", b"xy")
+            storage._fs.pipe_file(f"/pruned-bucket/files/{path}", b"xy")
         (found,) = storage.partition_files()
         facts = storage.facts(found)
         storage.remove(found)
