@@ -75,6 +75,10 @@ class Project:
         assert old in text
         self.config_path.write_text(text.replace(old, new))
 
+    def keep_schedule_quiet(self) -> None:
+        """Let the schedule tick half an hour from now: a test with a real daemon may begin at any minute."""
+        self.configure('settle = "1s"', f'settle = "{(datetime.now(UTC).minute + 30) % 60}m"')
+
     def fill(self, days: Sequence[str] = DAYS) -> None:
         """Per day three gate exposures, two purchases, and a debug_ping that the filter leaves out."""
         engine = create_engine(self.environ["STATSIG_DATABASE_URL"])
