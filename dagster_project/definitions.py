@@ -23,6 +23,7 @@ from dagster_project.automation import CHECK_JOB, EXPORT_MAX_RUNTIME_S, check_sc
 from dagster_project.checks import asset_checks
 from dagster_project.delivery import ship_job
 from dagster_project.late_rows import late_rows_sensor
+from dagster_project.repairs import replay_job, verify_ledger
 from dagster_project.resources import config_file, export_resource
 from dagster_project.ship_sensor import ship_sensor
 from dagster_project.stored_events import StoredEvents
@@ -60,6 +61,8 @@ def definitions_for(path: Path) -> dg.Definitions:
                 description="The checks of what was exported inside the lookback, and of what was delivered.",
             ),
             ship_job(config),
+            replay_job(config),
+            verify_ledger,
         ],
         schedules=[export_schedule(config), check_schedule],
         sensors=[ship_sensor, late_rows_sensor],

@@ -21,6 +21,7 @@ from statsig_export.config import Config
 from statsig_export.errors import DestinationError, StatsigExportError
 from statsig_export.partitions import split_partition_key
 from statsig_export.reports import Shipment, ShipReport
+from statsig_export.shipper import Timing
 from statsig_export.shipping import REAL_TIME
 
 POOL = "fivetran_webhook"
@@ -69,6 +70,7 @@ def ship_job(config: Config) -> dg.JobDefinition:
         executor_def=dg.in_process_executor,
         tags={
             DESTINATION_TAG: destination,
+            "dagster/priority": "1",  # before the exports of a long backfill, which have filled the queue
             "dagster/max_retries": "0",
             "dagster/max_runtime": str(MAX_RUNTIME_S),
         },
@@ -79,10 +81,15 @@ def ship_job(config: Config) -> dg.JobDefinition:
     return ship_batches
 
 
+def stop_in_good_time() -> Timing:
+    """The real time, and an end to the run before run monitoring ends it."""
+    stops = time.monotonic() + STOPS_AFTER.total_seconds()
+    return replace(REAL_TIME, stopping=lambda: time.monotonic() > stops)
+
+
 def _ship(context: dg.OpExecutionContext, config: ShipConfig, export: ExportResource) -> None:
     settings = export.config()
-    stops = time.monotonic() + STOPS_AFTER.total_seconds()
-    timing = replace(REAL_TIME, stopping=lambda: time.monotonic() > stops)
+    timing = stop_in_good_time()
     try:
         report = pipeline.ship(
             settings, config.partitions or None, orchestrator_run_id=context.run.run_id, timing=timing
@@ -93,7 +100,7 @@ def _ship(context: dg.OpExecutionContext, config: ShipConfig, export: ExportReso
         raise failure(error, _destination(settings)) from None
     else:
         _log_what_waits(context, report)
-        _log_shipments(context, report)
+        log_shipments(context, report)
 
 
 def _take_refusal(context: dg.OpExecutionContext, config: Config, error: DestinationError) -> None:
@@ -102,14 +109,14 @@ def _take_refusal(context: dg.OpExecutionContext, config: Config, error: Destina
     The others, which were refused at the same time or waited in the queue, say so and end well.
     """
     if error.report is not None:
-        _log_shipments(context, error.report)
+        log_shipments(context, error.report)
     context.instance.add_run_tags(context.run.run_id, {OUTCOME_TAG: HALTED})
     if error.halts or GROUP_TAG not in context.run.tags:
         raise failure(error, {**_destination(config), **_counts(error.report)}) from None
     context.log.warning("the destination is halted, as the run says that met it first: what was left stays pending")
 
 
-def _log_shipments(context: dg.OpExecutionContext, report: ShipReport) -> None:
+def log_shipments(context: dg.OpExecutionContext, report: ShipReport) -> None:
     """A materialization of `fivetran/statsig_events` for each partition that the webhook took events of."""
     for shipment in report.shipments.values():
         if shipment.delivered_batches:

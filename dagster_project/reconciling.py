@@ -7,7 +7,7 @@ from datetime import timedelta
 import dagster as dg
 
 from dagster_project.assets import DELIVERED
-from dagster_project.delivery import DESTINATION_TAG, JOB, export_links, materialization
+from dagster_project.delivery import DESTINATION_TAG, export_links, materialization
 from statsig_export import pipeline
 from statsig_export.config import Config
 
@@ -26,7 +26,6 @@ def tell_deliveries(instance: dg.DagsterInstance, config: Config, now: float) ->
     looked at again, and what was reported then is reported once more: a materialization counts nothing up.
     """
     ended = dg.RunsFilter(
-        job_name=JOB,
         tags={DESTINATION_TAG: config.webhook.name},
         statuses=[dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED],
     )

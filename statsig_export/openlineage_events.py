@@ -177,14 +177,14 @@ def ship_run(
     )
 
 
-def replay_run(config: Config, partitions: Sequence[str]) -> RunEvents[ReplayReport]:
+def replay_run(config: Config, partitions: Sequence[str], orchestrator_run_id: str | None) -> RunEvents[ReplayReport]:
     """A replay: as a shipment, of what was sent or failed before."""
     return RunEvents(
         config,
         job="replay",
         does="Sends again what was sent before, or what failed in delivery: the same ids, the same bytes.",
-        part_of="replay",
-        orchestrator_run_id=None,
+        part_of="replay_batches",
+        orchestrator_run_id=orchestrator_run_id,
         before=lambda: to_ship(config, partitions),
         after=lambda report: shipped(config, report.shipped),
     )

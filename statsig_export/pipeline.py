@@ -106,11 +106,12 @@ def ship(
     return told(config, events, run)
 
 
-def replay(
+def replay(  # noqa: PLR0913  what ship takes, and failed_only
     config: Config,
     keys: Sequence[str],
     *,
     failed_only: bool = False,
+    orchestrator_run_id: str | None = None,
     on_progress: Callable[[int], None] | None = None,
     timing: Timing = REAL_TIME,
     policy: RetryPolicy = DEFAULT_POLICY,
@@ -120,11 +121,17 @@ def replay(
     def events() -> "RunEvents[ReplayReport]":
         from statsig_export.openlineage_events import replay_run
 
-        return replay_run(config, keys)
+        return replay_run(config, keys, orchestrator_run_id)
 
     def run() -> ReplayReport:
         return replaying.replay(
-            config, keys, failed_only=failed_only, on_progress=on_progress, timing=timing, policy=policy
+            config,
+            keys,
+            failed_only=failed_only,
+            orchestrator_run_id=orchestrator_run_id,
+            on_progress=on_progress,
+            timing=timing,
+            policy=policy,
         )
 
     return told(config, events, run)

@@ -22,11 +22,12 @@ from statsig_export.shipper import Timing
 from statsig_export.shipping import DEFAULT_POLICY, REAL_TIME, ship
 
 
-def replay(
+def replay(  # noqa: PLR0913  what ship takes, and failed_only
     config: Config,
     keys: Sequence[str],
     *,
     failed_only: bool = False,
+    orchestrator_run_id: str | None = None,
     on_progress: Callable[[int], None] | None = None,
     timing: Timing = REAL_TIME,
     policy: RetryPolicy = DEFAULT_POLICY,
@@ -44,7 +45,8 @@ def replay(
         replayed = sum(
             plan_replay(ledger.database, partition, timing.now_ms(), failed_only=failed_only) for partition in ids
         )
-    shipped = ship(config, keys, on_progress=on_progress, timing=timing, policy=policy)
+    run = orchestrator_run_id
+    shipped = ship(config, keys, orchestrator_run_id=run, on_progress=on_progress, timing=timing, policy=policy)
     with ledger_of(config) as ledger:
         pending, failed = queries.unfinished_replays(ledger.database, ids, shipped.run_id)
     return ReplayReport(replayed, pending, failed, shipped)

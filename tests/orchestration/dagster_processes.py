@@ -98,15 +98,14 @@ def environment(home: Path, config_path: Path) -> dict[str, str]:
 
 @contextmanager
 def dagster_dev(environ: Mapping[str, str], log: Path) -> Iterator[tuple[DagsterDev, subprocess.Popen[bytes]]]:
-    """`dagster dev`: the daemon, the web server and the code server, as one process tree."""
+    """`dagster dev`: the daemon, the web server and the code server. At the end all of them are killed."""
     dev = DagsterDev(_free_port())
     with log.open("wb") as output:
         running = _start(["dagster", "dev", "--host", "127.0.0.1", "--port", str(dev.port)], environ, output)
         try:
             yield dev, running
         finally:
-            running.send_signal(signal.SIGINT)  # asks; a kill would leave its children behind
-            running.wait(60)
+            kill_all(running)
 
 
 @contextmanager

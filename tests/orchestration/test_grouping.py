@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagster_project.grouping import MAX_PARTITIONS, groups, pause_after
+from dagster_project.grouping import MAX_PARTITIONS, MAX_RUNS, EndedRun, groups, pause_after, paused
 from statsig_export.reports import DuePartition
 
 
@@ -68,3 +68,34 @@ def test_every_due_partition_that_is_not_in_flight_is_in_exactly_one_group(
     carried = [key for group in found for key in group.partitions]
     assert sorted(carried) == sorted(set(runs) - in_flight)
     assert all(1 <= len(group.partitions) <= MAX_PARTITIONS for group in found)
+
+
+def ended(at: float, *partitions: str, fruitless: bool = True) -> EndedRun:
+    return EndedRun(frozenset(partitions), fruitless, at)
+
+
+def test_a_partition_pauses_after_the_last_of_its_fruitless_runs_the_longer_the_more_there_were():
+    runs = [ended(1_000, "a", "b"), ended(500, "a")]
+
+    assert paused(runs, 1_059) == {"a", "b"}
+    assert paused(runs, 1_060) == {"a"}
+    assert paused(runs, 1_120) == set()
+
+
+def test_a_pause_follows_the_partition_whatever_else_its_runs_carried():
+    assert paused([ended(1_000, "a", "c"), ended(900, "a", "b"), ended(800, "a")], 1_200) == {"a"}
+
+
+def test_a_run_that_served_the_partition_ends_its_count():
+    runs = [ended(1_000, "a"), ended(900, "a", fruitless=False), ended(800, "a"), ended(700, "a")]
+
+    assert paused(runs, 1_059) == {"a"}
+    assert paused(runs, 1_060) == set()
+
+
+def test_hundreds_of_partitions_are_few_groups_of_bounded_length():
+    days = [due(f"custom_event|{day:04}", f"run-{day // 2}") for day in range(300)]
+
+    found = groups(days, set())
+
+    assert [len(group.partitions) for group in found] == [MAX_PARTITIONS] * MAX_RUNS

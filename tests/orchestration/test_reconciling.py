@@ -117,8 +117,8 @@ def test_a_run_that_has_just_ended_is_left_for_a_later_tick(project: Project, mo
 
 
 def test_a_tick_looks_at_few_runs_the_oldest_first(project: Project):
-    exported(project, *DAYS)
-    keys = [f"{category}|{day}" for day in DAYS for category in ("custom_event", "gate_exposure")]
+    exported(project, *DAYS[:3])
+    keys = [f"{category}|{day}" for day in DAYS[:3] for category in ("custom_event", "gate_exposure")]
     for key in keys:
         killed(project, [key])
 
