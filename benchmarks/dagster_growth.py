@@ -29,7 +29,7 @@ from dagster_project.delivery import JOB
 from statsig_export.config import CONFIG_VARIABLE, Config, load_config
 from statsig_export.events import Category
 from statsig_export.partitions import Window, windows_between
-from statsig_export.pipeline import export_window, ship
+from statsig_export.pipeline import export_windows, ship
 from statsig_export.tables import create_tables
 
 _REPEATS: Final = 3
@@ -98,8 +98,7 @@ def _project(folder: Path) -> tuple[Config, list[Window]]:
 
 
 def _export(config: Config, windows: list[Window]) -> None:
-    for window in windows:
-        export_window(config, window)
+    list(export_windows(config, dict.fromkeys(windows)))
 
 
 def _run_export(folder: Path, instance: dg.DagsterInstance, windows: list[Window]) -> None:

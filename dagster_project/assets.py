@@ -19,7 +19,7 @@ from statsig_export.events import EVENT_KEYS, Category
 from statsig_export.exporting import unplaced_rows
 from statsig_export.layout_rules import SourceTable
 from statsig_export.partitions import LENGTH, Window, split_partition_key, window_from_key
-from statsig_export.pipeline import export_window
+from statsig_export.pipeline import export_windows
 from statsig_export.reports import ExportReport, PartitionExport
 from statsig_export.settings import WindowSettings
 from statsig_export.source_tables import source_tables
@@ -157,13 +157,13 @@ def _column_lineage(config: Config) -> dg.TableColumnLineage:
 
 
 def _export(context: dg.AssetExecutionContext, config: Config) -> None:
-    """One `export_window` a window, in order of time. Running it again adds only what is new."""
-    asked_for = _by_window(config, context.partition_keys)
+    """The windows in order of time. Running them again adds only what is new."""
+    asked_for = dict(sorted(_by_window(config, context.partition_keys).items()))
     _refuse_open_windows(config, asked_for, datetime.now(UTC))
     lineage = _column_lineage(config)
     context.set_data_version(EVENTS, dg.DataVersion(data_version(config)))
-    for number, (window, categories) in enumerate(sorted(asked_for.items()), start=1):
-        report = export_window(config, window, categories, orchestrator_run_id=context.run.run_id)
+    reports = export_windows(config, asked_for, orchestrator_run_id=context.run.run_id)
+    for number, (window, report) in enumerate(zip(asked_for, reports, strict=True), start=1):
         said = (number, len(asked_for), window.key, report.rows_read, report.account.pending, report.seconds)
         context.log.info("%d of %d: %s, %d rows read, %d planned, %.1f s", *said)
         for exported in report.partitions.values():

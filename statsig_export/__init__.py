@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from statsig_export.config import load_config
     from statsig_export.exporting import plan
     from statsig_export.partitions import window_from_key
-    from statsig_export.pipeline import export_window, ship
+    from statsig_export.pipeline import export_window, export_windows, ship
     from statsig_export.reading import deliveries, event_chunks, failed_rows, partition_files, read_events
     from statsig_export.shipping import status
     from statsig_export.tracing import trace
@@ -20,6 +20,7 @@ __all__ = [
     "deliveries",
     "event_chunks",
     "export_window",
+    "export_windows",
     "failed_rows",
     "load_config",
     "partition_files",
@@ -35,6 +36,7 @@ _HOMES = {
     "deliveries": "statsig_export.reading",
     "event_chunks": "statsig_export.reading",
     "export_window": "statsig_export.pipeline",
+    "export_windows": "statsig_export.pipeline",
     "failed_rows": "statsig_export.reading",
     "load_config": "statsig_export.config",
     "partition_files": "statsig_export.reading",

@@ -4,6 +4,7 @@ Source: Statsig's Event Filtering dialog and the field table of its Fivetran int
 `statsig::app_error` and the like among the custom events, so a `statsig::` prefix alone makes no exposure.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
@@ -56,3 +57,8 @@ _BY_NAME: Final = {name: category for category, name in EVENT_NAMES.items()}
 def categorize(event_name: str) -> Category:
     """The category of a final event name."""
     return _BY_NAME.get(event_name, Category.CUSTOM_EVENT)
+
+
+def chosen(categories: Iterable[Category] | None) -> tuple[Category, ...]:
+    """The categories that a caller names, each once; None means all."""
+    return tuple(Category) if categories is None else tuple(dict.fromkeys(categories))

@@ -2,14 +2,17 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
 from uuid import uuid4
 
 from statsig_export import ledger_queries as queries
 from statsig_export.account import Account
 from statsig_export.config import Config
 from statsig_export.errors import LedgerError, StalePlanError
-from statsig_export.events import Category
+from statsig_export.events import Category, chosen
 from statsig_export.judging import Judge, Judged, Tally
 from statsig_export.layout_rules import SourceTable
 from statsig_export.ledger import ExportRun, Ledger, PartitionPlan, ledger_of
@@ -30,30 +33,53 @@ _TRIES = 3
 """How often a window is exported again when another run planned it in between."""
 
 
-def export_window(
-    config: Config,
-    window: Window,
-    categories: Sequence[Category] | None = None,
-    *,
-    orchestrator_run_id: str | None = None,
-    on_progress: Callable[[int], None] | None = None,
-) -> ExportReport:
-    """Read one window, write its partition files and plan their batches. Safe to repeat: only new events are added.
-
-    `categories` None means all. `on_progress` is called with the number of rows of each chunk.
-    Raises ConfigError (also for a window of which a category was pruned), SourceError or LedgerError; then nothing of
-    the window was planned.
+class Exporter:
+    """Exports windows, one after another, over the same connections: to connect and to look at the source's catalog
+    costs more than a small window itself. Use it as a context manager; everything opens with the first window.
     """
-    wanted = tuple(Category) if categories is None else tuple(dict.fromkeys(categories))
-    with ledger_of(config) as ledger, Storage(config.storage_url()) as storage, open_source(config) as source:
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._until = ExitStack()
+        self._opened: _Opened | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._until.close()
+
+    def export(
+        self,
+        window: Window,
+        categories: Sequence[Category] | None = None,
+        *,
+        orchestrator_run_id: str | None = None,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> ExportReport:
+        """Read one window, write its partition files and plan their batches. Safe to repeat: only new events are added.
+
+        `categories` None means all. `on_progress` is called with the number of rows of each chunk.
+        Raises ConfigError (also for a window of which a category was pruned), SourceError or LedgerError; then nothing
+        of the window was planned.
+        """
+        if self._opened is None:
+            self._opened = self._open()
         for remaining in reversed(range(_TRIES)):
-            run = _Run(config, window, wanted, orchestrator_run_id, _now_ms())
+            run = _Run(self._config, window, chosen(categories), orchestrator_run_id, _now_ms())
             try:
-                return _export(run, ledger, storage, source, on_progress or _ignore)
+                return _export(run, self._opened, on_progress or _ignore)
             except StalePlanError:
                 if not remaining:
                     raise
-    raise AssertionError("unreachable")
+        raise AssertionError("unreachable")
+
+    def _open(self) -> "_Opened":
+        ledger = self._until.enter_context(ledger_of(self._config))
+        storage = self._until.enter_context(Storage(self._config.storage_url()))
+        return _Opened(ledger, storage, self._until.enter_context(open_source(self._config)))
 
 
 def plan(
@@ -69,10 +95,10 @@ def plan(
     The report names at most `failed_limit` failed rows; None means all. `anew` judges the window as if nothing of it
     had been exported before: what the filter would make of windows to come. Raises what `export_window` raises.
     """
-    wanted = tuple(Category) if categories is None else tuple(dict.fromkeys(categories))
+    names = chosen(categories)
     examples: dict[Category, str] = {}
     failed: list[FailedRow] = []
-    planned = _nothing_planned(wanted) if anew else _planned_ids_if_any(config, window, wanted)
+    planned = _nothing_planned(names) if anew else _planned_ids_if_any(config, window, names)
     with open_source(config) as source:
         judge = Judge(config.source, config.filter, config.webhook.max_bytes, planned)
         for judged, _ in _judge_window(source, window, judge):
@@ -99,7 +125,7 @@ def unplaced_rows(config: Config, categories: Sequence[Category] | None = None) 
     For the tables that hold one of `categories` (None: all). No export ever reads these rows. Raises SourceError.
     """
     with open_source(config) as source:
-        tables = _tables(source, list(Category) if categories is None else categories)
+        tables = _tables(source, chosen(categories))
         return {table.qualified_name: source.count_unplaced(table) for table in tables}
 
 
@@ -112,10 +138,16 @@ class _Run:
     started_ms: int
 
 
-def _export(
-    run: _Run, ledger: Ledger, storage: Storage, source: Source, on_progress: Callable[[int], None]
-) -> ExportReport:
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    ledger: Ledger
+    storage: Storage
+    source: Source
+
+
+def _export(run: _Run, opened: _Opened, on_progress: Callable[[int], None]) -> ExportReport:
     config, window = run.config, run.window
+    ledger, storage, source = opened.ledger, opened.storage, opened.source
     began = time.monotonic()
     planned = _planned(ledger, config, window, run.categories)
     earlier = {category: _ids_of(storage, found.files) for category, found in planned.items()}

@@ -7,6 +7,7 @@ Such a lock ends with its process, however that ends: no lease to wait for, no c
 import fcntl
 import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import Protocol
@@ -81,8 +82,11 @@ class AdvisoryLocks:
         self._ask("SELECT 1")
 
     def close(self) -> None:
+        """Let go of the locks, and end the session: the server notices its end only some time after."""
         with self._guard:
-            self._connection.invalidate()  # ends the session, and the locks with it
+            with suppress(SQLAlchemyError):
+                self._connection.execute(text("SELECT pg_advisory_unlock_all()"))
+            self._connection.invalidate()
             self._connection.close()
 
     def _ask(self, statement: str, **parameters: int) -> object:

@@ -27,7 +27,7 @@ from openlineage.client.uuid import generate_new_uuid
 
 from statsig_export.config import Config
 from statsig_export.errors import ConfigError, DestinationError, StatsigExportError
-from statsig_export.events import Category
+from statsig_export.events import Category, chosen
 from statsig_export.openlineage_datasets import PRODUCER, facet
 from statsig_export.openlineage_descriptions import Described, exported, shipped, to_export, to_ship
 from statsig_export.partitions import Window
@@ -149,7 +149,7 @@ def export_run(
     config: Config, window: Window, categories: Sequence[Category] | None, orchestrator_run_id: str | None
 ) -> RunEvents[ExportReport]:
     """An export: source tables in, partition files out."""
-    wanted = tuple(Category) if categories is None else tuple(dict.fromkeys(categories))
+    wanted = chosen(categories)
     return RunEvents(
         config,
         job="export_window",

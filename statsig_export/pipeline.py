@@ -6,7 +6,8 @@ on another machine. Here they are told to OpenLineage too, where the configurati
 What needs pandas is imported by the verb that needs it, since `ship` starts without.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = [
     "due_partitions",
     "export_window",
+    "export_windows",
     "halted_reason",
     "plan",
     "prune",
@@ -63,18 +65,41 @@ def export_window(
     orchestrator_run_id: str | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> ExportReport:
-    """Read one window, write its partition files and plan their batches: `exporting.export_window`."""
-    from statsig_export.exporting import export_window as export
+    """Read one window, write its partition files and plan their batches: `exporting.Exporter.export`."""
+    (report,) = export_windows(
+        config, {window: categories}, orchestrator_run_id=orchestrator_run_id, on_progress=on_progress
+    )
+    return report
 
-    def events() -> "RunEvents[ExportReport]":
-        from statsig_export.openlineage_events import export_run
 
-        return export_run(config, window, categories, orchestrator_run_id)
+def export_windows(
+    config: Config,
+    windows: Mapping[Window, Sequence[Category] | None],
+    *,
+    orchestrator_run_id: str | None = None,
+    on_progress: Callable[[int], None] | None = None,
+) -> Iterator[ExportReport]:
+    """The same for several windows in this order, each with its categories, over the same connections.
 
-    def run() -> ExportReport:
-        return export(config, window, categories, orchestrator_run_id=orchestrator_run_id, on_progress=on_progress)
+    Each window is exported when its report is asked for. What one raises ends it; those before it stay exported.
+    """
+    from statsig_export.exporting import Exporter
 
-    return told(config, events, run)
+    with Exporter(config) as exporter:
+        for window, categories in windows.items():
+            events = partial(_export_events, config, window, categories, orchestrator_run_id)
+            export = partial(
+                exporter.export, window, categories, orchestrator_run_id=orchestrator_run_id, on_progress=on_progress
+            )
+            yield told(config, events, export)
+
+
+def _export_events(
+    config: Config, window: Window, categories: Sequence[Category] | None, orchestrator_run_id: str | None
+) -> "RunEvents[ExportReport]":
+    from statsig_export.openlineage_events import export_run
+
+    return export_run(config, window, categories, orchestrator_run_id)
 
 
 def ship(

@@ -4,14 +4,14 @@ import os
 
 from statsig_export.config import load_config
 from statsig_export.partitions import window_from_key
-from statsig_export.pipeline import export_window, ship
+from statsig_export.pipeline import export_windows, ship
 
 
 def run() -> dict[str, object]:
     config = load_config(os.environ["BENCH_CONFIG"])
     batches = planned = 0
-    for key in os.environ["BENCH_WINDOWS"].split(","):
-        report = export_window(config, window_from_key(key, config.windows))
+    windows = [window_from_key(key, config.windows) for key in os.environ["BENCH_WINDOWS"].split(",")]
+    for report in export_windows(config, dict.fromkeys(windows)):
         batches += sum(partition.batches for partition in report.partitions.values())
         planned += report.account.pending
     sent = ship(config).sent

@@ -7,7 +7,7 @@ from statsig_export.config import load_config
 from statsig_export.judging import Judge
 from statsig_export.ledger import Ledger
 from statsig_export.partitions import window_from_key
-from statsig_export.pipeline import export_window
+from statsig_export.pipeline import export_windows
 from statsig_export.source import Source
 from statsig_export.writing import WindowWriter
 
@@ -20,7 +20,6 @@ def run() -> dict[str, object]:
     watch.calls_of(WindowWriter, "publish", "write")
     watch.calls_of(Ledger, "plan", "plan")
     config = load_config(os.environ["BENCH_CONFIG"])
-    planned = 0
-    for key in os.environ["BENCH_WINDOWS"].split(","):
-        planned += export_window(config, window_from_key(key, config.windows)).account.pending
+    windows = [window_from_key(key, config.windows) for key in os.environ["BENCH_WINDOWS"].split(",")]
+    planned = sum(report.account.pending for report in export_windows(config, dict.fromkeys(windows)))
     return {"events": planned, "parts": watch.parts}

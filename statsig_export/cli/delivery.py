@@ -38,12 +38,12 @@ from statsig_export.shipper import Timing
 def run(ctx: click.Context, start: datetime, end: datetime, category: str | None, *, json_: bool) -> None:
     """Export these windows and ship them, without Dagster. Safe to repeat: only what is new is sent."""
     from statsig_export.exporting import unplaced_rows
-    from statsig_export.pipeline import export_window
+    from statsig_export.pipeline import export_windows
 
     config = ctx.obj.config()
     windows, categories = windows_in(config, start, end), categories_of(category)
     with output.progress("export") as advance:
-        exports = [export_window(config, window, categories, on_progress=advance) for window in windows]
+        exports = list(export_windows(config, dict.fromkeys(windows, categories), on_progress=advance))
     unplaced = unplaced_rows(config, categories)
     keys = [partition_key(name, window.key) for window in windows for name in categories]
     shipped = _ship(config, keys)

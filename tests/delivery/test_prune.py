@@ -13,11 +13,10 @@ import statsig_export
 from statsig_export import ledger_pruning, verifying
 from statsig_export.errors import ConfigError
 from statsig_export.events import Category
-from statsig_export.exporting import export_window
 from statsig_export.ledger import ledger_of
 from statsig_export.ledger_tables import attempts, batches, export_runs, generations, pruned_partitions
 from statsig_export.locks import lock_name, open_locks
-from statsig_export.pipeline import due_partitions, plan, prune, replay, status, verify
+from statsig_export.pipeline import due_partitions, export_window, plan, prune, replay, status, verify
 from statsig_export.replaying import plan_replay
 from statsig_export.reports import PruneReport
 from statsig_export.testing.receiver import Rule, answer

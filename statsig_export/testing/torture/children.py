@@ -16,7 +16,7 @@ from typing import Final
 
 from statsig_export.delivery import RetryPolicy
 from statsig_export.errors import StatsigExportError
-from statsig_export.exporting import export_window
+from statsig_export.exporting import Exporter
 from statsig_export.partitions import window_from_key
 from statsig_export.shipping import ship
 from statsig_export.testing import crash
@@ -79,8 +79,9 @@ def _work(task: Task) -> None:
 
 def _export_and_ship(task: Task) -> None:
     config = task.home.config
-    for key in task.windows:
-        export_window(config, window_from_key(key, config.windows))
+    with Exporter(config) as exporter:
+        for key in task.windows:
+            exporter.export(window_from_key(key, config.windows))
     if task.ship:
         report = ship(config, policy=POLICY)
         if task.report is not None:
