@@ -18,6 +18,7 @@ from statsig_export.layout_rules import SourceTable
 from statsig_export.ledger import ExportRun, Ledger, PartitionPlan, ledger_of
 from statsig_export.ledger_database import exists
 from statsig_export.ledger_tables import partitions
+from statsig_export.memory import prefer_jemalloc
 from statsig_export.overlapping import read_ahead, write_behind
 from statsig_export.partitions import Window, partition_key
 from statsig_export.pruned import refuse_pruned
@@ -77,6 +78,7 @@ class Exporter:
         raise AssertionError("unreachable")
 
     def _open(self) -> "_Opened":
+        prefer_jemalloc()
         ledger = self._until.enter_context(ledger_of(self._config))
         storage = self._until.enter_context(Storage(self._config.storage_url()))
         return _Opened(ledger, storage, self._until.enter_context(open_source(self._config)))

@@ -107,9 +107,10 @@ class Shipper:
             batch = self._next()
             if batch is None:
                 return
+            request_body = self._body(batch)
             self.route.still_locked()
             claim = self.ledger.claim(batch, self.route.ship_run, self.timing.now_ms())
-            under_way.add(senders.submit(self._attempt, claim))
+            under_way.add(senders.submit(self._attempt, claim, request_body))
 
     def _await_next(self) -> bool:
         """Sleep until the next batch is due, if that is soon; False when this run is over."""
@@ -136,22 +137,29 @@ class Shipper:
             self._ready.extend(waiting_batches(database, self.partitions, now_ms, _PAGE))
         return self._ready.popleft() if self._ready else None
 
-    def _attempt(self, claim: Claim) -> Decision:
-        """Runs in a sender thread."""
-        batch = claim.batch
-        events = self.route.read_events(batch.file, batch.first_row, batch.rows)
-        request_body = body(events)
+    def _body(self, batch: PlannedBatch) -> bytes:
+        """Read in the caller's thread: there the files are read in order, each row group once."""
+        request_body = body(self._events(batch))
         if batch_id(self.route.destination, request_body) != batch.batch_id:
             raise LedgerError(
                 f"{batch.file}: rows {batch.first_row} to {batch.first_row + batch.rows} are not what was planned",
                 hint="the file was changed or replaced: restore it, then ship again",
             )
+        return request_body
+
+    def _events(self, batch: PlannedBatch) -> list[bytes]:
+        return self.route.read_events(batch.file, batch.first_row, batch.rows)
+
+    def _attempt(self, claim: Claim, request_body: bytes) -> Decision:
+        """Runs in a sender thread."""
+        batch = claim.batch
         answer = self.route.post(request_body, batch.batch_id, claim.number)
         reach(CrashPoint.ANSWERED)
         now_ms = self.timing.now_ms()
         attempted = Attempted(batch.rows, claim.number, (now_ms - batch.planned_ms) / 1000)
         decision = decide(answer, attempted, self.timing.roll(), self.policy)
-        halves = halve(self.route.destination, batch.first_row, events) if decision.step is Step.SPLIT else ()
+        splits = decision.step is Step.SPLIT
+        halves = halve(self.route.destination, batch.first_row, self._events(batch)) if splits else ()
         self.ledger.finish(claim, answer, decision, now_ms, halves)
         log.info("batch %s attempt %d: %s", batch.batch_id[:12], claim.number, decision.outcome)
         if decision.step is Step.DELIVER:

@@ -20,6 +20,7 @@ from statsig_export.ledger import Ledger, ShipRun, ledger_of
 from statsig_export.ledger_database import LedgerDatabase, exists
 from statsig_export.lineage import requests_of, shipments
 from statsig_export.locks import PartitionLocks, lock_name, open_locks
+from statsig_export.memory import prefer_jemalloc
 from statsig_export.partitions import split_partition_key
 from statsig_export.reports import DuePartition, PartitionStatus, Shipment, ShipReport
 from statsig_export.shipper import Route, Shipper, Timing
@@ -50,6 +51,7 @@ def ship(
     LedgerError when the ledger or the partition files fail.
     """
     destination = destination_of(config)
+    prefer_jemalloc()
     with ledger_of(config) as ledger, Storage(config.storage_url()) as storage:
         _refuse_while_halted(ledger.database, config)
         known = _asked_for(ledger.database, config, partitions, timing.now_ms())
