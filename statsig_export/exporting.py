@@ -185,8 +185,9 @@ def _judge_window(source: Source, window: Window, judge: Judge) -> Iterator[tupl
     """Every chunk of every table that can hold the judge's categories, with its number of rows."""
     categories = list(judge.tallies)
     for table in _tables(source, categories):
-        for chunk in read_ahead(source.read_window(table, window.start, window.end, categories)):
-            yield judge.judge(chunk, table), len(chunk)
+        chunks = read_ahead(source.read_window(table, window.start, window.end, categories))
+        for reshaped in read_ahead(judge.reshaped(chunks, table)):
+            yield judge.judge(reshaped), reshaped.rows
 
 
 def _failed_rows(judged: Judged, window: Window, limit: int | None) -> list[FailedRow]:

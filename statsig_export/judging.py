@@ -11,7 +11,7 @@ Each row is, the first that applies:
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,7 +27,7 @@ from statsig_export.encoding import encode
 from statsig_export.events import Category
 from statsig_export.filters import verdicts
 from statsig_export.layout_rules import SourceTable
-from statsig_export.reshape import reshape
+from statsig_export.reshape import Reshaped, reshape
 from statsig_export.seen_ids import Occurrences, SeenIds
 from statsig_export.settings import FilterSettings, SourceSettings
 
@@ -81,11 +81,17 @@ class Judge:
         self._contents: dict[SourceTable, Occurrences] = {}
         self.tallies = {category: Tally() for category in planned}
 
-    def judge(self, chunk: pd.DataFrame, table: SourceTable) -> Judged:
-        """Judge the rows of a canonical frame; those of categories the run is not for are left alone."""
-        if table.key is None:
-            chunk = with_content_keys(chunk, table, self._source.name, self._occurrences(table))
-        reshaped = reshape(chunk, table, self._source)
+    def reshaped(self, chunks: Iterable[pd.DataFrame], table: SourceTable) -> Generator[Reshaped]:
+        """The canonical frames of a table, in order, as they are judged. Shares nothing with `judge`: a thread of its
+        own may be ahead of it.
+        """
+        contents = None if table.repeats_are_duplicates else self._contents.setdefault(table, Occurrences())
+        for chunk in chunks:
+            keyed = chunk if table.key else with_content_keys(chunk, table, self._source.name, contents)
+            yield reshape(keyed, table, self._source)
+
+    def judge(self, reshaped: Reshaped) -> Judged:
+        """Judge the rows of a chunk; those of categories the run is not for are left alone."""
         events = self._mine(reshaped.events)
         failed = self._mine(reshaped.failed)
         for category, rows in _counts(events, failed).items():
@@ -96,10 +102,6 @@ class Judge:
         encoded = encode(events, self._max_event_bytes)
         failures = pd.concat([failed, encoded.failed], ignore_index=True)
         return Judged(self._take_new(encoded.table), self._take_failed(failures))
-
-    def _occurrences(self, table: SourceTable) -> Occurrences | None:
-        """The contents of the window so far; None where equal rows are one event."""
-        return None if table.repeats_are_duplicates else self._contents.setdefault(table, Occurrences())
 
     def _mine(self, frame: pd.DataFrame) -> pd.DataFrame:
         wanted = pa.array([category.value for category in self._planned], TEXT)

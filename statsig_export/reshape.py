@@ -81,6 +81,11 @@ class Reshaped:
     events: pd.DataFrame
     failed: pd.DataFrame
 
+    @property
+    def rows(self) -> int:
+        """The rows of the chunk."""
+        return len(self.events) + len(self.failed)
+
 
 class _User(msgspec.Struct):
     userID: msgspec.Raw = msgspec.Raw(b"null")  # noqa: N815 - the key's own spelling
