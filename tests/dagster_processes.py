@@ -40,9 +40,13 @@ class DagsterDev:
     def __init__(self, port: int) -> None:
         self.port = port
 
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
     def ask(self, query: str, **variables: object) -> dict[str, object]:
         body = json.dumps({"query": query, "variables": variables}).encode()
-        request = Request(f"http://127.0.0.1:{self.port}/graphql", body, {"Content-Type": "application/json"})
+        request = Request(f"{self.url}/graphql", body, {"Content-Type": "application/json"})  # noqa: S310 - loopback
         with urlopen(request, timeout=60) as reply:  # noqa: S310 - loopback
             answer: dict[str, dict[str, object]] = json.load(reply)
         return answer["data"]

@@ -1,0 +1,81 @@
+"""The home that the browser looks at: ten days of a shop, of which all but the first are exported and shipped."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+from sqlalchemy import create_engine
+
+from dagster_project.automation import CHECK_JOB
+from dagster_project.definitions import definitions_for
+from dagster_project.demo import OF_LOCATION, DemoRun, run_demo
+from statsig_export.events import Category
+from statsig_export.testing.receiver import Receiver
+from statsig_export.testing.sample import create_sample
+
+URL_SECRET = "canary-of-the-path"
+SECRET = "canary-of-the-signature"
+PAYLOAD = ("@example.com", "us_0000", "sku_", "Mozilla/5.0")
+"""What many of the sample's events hold, and no page may show."""
+
+EVENTS = 16_000
+"""So many that every category has some each day, or nearly."""
+TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+DAYS = [f"{TODAY - timedelta(days=days):%Y-%m-%d}" for days in range(10, 0, -1)]
+MISSED, SHIPPED = DAYS[:3], DAYS[3:]
+"""The days before the export was set up, which somebody wants as well; and those that it has brought."""
+
+EXPORT_TOML = f"""\
+[source]
+url = "env:STATSIG_DATABASE_URL"
+[windows]
+start = "{SHIPPED[0]}T00:00:00Z"
+settle = "0s"
+lookback = "3d"
+[filter.custom_events]
+events = {{ debug_ping = false }}
+[webhook]
+url = "env:FIVETRAN_WEBHOOK_URL"
+auth = {{ method = "hmac", secret = "env:FIVETRAN_WEBHOOK_SECRET" }}
+max_events = 100
+"""
+
+
+@dataclass(frozen=True)
+class BrowsedHome:
+    folder: Path
+    receiver: Receiver
+    rows: Counter[tuple[str, Category]] = field(default_factory=Counter)
+    """(day, category) -> rows of the source."""
+
+    @property
+    def config_path(self) -> Path:
+        return self.folder / "export.toml"
+
+    @property
+    def dagster_home(self) -> Path:
+        return self.folder / "dagster"
+
+    @property
+    def environ(self) -> dict[str, str]:
+        return {
+            "STATSIG_DATABASE_URL": f"sqlite:///{self.folder / 'source.db'}",
+            "FIVETRAN_WEBHOOK_URL": self.receiver.url,
+            "FIVETRAN_WEBHOOK_SECRET": SECRET,
+        }
+
+    def fill(self) -> DemoRun:
+        """What the demo does, for the days since the set-up, and the checks. Then the start moves back."""
+        engine = create_engine(self.environ["STATSIG_DATABASE_URL"])
+        start = datetime.fromisoformat(DAYS[0])
+        self.rows.update(create_sample(engine, events=EVENTS, start=start, days=len(DAYS), bad_rows=0).rows)
+        engine.dispose()
+        self.config_path.write_text(EXPORT_TOML)
+        done = run_demo(self.config_path, self.dagster_home, self.environ, lambda _: None)
+        checks = definitions_for(self.config_path).resolve_job_def(CHECK_JOB)
+        with dg.DagsterInstance.from_config(str(self.dagster_home)) as instance:
+            assert checks.execute_in_process(instance=instance, tags=OF_LOCATION).success
+        self.config_path.write_text(EXPORT_TOML.replace(SHIPPED[0], MISSED[0]))
+        return done
