@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -198,7 +199,16 @@ def test_sigterm_finishes_the_request_under_way_and_begins_no_other(any_home: Ex
     assert list(deliveries(any_home.config)["outcome"].unique()) == ["accepted"]
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """SIGINT means what it does in a terminal: a shell that starts the tests in the background has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.fault("F50")
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_lets_what_is_under_way_finish_as_when_dagster_cancels_a_run(home: ExportHome):
     home.set("webhook", max_events=1, concurrency=2)
     home.add([custom_event(key) for key in range(1, 21)])
