@@ -176,15 +176,15 @@ class Ledger:
                 connection.execute(insert(batches), [_half_row(claim.batch, half, now_ms) for half in halves])
         reach(CrashPoint.FINISHED)
 
-    def recover(self, partition: int, now_ms: int) -> int:
-        """Close the attempts that a dead shipper left open as unknown; the caller holds the partition's lock.
+    def recover(self, held: Sequence[int], now_ms: int) -> int:
+        """Close the attempts that dead shippers left open as unknown, in the partitions whose locks the caller holds.
 
         Returns how many there were. Their batches are due at once.
         """
         orphans = (
             select(batches.c.id, attempts.c.id.label("attempt"))
             .join(attempts, (attempts.c.batch == batches.c.id) & (attempts.c.number == batches.c.attempts))
-            .where(batches.c.partition == partition, batches.c.state == State.SENDING.value)
+            .where(batches.c.partition.in_(held), batches.c.state == State.SENDING.value)
         )
         said = {
             "outcome": Outcome.UNKNOWN.value,

@@ -160,8 +160,7 @@ def _take(known: Mapping[str, int], locks: PartitionLocks, ledger: Ledger, timin
     """The partitions whose lock was free; what a dead shipper left under way in them is pending again."""
     mine = {key: partition for key, partition in known.items() if locks.acquire(lock_name(partition))}
     reach(CrashPoint.LOCKED)
-    for partition in mine.values():
-        ledger.recover(partition, timing.now_ms())
+    ledger.recover(list(mine.values()), timing.now_ms())
     return mine
 
 

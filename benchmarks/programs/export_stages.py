@@ -16,7 +16,8 @@ from statsig_export.writing import WindowWriter
 def run() -> dict[str, object]:
     watch = Watch()
     watch.items_of(Source, "read_window", "read")
-    watch.calls_of(Judge, "judge", "reshape to encode")
+    watch.items_of(Judge, "reshaped", "reshape")
+    watch.calls_of(Judge, "judge", "filter to encode")
     watch.calls_of(WindowWriter, "add", "write")
     watch.calls_of(WindowWriter, "publish", "write")
     watch.calls_of(Ledger, "plan", "plan")

@@ -242,7 +242,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         self.real.restart()
 
     def recover(self, category):
-        found = self.real.ledger.recover(self.real.id_of(category), self.real.now)
+        found = self.real.ledger.recover([self.real.id_of(category)], self.real.now)
         assert found == self.model.recover(category, self.real.now)
 
     def was_recovered(self, claim):
