@@ -266,7 +266,7 @@ def run(url: str, examples: int) -> None:
 
 
 def test_the_ledger_is_its_model_on_sqlite(tmp_path: Path):
-    run(f"sqlite:///{tmp_path}/ledger.db", examples=60)
+    run(f"sqlite:///{tmp_path}/ledger.db", examples=40)
 
 
 def test_the_ledger_is_its_model_on_postgresql(postgres_url: str):
