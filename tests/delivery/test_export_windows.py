@@ -1,5 +1,6 @@
 """Several windows in one go: over the same connections, and otherwise as one by one."""
 
+import threading
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from sqlalchemy import make_url
 from statsig_export.errors import SourceError
 from statsig_export.events import Category
 from statsig_export.pipeline import export_window, export_windows, status
+from statsig_export.source import Source
 from statsig_export.testing.receiver import Receiver
 
 DAYS = ["2026-11-20", "2026-11-21", "2026-11-22"]
@@ -88,3 +90,29 @@ def test_a_window_that_fails_leaves_those_before_it_exported(home: ExportHome):
     with pytest.raises(SourceError, match="custom_events"):
         next(reports)
     assert {line.window for line in status(home.config)} == {DAYS[0]}
+
+
+def test_an_export_that_fails_ends_its_reading_before_it_lets_go_of_the_connection(
+    home: ExportHome, monkeypatch: pytest.MonkeyPatch
+):
+    administer(
+        home,
+        "INSERT INTO custom_events (id, event_name, timestamp, ingested_at)"
+        f" SELECT n, 'page_view', '{NOON}', '{NOON}' FROM generate_series(100, 60000) n",
+    )
+    closed_with: list[list[str]] = []
+    close = Source.close
+
+    def seen(source: Source) -> None:
+        closed_with.append([thread.name for thread in threading.enumerate() if thread.name.startswith("read-ahead")])
+        close(source)
+
+    monkeypatch.setattr(Source, "close", seen)
+
+    def stop(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        export_window(home.config, home.window(DAYS[0]), on_progress=stop)
+
+    assert closed_with == [[]]
