@@ -98,7 +98,7 @@ def test_an_export_that_fails_ends_its_reading_before_it_lets_go_of_the_connecti
     administer(
         home,
         "INSERT INTO custom_events (id, event_name, timestamp, ingested_at)"
-        f" SELECT n, 'page_view', '{NOON}', '{NOON}' FROM generate_series(100, 60000) n",
+        " SELECT n, 'page_view', '2026-11-20 12:00', '2026-11-20 12:00' FROM generate_series(100, 60000) n",
     )
     closed_with: list[list[str]] = []
     close = Source.close
