@@ -9,8 +9,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Update, bindparam, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from statsig_export.batching import Batch
@@ -106,6 +107,19 @@ class Claim:
     """1 for the batch's first attempt."""
 
 
+def _move_by(step: Step) -> Update:
+    origins = [state for state, possible in TRANSITIONS if possible is step]
+    open_to_it = or_(*(batches.c.state == state.value for state in origins))
+    target = next_state(origins[0], step)
+    return update(batches).where(batches.c.id == bindparam("moving"), open_to_it).values(state=target.value)
+
+
+_MOVES: Final = {step: _move_by(step) for step in Step}
+_OPEN: Final = insert(attempts)
+_CLOSE: Final = update(attempts).where(attempts.c.id == bindparam("closing"), attempts.c.finished_ms.is_(None))
+"""What is executed for every request is built once: SQLAlchemy needs longer to build a statement than to run it."""
+
+
 class Ledger:
     """The record of what was planned, sent and answered. Times are ms since the epoch, handed in by the caller."""
 
@@ -139,7 +153,7 @@ class Ledger:
             _move(connection, batch.id, Step.CLAIM, attempts=number)
             reach(CrashPoint.CLAIMING)
             row = {"batch": batch.id, "number": number, "ship_run": ship_run, "started_ms": now_ms}
-            key = connection.execute(insert(attempts), row).inserted_primary_key
+            key = connection.execute(_OPEN, row).inserted_primary_key
         if key is None:
             raise LedgerError("the ledger's database gave no key to an attempt")
         reach(CrashPoint.CLAIMED)
@@ -285,18 +299,12 @@ def _take_partition(connection: Connection, run: ExportRun, plan: PartitionPlan)
 
 def _move(connection: Connection, batch: int, step: Step, **changes: object) -> None:
     """Take a batch one step on. Raises LedgerError, changing nothing, when the step is not open to it."""
-    origins = [state.value for state, possible in TRANSITIONS if possible is step]
-    target = next_state(State(origins[0]), step)
-    moved = connection.execute(
-        update(batches).where(batches.c.id == batch, batches.c.state.in_(origins)).values(state=target.value, **changes)
-    )
-    if moved.rowcount != 1:
+    if connection.execute(_MOVES[step], {"moving": batch, **changes}).rowcount != 1:
         raise LedgerError(f"batch {batch} cannot {step}: another shipper moved it", hint="ship again")
 
 
 def _close_attempt(connection: Connection, attempt: int, **facts: object) -> None:
-    still_open = (attempts.c.id == attempt) & attempts.c.finished_ms.is_(None)
-    if connection.execute(update(attempts).where(still_open).values(**facts)).rowcount != 1:
+    if connection.execute(_CLOSE, {"closing": attempt, **facts}).rowcount != 1:
         raise LedgerError(f"attempt {attempt} was closed by another shipper", hint="ship again")
 
 
