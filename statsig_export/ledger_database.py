@@ -4,8 +4,9 @@ Every database error leaves here as a LedgerError that names its kind and no par
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from threading import Lock
 from uuid import uuid4
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text
@@ -30,12 +31,15 @@ class LedgerDatabase:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._view: dict[str, object] = {"ledger_reads": True}
+        self._turn: AbstractContextManager[object] = Lock()
+        """SQLite has one writer at a time, and lets the others look again every few ms: here they stand in line."""
         if engine.dialect.name == "postgresql":  # where each statement sees its own moment otherwise
             self._view["isolation_level"] = "REPEATABLE READ"
+            self._turn = nullcontext()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        with _ledger_errors(), self.engine.begin() as connection:
+        with self._turn, _ledger_errors(), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
