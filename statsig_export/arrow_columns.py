@@ -13,6 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute
 
+from statsig_export.contiguous import contiguous
+
 Column: TypeAlias = "pa.Array[Any]"
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
@@ -30,11 +32,8 @@ def array(values: "Sequence[object] | npt.NDArray[Any]", kind: "pa.DataType | No
 
 def column(frame: pd.DataFrame, name: str, kind: "pa.DataType | None" = None) -> Column:
     """One column as one array, cast to `kind` where the frame has another type (an all-null column, mostly)."""
-    found: Any = pa.array(frame[name])
-    if isinstance(found, pa.ChunkedArray):
-        found = found.combine_chunks()
-    contiguous: Column = found if kind is None or found.type == kind else found.cast(kind)
-    return contiguous
+    found: Column = contiguous(pa.array(frame[name]))
+    return found if kind is None or found.type == kind else found.cast(kind)
 
 
 def frame_of(columns: Mapping[str, Column]) -> pd.DataFrame:

@@ -5,12 +5,26 @@ held back. The cut depends on nothing but the order of the events and the two li
 into equal batches.
 """
 
+from __future__ import annotations  # pyarrow's types are generic in its stubs only
+
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute
+
+from statsig_export.contiguous import contiguous
+
+Texts: TypeAlias = "pa.Array[Any]"
+"""Events as JSON texts, one an entry, none null: large_string or large_binary."""
 
 BRACKETS = 2
 """Bytes of `[` and `]`."""
+_pc: Final[Any] = pyarrow.compute
+"""Untyped: its stubs know fewer types than its kernels take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +37,11 @@ class Batch:
     body_bytes: int
 
 
-def body(events: Iterable[bytes]) -> bytes:
+def body(events: Texts) -> bytes:
     """The request body: a JSON array of the events' texts as they are stored."""
-    return b"[" + b",".join(events) + b"]"
+    one_list = pa.LargeListArray.from_arrays(pa.array([0, len(events)], pa.int64()), events.cast(pa.large_binary()))
+    joined = _pc.binary_join(one_list, pa.scalar(b",", pa.large_binary()))[0]
+    return b"".join((b"[", joined.as_buffer(), b"]"))
 
 
 def batch_id(destination: str, request_body: bytes) -> str:
@@ -41,43 +57,50 @@ class Batcher:
         self._max_events = max_events
         self._max_bytes = max_bytes
         self._first_row = 0
-        self._events: list[bytes] = []
-        self._bytes = BRACKETS
+        self._held: Texts = pa.array([], pa.large_binary())
 
-    def add(self, events: Iterable[bytes]) -> Iterator[Batch]:
+    def add(self, events: Texts) -> Iterator[Batch]:
         """Take the next events, in order. Each must fit into a body by itself (encoding.py sees to it)."""
-        for event in events:
-            comma = 1 if self._events else 0
-            if self._events and (
-                len(self._events) == self._max_events or self._bytes + comma + len(event) > self._max_bytes
-            ):
-                yield self._cut()
-                comma = 0
-            self._events.append(event)
-            self._bytes += comma + len(event)
+        stream = pa.chunked_array([self._held, events.cast(pa.large_binary())])
+        begin = 0
+        for end in self._ends(stream):
+            yield self._cut(contiguous(stream.slice(begin, end - begin)))
+            begin = end
+        self._held = pa.concat_arrays(stream.slice(begin).chunks)  # a copy: a slice would hold on to all of the events
 
     def close(self) -> Iterator[Batch]:
         """The last batch, once; nothing when no event is held back."""
-        if self._events:
-            yield self._cut()
+        if len(self._held):
+            yield self._cut(self._held)
+            self._held = self._held.slice(len(self._held))
 
-    def _cut(self) -> Batch:
-        request_body = body(self._events)
-        batch = Batch(batch_id(self._destination, request_body), self._first_row, len(self._events), len(request_body))
+    def _ends(self, events: pa.ChunkedArray[Any]) -> Iterator[int]:
+        """Where each batch ends that another event follows."""
+        sizes = _pc.binary_length(events).to_numpy() + 1  # a comma after each, or a bracket
+        total = np.concatenate([[0], np.cumsum(sizes)])
+        begin = 0
+        while begin < len(events):
+            room = total[begin] + self._max_bytes - 1  # the other bracket
+            fitting = int(np.searchsorted(total, room, side="right")) - 1
+            begin = min(fitting, begin + self._max_events)
+            if begin < len(events):
+                yield begin
+
+    def _cut(self, events: Texts) -> Batch:
+        request_body = body(events)
+        batch = Batch(batch_id(self._destination, request_body), self._first_row, len(events), len(request_body))
         self._first_row += batch.rows
-        self._events = []
-        self._bytes = BRACKETS
         return batch
 
 
-def halve(destination: str, first_row: int, events: Sequence[bytes]) -> tuple[Batch, Batch]:
+def halve(destination: str, first_row: int, events: Texts) -> tuple[Batch, Batch]:
     """The two batches that take the place of one that was too large or held a rejected event.
 
     `events` are the texts of the rows from `first_row` on; there are at least two.
     """
     middle = len(events) // 2
     halves = []
-    for start, part in ((0, events[:middle]), (middle, events[middle:])):
+    for start, part in ((0, events.slice(0, middle)), (middle, events.slice(middle))):
         request_body = body(part)
         halves.append(Batch(batch_id(destination, request_body), first_row + start, len(part), len(request_body)))
     return halves[0], halves[1]

@@ -5,6 +5,7 @@ positional text ("7", "19.99", never "7.0" or "1e+21"; digits are never lost), a
 text, and null is left out.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Final
@@ -19,6 +20,8 @@ from statsig_export.row_faults import BadValueError, Fault, Reason
 MAX_EXPONENT: Final = 400
 """Beyond every double (1.8e308): a number written with a larger exponent would be written out in so many zeros."""
 
+_SHORTEST: Final = re.compile(r"0|-?[1-9][0-9]*|-?(?:0|[1-9][0-9]*)\.[0-9]*[1-9]")
+"""Numbers that are written as they are to be."""
 _STRING: Final = msgspec.json.Decoder(str)
 
 _HEX: Final = "[0-9a-fA-F]"
@@ -36,8 +39,8 @@ def number_text(literal: str, name: str) -> str:
 
     Raises BadValueError (not_json_number) for an exponent beyond MAX_EXPONENT.
     """
-    if not any(mark in literal for mark in ".eE"):
-        return "0" if literal == "-0" else literal
+    if _SHORTEST.fullmatch(literal):
+        return literal
     try:
         number = Decimal(literal)
     except InvalidOperation:

@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 from statsig_export.arrow_columns import TEXT, Column, Mask, column, text, where
 from statsig_export.batching import BRACKETS
 from statsig_export.content_ids import with_content_keys
+from statsig_export.contiguous import contiguous
 from statsig_export.encoding import encode
 from statsig_export.events import Category
 from statsig_export.filters import verdicts
@@ -131,7 +132,7 @@ class Judge:
     def _take_new(self, encoded: pa.Table) -> dict[Category, pa.Table]:
         events = {}
         for category, part in _split(encoded):
-            new = self._seen[category].add_new(part["time_uuid"].combine_chunks())
+            new = self._seen[category].add_new(contiguous(part["time_uuid"]))
             self.tallies[category].new += int(new.sum())
             self._count_duplicates(category, int((~new).sum()))
             events[category] = part if new.all() else part.filter(pa.array(new))
@@ -140,7 +141,7 @@ class Judge:
     def _take_failed(self, failures: pd.DataFrame) -> dict[Category, pa.Table]:
         failed = {}
         for category, part in _split(pa.Table.from_pandas(failures, preserve_index=False)):
-            self.tallies[category].failed_by.update(_value_counts(part["reason"].combine_chunks()))
+            self.tallies[category].failed_by.update(_value_counts(contiguous(part["reason"])))
             failed[category] = part
         return failed
 
@@ -158,7 +159,7 @@ def _by_category(frame: pd.DataFrame) -> Iterator[tuple[Category, Mask]]:
 
 def _split(table: pa.Table) -> Iterator[tuple[Category, pa.Table]]:
     """A table's rows by category, in order."""
-    names = table["category"].combine_chunks()
+    names = contiguous(table["category"])
     for name in _value_counts(names):
         yield Category(name), table.filter(pc.equal(names, text(name)))
 

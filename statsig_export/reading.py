@@ -11,6 +11,7 @@ import pyarrow as pa
 from sqlalchemy import ColumnElement, Row, Select, func, select
 
 from statsig_export.config import Config
+from statsig_export.contiguous import contiguous
 from statsig_export.delivery import State
 from statsig_export.errors import ConfigError
 from statsig_export.events import Category
@@ -236,7 +237,7 @@ def _undelivered(storage: Storage, file: str, failed: Iterable[Row[Any]]) -> pa.
     ids = pa.chunked_array(storage.read_column(file, "time_uuid"), pa.large_string())
     tables = []
     for batch in failed:
-        uuids = ids.slice(batch.first_row, batch.rows).combine_chunks()
+        uuids = contiguous(ids.slice(batch.first_row, batch.rows))
         said = [pa.array([text] * batch.rows, pa.large_string()) for text in (batch.outcome, batch.reason)]
         tables.append(pa.Table.from_arrays([pa.nulls(batch.rows, pa.large_string()), uuids, *said], schema=QUARANTINE))
     return pa.concat_tables(tables)

@@ -1,8 +1,8 @@
 """The one loop that sends: claim, post, decide, finish.
 
-The caller's thread claims batches in order and hands them to a pool of senders; each sender posts one body, and writes
-down what came of it before it takes anything else. Clock, sleep and randomness are arguments. If the ledger cannot be
-written, everything stops at once: what is not written down must not go on.
+The caller's thread reads batches in order and hands them to a pool of senders; each sender claims one, posts its body,
+and writes down what came of it before it takes anything else. Clock, sleep and randomness are arguments. If the ledger
+cannot be written, everything stops at once: what is not written down must not go on.
 """
 
 import logging
@@ -12,10 +12,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from statsig_export.batching import batch_id, body, halve
+from statsig_export.batching import Texts, batch_id, body, halve
 from statsig_export.delivery import Attempted, Breaker, Decision, Failure, Reply, RetryPolicy, Step, decide
 from statsig_export.errors import LedgerError
-from statsig_export.ledger import Claim, Ledger, PlannedBatch
+from statsig_export.ledger import Ledger, PlannedBatch
 from statsig_export.ledger_queries import next_due_ms, waiting_batches
 from statsig_export.testing.crash import CrashPoint, reach
 
@@ -34,7 +34,7 @@ class Post(Protocol):
 class ReadEvents(Protocol):
     """The texts of consecutive rows of a partition file."""
 
-    def __call__(self, path: str, first_row: int, rows: int, /) -> list[bytes]: ...
+    def __call__(self, path: str, first_row: int, rows: int, /) -> Texts: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,8 @@ class Shipper:
     halted: str | None = None
     """Why the destination refused, once it has."""
     _ready: deque[PlannedBatch] = field(default_factory=deque)
+    _under_way: dict[Future[Decision], int] = field(default_factory=dict)
+    """Each with its batch."""
 
     @property
     def policy(self) -> RetryPolicy:
@@ -91,26 +93,22 @@ class Shipper:
         LedgerError when the record or the files fail. Whatever ends the run (an interrupt too), what was under way is
         finished first, as far as it can be.
         """
-        under_way: set[Future[Decision]] = set()
         with ThreadPoolExecutor(self.route.concurrency, "sender") as senders:
             while True:
-                self._fill(senders, under_way)
-                if under_way:
-                    done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-                    for sent in done:
+                self._fill(senders)
+                if self._under_way:
+                    for sent in wait(self._under_way, return_when=FIRST_COMPLETED).done:
+                        del self._under_way[sent]
                         self._take_note(sent.result())
                 elif not self._await_next():
                     return
 
-    def _fill(self, senders: ThreadPoolExecutor, under_way: set[Future[Decision]]) -> None:
-        while not self._stopped and len(under_way) < self._room:
+    def _fill(self, senders: ThreadPoolExecutor) -> None:
+        while not self._stopped and len(self._under_way) < self._room:
             batch = self._next()
             if batch is None:
                 return
-            request_body = self._body(batch)
-            self.route.still_locked()
-            claim = self.ledger.claim(batch, self.route.ship_run, self.timing.now_ms())
-            under_way.add(senders.submit(self._attempt, claim, request_body))
+            self._under_way[senders.submit(self._attempt, batch, body(self._events(batch)))] = batch.id
 
     def _await_next(self) -> bool:
         """Sleep until the next batch is due, if that is soon; False when this run is over."""
@@ -134,25 +132,24 @@ class Shipper:
     def _next(self) -> PlannedBatch | None:
         if not self._ready:
             database, now_ms = self.ledger.database, self.timing.now_ms()
-            self._ready.extend(waiting_batches(database, self.partitions, now_ms, _PAGE))
+            taken = set(self._under_way.values())  # of which some may not be claimed yet
+            waiting = waiting_batches(database, self.partitions, now_ms, _PAGE)
+            self._ready.extend(batch for batch in waiting if batch.id not in taken)
         return self._ready.popleft() if self._ready else None
 
-    def _body(self, batch: PlannedBatch) -> bytes:
+    def _events(self, batch: PlannedBatch) -> Texts:
         """Read in the caller's thread: there the files are read in order, each row group once."""
-        request_body = body(self._events(batch))
+        return self.route.read_events(batch.file, batch.first_row, batch.rows)
+
+    def _attempt(self, batch: PlannedBatch, request_body: bytes) -> Decision:
+        """Runs in a sender thread."""
         if batch_id(self.route.destination, request_body) != batch.batch_id:
             raise LedgerError(
                 f"{batch.file}: rows {batch.first_row} to {batch.first_row + batch.rows} are not what was planned",
                 hint="the file was changed or replaced: restore it, then ship again",
             )
-        return request_body
-
-    def _events(self, batch: PlannedBatch) -> list[bytes]:
-        return self.route.read_events(batch.file, batch.first_row, batch.rows)
-
-    def _attempt(self, claim: Claim, request_body: bytes) -> Decision:
-        """Runs in a sender thread."""
-        batch = claim.batch
+        self.route.still_locked()
+        claim = self.ledger.claim(batch, self.route.ship_run, self.timing.now_ms())
         answer = self.route.post(request_body, batch.batch_id, claim.number)
         reach(CrashPoint.ANSWERED)
         now_ms = self.timing.now_ms()

@@ -28,6 +28,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
+from statsig_export.contiguous import contiguous
 from statsig_export.errors import LedgerError
 from statsig_export.events import Category
 from statsig_export.partitions import StoredFile
@@ -91,8 +92,8 @@ class Storage:
             os.close(handle)
         return NewFile(self, Path(name), schema)
 
-    def read_events(self, path: str, first_row: int, rows: int) -> list[bytes]:
-        """The JSON texts of consecutive rows of an events file. Safe to call from several threads."""
+    def read_events(self, path: str, first_row: int, rows: int) -> pa.Array[Any]:
+        """The JSON texts (large_string) of consecutive rows of an events file. Safe to call from several threads."""
         with self._lock:
             reader = self._readers.pop(path, None)
             if reader is None:
@@ -108,7 +109,7 @@ class Storage:
         """One column of a file, row group by row group."""
         with _storage_errors(path), pq.ParquetFile(self._fs.open(f"{self._root}/{path}", "rb")) as file:
             for group in range(file.num_row_groups):
-                yield file.read_row_group(group, columns=[column], use_threads=False).column(0).combine_chunks()
+                yield contiguous(file.read_row_group(group, columns=[column], use_threads=False).column(0))
 
     def read_chunks(self, path: str, columns: list[str], rows: int) -> Iterator[pa.Table]:
         """Some columns of a file, at least one, at most `rows` rows at a time."""
@@ -283,19 +284,19 @@ class EventReader:
         for group in range(file.num_row_groups):
             self._starts.append(self._starts[-1] + file.metadata.row_group(group).num_rows)
         self._group = -1
-        self._events: pa.Array[Any] = pa.array([], pa.large_binary())
+        self._events: pa.Array[Any] = pa.array([], pa.large_string())
 
-    def read(self, first_row: int, rows: int) -> list[bytes]:
+    def read(self, first_row: int, rows: int) -> pa.Array[Any]:
         end = first_row + rows
         if end > self._starts[-1]:
             raise pa.ArrowInvalid(f"rows up to {end} of {self._starts[-1]}")
-        texts: list[Any] = []
+        texts = []
         for group, (start, stop) in enumerate(zip(self._starts, self._starts[1:], strict=False)):
             if start < end and stop > first_row:
                 events = self._load(group)
                 begin = max(first_row - start, 0)
-                texts += events.slice(begin, min(end, stop) - start - begin).to_pylist()
-        return texts
+                texts.append(events.slice(begin, min(end, stop) - start - begin))
+        return contiguous(pa.chunked_array(texts, pa.large_string()))
 
     def close(self) -> None:
         self._file.close(force=True)
@@ -303,7 +304,7 @@ class EventReader:
     def _load(self, group: int) -> pa.Array[Any]:
         if group != self._group:
             table = self._file.read_row_group(group, columns=["event"], use_threads=False)
-            self._events = table.column(0).combine_chunks().cast(pa.large_binary())
+            self._events = contiguous(table.column(0))
             self._group = group
         return self._events
 

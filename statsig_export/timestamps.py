@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from statsig_export.arrow_columns import TEXT, Column, choose, pc
+from statsig_export.contiguous import contiguous
 
 EARLIEST_MS: Final = 946_684_800_000
 """2000-01-01T00:00:00Z, the first time that is believed."""
@@ -37,7 +38,7 @@ def to_epoch_ms(column: "Column | pa.ChunkedArray[Any]") -> Column:
     apart by magnitude: seconds < 1e11 <= ms < 1e14 <= us < 1e17 <= ns. Other text is ISO 8601, in UTC where it
     names no zone. What is finer than a millisecond is cut, not rounded. A boolean is no time.
     """
-    whole: Column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    whole: Column = contiguous(column)
     kind = whole.type
     if pa.types.is_timestamp(kind):
         return _from_timestamp(whole)

@@ -160,7 +160,7 @@ def _event(
         batches=past.batches,
         attempts=past.attempts,
         ship_runs=past.ship_runs,
-        event=storage.read_events(file.path, row, 1)[0].decode() if with_event else None,
+        event=storage.read_events(file.path, row, 1)[0].as_py() if with_event else None,
     )
 
 

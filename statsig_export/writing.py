@@ -5,11 +5,11 @@ Memory is bounded by one row group and one batch a category.
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 import pyarrow as pa
 
 from statsig_export.batching import Batch, Batcher
+from statsig_export.contiguous import contiguous
 from statsig_export.events import Category
 from statsig_export.judging import Judged, Tally
 from statsig_export.ledger import PartitionPlan
@@ -33,8 +33,7 @@ class PartitionWriter:
         if events.num_rows:
             self._events = self._events or self._storage.new_file(EVENTS)
             self._events.add(events)
-            texts: list[Any] = events["event"].cast(pa.large_binary()).to_pylist()
-            self._batches.extend(self._batcher.add(texts))
+            self._batches.extend(self._batcher.add(contiguous(events["event"])))
 
     def add_failed(self, failed: pa.Table) -> None:
         """Append failed rows (columns of storage.QUARANTINE)."""

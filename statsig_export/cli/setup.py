@@ -17,6 +17,8 @@ from statsig_export.errors import ConfigError
 @click.pass_context
 def test_event(ctx: click.Context, *, json_: bool) -> None:
     """Send one test event to the webhook and show its answer. The ledger takes no note of it."""
+    import pyarrow as pa
+
     from statsig_export.batching import batch_id, body
     from statsig_export.delivery import Outcome, Reply, classify, explain
     from statsig_export.errors import DestinationError
@@ -24,7 +26,7 @@ def test_event(ctx: click.Context, *, json_: bool) -> None:
 
     config = ctx.obj.config()
     webhook = Webhook(destination_of(config), clock=time.time, monotonic=time.monotonic)
-    event = body([_test_event()])
+    event = body(pa.array([_test_event()]))
     try:
         answer = webhook.post(event, batch_id(config.webhook.name, event), 1)
     finally:

@@ -7,9 +7,9 @@ from pathlib import Path
 from sqlalchemy import Connection, insert
 
 from statsig_export import batching, delivery, exporting, ledger, locks, shipper, storage, webhook
-from statsig_export.batching import Batch, body
+from statsig_export.batching import Batch
 from statsig_export.delivery import Decision, Failure, Outcome, Reply, Step
-from statsig_export.ledger import Claim, ExportRun, Ledger, PartitionPlan
+from statsig_export.ledger import Claim, ExportRun, Ledger, PartitionPlan, PlannedBatch
 from statsig_export.seen_ids import SeenIds
 from statsig_export.shipper import Shipper
 from statsig_export.storage import Storage
@@ -18,12 +18,11 @@ from statsig_export.webhook import Webhook
 
 
 def delivered_before_it_is_sent() -> None:
-    def attempt(self: Shipper, claim: Claim) -> Decision:
-        batch = claim.batch
-        events = self.route.read_events(batch.file, batch.first_row, batch.rows)
+    def attempt(self: Shipper, batch: PlannedBatch, request_body: bytes) -> Decision:
+        claim = self.ledger.claim(batch, self.route.ship_run, self.timing.now_ms())
         decision = Decision(Step.DELIVER, Outcome.ACCEPTED, "HTTP 200")
         self.ledger.finish(claim, Reply(200, 1), decision, self.timing.now_ms())
-        self.route.post(body(events), batch.batch_id, claim.number)
+        self.route.post(request_body, batch.batch_id, claim.number)
         return decision
 
     shipper.Shipper._attempt = attempt

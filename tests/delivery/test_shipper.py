@@ -1,8 +1,10 @@
 """The sending loop on a clock of the test's own: outages of days take milliseconds, and nobody sleeps."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import pytest
 from export_home import ExportHome, custom_event
@@ -13,7 +15,7 @@ from statsig_export.account import total
 from statsig_export.delivery import Breaker, Failure, Outcome, Reply, RetryPolicy
 from statsig_export.errors import LedgerError
 from statsig_export.events import Category
-from statsig_export.ledger import Ledger, ShipRun, ledger_of
+from statsig_export.ledger import Ledger, PlannedBatch, ShipRun, ledger_of
 from statsig_export.ledger_tables import batches
 from statsig_export.shipper import Route, Shipper, Timing
 from statsig_export.storage import Storage
@@ -120,6 +122,25 @@ def test_many_senders_send_every_batch_once(bench: Bench):
 
     assert len(bench.sent) == len(set(bench.sent)) == 10
     assert bench.account.forwarded == 100
+
+
+def test_a_batch_that_waits_for_its_sender_is_not_taken_up_again(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    looked_again = Event()
+    looks: list[int] = []
+
+    def look(*arguments: Any) -> list[PlannedBatch]:
+        if looks:
+            looked_again.set()
+        looks.append(1)
+        return queries.waiting_batches(*arguments)
+
+    shipper = bench.shipper(concurrency=2)
+    shipper.route = replace(shipper.route, still_locked=lambda: None if looked_again.wait(60) else pytest.fail("never"))
+    monkeypatch.setattr("statsig_export.shipper.waiting_batches", look)
+    monkeypatch.setattr("statsig_export.shipper._PAGE", 1)
+    shipper.run()
+
+    assert len(bench.sent) == len(set(bench.sent)) == 10
 
 
 @pytest.mark.parametrize("failure", [UNKNOWN, NOT_SENT, Reply(500, 1), Reply(429, 1, retry_after=2)])

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
+import pyarrow as pa
 from ledger_model import BAD, GIVE_UP_AFTER_MS, GIVE_UP_ATTEMPTS, MAX_EVENTS, Row
 from sqlalchemy import event, make_url, select
 
@@ -90,7 +91,7 @@ class LedgerDriver:
         halves: Sequence[Batch] = ()
         if decision.step is Step.SPLIT:
             texts = self._files[batch.file][batch.first_row : batch.first_row + batch.rows]
-            halves = halve(self.destination, batch.first_row, texts)
+            halves = halve(self.destination, batch.first_row, pa.array(texts))
         self.ledger.finish(claim, ANSWERS[outcome], decision, self.now, halves)
         return decision
 
@@ -130,7 +131,7 @@ class LedgerDriver:
             category=category,
             after_generation=found.generation + stale,
             file=StoredFile(path, "d", 1, len(new)) if new else None,
-            batches=[*batcher.add(new), *batcher.close()],
+            batches=[*batcher.add(pa.array(new, pa.binary())), *batcher.close()],
             filtered_by={kind: count for kind, count in left_out.items() if kind != BAD},
             failed_by={kind: count for kind, count in left_out.items() if kind == BAD},
             quarantine=None,

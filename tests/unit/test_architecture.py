@@ -12,7 +12,17 @@ PACKAGE = Path(__file__).parents[2] / "statsig_export"
 
 PURE = [
     *("errors", "events", "account", "settings", "partitions", "layout_rules", "layouts", "source_tables"),
-    *("arrow_columns", "timestamps", "identity", "seen_ids", "content_ids", "row_faults", "json_text", "json_values"),
+    *(
+        "contiguous",
+        "arrow_columns",
+        "timestamps",
+        "identity",
+        "seen_ids",
+        "content_ids",
+        "row_faults",
+        "json_text",
+        "json_values",
+    ),
     *("source_names", "source_schema", "source_dialects", "source_statement", "source_window", "source_chunks"),
     *("event_metadata", "logged_exposures", "sdk_log", "event_log", "exported", "reshape", "filters", "encoding"),
     *("source_catalogs", "column_lineage", "judging", "batching", "delivery", "reports", "traces", "source_rows"),

@@ -1,6 +1,7 @@
 import hashlib
 import json
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,9 +12,13 @@ TEXTS = st.text(alphabet="aé\U0001f600", max_size=12)
 EVENTS = st.lists(TEXTS.map(lambda text: json.dumps(text, ensure_ascii=False).encode()))
 
 
+def texts(events: list[bytes]):
+    return pa.array(events, pa.large_binary())
+
+
 def cut(events: list[bytes], max_events: int, max_bytes: int) -> list[Batch]:
     batcher = Batcher("fivetran", max_events, max_bytes)
-    return [*batcher.add(events), *batcher.close()]
+    return [*batcher.add(texts(events)), *batcher.close()]
 
 
 @pytest.mark.fault("F24")
@@ -26,7 +31,7 @@ def test_batches_hold_every_event_once_in_order_and_stay_within_both_limits(
 
     assert covered == list(range(len(events)))
     for batch in batches:
-        text = body(events[batch.first_row : batch.first_row + batch.rows])
+        text = body(texts(events[batch.first_row : batch.first_row + batch.rows]))
         assert 1 <= batch.rows <= max_events
         assert batch.body_bytes == len(text) <= max_bytes
         assert batch.batch_id == batch_id("fivetran", text)
@@ -41,9 +46,9 @@ def test_where_the_stream_is_cut_into_chunks_changes_no_batch(
     streamed = []
     rest = events
     for size in sizes:
-        streamed += batcher.add(rest[:size])
+        streamed += batcher.add(texts(rest[:size]))
         rest = rest[size:]
-    streamed += [*batcher.add(rest), *batcher.close()]
+    streamed += [*batcher.add(texts(rest)), *batcher.close()]
 
     assert streamed == cut(events, max_events, max_bytes)
 
@@ -60,7 +65,7 @@ def test_a_batch_takes_one_more_event_only_if_the_whole_body_fits_to_the_byte():
 def test_the_last_partial_batch_comes_once():
     batcher = Batcher("fivetran", 2, 1_000)
 
-    assert [batch.rows for batch in batcher.add([b"1", b"2", b"3"])] == [2]
+    assert [batch.rows for batch in batcher.add(texts([b"1", b"2", b"3"]))] == [2]
     assert [batch.rows for batch in batcher.close()] == [1]
     assert not list(batcher.close())
 
@@ -78,11 +83,11 @@ def test_a_batch_is_named_by_its_destination_and_its_bytes():
 
 @given(st.lists(st.integers(0, 99).map(lambda n: b"%d" % n), min_size=2, max_size=30), st.integers(0, 1_000))
 def test_halves_hold_the_same_events_and_neither_is_empty(events: list[bytes], first_row: int):
-    left, right = halve("fivetran", first_row, events)
+    left, right = halve("fivetran", first_row, texts(events))
 
     assert left.rows >= 1
     assert right.rows >= 1
     assert (left.first_row, right.first_row) == (first_row, first_row + left.rows)
     assert left.rows + right.rows == len(events)
-    assert left.batch_id == batch_id("fivetran", body(events[: left.rows]))
-    assert right.body_bytes == len(body(events[left.rows :]))
+    assert left.batch_id == batch_id("fivetran", body(texts(events[: left.rows])))
+    assert right.body_bytes == len(body(texts(events[left.rows :])))
