@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
-from typing import Any
 
 import pytest
 from export_home import ExportHome, custom_event
@@ -16,6 +15,7 @@ from statsig_export.delivery import Breaker, Failure, Outcome, Reply, RetryPolic
 from statsig_export.errors import LedgerError
 from statsig_export.events import Category
 from statsig_export.ledger import Ledger, PlannedBatch, ShipRun, ledger_of
+from statsig_export.ledger_database import LedgerDatabase
 from statsig_export.ledger_tables import batches
 from statsig_export.shipper import Route, Shipper, Timing
 from statsig_export.storage import Storage
@@ -128,11 +128,11 @@ def test_a_batch_that_waits_for_its_sender_is_not_taken_up_again(bench: Bench, m
     looked_again = Event()
     looks: list[int] = []
 
-    def look(*arguments: Any) -> list[PlannedBatch]:
+    def look(database: LedgerDatabase, partitions: list[int], now_ms: int, limit: int) -> list[PlannedBatch]:
         if looks:
             looked_again.set()
         looks.append(1)
-        return queries.waiting_batches(*arguments)
+        return queries.waiting_batches(database, partitions, now_ms, limit)
 
     shipper = bench.shipper(concurrency=2)
     shipper.route = replace(shipper.route, still_locked=lambda: None if looked_again.wait(60) else pytest.fail("never"))
