@@ -1,11 +1,11 @@
 """What a window has already seen: the set of its ids, and how often each content occurred in it. Pure, and small.
 
-Both keep 128-bit hashes: 16 bytes an id (20 a content), and for the moment two runs are merged some times that. Two
+Both keep 128-bit hashes: 16 bytes an id (20 a content), and as much again for the moment that two runs are merged. Two
 different ids taken for one need equal hashes: for 10**9 ids a chance of about 10**-21.
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +15,10 @@ from statsig_export.arrow_columns import Column, Mask
 
 Words = npt.NDArray[np.uint64]
 Counts = npt.NDArray[np.uint32]
+Word = TypeVar("Word", np.uint64, np.uint32)
 
-LARGEST_MERGED: Final = 2_000_000
-"""Hashes a run: one merge takes 80 MB; a window of 10 million rows is looked up in some ten runs."""
+LARGEST_MERGED: Final = 1_000_000
+"""Hashes a run: one merge takes 20 MB; a window of 10 million rows is looked up in some ten runs a category."""
 
 _UNCOUNTED: Final = np.empty(0, dtype=np.uint32)
 _HASH_KEYS: Final = ("statsig-export-1", "statsig-export-2")
@@ -50,10 +51,22 @@ class _Run:
         return found
 
     def merged(self, other: "_Run") -> "_Run":
-        first = np.concatenate([self.first, other.first])
-        order = np.argsort(first, kind="stable")
-        counts = np.concatenate([self.counts, other.counts])[order] if len(self.counts) else _UNCOUNTED
-        return _Run(first[order], np.concatenate([self.second, other.second])[order], counts)
+        places = np.searchsorted(self.first, other.first) + np.arange(len(other))
+        mine = np.ones(len(self) + len(other), dtype=np.bool_)
+        mine[places] = False
+
+        def laid_out(own: npt.NDArray[Word], others: npt.NDArray[Word]) -> npt.NDArray[Word]:
+            if not len(own):  # nothing is counted
+                return own
+            words = np.empty(len(mine), dtype=own.dtype)
+            words[mine], words[places] = own, others
+            return words
+
+        return _Run(
+            laid_out(self.first, other.first),
+            laid_out(self.second, other.second),
+            laid_out(self.counts, other.counts),
+        )
 
 
 class _Runs:
@@ -91,9 +104,12 @@ class SeenIds:
     def add_new(self, ids: Column) -> Mask:
         """Add the ids (no null); for each, whether it is new: its first occurrence here, and never added before."""
         first, second = _hashes(ids)
-        new = _first_occurrences(first, second) & ~self._contains(first, second)
-        order = np.argsort(first[new], kind="stable")
-        self._runs.append(_Run(first[new][order], second[new][order], _UNCOUNTED))
+        order = np.lexsort((second, first))
+        first, second = first[order], second[order]
+        added = _begins(first, second) & ~self._contains(first, second)
+        self._runs.append(_Run(first[added], second[added], _UNCOUNTED))
+        new = np.empty_like(added)
+        new[order] = added
         return new
 
     def _contains(self, first: Words, second: Words) -> Mask:
@@ -112,7 +128,7 @@ class Occurrences:
     def ordinals(self, first: Words, second: Words) -> npt.NDArray[np.int64]:
         """Count the contents, given as 128-bit digests in two words; for each, how many equal ones came before it."""
         order = np.lexsort((second, first))
-        begins = np.flatnonzero(_first_occurrences(first, second)[order])
+        begins = np.flatnonzero(_begins(first[order], second[order]))
         counts = np.diff(begins, append=len(order)).astype(np.uint32)
         distinct = order[begins]
         earlier = self._count(first[distinct], second[distinct], counts)
@@ -134,13 +150,11 @@ class Occurrences:
         return earlier
 
 
-def _first_occurrences(first: Words, second: Words) -> Mask:
-    order = np.lexsort((second, first))
-    new = np.ones(len(order), dtype=np.bool_)
-    new[1:] = (np.diff(first[order]) != 0) | (np.diff(second[order]) != 0)
-    occurrences = np.empty_like(new)
-    occurrences[order] = new
-    return occurrences
+def _begins(first: Words, second: Words) -> Mask:
+    """Where, in sorted hashes, each distinct one occurs first."""
+    begins = np.ones(len(first), dtype=np.bool_)
+    begins[1:] = (first[1:] != first[:-1]) | (second[1:] != second[:-1])
+    return begins
 
 
 def _hashes(ids: Column) -> tuple[Words, Words]:
