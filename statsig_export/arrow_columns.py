@@ -38,8 +38,7 @@ def column(frame: pd.DataFrame, name: str, kind: "pa.DataType | None" = None) ->
 
 def frame_of(columns: Mapping[str, Column]) -> pd.DataFrame:
     """A frame of pd.ArrowDtype columns with a RangeIndex, over the same memory."""
-    frame: pd.DataFrame = pa.table(dict(columns)).to_pandas(types_mapper=pd.ArrowDtype)
-    return frame
+    return pd.DataFrame({name: pd.arrays.ArrowExtensionArray(values) for name, values in columns.items()}, copy=False)
 
 
 def text(value: str | None) -> "pa.Scalar[Any]":

@@ -97,16 +97,15 @@ class Judge:
         failed = self._mine(reshaped.failed)
         for category, rows in _counts(events, failed).items():
             self.tallies[category].rows += rows
-        failed = failed[~self._take_planned(failed)]
-        events = events[~self._take_planned(events)]
-        events = events[~self._take_filtered(events)]
+        failed = _rows(failed, ~self._take_planned(failed))
+        events = _rows(events, ~self._take_planned(events))
+        events = _rows(events, ~self._take_filtered(events))
         encoded = encode(events, self._max_event_bytes)
-        failures = pd.concat([failed, encoded.failed], ignore_index=True)
-        return Judged(self._take_new(encoded.table), self._take_failed(failures))
+        return Judged(self._take_new(encoded.table), self._take_failed(failed, encoded.failed))
 
     def _mine(self, frame: pd.DataFrame) -> pd.DataFrame:
         wanted = pa.array([category.value for category in self._planned], TEXT)
-        return frame[where(pc.is_in(column(frame, "category", TEXT), wanted))]
+        return _rows(frame, where(pc.is_in(column(frame, "category", TEXT), wanted)))
 
     def _take_planned(self, frame: pd.DataFrame) -> Mask:
         """Count the rows that earlier exports planned; a repetition of one is a duplicate like any other."""
@@ -124,7 +123,7 @@ class Judge:
         return taken
 
     def _take_filtered(self, events: pd.DataFrame) -> Mask:
-        rules = column(pd.DataFrame({"rule": verdicts(events, self._filter)}), "rule", TEXT)
+        rules = contiguous(pa.array(verdicts(events, self._filter)))
         for category, rows in _by_category(events):
             self.tallies[category].filtered_by.update(_value_counts(rules.filter(pa.array(rows))))
         return where(pc.is_valid(rules))
@@ -138,8 +137,11 @@ class Judge:
             events[category] = part if new.all() else part.filter(pa.array(new))
         return events
 
-    def _take_failed(self, failures: pd.DataFrame) -> dict[Category, pa.Table]:
+    def _take_failed(self, *parts: pd.DataFrame) -> dict[Category, pa.Table]:
+        if not any(map(len, parts)):
+            return {}
         failed = {}
+        failures = pd.concat(parts, ignore_index=True)
         for category, part in _split(pa.Table.from_pandas(failures, preserve_index=False)):
             self.tallies[category].failed_by.update(_value_counts(contiguous(part["reason"])))
             failed[category] = part
@@ -148,6 +150,11 @@ class Judge:
     def _count_duplicates(self, category: Category, rows: int) -> None:
         if rows:
             self.tallies[category].filtered_by[DUPLICATE] += rows
+
+
+def _rows(frame: pd.DataFrame, mask: Mask) -> pd.DataFrame:
+    """The rows of the mask; all of them uncopied."""
+    return frame if mask.all() else frame[mask]
 
 
 def _by_category(frame: pd.DataFrame) -> Iterator[tuple[Category, Mask]]:

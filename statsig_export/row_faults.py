@@ -4,10 +4,11 @@ A failed row is counted and kept in quarantine by its key; neither reason nor de
 """
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from statsig_export.arrow_columns import TEXT, Column, Mask, array, frame_of, take
 
@@ -53,6 +54,12 @@ class BadValueError(ValueError):
         self.fault = fault
 
 
+NONE_FAILED: Final = frame_of(
+    {name: pa.nulls(0, TEXT) for name in ("row_key", "category", "time_uuid", "reason", "detail")}
+)
+"""The failed rows of a chunk that has none, which most have."""
+
+
 class FailureMarks:
     """At most one fault for each row of a chunk: the first that was marked stays."""
 
@@ -78,6 +85,8 @@ class FailureMarks:
     def frame(self, row_key: Column, category: Column, time_uuid: Column) -> pd.DataFrame:
         """The failed rows: row_key, category, time_uuid (null unless known), reason, detail; all large_string."""
         failed = np.flatnonzero(self._codes)
+        if not len(failed):
+            return NONE_FAILED
         codes = self._codes[self._codes != 0] - 1
         faults = list(self._faults)
         return frame_of(

@@ -34,7 +34,7 @@ from statsig_export.source_window import (
     typed_window,
 )
 
-CHUNK_ROWS: Final = 10_000
+CHUNK_ROWS: Final = 12_000
 """Rows a frame. Ten to twenty thousand measured best: more only costs memory."""
 
 _SQLITE: Final = "sqlite"

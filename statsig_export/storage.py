@@ -51,7 +51,7 @@ QUARANTINE: Final = pa.schema(
         pa.field("detail", pa.large_string()),
     ]
 )
-ROW_GROUP = 10_000
+ROW_GROUP = 5_000
 """Rows a row group: what a reader holds in memory at once."""
 _OPEN_FILES = 8
 _PARTITION_FILE: Final = re.compile(r"(events|quarantine)/category=[^/]+/window=[^/]+/[^/]+\.parquet")

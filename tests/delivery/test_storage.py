@@ -68,17 +68,17 @@ def test_nothing_shows_before_a_file_is_published_and_nothing_stays_of_a_discard
 
 
 def test_many_small_chunks_become_few_row_groups(storage: Storage, tmp_path: Path):
-    stored = published(storage, *(table(100, first=100 * n) for n in range(250)))
+    stored = published(storage, *(table(100, first=100 * n) for n in range(120)))
     metadata = pq.ParquetFile(tmp_path / "files" / stored.path).metadata
 
-    assert [metadata.row_group(n).num_rows for n in range(metadata.num_row_groups)] == [ROW_GROUP, ROW_GROUP, 5_000]
+    assert [metadata.row_group(n).num_rows for n in range(metadata.num_row_groups)] == [ROW_GROUP, ROW_GROUP, 2_000]
 
 
 @pytest.mark.parametrize(
     ("first", "rows"), [(0, 1), (0, 25_000), (9_999, 2), (10_000, 1), (24_999, 1), (5_000, 15_000)]
 )
 def test_any_range_of_rows_is_read_across_row_groups(storage: Storage, first: int, rows: int):
-    stored = published(storage, table(25_000))
+    stored = published(storage, *(table(ROW_GROUP, first=row) for row in range(0, 25_000, ROW_GROUP)))
 
     assert storage.read_events(stored.path, first, rows).to_pylist() == [
         f'{{"n":{n}}}' for n in range(first, first + rows)
