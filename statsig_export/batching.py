@@ -46,7 +46,9 @@ def body(events: Texts) -> bytes:
 
 def batch_id(destination: str, request_body: bytes) -> str:
     """Names a batch by where it goes and what it says: same id, same bytes."""
-    return hashlib.sha256(destination.encode() + b"\0" + request_body).hexdigest()
+    digest = hashlib.sha256(destination.encode() + b"\0")
+    digest.update(request_body)
+    return digest.hexdigest()
 
 
 class Batcher:
@@ -82,7 +84,7 @@ class Batcher:
         while begin < len(events):
             room = total[begin] + self._max_bytes - 1  # the other bracket
             fitting = int(np.searchsorted(total, room, side="right")) - 1
-            begin = min(fitting, begin + self._max_events)
+            begin = min(max(fitting, begin + 1), begin + self._max_events)
             if begin < len(events):
                 yield begin
 

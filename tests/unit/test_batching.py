@@ -61,6 +61,10 @@ def test_a_batch_takes_one_more_event_only_if_the_whole_body_fits_to_the_byte():
     assert [batch.rows for batch in cut(events, 10, 10)] == [1, 1]
 
 
+def test_an_event_that_no_body_may_hold_is_a_batch_of_its_own():
+    assert [batch.rows for batch in cut([b"1", b'"too large"', b"2"], 10, 5)] == [1, 1, 1]
+
+
 @pytest.mark.fault("F24")
 def test_the_last_partial_batch_comes_once():
     batcher = Batcher("fivetran", 2, 1_000)
