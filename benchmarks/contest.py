@@ -41,7 +41,7 @@ _NOWHERE: Final = "http://127.0.0.1:9/never-called"
 class Options:
     """What all contestants are told."""
 
-    concurrency: int = 16
+    concurrency: int = 24
     batch: int = 1_000
     latency_ms: int = 100
 

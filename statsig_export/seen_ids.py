@@ -17,8 +17,8 @@ Words = npt.NDArray[np.uint64]
 Counts = npt.NDArray[np.uint32]
 Word = TypeVar("Word", np.uint64, np.uint32)
 
-LARGEST_MERGED: Final = 1_000_000
-"""Hashes a run: one merge takes 20 MB; a window of 10 million rows is looked up in some ten runs a category."""
+LARGEST_MERGED: Final = 250_000
+"""Hashes a run: one merge takes 5 MB; a window of 10 million rows is looked up in some 20 runs a category."""
 
 _UNCOUNTED: Final = np.empty(0, dtype=np.uint32)
 _HASH_KEYS: Final = ("statsig-export-1", "statsig-export-2")

@@ -98,7 +98,7 @@ class Storage:
             reader = self._readers.pop(path, None)
             if reader is None:
                 with _storage_errors(path):
-                    reader = EventReader(pq.ParquetFile(self._fs.open(f"{self._root}/{path}", "rb")))
+                    reader = EventReader(self._parquet(path))
             self._readers[path] = reader
             while len(self._readers) > _OPEN_FILES:
                 self._readers.popitem(last=False)[1].close()
@@ -107,13 +107,13 @@ class Storage:
 
     def read_column(self, path: str, column: str) -> Iterator[pa.Array[Any]]:
         """One column of a file, row group by row group."""
-        with _storage_errors(path), pq.ParquetFile(self._fs.open(f"{self._root}/{path}", "rb")) as file:
+        with _storage_errors(path), self._parquet(path) as file:
             for group in range(file.num_row_groups):
                 yield contiguous(file.read_row_group(group, columns=[column], use_threads=False).column(0))
 
     def read_chunks(self, path: str, columns: list[str], rows: int) -> Iterator[pa.Table]:
         """Some columns of a file, at least one, at most `rows` rows at a time."""
-        with _storage_errors(path), pq.ParquetFile(self._fs.open(f"{self._root}/{path}", "rb")) as file:
+        with _storage_errors(path), self._parquet(path) as file:
             for batch in file.iter_batches(rows, columns=columns):
                 yield pa.Table.from_batches([batch]).select(columns)
 
@@ -122,7 +122,7 @@ class Storage:
 
         Reads that column alone, and of it no row group whose least and greatest text leave the value out.
         """
-        with _storage_errors(path), pq.ParquetFile(self._fs.open(f"{self._root}/{path}", "rb")) as file:
+        with _storage_errors(path), self._parquet(path) as file:
             position = file.schema_arrow.get_field_index(column)
             before = 0
             for group in range(file.num_row_groups):
@@ -137,7 +137,7 @@ class Storage:
 
     def read_row(self, path: str, row: int, columns: list[str]) -> dict[str, Any]:
         """Some columns of one row of a file."""
-        with _storage_errors(path), pq.ParquetFile(self._fs.open(f"{self._root}/{path}", "rb")) as file:
+        with _storage_errors(path), self._parquet(path) as file:
             begin = 0
             for group in range(file.num_row_groups):
                 end = begin + file.metadata.row_group(group).num_rows
@@ -185,6 +185,10 @@ class Storage:
             if self._local and "/" in path:
                 with suppress(OSError):  # there are other files
                     Path(target).parent.rmdir()
+
+    def _parquet(self, path: str) -> pq.ParquetFile:
+        """Arrow opens it: by itself on this machine, through fsspec elsewhere; and closes it again."""
+        return pq.ParquetFile(f"{self._root}/{path}", filesystem=self._fs)
 
     def _walk(self, pattern: re.Pattern[str], depth: int | None) -> Iterator[str]:
         with _storage_errors("the storage"):
