@@ -151,7 +151,7 @@ class SqlDatabase:
         cursor = self._driver_cursor(connection)
         try:
             yield cursor
-        except BaseException as error:
+        except BaseException as error:  # an interrupt leaves a statement under way just as an error does
             if self.dialect.driver == _PYMYSQL:
                 _abandon(cursor)
                 connection.invalidate()

@@ -46,7 +46,7 @@ def told(config: Config, events_of: "Callable[[], RunEvents[Report]]", run: Call
     teller.tell(lambda events: events.started(started))
     try:
         report = run()
-    except BaseException as error:
+    except BaseException as error:  # a run that was interrupted has failed too: it is told, and goes on its way
         failed, failure = datetime.now(UTC), error
         teller.tell(lambda events: events.failed(failed, failure))
         teller.finish()
