@@ -192,8 +192,9 @@ def retry_after(value: str | None, date: str | None, now: float) -> float | None
     """
     if value is None:
         return None
-    if value.strip().isascii() and value.strip().isdigit():
-        return float(value)
+    seconds = value.strip()
+    if seconds.isascii() and seconds.isdigit():
+        return float(seconds)
     try:
         until = parsedate_to_datetime(value).timestamp()
         since = parsedate_to_datetime(date).timestamp() if date else now

@@ -124,17 +124,18 @@ def _is_a_host(host: str) -> bool:
 
 
 def _refuse_copying_faults(variable: str, value: str, *, blanks: bool) -> None:
-    """`blanks`: whether there may be any inside."""
-    if value != value.strip() or not value:
+    """`blanks`: whether there may be any inside. Percent escapes of the same are no better."""
+    decoded = unquote(value)
+    if value != value.strip() or decoded != decoded.strip():
         raise ConfigError(f"{variable} begins or ends with a blank or a line end", hint=_COPY_HINT)
-    if any(_is_invisible(character) and not (blanks and character == " ") for character in value):
+    if (" " in value and not blanks) or any(_is_invisible(character) for character in decoded):
         raise ConfigError(f"{variable} holds a blank, a line end, or a character that nobody sees", hint=_COPY_HINT)
     if value[0] in _QUOTES and value[-1] in _QUOTES:
         raise ConfigError(f"{variable} holds quotes around its value", hint="leave them out")
 
 
 def _is_invisible(character: str) -> bool:
-    return unicodedata.category(character) in _INVISIBLE
+    return character != " " and unicodedata.category(character) in _INVISIBLE
 
 
 def _is_latin_1(text: str) -> bool:

@@ -205,7 +205,9 @@ class _WatchedTls(_Watched, HTTPSConnection):
             found = _TUNNEL_STATUS.match(str(error))
             if found is None:
                 raise
-            raise ProxyStatusError(int(found[1])) from None
+        else:
+            return
+        raise ProxyStatusError(int(found[1]))
 
 
 class _Pool(HTTPConnectionPool):

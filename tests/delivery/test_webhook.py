@@ -275,6 +275,7 @@ def test_no_secret_and_no_payload_shows_in_logs_or_answers(receiver: Receiver, c
         ("120", None, 120),
         ("0", None, 0),
         (" 7 ", None, 7),
+        ("\x1e 7\x85", None, 7),
         ("soon", None, None),
         ("-5", None, None),
         ("1.5", None, None),
