@@ -170,6 +170,8 @@ class Made:
     status: int | None
     """The one it must be taken for, if it is taken for an answer at all; NO_ANSWER where it must not be; None where all
     is open."""
+    later: bytes = b""
+    """Sent a moment after `wire`."""
 
 
 def make(dice: random.Random, marker: int) -> Made:
@@ -184,29 +186,34 @@ def make(dice: random.Random, marker: int) -> Made:
     orderly = _orderly(dice, marker)
     if kind is Kind.ORDERLY:
         return orderly
-    damaged = orderly.wire
+    damaged = orderly.wire + orderly.later
     for _ in range(dice.choice((1, 1, 1, 2, 5))):
         damaged = _damage(dice, damaged)
     return Made(kind, damaged, _any_end(dice), None)
 
 
 def _orderly(dice: random.Random, marker: int) -> Made:
+    """Interim answers and a final one; now and then that comes a moment later."""
+    times = dice.choice((0, 0, 0, 1, 1, 3, 32))
+    interim = b"".join(_head(dice, dice.choice((100, 102, 103, 110, 199)), marker + 1) for _ in range(times))
     status = dice.choice(_STATUSES + _MORE_STATUSES)
-    interim = b"".join(
-        _head(dice, dice.choice((100, 102, 103, 110, 199)), marker + 1)
-        for _ in range(dice.choice((0, 0, 0, 1, 1, 3, 32)))
-    )
-    body = dice.choice((b"", b"{}", b"ok", b"x" * 16_384, b"y" * 300_000, gzip.compress(bytes(100_000), mtime=0)))
+    final, end = _final(dice, status, marker)
+    if interim and dice.random() < 0.3:  # noqa: PLR2004
+        return Made(Kind.ORDERLY, interim, end, status, final)
+    return Made(Kind.ORDERLY, interim + final, end, status)
+
+
+def _final(dice: random.Random, status: int, marker: int) -> tuple[bytes, End]:
+    """A final answer, framed in one of the ways there are, and what has to become of the connection."""
     if status in {204, 304}:
-        return Made(Kind.ORDERLY, interim + _head(dice, status, marker), End.OPEN, status)
+        return _head(dice, status, marker), End.OPEN
+    body = dice.choice((b"", b"{}", b"ok", b"x" * 16_384, b"y" * 300_000, gzip.compress(bytes(100_000), mtime=0)))
     framing = dice.choice(("length", "length", "chunks", "until the end"))
     if framing == "length":
-        head = _head(dice, status, marker, b"Content-Length: %d" % len(body))
-        return Made(Kind.ORDERLY, interim + head + body, End.OPEN, status)
+        return _head(dice, status, marker, b"Content-Length: %d" % len(body)) + body, End.OPEN
     if framing == "chunks":
-        head = _head(dice, status, marker, b"Transfer-Encoding: chunked")
-        return Made(Kind.ORDERLY, interim + head + _chunks(dice, body), End.OPEN, status)
-    return Made(Kind.ORDERLY, interim + _head(dice, status, marker) + body, End.CLOSE, status)
+        return _head(dice, status, marker, b"Transfer-Encoding: chunked") + _chunks(dice, body), End.OPEN
+    return _head(dice, status, marker) + body, End.CLOSE
 
 
 def _head(dice: random.Random, status: int, marker: int, *framing: bytes, line: bytes | None = None) -> bytes:
@@ -258,7 +265,16 @@ def _odd_chunks(dice: random.Random, marker: int) -> Made:
 
 def _leftover(dice: random.Random, marker: int) -> Made:
     orderly = _orderly(dice, marker)
-    return replace(orderly, kind=Kind.ODD, wire=orderly.wire + dice.choice(_LEFTOVERS))
+    wire = orderly.wire + orderly.later + dice.choice(_LEFTOVERS)
+    return replace(orderly, kind=Kind.ODD, wire=wire, later=b"")
+
+
+def _redirect(dice: random.Random, marker: int) -> Made:
+    status, location = dice.choice((301, 302, 303, 307, 308)), dice.choice((b"/", b"http://[", b"//\xff", b""))
+    coding = dice.choice((b"gzip", b"deflate", b"br", b"zstd", b"gzip, " * 50 + b"gzip"))
+    body = dice.choice((b"no such coding", gzip.compress(bytes(1_000_000), mtime=0)[:-4], b"x" * 1_000_000))
+    framing = (b"Location: " + location, b"Content-Encoding: " + coding, b"Content-Length: %d" % len(body))
+    return Made(Kind.ODD, _head(dice, status, marker, *framing) + body, End.OPEN, status)
 
 
 def _odd_header(dice: random.Random, marker: int) -> Made:
@@ -280,7 +296,8 @@ def _only_interim(dice: random.Random, marker: int) -> Made:
 
 def _cut(dice: random.Random, marker: int) -> Made:
     orderly = _orderly(dice, marker)
-    return Made(Kind.ODD, orderly.wire[: dice.randrange(len(orderly.wire))], dice.choice((End.CLOSE, End.RESET)), None)
+    wire = orderly.wire + orderly.later
+    return Made(Kind.ODD, wire[: dice.randrange(len(wire))], dice.choice((End.CLOSE, End.RESET)), None)
 
 
 _ODDITIES: Final[Sequence[Callable[[random.Random, int], Made]]] = (

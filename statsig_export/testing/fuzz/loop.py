@@ -23,6 +23,8 @@ _TIMEOUT: Final = 2.0
 """Seconds for one request; no answer is waited for that long, since the server ends what it leaves open."""
 _PATIENCE: Final = 0.05
 """Seconds that the server waits for another request on a connection after an answer of the fuzz."""
+_MOMENT: Final = 0.005
+"""Seconds between interim answers and a final one that comes later."""
 _ORDINARY: Final = 1_000_000_000
 """Markers of ordinary answers begin here."""
 _TRIES: Final = 5
@@ -153,6 +155,9 @@ def _serve_request(accepted: socket.socket, stream: BufferedReader, seed: int) -
         return True
     made = answer_of(seed, int(number))
     accepted.sendall(made.wire)
+    if made.later:
+        time.sleep(_MOMENT)
+        accepted.sendall(made.later)
     if made.end is End.RESET:
         reset(accepted)
     accepted.settimeout(_PATIENCE)
