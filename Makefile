@@ -11,13 +11,14 @@ BIN := .venv/bin
 DEMO_HOME ?= .statsig_export/demo
 EVENTS ?= 50000
 KILLS ?= 1000
+ANSWERS ?= 100000
 SEED ?= 1
 BENCH ?=
 
 # JupyterLab lies beside the locked environment, in uv's cache, and its kernels run in both.
 JUPYTER = UV_PYTHON_DOWNLOADS=never $(UV) run --quiet --no-sync --with jupyterlab
 
-.PHONY: help setup demo dev notebook test lint types bench torture pictures clean
+.PHONY: help setup demo dev notebook test lint types bench torture fuzz pictures clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +59,9 @@ bench: .venv/ready ## how fast it is, beside the raw read and other tools; BENCH
 
 torture: .venv/ready ## exports and shipments killed KILLS times, against a webhook that misbehaves: what was lost
 	@$(BIN)/python -m statsig_export.testing.torture --kills $(KILLS) --seed $(SEED)
+
+fuzz: .venv/ready ## ANSWERS answers of every kind to the shipper's requests, over real sockets: what was mistaken
+	@$(BIN)/python -m statsig_export.testing.fuzz --answers $(ANSWERS) --seed $(SEED)
 
 pictures: .venv/ready ## what the browser tests see of Dagster, into docs/pictures; needs chromium
 	@STATSIG_EXPORT_BROWSER=required STATSIG_EXPORT_PICTURES=docs/pictures $(BIN)/pytest -q tests/browser

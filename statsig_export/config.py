@@ -13,7 +13,6 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, PrivateAttr, ValidationError
 from pydantic_core import ErrorDetails
@@ -33,10 +32,10 @@ from statsig_export.settings import (
     WebhookSettings,
     WindowSettings,
 )
+from statsig_export.webhook_setup import checked_ca_bundle, checked_proxy, checked_secret, checked_url
 
 CONFIG_VARIABLE = "STATSIG_EXPORT_CONFIG"
 DEFAULT_FILE = "export.toml"
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 log = logging.getLogger(__name__)
 
@@ -73,14 +72,15 @@ class Config(Settings):
     def resolve(self, value: str) -> str:
         """The text itself, or for env:NAME the variable's value.
 
-        Raises ConfigError naming the variable when it is not set.
+        Raises ConfigError naming the variable when it is not set, or empty.
         """
         if not value.startswith("env:"):
             return value
         name = value.removeprefix("env:")
-        found = self._environ.get(name, "")
+        found = self._environ.get(name)
         if not found:
-            raise ConfigError(f"the environment variable {name} is not set", hint=f"export.toml names it: set {name}")
+            fault = "is not set" if found is None else "is empty"
+            raise ConfigError(f"the environment variable {name} {fault}", hint=f"export.toml names it: set {name}")
         return found
 
     def source_url(self) -> URL:
@@ -98,25 +98,28 @@ class Config(Settings):
 
     def webhook_url(self) -> str:
         """The webhook's URL. Raises ConfigError (without the URL) unless it is https, or http on loopback."""
-        variable = self.webhook.url.removeprefix("env:")
-        url = self.resolve(self.webhook.url)
-        try:
-            parts = urlsplit(url)
-            host, _ = parts.hostname, parts.port
-        except ValueError:
-            raise ConfigError(f"{variable} does not hold a URL") from None
-        if parts.scheme not in {"http", "https"} or not host:
-            raise ConfigError(f"{variable} does not hold an https:// URL")
-        if parts.username or parts.password:
-            raise ConfigError(f"{variable} holds credentials before the host", hint="use [webhook] auth instead")
-        if parts.scheme == "http" and host not in _LOOPBACK:
-            raise ConfigError(f"{variable} is a plain http:// URL", hint="use https (http works on loopback only)")
-        return url
+        return checked_url(*self._variable(self.webhook.url))
 
     def webhook_secret(self) -> str | None:
-        """The token or HMAC key, where the authentication has one."""
-        secret = self.webhook.auth.secret
-        return None if secret is None else self.resolve(secret)
+        """The token or HMAC key, where the authentication has one. Raises ConfigError (without it)."""
+        auth = self.webhook.auth
+        if auth.secret is None:
+            return None
+        return checked_secret(*self._variable(auth.secret), in_a_header=auth.method == "token")
+
+    def webhook_proxy(self) -> str | None:
+        """The URL of the proxy, where there is one. Raises ConfigError (without the URL)."""
+        proxy = self.webhook.proxy
+        return None if proxy is None else checked_proxy(*self._variable(proxy))
+
+    def webhook_ca_bundle(self) -> str | None:
+        """The path of the CA bundle, made absolute. Raises ConfigError where it holds no certificate."""
+        bundle = self.webhook.ca_bundle
+        return None if bundle is None else checked_ca_bundle("webhook.ca_bundle", self._folder / bundle)
+
+    def _variable(self, value: str) -> tuple[str, str]:
+        """The name that `env:NAME` names, and what it holds."""
+        return value.removeprefix("env:"), self.resolve(value)
 
     def with_filter(self, **changes: object) -> "Config":
         """The same configuration with another filter, so that `plan` can show what a change would come to.

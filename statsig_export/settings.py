@@ -13,7 +13,14 @@ from sqlalchemy.exc import ArgumentError
 
 from statsig_export.events import Category
 
-_DURATION = re.compile(r"(\d+)\s*(ms|s|m|h|d)")
+_DURATION = re.compile(r"([0-9]{1,15})\s*(ms|s|m|h|d)")
+_OUR_HEADERS = frozenset(
+    (
+        *("accept", "accept-encoding", "connection", "content-encoding", "content-length", "content-type", "expect"),
+        *("host", "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade", "user-agent"),
+        *("webhook-id", "webhook-timestamp", "webhook-attempt"),
+    )
+)
 _UNIT = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
@@ -23,7 +30,21 @@ def _duration(text: object) -> timedelta:
     match = _DURATION.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         raise ValueError('a duration is a number and a unit: "500ms", "30s", "5m", "2h", "3d"')
-    return timedelta(milliseconds=int(match[1]) * _UNIT[match[2]])
+    try:
+        return timedelta(milliseconds=int(match[1]) * _UNIT[match[2]])
+    except OverflowError:
+        raise ValueError("a duration of millions of years") from None
+
+
+def _between(shortest: str, longest: str) -> AfterValidator:
+    """Allows the durations from one to the other."""
+
+    def check(duration: timedelta) -> timedelta:
+        if not _duration(shortest) <= duration <= _duration(longest):
+            raise ValueError(f'expected a duration from "{shortest}" to "{longest}"')
+        return duration
+
+    return AfterValidator(check)
 
 
 def _whole_or_per_type(switch: object) -> object:
@@ -52,9 +73,18 @@ def _database_url(text: str) -> str:
     return text
 
 
+def _header_name(name: str) -> str:
+    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+        raise ValueError("this is no name of an HTTP header: letters, digits and hyphens, without a colon")
+    if name.lower() in _OUR_HEADERS:
+        raise ValueError("this header is set by every request for something else: name another")
+    return name
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 UtcTime = Annotated[datetime, AfterValidator(_utc)]
 SecretName = Annotated[str, AfterValidator(_secret)]
+HeaderName = Annotated[str, AfterValidator(_header_name)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 LayoutName = Literal["native", "sdk_log", "statsig_events", "cloud_exports", "warehouse_native"]
 
@@ -181,7 +211,7 @@ class AuthSettings(Settings):
     method: Literal["none", "token", "hmac"] = "none"
     secret: SecretName | None = None
     """env:NAME of the token or the HMAC key."""
-    header: str | None = None
+    header: HeaderName | None = None
     """The header that carries it: required for a token; X-Fivetran-Hmac-Sign for HMAC unless said otherwise."""
     algorithm: Literal["md5", "sha1", "sha224", "sha256", "sha384", "sha512"] = "sha256"
     encoding: Literal["base64", "hex"] = "base64"
@@ -203,19 +233,19 @@ class WebhookSettings(Settings):
     url: SecretName = "env:FIVETRAN_WEBHOOK_URL"
     """env:NAME of the URL: https, or http on loopback. Without authentication the URL is the only secret."""
     auth: AuthSettings = AuthSettings()
-    max_events: int = Field(default=1_000, ge=1)
+    max_events: int = Field(default=1_000, ge=1, strict=True)
     """At most so many events a request."""
-    max_bytes: int = Field(default=1_000_000, ge=1_000)
+    max_bytes: int = Field(default=1_000_000, ge=1_000, le=100_000_000, strict=True)
     """At most so many bytes of UTF-8 a request body, before compression, brackets and commas included."""
-    timeout: Duration = timedelta(seconds=30)
-    """For the whole request, from connecting to the answer's last byte."""
-    concurrency: int = Field(default=4, ge=1, le=64)
+    timeout: Annotated[Duration, _between("100ms", "1h")] = timedelta(seconds=30)
+    """For the whole request, from connecting to the answer's last byte: 100 ms to an hour."""
+    concurrency: int = Field(default=4, ge=1, le=64, strict=True)
     """Requests in flight at once in one run."""
     compression: Literal["none", "gzip"] = "none"
-    ca_bundle: str | None = None
-    """A PEM file of certificate authorities to trust instead of the usual ones."""
+    ca_bundle: str | None = Field(default=None, min_length=1)
+    """A PEM file (relative to the configuration file) of certificate authorities to trust instead of the usual ones."""
     proxy: SecretName | None = None
-    """env:NAME of a proxy's URL. The environment's own proxy variables are not used."""
+    """env:NAME of the URL of an HTTP proxy, http://host:port. The environment's own proxy variables are not used."""
 
 
 class StorageSettings(Settings):

@@ -3,6 +3,9 @@
 This module is the border for secrets: the URL and the key come in here, and no exception, log record or value that
 leaves it holds them. It follows no redirect (a 302 would turn the POST into an empty GET that is answered 200: a silent
 loss), uses no proxy but the configured one, and reads at most 16 kB of an answer.
+
+A whole final head is an answer, whatever becomes of the body behind it; only an acceptance counts when all of it came,
+in answer to all of the request.
 """
 
 import base64
@@ -11,29 +14,28 @@ import hashlib
 import hmac
 import logging
 import re
-import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 import requests
-from requests.exceptions import InvalidHeader, InvalidURL
 from requests.utils import requote_uri
 from urllib3.exceptions import HTTPError
 
 from statsig_export.config import Config
 from statsig_export.delivery import Failure, Outcome, Reply
 from statsig_export.settings import AuthSettings
+from statsig_export.unanswered import unanswered
 from statsig_export.version import VERSION
-from statsig_export.wire import Progress, WatchedAdapter, watched
+from statsig_export.wire import WatchedAdapter, watched
 
 HMAC_HEADER: Final = "X-Fivetran-Hmac-Sign"
 CONNECT_SECONDS: Final = 5.0
-ANSWER_BYTES: Final = 16_384
 EXCERPT_CHARACTERS: Final = 200
 _ECHO = 12
 """An answer that repeats this many bytes of the request is quoting a payload."""
@@ -58,7 +60,8 @@ class Destination:
     @property
     def setup(self) -> str:
         """Fingerprint of what a refusing webhook may be refusing: when it changes, a halt is lifted."""
-        parts = (self.url, self.secret or "", self.auth.model_dump_json(), self.ca_bundle or "", self.proxy or "")
+        bundle = f"{self.ca_bundle}\0{_digest_of(self.ca_bundle)}" if self.ca_bundle else ""
+        parts = (self.url, self.secret or "", self.auth.model_dump_json(), bundle, self.proxy or "")
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
     @property
@@ -74,7 +77,10 @@ class Destination:
 
 
 def destination_of(config: Config) -> Destination:
-    """The destination a configuration describes. Raises ConfigError where a variable it names is not set."""
+    """The destination a configuration describes.
+
+    Raises ConfigError where a variable it names is not set or holds what cannot be used, or the CA bundle cannot.
+    """
     webhook = config.webhook
     return Destination(
         url=config.webhook_url(),
@@ -82,8 +88,8 @@ def destination_of(config: Config) -> Destination:
         secret=config.webhook_secret(),
         timeout=webhook.timeout.total_seconds(),
         compression=webhook.compression,
-        ca_bundle=webhook.ca_bundle,
-        proxy=config.resolve(webhook.proxy) if webhook.proxy else None,
+        ca_bundle=config.webhook_ca_bundle(),
+        proxy=config.webhook_proxy(),
     )
 
 
@@ -103,18 +109,21 @@ class Webhook:
     def post(self, body: bytes, batch_id: str, attempt: int) -> Reply | Failure:
         """Send one body. `attempt` counts from 1 and goes into a header, as the batch's id does."""
         sent = gzip.compress(body, 6, mtime=0) if self._destination.compression == "gzip" else body
-        headers = self._headers(sent, batch_id, attempt)
         started = self._monotonic()
         with watched(self._destination.timeout) as progress:
             try:
-                status, retry_after, answer = self._exchange(sent, headers)
+                self._exchange(sent, self._headers(sent, batch_id, attempt))
             except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
-                latency_ms = (self._monotonic() - started) * 1000
-                return _failure(error, progress, latency_ms, self._destination.timeout)
+                outcome, detail = unanswered(error, progress, self._destination.proxy, self._destination.ca_bundle)
+                return Failure(outcome, (self._monotonic() - started) * 1000, detail)
         latency_ms = (self._monotonic() - started) * 1000
-        if status < 200:  # noqa: PLR2004  an interim status with no final one behind it
-            return Failure(Outcome.UNKNOWN, latency_ms, f"only an interim answer, HTTP {status}")
-        return Reply(status, latency_ms, retry_after, self._excerpt(answer, body))
+        answer = progress.answer
+        if answer is None:
+            return Failure(Outcome.UNKNOWN, latency_ms, "no whole answer")
+        if answer.status // 100 == 2 and not answer.whole:  # noqa: PLR2004  accepted, but who knows what
+            return Failure(Outcome.UNKNOWN, latency_ms, f"HTTP {answer.status}, but the exchange broke off")
+        wait = retry_after(answer.headers.get("retry-after"), answer.headers.get("date"), self._clock())
+        return Reply(answer.status, latency_ms, wait, self._excerpt(answer.body, body))
 
     def close(self) -> None:
         """Close every thread's connection."""
@@ -123,24 +132,15 @@ class Webhook:
         for name in _LOGGERS:
             logging.getLogger(name).removeFilter(self._redaction)
 
-    def _exchange(self, sent: bytes, signed: dict[str, str]) -> tuple[int, float | None, bytes]:
-        """Status, Retry-After in seconds, and the beginning of the answer's body."""
-        response = self._session().post(
+    def _exchange(self, sent: bytes, signed: dict[str, str]) -> None:
+        """One request; what came back is in this thread's Progress."""
+        self._session().post(
             self._destination.url,
             data=sent,
             headers=signed,
             timeout=(min(CONNECT_SECONDS, self._destination.timeout), self._destination.timeout),
             allow_redirects=False,
-            stream=True,
         )
-        try:
-            answer = response.raw.read(ANSWER_BYTES, decode_content=False)
-            if not response.raw.read(1, decode_content=False):
-                response.raw.release_conn()
-        finally:
-            response.raw.close()  # an endless answer is not read to its end to save a connection
-        headers = response.headers
-        return response.status_code, retry_after(headers.get("Retry-After"), headers.get("Date"), self._clock()), answer
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
@@ -192,8 +192,9 @@ def retry_after(value: str | None, date: str | None, now: float) -> float | None
     """
     if value is None:
         return None
-    if value.strip().isascii() and value.strip().isdigit():
-        return float(value)
+    seconds = value.strip()
+    if seconds.isascii() and seconds.isdigit():
+        return float(seconds)
     try:
         until = parsedate_to_datetime(value).timestamp()
         since = parsedate_to_datetime(date).timestamp() if date else now
@@ -213,26 +214,11 @@ def excerpt(answer: bytes, body: bytes, secrets: tuple[str, ...]) -> str:
     return "".join(character if character.isprintable() else " " for character in text).strip()
 
 
-def _failure(error: Exception, progress: Progress, latency_ms: float, timeout: float) -> Failure:
-    if progress.expired:
-        outcome = Outcome.UNKNOWN if progress.body_began else Outcome.NOT_SENT
-        return Failure(outcome, latency_ms, f"no whole answer within {timeout:g} s")
-    cause = _innermost(error)
-    name = type(cause).__name__
-    if progress.body_began:
-        return Failure(Outcome.UNKNOWN, latency_ms, f"the connection broke before a whole answer ({name})")
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return Failure(Outcome.REFUSED, latency_ms, "the webhook's certificate does not hold")
-    if isinstance(error, InvalidURL | InvalidHeader):
-        return Failure(Outcome.REFUSED, latency_ms, f"the webhook's URL or header cannot be used ({name})")
-    return Failure(Outcome.NOT_SENT, latency_ms, f"no connection ({name})")
-
-
-def _innermost(error: BaseException) -> BaseException:
-    """The first cause: requests and urllib3 wrap it in an attribute, in their arguments, or only in the context."""
-    wrapped = (getattr(error, "reason", None), *error.args, error.__cause__, error.__context__)
-    cause = next((inner for inner in wrapped if isinstance(inner, BaseException)), None)
-    return error if cause is None else _innermost(cause)
+def _digest_of(file: str) -> str:
+    try:
+        return hashlib.sha256(Path(file).read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 class _Redaction(logging.Filter):

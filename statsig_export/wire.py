@@ -1,30 +1,66 @@
-"""A requests adapter that knows how far a request got, and can end it on time.
+"""A requests adapter that knows how far a request got, can end it on time, and reads the answer itself.
 
 requests tells neither whether a body byte left before an error, nor does its timeout bound a whole request: a server
 that drips a byte a second never trips it. Both decide whether events may have arrived, so the connection itself notes
 when the body begins, and a timer shuts the socket down at the deadline, in whatever phase the request is.
+
+The answer is read by http_answer.py and stays in Progress. requests and urllib3 get to see its status and an empty
+body, none of its headers: so there is nothing to redirect, to decode, to keep as a cookie or to trip over.
 """
 
 import os
+import re
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import replace
+from http.client import HTTPMessage, HTTPResponse
+from io import BufferedReader, BytesIO
+from typing import Any, Final
 
 from requests.adapters import HTTPAdapter
+from requests.exceptions import InvalidSchema
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from statsig_export.http_answer import HttpAnswer, read_answer
 from statsig_export.testing.crash import CrashPoint, reach
+
+ANSWER_BYTES: Final = 16_384
+"""So much is read of an answer's body."""
+IDLE_SECONDS: Final = 1.5
+"""A connection that lay idle for longer is not used again: the shortest usual patience of servers is 2 s, and a POST
+that meets their closing is one whose fate nobody knows."""
+_TUNNEL_STATUS: Final = re.compile(r"Tunnel connection failed: (\d+)")
+
+
+class LeftoverError(ConnectionError):
+    """Before the body was sent, something lay in a connection that was used before: an answer to nothing, or its end.
+
+    No byte of the body has left.
+    """
+
+
+class ProxyStatusError(OSError):
+    """The proxy answered CONNECT with another status than 200: this is not the webhook's answer."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"HTTP {status}")
+        self.status = status
 
 
 class Progress:
     """How far the request of this thread got."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        """The deadline, from the beginning."""
         self.body_began = False
         """The headers are out, and from here on a byte of the body may be."""
+        self.answer: HttpAnswer | None = None
+        """The final answer. It is not whole where it came before the whole request was sent."""
         self.expired = False
         """The deadline ended it."""
         self._handle: socket.socket | None = None
@@ -67,7 +103,7 @@ _this_thread = threading.local()
 @contextmanager
 def watched(seconds: float) -> Iterator[Progress]:
     """Follow the one request that this thread makes inside, and end it after `seconds`."""
-    progress = Progress()
+    progress = Progress(seconds)
     _this_thread.progress = progress
     timer = threading.Timer(seconds, progress.expire)
     timer.daemon = True
@@ -85,8 +121,37 @@ def _progress() -> Progress:
     return progress
 
 
+class _FinalAnswer(HTTPResponse):
+    """Begins with the final answer, notes it in Progress, and passes on its status alone."""
+
+    def begin(self) -> None:
+        stream = self.fp
+        answer = read_answer(stream.read1, ANSWER_BYTES)
+        _progress().answer = answer
+        self.version, self.status, self.reason = 11, answer.status, ""
+        self.headers = self.msg = HTTPMessage()
+        self.chunked, self.length = False, 0
+        self.will_close = not answer.reusable
+        self.fp = BufferedReader(BytesIO())
+        stream.close()
+
+
 class _Watched(HTTPConnection):
     """Reports to the Progress of the thread that uses it."""
+
+    _answered_at: float | None = None
+    """When the last exchange over the socket in use was complete; None before the first."""
+    _sent_whole = False
+
+    @property
+    def is_connected(self) -> bool:
+        """What the pool asks before it uses a connection again."""
+        idle = 0.0 if self._answered_at is None else time.monotonic() - self._answered_at
+        return idle < IDLE_SECONDS and super().is_connected
+
+    def connect(self) -> None:
+        self._answered_at = None
+        super().connect()
 
     def _new_conn(self) -> socket.socket:
         connection = super()._new_conn()
@@ -94,22 +159,55 @@ class _Watched(HTTPConnection):
         return connection
 
     def putrequest(self, *args: Any, **kwargs: Any) -> None:
+        self._sent_whole = False
         if self.sock is not None:  # kept alive from an earlier request
             _progress().attach(self.sock)
         super().putrequest(*args, **kwargs)
 
     def endheaders(self, *args: Any, **kwargs: Any) -> None:
         super().endheaders(*args, **kwargs)
-        _progress().body_began = True
+        if self._answered_at is not None and not super().is_connected:
+            raise LeftoverError("the connection was closed meanwhile, or held an answer to nothing: no event was sent")
+        progress = _progress()
+        self.sock.settimeout(progress.seconds)  # else a long upload would have to be through within the time to connect
+        progress.body_began = True
         reach(CrashPoint.HEADERS_SENT)
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        """Send it. Where that breaks off and an answer is there all the same, the answer is left to be read."""
+        try:
+            super().request(*args, **kwargs)
+        except OSError:
+            if not _progress().body_began or super().is_connected:
+                raise
+        else:
+            self._sent_whole = True
 
     def getresponse(self) -> Any:
         reach(CrashPoint.BODY_SENT)
-        return super().getresponse()
+        self.response_class = _FinalAnswer
+        response = super().getresponse()
+        self._answered_at = time.monotonic()
+        progress = _progress()
+        if not self._sent_whole and progress.answer is not None:
+            progress.answer = replace(progress.answer, whole=False, reusable=False)
+            self.close()
+        return response
 
 
 class _WatchedTls(_Watched, HTTPSConnection):
-    """The same over TLS."""
+    """The same over TLS, and through a proxy's tunnel."""
+
+    def _tunnel(self) -> None:
+        try:
+            super()._tunnel()
+        except OSError as error:
+            found = _TUNNEL_STATUS.match(str(error))
+            if found is None:
+                raise
+        else:
+            return
+        raise ProxyStatusError(int(found[1]))
 
 
 class _Pool(HTTPConnectionPool):
@@ -130,8 +228,10 @@ class WatchedAdapter(HTTPAdapter):
         super().init_poolmanager(*args, **kwargs)
         self._watch(self.poolmanager)
 
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        return self._watch(super().proxy_manager_for(*args, **kwargs))
+    def proxy_manager_for(self, proxy: Any, **kwargs: Any) -> Any:
+        if str(proxy).lower().startswith("socks"):  # its connections would be ours, and go past the proxy
+            raise InvalidSchema("a SOCKS proxy is not supported")
+        return self._watch(super().proxy_manager_for(proxy, **kwargs))
 
     @staticmethod
     def _watch(manager: Any) -> Any:

@@ -12,7 +12,7 @@ from json import dumps
 from statsig_export.testing.endpoint import Endpoint, Verdict, attempt_number
 from statsig_export.testing.faults import NORMAL, Action, Moment, Script, Seen, Stage
 from statsig_export.testing.http_wire import Answer, Head, RefusedError, drain, read_exactly, read_head, reset
-from statsig_export.testing.replies import UNREADABLE, Pause, send_reply
+from statsig_export.testing.replies import UNREADABLE, Pause, interim_answers, send_reply
 from statsig_export.testing.transcript import Received, Transcript
 
 _NO_HEAD = Head("", "", "1.1", {})
@@ -111,6 +111,11 @@ class Connection:
             drain(self._socket)
             return False
         action = self._exchange.script.choose(request.seen(), Moment.HEAD)
+        if action is not None and action.reset is None:
+            request.verdict = Verdict(HTTPStatus.BAD_REQUEST, "answered before its body was read")
+            self._answer(request, action, keep_alive=False)
+            drain(self._socket)
+            return False
         if action is not None:
             if action.reset is Stage.HALF_BODY:
                 request.body = read_exactly(stream, length // 2)
@@ -149,6 +154,7 @@ class Connection:
         headers = {"Allow": "POST"} if status == HTTPStatus.METHOD_NOT_ALLOWED else {}
         answer = Answer(status, {**headers, **action.headers}, text.encode())
         self._write_down(request, action, None if action.reply in UNREADABLE else status)
+        self._socket.sendall(interim_answers(action.interim))
         if action.delay and self._exchange.pause(action.delay):
             return False
         return send_reply(self._socket, answer, action, self._exchange.pause, keep_alive=keep_alive)

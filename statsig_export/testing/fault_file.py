@@ -35,7 +35,7 @@ def parse_faults(document: object) -> Faults:
 
 
 _CONDITIONS = ("requests", "every", "webhook_id", "attempts", "time_uuid", "event_name", "probability")
-_ACTION_KEYS = ("status", "headers", "body", "delay", "drip", "reset", "reply", "processed")
+_ACTION_KEYS = ("status", "headers", "body", "interim", "delay", "drip", "reset", "reply", "processed")
 
 
 def _rule(document: object, place: str) -> Rule:
@@ -66,6 +66,9 @@ def _action(document: object, place: str) -> Action:
         status=_optional(_status, table, "status", place),
         headers={name: _text(value, f"{place}.headers.{name}") for name, value in headers.items()},
         body=_optional(_text, table, "body", place),
+        interim=tuple(
+            _interim(item, f"{place}.interim") for item in _list(table.get("interim", []), f"{place}.interim")
+        ),
         delay=_number(table.get("delay", 0), f"{place}.delay"),
         drip=_number(table.get("drip", 0), f"{place}.drip"),
         reset=None if reset is None else _word(Stage, reset, f"{place}.reset"),
@@ -119,6 +122,13 @@ def _status(value: object, place: str) -> int:
     status = _whole(value, place)
     if not 200 <= status <= 999:  # noqa: PLR2004
         raise _expected("a status from 200 to 999", place)
+    return status
+
+
+def _interim(value: object, place: str) -> int:
+    status = _whole(value, place)
+    if not 100 <= status <= 199:  # noqa: PLR2004
+        raise _expected("statuses from 100 to 199", place)
     return status
 
 

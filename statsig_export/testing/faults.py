@@ -6,6 +6,7 @@ In Python a script is a `Faults` of `Rule`s of `Action`s. In a file it is the sa
      "rules": [{"requests": [1, 2], "actions": [{"status": 503, "headers": {"Retry-After": "2"}}]},
                {"time_uuid": "4c1c...", "actions": [{"status": 400}]},
                {"per_batch": true, "actions": [{"reset": "processing"}, {}]},
+               {"every": 9, "actions": [{"interim": [102, 103], "delay": 0.2, "status": 500}]},
                {"probability": 0.2, "cycle": true, "actions": [{"status": 500}, {"delay": 2.5, "drip": 0.1}]}]}
 
 Of the rules that match a request the first decides. Its actions are taken in turn, one a matching request; the last
@@ -57,6 +58,20 @@ class Shape(StrEnum):
     """Content-Length announces half of the body; the rest lies in the way of the next reply."""
     TRAILING = "trailing"
     """Bytes after the end of the reply, then the end."""
+    SECOND_ANSWER = "second_answer"
+    """After the reply a `200` that answers nothing; the connection stays open."""
+    TWO_LENGTHS = "two_lengths"
+    """Two Content-Length, of which the first is too short; the connection stays open."""
+    LENGTH_AND_CHUNKS = "length_and_chunks"
+    """Chunks, and a Content-Length that is too short; the connection stays open."""
+    TRAILERS = "trailers"
+    """Chunks with two headers behind the last one, in order."""
+    BROKEN_CHUNKS = "broken_chunks"
+    """A chunk that is longer than its size says; the connection stays open."""
+    GZIP_BOMB = "gzip_bomb"
+    """A body of 1 MB that is 1 GiB once `Content-Encoding: gzip` is undone."""
+    EARLY = "early"
+    """Before the request's body is read, then the end. Events are never taken in."""
     GARBAGE = "garbage"
     """No HTTP at all."""
     HUGE = "huge"
@@ -85,6 +100,8 @@ class Action:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str | None = None
     """The reply's body instead of the usual JSON object."""
+    interim: Sequence[int] = ()
+    """Statuses from 100 to 199 that are answered first, before the delay."""
     delay: float = 0
     """Seconds between the stage (the request's end, unless `reset` names another) and what follows."""
     drip: float = 0
@@ -98,12 +115,15 @@ class Action:
     @property
     def moment(self) -> Moment:
         """When it must be known that this action is the one."""
+        if self.reply is Shape.EARLY:
+            return Moment.HEAD
         return Moment.BODY if self.reset is None else _STAGE_MOMENT.get(self.reset, Moment.BODY)
 
     @property
     def fault(self) -> str:
         """The action in a word or two, for the transcript; empty for the normal answer."""
         words = [f"reset at {self.reset}"] if self.reset else []
+        words += [f"interim {status}" for status in self.interim]
         words += [f"status {self.status}"] if self.status else []
         words += [str(self.reply)] if self.reply is not Shape.WHOLE else []
         words += [name for name in ("delay", "drip") if getattr(self, name)]
@@ -159,7 +179,8 @@ class Rule:
             raise ValueError("probability: expected a share from 0 to 1")
         for action in self.actions:
             if action.moment < self.moment:
-                raise ValueError(f"a reset at {action.reset} comes before the rule's condition can be known")
+                what = f"a reset at {action.reset}" if action.reset else "an early answer"
+                raise ValueError(f"{what} comes before the rule's condition can be known")
 
     @property
     def moment(self) -> Moment:

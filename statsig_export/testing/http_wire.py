@@ -73,6 +73,10 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes
 
+    def with_headers(self, headers: Mapping[str, str]) -> "Answer":
+        """The same with further headers."""
+        return Answer(self.status, {**self.headers, **headers}, self.body)
+
     def head(self, *, keep_alive: bool, length: int | None) -> bytes:
         """The status line and the headers; no Content-Length where `length` is None."""
         fields = {
@@ -84,7 +88,7 @@ class Answer:
             fields["Content-Length"] = str(length)
         fields.update(self.headers)
         lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-        return f"HTTP/1.1 {self.status} {_phrase(self.status)}\r\n{lines}\r\n".encode("latin-1")
+        return f"HTTP/1.1 {self.status} {phrase(self.status)}\r\n{lines}\r\n".encode("latin-1")
 
 
 def read_head(stream: BufferedReader) -> Head:
@@ -144,7 +148,8 @@ def _line(stream: BufferedReader) -> str:
     return line.rstrip(b"\r\n").decode("latin-1")
 
 
-def _phrase(status: int) -> str:
+def phrase(status: int) -> str:
+    """The words beside a status."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:

@@ -24,6 +24,7 @@ def test_a_script_is_read_from_a_file(tmp_path: Path):
             {"requests": [1, 2], "actions": [{"status": 429, "headers": {"Retry-After": "2"}, "body": "slow"}]},
             {"per_batch": true, "cycle": true, "attempts": [1], "webhook_id": "w", "every": 2, "probability": 0.5,
              "actions": [{"reset": "half_body", "delay": 1.5}, {}]},
+            {"actions": [{"interim": [100, 103], "status": 500, "reply": "second_answer"}]},
             {"time_uuid": "u", "event_name": "e", "actions": [{"reply": "garbage", "drip": 1, "processed": false}]}
         ]}"""
     )
@@ -42,6 +43,7 @@ def test_a_script_is_read_from_a_file(tmp_path: Path):
                 probability=0.5,
                 actions=(Action(reset=Stage.HALF_BODY, delay=1.5), NORMAL),
             ),
+            Rule(actions=(Action(interim=(100, 103), status=500, reply=Shape.SECOND_ANSWER),)),
             Rule(
                 time_uuid="u",
                 event_name="e",
@@ -67,6 +69,8 @@ def test_a_script_is_read_from_a_file(tmp_path: Path):
         ({"rules": [{"actions": [{"reply": "?"}]}]}, "rules[0].actions[0].reply: expected one of whole, chunked"),
         ({"rules": [{"actions": [{"status": "503"}]}]}, "rules[0].actions[0].status: expected a whole number"),
         ({"rules": [{"actions": [{"status": 100}]}]}, "rules[0].actions[0].status: expected a status from 200"),
+        ({"rules": [{"actions": [{"interim": [200]}]}]}, "rules[0].actions[0].interim: expected statuses from 100"),
+        ({"rules": [{"actions": [{"interim": 103}]}]}, "rules[0].actions[0].interim: expected a list"),
         ({"rules": [{"actions": [{"delay": -1}]}]}, "rules[0].actions[0].delay: expected a number of at least 0"),
         ({"rules": [{"actions": [{"headers": {"a": 1}}]}]}, "rules[0].actions[0].headers.a: expected a string"),
         ({"rules": [{"actions": [{"processed": 1}]}]}, "rules[0].actions[0].processed: expected true or false"),

@@ -96,8 +96,10 @@ def _check_arrivals(
                 findings.problems.append(f"request {request.number} brought an event that is not as it should be")
 
 
-def _check_requests(findings: Findings, requests: Iterable[Received], ledger: Iterable[_Batch]) -> None:
-    """Equal id, equal bytes; and behind every request an attempt of its own that was written down."""
+def _check_requests(findings: Findings, requests: Sequence[Received], ledger: Sequence[_Batch]) -> None:
+    """Equal id, equal bytes; behind every request an attempt of its own that was written down, and behind every attempt
+    that counts as accepted a request that was: of no other request is its answer.
+    """
     written = Counter((batch.row.batch_id, attempt.number) for batch in ledger for attempt in batch.attempts)
     bodies: dict[str, set[str]] = {}
     made: Counter[tuple[str, int | None]] = Counter()
@@ -109,6 +111,11 @@ def _check_requests(findings: Findings, requests: Iterable[Received], ledger: It
     for webhook_id, digests in bodies.items():
         if len(digests) > 1:
             findings.problems.append(f"{webhook_id[:12]} came with {len(digests)} different bodies")
+    taken = {(request.webhook_id, request.attempt) for request in requests if request.accepted}
+    for batch in ledger:
+        for attempt in batch.attempts:
+            if attempt.outcome == Outcome.ACCEPTED and (batch.row.batch_id, attempt.number) not in taken:
+                findings.problems.append(f"batch {batch.row.id} attempt {attempt.number} was not accepted")
     for (webhook_id, number), times in (made - written).items():
         findings.problems.append(f"{times} requests {webhook_id[:12]}, attempt {number}, are not on record")
 

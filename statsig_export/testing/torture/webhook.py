@@ -1,8 +1,8 @@
-"""What the webhook does wrong while the torture lasts: to about three requests in ten, and to one event always."""
+"""What the webhook does wrong while the torture lasts: to about four requests in ten, and to one event always."""
 
 from typing import Final
 
-from statsig_export.testing.faults import Action, Faults, Rule, Shape, Stage, answer
+from statsig_export.testing.faults import Action, Faults, Rule, Shape, Stage, answer, redirect
 from statsig_export.testing.torture.rows import HOPELESS
 
 REJECTED: Final = Rule(event_name=HOPELESS, actions=[answer(400)])
@@ -13,6 +13,8 @@ def _some(share: float, *actions: Action) -> Rule:
     return Rule(probability=share, actions=actions, cycle=True)
 
 
+_LEFTOVERS: Final = (Shape.SECOND_ANSWER, Shape.LENGTH_TOO_SHORT, Shape.LENGTH_AND_CHUNKS, Shape.BROKEN_CHUNKS)
+"""After these something lies in the connection that the next request could take for its answer."""
 _TOO_LARGE: Final = Rule(where=lambda events: len(events) > 1, probability=0.03, actions=[answer(413)])
 _USUAL: Final = (
     REJECTED,
@@ -27,6 +29,18 @@ _USUAL: Final = (
     _TOO_LARGE,
     _some(0.02, Action(reply=Shape.TRUNCATED_HEAD), Action(reply=Shape.TRUNCATED_STATUS), Action(reply=Shape.EMPTY)),
     _some(0.05, Action(delay=0.05), Action(delay=0.15)),
+    _some(
+        0.05,
+        Action(interim=(103,)),
+        Action(interim=(102, 103), status=500),
+        Action(interim=(103,), delay=0.03, status=503),
+        Action(interim=(101,)),
+    ),
+    _some(0.05, *(Action(reply=shape, status=status) for shape in _LEFTOVERS for status in (500, None))),
+    _some(0.02, Action(reply=Shape.EARLY, status=503), Action(reply=Shape.TRUNCATED_BODY)),
+    _some(
+        0.005, redirect("/elsewhere"), Action(status=302, reply=Shape.HUGE), Action(status=307, reply=Shape.GZIP_BOMB)
+    ),
 )
 
 
