@@ -88,6 +88,9 @@ def _progress() -> Progress:
 class _Watched(HTTPConnection):
     """Reports to the Progress of the thread that uses it."""
 
+    debuglevel = 0
+    """Somebody may have set http.client's, which prints URL, headers and body: not of what is sent here."""
+
     def _new_conn(self) -> socket.socket:
         connection = super()._new_conn()
         _progress().attach(connection)

@@ -1,0 +1,31 @@
+"""Running verbs of the command line in a process of their own, and all that they print."""
+
+import json
+import os
+import subprocess
+import sys
+
+_VERBS = """
+import sys, json
+import statsig_export.cli
+from statsig_export.cli.options import cli
+for words in json.loads(sys.argv[1]):
+    try:
+        cli(words, prog_name="statsig-export")
+    except SystemExit:
+        pass
+"""
+
+
+def run_verbs(verbs: list[list[str]], environ: dict[str, str]) -> str:
+    """Standard output and standard error of these verbs, one after the other in one process."""
+    done = subprocess.run(
+        [sys.executable, "-c", _VERBS, json.dumps(verbs)],
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-2_000:]
+    return done.stdout + done.stderr
