@@ -129,7 +129,8 @@ _SAYING = """
     abort aborted absent accept accepted acceptable accepts access account acknowledge acknowledged action active
     actual actually add added additional additionalProperties address administrator alias allow allowed allows
     alternative ambiguous anonymous answer answered anyOf app appear appears application applied apply argument
-    arguments array arrays ask assert assertion assigned associated attached attempt attempted attempts attribute attributes audience
+    arguments array arrays ask assert assertion assigned associated attached attempt attempted attempts attribute
+    attributes audience
     authenticate authenticated authenticating authentication authenticity author authority authorization authorize
     authorized automatic automatically available await
     back backend background bad balancer bandwidth base based basic batch batches bearer because become began begin

@@ -17,15 +17,20 @@ for words in json.loads(sys.argv[1]):
 """
 
 
-def run_verbs(verbs: list[list[str]], environ: dict[str, str]) -> str:
-    """Standard output and standard error of these verbs, one after the other in one process."""
-    done = subprocess.run(
-        [sys.executable, "-c", _VERBS, json.dumps(verbs)],
+def run_python(code: str, environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A process of Python that runs this code."""
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
         env={**os.environ, **environ},
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
     )
+
+
+def run_verbs(verbs: list[list[str]], environ: dict[str, str]) -> str:
+    """Standard output and standard error of these verbs, one after the other in one process."""
+    done = run_python(_VERBS, environ, json.dumps(verbs))
     assert done.returncode == 0, done.stderr[-2_000:]
     return done.stdout + done.stderr
