@@ -141,9 +141,9 @@ def _add_later_tables(connection: Connection) -> None:
 def _ledger_errors() -> Iterator[None]:
     try:
         yield
-    except IntegrityError as error:
-        raise StalePlanError("another run wrote the same partition at the same time", hint="export it again") from error
+    except IntegrityError:
+        raise StalePlanError("another run wrote the same partition at the same time", hint="export it again") from None
     except (SQLAlchemyError, OSError) as error:
         cause = getattr(error, "orig", None) or error
         words = str(cause) if type(cause).__module__ == "sqlite3" else type(cause).__name__
-        raise LedgerError(f"the ledger cannot be used ({words})", hint="check [ledger] url and its disk") from error
+        raise LedgerError(f"the ledger cannot be used ({words})", hint="check [ledger] url and its disk") from None

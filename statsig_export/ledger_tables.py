@@ -8,11 +8,32 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
 from sqlalchemy import UniqueConstraint as Unique
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+from statsig_export.answer_text import stored_reason
 
 SCHEMA_VERSION: Final = 1
 LEDGER: Final = MetaData()
 
 _ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in an INTEGER key
+
+
+class Reason(TypeDecorator[str]):
+    """Why something went wrong, with what may be kept of the webhook's answer.
+
+    Filtered when it is written and when it is read: a ledger of an older version may hold more of an answer.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002  as SQLAlchemy has it
+        return None if value is None else stored_reason(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002  likewise
+        return None if value is None else stored_reason(value)
+
 
 meta = Table(
     "meta",
@@ -25,7 +46,7 @@ destinations = Table(
     "destinations",
     LEDGER,
     Column("name", String(64), primary_key=True),
-    Column("halted_reason", Text),
+    Column("halted_reason", Reason),
     Column("halted_setup", String(16)),  # fingerprint of the URL and secret that were refused
     Column("halted_ms", BigInteger),
     Column("breaker_openings", Integer, nullable=False, default=0),
@@ -92,7 +113,7 @@ batches = Table(
     Column("planned_ms", BigInteger, nullable=False),
     Column("due_ms", BigInteger, nullable=False),
     Column("outcome", String(16)),  # of the last attempt
-    Column("reason", Text),  # likewise
+    Column("reason", Reason),  # likewise
     Column("parent", _ID),  # the batch this one was split from
     Column("replay_of", _ID),  # the delivered batch whose rows this one sends again; no part of the account
     Column("replayed_after", Integer),  # the attempt that failed it before it was last taken up again
@@ -125,7 +146,7 @@ attempts = Table(
     Column("outcome", String(16)),
     Column("status", Integer),  # HTTP, where there was an answer
     Column("latency_ms", Float),
-    Column("reason", Text),
+    Column("reason", Reason),
     Unique("batch", "number"),
     Index("ix_attempts_ship_run", "ship_run"),
 )
@@ -140,7 +161,7 @@ pruned_partitions = Table(  # what is left of a partition whose files, batches a
     Column("forwarded", BigInteger, nullable=False),  # events, as are the next two
     Column("failed_by", Text, nullable=False),  # JSON: outcome -> events that failed in delivery
     Column("rate_limited", BigInteger, nullable=False),
-    Column("last_error", Text),
+    Column("last_error", Reason),
     Column("batches", BigInteger, nullable=False),
     Column("attempts", BigInteger, nullable=False),
     Column("outcomes", Text, nullable=False),  # JSON: outcome -> attempts

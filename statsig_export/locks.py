@@ -72,7 +72,7 @@ class AdvisoryLocks:
             # The server notices a client that vanished even while it runs a statement for it.
             self._connection.execute(text("SET client_connection_check_interval = '5s'"))
         except SQLAlchemyError as error:
-            raise _lost(error) from error
+            raise _lost(error) from None
 
     def acquire(self, name: str) -> bool:
         key = int.from_bytes(_digest(name)[:8], "big", signed=True)
@@ -94,7 +94,7 @@ class AdvisoryLocks:
             try:
                 return self._connection.execute(text(statement), parameters).scalar_one()
             except SQLAlchemyError as error:
-                raise _lost(error) from error
+                raise _lost(error) from None
 
 
 def lock_name(partition: int) -> str:

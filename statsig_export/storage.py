@@ -331,7 +331,7 @@ def _storage_errors(what: str) -> Iterator[None]:
     except (OSError, ValueError, ImportError, pa.ArrowException) as error:
         raise LedgerError(
             f"{what} cannot be read or written ({type(error).__name__})", hint="check [storage] url and the disk"
-        ) from error
+        ) from None
 
 
 def _sync_folder(folder: Path) -> None:

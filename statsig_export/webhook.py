@@ -12,8 +12,6 @@ import base64
 import gzip
 import hashlib
 import hmac
-import logging
-import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,14 +19,15 @@ from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import requests
-from requests.utils import requote_uri
 from urllib3.exceptions import HTTPError
 
+from statsig_export.answer_text import excerpt
 from statsig_export.config import Config
 from statsig_export.delivery import Failure, Outcome, Reply
+from statsig_export.http_records import quiet_records
 from statsig_export.settings import AuthSettings
 from statsig_export.unanswered import unanswered
 from statsig_export.version import VERSION
@@ -36,13 +35,6 @@ from statsig_export.wire import WatchedAdapter, watched
 
 HMAC_HEADER: Final = "X-Fivetran-Hmac-Sign"
 CONNECT_SECONDS: Final = 5.0
-EXCERPT_CHARACTERS: Final = 200
-_ECHO = 12
-"""An answer that repeats this many bytes of the request is quoting a payload."""
-_TELLING = 12
-"""A part of the URL that is as long as this is no word of the vendor's but what makes the URL a secret."""
-_PATH_PARTS: Final = re.compile("[/?&=]")
-_LOGGERS: Final = ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry", "urllib3.poolmanager")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -66,14 +58,10 @@ class Destination:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The texts that must not show anywhere, the longest first."""
-        found = {self.url, self.secret or "", self.proxy or ""}
-        for url in (self.url, requote_uri(self.url)):  # as it is configured, and as it goes over the wire
-            parts = urlsplit(url)
-            path = parts.path + (f"?{parts.query}" if parts.query else "")
-            found.add(path if len(path) > 1 else "")
-            found.update(part for part in _PATH_PARTS.split(path) if len(part) >= _TELLING)
-        return tuple(sorted(found - {""}, key=len, reverse=True))
+        """The texts that must not show anywhere: path and query, the key, and what a proxy's URL holds but its host."""
+        url, proxy = urlsplit(self.url), urlsplit(self.proxy or "")
+        parts = (url.path, url.query, url.fragment, proxy.netloc.rpartition("@")[0], proxy.path, self.secret or "")
+        return tuple({spelling for part in parts for spelling in (part, unquote(part)) if spelling})
 
 
 def destination_of(config: Config) -> Destination:
@@ -102,9 +90,7 @@ class Webhook:
         self._monotonic = monotonic
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
-        self._redaction = _Redaction(destination.secrets)
-        for name in _LOGGERS:
-            logging.getLogger(name).addFilter(self._redaction)
+        self._end_of_quiet = quiet_records()
 
     def post(self, body: bytes, batch_id: str, attempt: int) -> Reply | Failure:
         """Send one body. `attempt` counts from 1 and goes into a header, as the batch's id does."""
@@ -129,8 +115,7 @@ class Webhook:
         """Close every thread's connection."""
         while self._sessions:
             self._sessions.pop().close()
-        for name in _LOGGERS:
-            logging.getLogger(name).removeFilter(self._redaction)
+        self._end_of_quiet()
 
     def _exchange(self, sent: bytes, signed: dict[str, str]) -> None:
         """One request; what came back is in this thread's Progress."""
@@ -203,35 +188,8 @@ def retry_after(value: str | None, date: str | None, now: float) -> float | None
     return max(0.0, until - since)
 
 
-def excerpt(answer: bytes, body: bytes, secrets: tuple[str, ...]) -> str:
-    """The beginning of an answer as one printable line, unless it quotes the request or a secret."""
-    start = answer[:EXCERPT_CHARACTERS]
-    if any(start[at : at + _ECHO] in body for at in range(len(start) - _ECHO + 1)):
-        return "(an answer that repeats the request)"
-    text = start.decode("utf-8", "replace")
-    if any(secret in answer.decode("utf-8", "replace") for secret in secrets):
-        return "(an answer that repeats a secret)"
-    return "".join(character if character.isprintable() else " " for character in text).strip()
-
-
 def _digest_of(file: str) -> str:
     try:
         return hashlib.sha256(Path(file).read_bytes()).hexdigest()
     except OSError:
         return ""
-
-
-class _Redaction(logging.Filter):
-    """Takes the secrets out of the HTTP library's own log records."""
-
-    def __init__(self, secrets: tuple[str, ...]) -> None:
-        super().__init__()
-        self._secrets = secrets
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        message = record.getMessage()
-        if any(secret in message for secret in self._secrets):
-            for secret in self._secrets:
-                message = message.replace(secret, "[secret]")
-            record.msg, record.args = message, ()
-        return True

@@ -139,6 +139,9 @@ class _FinalAnswer(HTTPResponse):
 class _Watched(HTTPConnection):
     """Reports to the Progress of the thread that uses it."""
 
+    debuglevel = 0
+    """Somebody may have set http.client's, which prints URL, headers and body: not of what is sent here."""
+
     _answered_at: float | None = None
     """When the last exchange over the socket in use was complete; None before the first."""
     _sent_whole = False

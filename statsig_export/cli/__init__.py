@@ -8,8 +8,11 @@ events or tell of them, lineage.py those that tell where an event comes from, re
 old, setup.py those around them; output.py and trace_output.py what is printed.
 """
 
+import sys
+
 from statsig_export.cli import delivery, init, lineage, planning, retention, setup
 from statsig_export.cli.options import cli
+from statsig_export.cli.tracebacks import show_safely
 
 for _verb in (setup.demo, init.init, planning.plan, delivery.run, delivery.ship, delivery.replay):
     cli.add_command(_verb)
@@ -21,4 +24,5 @@ for _verb in (lineage.trace, lineage.events):
 
 def main() -> None:
     """The entry point."""
+    sys.excepthook = show_safely
     cli(prog_name="statsig-export")

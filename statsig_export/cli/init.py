@@ -190,7 +190,7 @@ def _create_tables(path: Path) -> None:
     try:
         create_tables(engine, config.source.layout)
     except SQLAlchemyError as error:
-        raise SourceError(f"the tables could not be made ({type(error).__name__})", hint="check source.url") from error
+        raise SourceError(f"the tables could not be made ({type(error).__name__})", hint="check source.url") from None
     finally:
         engine.dispose()
     output.say(f"The tables of the layout {config.source.layout} are there.")

@@ -2,7 +2,6 @@
 
 import logging
 import sys
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ import click
 
 from statsig_export.account import Account
 from statsig_export.cli import output
+from statsig_export.cli.tracebacks import traceback_of
 from statsig_export.config import Config, load_config
 from statsig_export.errors import ConfigError, StatsigExportError
 from statsig_export.events import Category
@@ -40,7 +40,7 @@ class _Verbs(click.Group):
             return super().invoke(ctx)
         except StatsigExportError as error:
             if ctx.params["debug"]:
-                traceback.print_exc()
+                output.say(traceback_of(error))
             output.say(f"statsig-export: {error}")
             ctx.exit(error.exit_code)
 

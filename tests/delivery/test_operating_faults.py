@@ -81,7 +81,7 @@ def test_a_2xx_is_an_acceptance_whatever_its_body_says_and_the_body_is_kept_to_b
     (reason,) = in_ledger(home, "SELECT reason FROM attempts").one()
 
     assert home.account().forwarded == 1
-    assert reason == "HTTP 200: <html>Sign in</html>"
+    assert reason == "HTTP 200: Sign in"
 
 
 @pytest.mark.fault("F38")

@@ -3,12 +3,9 @@
 import io
 import json
 import logging
-import os
 import socket
 import sqlite3
 import ssl
-import subprocess
-import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -19,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 import trustme
 from export_home import ExportHome, custom_event, exposure
+from verbs import run_verbs
 
 from statsig_export import deliveries, failed_rows
 from statsig_export.config import Config
@@ -273,18 +271,6 @@ def _whole(file: Path) -> bool:
     return file.read_bytes().endswith(b"PAR1")
 
 
-_VERBS = """
-import sys, json
-import statsig_export.cli
-from statsig_export.cli.options import cli
-for words in json.loads(sys.argv[1]):
-    try:
-        cli(words, prog_name="statsig-export")
-    except SystemExit:
-        pass
-"""
-
-
 @pytest.mark.fault("F71", "F72")
 def test_no_verb_prints_a_secret_or_a_payload_even_when_it_is_to_tell_everything(journey: Journey, tmp_path: Path):
     home = journey.home
@@ -315,16 +301,3 @@ def test_no_verb_prints_a_secret_or_a_payload_even_when_it_is_to_tell_everything
     planned = run_verbs([[*options, "plan", *days, "--failed"]], home.environ)
     for secret in (*PATH.split("?"), SECRET, PASSWORD):
         assert secret not in planned  # an example of each category is what plan is for
-
-
-def run_verbs(verbs: list[list[str]], environ: dict[str, str]) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", _VERBS, json.dumps(verbs)],
-        env={**os.environ, **environ},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr[-2_000:]
-    return done.stdout + done.stderr
