@@ -15,7 +15,7 @@ from sqlalchemy import create_engine
 
 from statsig_export.account import Account, total
 from statsig_export.cli import output
-from statsig_export.cli.options import DONE, NOT_ALL_DONE
+from statsig_export.cli.verdict import DONE, NOT_ALL_DONE
 from statsig_export.config import CONFIG_VARIABLE, load_config
 from statsig_export.errors import ConfigError
 from statsig_export.events import Category

@@ -8,7 +8,8 @@ from uuid import uuid4
 import click
 
 from statsig_export.cli import output
-from statsig_export.cli.options import NOT_ALL_DONE, as_json
+from statsig_export.cli.options import as_json
+from statsig_export.cli.verdict import NOT_ALL_DONE
 from statsig_export.errors import ConfigError
 
 
