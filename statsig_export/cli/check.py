@@ -14,7 +14,6 @@ from statsig_export.cli import failures, output
 from statsig_export.cli.options import as_json
 from statsig_export.cli.verdict import gaps
 from statsig_export.config import Config
-from statsig_export.errors import StatsigExportError
 from statsig_export.partitions import LENGTH
 from statsig_export.reports import DestinationStanding, PartitionStatus
 from statsig_export.settings import Duration, WindowSettings
@@ -138,7 +137,7 @@ class _Age(click.ParamType[timedelta]):
 
 
 class _Plugin(click.Command):
-    """A wrong command line is UNKNOWN to a monitor; click's own 2 would be CRITICAL."""
+    """Whatever keeps the verb from an answer is UNKNOWN to a monitor: click's own 2 would be CRITICAL."""
 
     def make_context(
         self,
@@ -151,6 +150,15 @@ class _Plugin(click.Command):
             return super().make_context(info_name, args, parent, **extra)
         except click.UsageError as error:
             _end(Level.UNKNOWN, error.format_message())
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  as click has it
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.Abort, click.exceptions.Exit):  # click's own way of ending
+            raise
+        except Exception as error:  # noqa: BLE001  whatever it is, a monitor gets its one line
+            failures.show_traceback(error, debug=ctx.obj.debug)
+            _end(Level.UNKNOWN, failures.sentence(error), json_=ctx.params["json_"])
 
 
 @click.command(cls=_Plugin)
@@ -176,24 +184,13 @@ def check(
     """
     from statsig_export.shipping import how_it_stands, status
 
-    try:
-        config: Config = ctx.obj.config()
-        usual = config.checks.overdue_after
-        pending = usual if pending_age is None else pending_age
-        critical = pending * CRITICAL_FACTOR if pending_age_critical is None else pending_age_critical
-        limits = Limits(pending, critical, usual if export_age is None else export_age)
-        standing = how_it_stands(config)
-        observed = observe(config, status(config), standing, limits, datetime.now(UTC))
-    except StatsigExportError as error:
-        failures.show_traceback(error, debug=ctx.obj.debug)
-        _end(Level.UNKNOWN, str(error), json_=json_)
-    except Exception as error:  # noqa: BLE001  whatever it is, a monitor gets its one line
-        failures.show_traceback(error, debug=ctx.obj.debug)
-        _end(
-            Level.UNKNOWN,
-            f"an error of our own ({failures.named(error)}), report it at {failures.REPORT_AT}",
-            json_=json_,
-        )
+    config: Config = ctx.obj.config()
+    usual = config.checks.overdue_after
+    pending = usual if pending_age is None else pending_age
+    critical = pending * CRITICAL_FACTOR if pending_age_critical is None else pending_age_critical
+    limits = Limits(pending, critical, usual if export_age is None else export_age)
+    standing = how_it_stands(config)
+    observed = observe(config, status(config), standing, limits, datetime.now(UTC))
     if json_:
         output.print_json(_object(observed, standing))
         ctx.exit(observed.level)

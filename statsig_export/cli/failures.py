@@ -23,12 +23,16 @@ def say(line: str) -> None:
 def tell(error: Exception, *, debug: bool) -> int:
     """Say what happened and what to do, with the traceback where it was asked for. Returns the exit code."""
     show_traceback(error, debug=debug)
+    hint = "" if debug or isinstance(error, StatsigExportError) else "; --debug shows the rest"
+    say(sentence(error) + hint)
+    return error.exit_code if isinstance(error, StatsigExportError) else OWN_ERROR
+
+
+def sentence(error: Exception) -> str:
+    """What happened and what to do, without a secret or a payload."""
     if isinstance(error, StatsigExportError):
-        say(str(error))
-        return error.exit_code
-    rest = "" if debug else "; --debug shows the rest"
-    say(f"an error of our own ({named(error)}). Report it at {REPORT_AT}{rest}")
-    return OWN_ERROR
+        return str(error)
+    return f"an error of our own ({named(error)}). Report it at {REPORT_AT}"
 
 
 def show_traceback(error: Exception, *, debug: bool) -> None:

@@ -83,8 +83,7 @@ def print_waiting(found: Iterable[Waiting], paused_until: float | None = None) -
 def say_missing(windows: Sequence[str]) -> None:
     """The windows that were asked for and are not in the ledger, where there are any."""
     if windows:
-        count = "1 closed window" if len(windows) == 1 else f"{len(windows):,} closed windows"
-        say(f"{count} of this range were never exported, the first {windows[0]}: `statsig-export run` does it.")
+        say(f"Closed windows of this range that were never exported: {len(windows):,}, the first {windows[0]}.")
 
 
 def print_failed_rows(rows: Sequence[FailedRow], failed: int) -> None:
