@@ -71,8 +71,8 @@ def receiver(port: int, path: str, faults: Path | None, transcript: Path | None,
     except sqlite3.Error as error:
         raise ConfigError(f"{tables} cannot be used ({error})") from None
     with stand_in:
-        click.echo(f"Listening on {stand_in.url} (Ctrl-C ends it)")
         try:
+            click.echo(f"Listening on {stand_in.url} (Ctrl-C ends it)")
             stand_in.serve_forever()
         except KeyboardInterrupt:
             output.say("stopped")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from export_home import ExportHome, custom_event
+from export_home import ExportHome, custom_event, exposure
 from shell import DAY, Shell, held
 from sqlalchemy import create_engine, text
 
@@ -89,7 +89,7 @@ def prepare(shell: Shell, verb: str, column: str) -> None:
 
 
 @contextmanager
-def situation(shell: Shell, verb: str, column: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def situation(shell: Shell, column: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What the verb meets."""
     home = shell.home
     meets: dict[str, Callable[[], object]] = {
@@ -141,7 +141,7 @@ def break_the_second_day(home: ExportHome) -> None:
         broken = "CASE WHEN id = 666 THEN json_extract('{', '$') ELSE value END AS value"
         columns = ", ".join(broken if name == "value" else f'"{name}"' for name in names)
         connection.execute(text("ALTER TABLE custom_events RENAME TO the_rows"))
-        connection.execute(text(f"CREATE VIEW custom_events AS SELECT {columns} FROM the_rows"))
+        connection.execute(text(f"CREATE VIEW custom_events AS SELECT {columns} FROM the_rows"))  # noqa: S608  names of our own table
     engine.dispose()
 
 
@@ -162,7 +162,7 @@ def test_each_verb_ends_with_the_code_of_the_table(
 ):
     if column not in {"nothing exported", "configuration", "own error", "interrupted"}:
         prepare(shell, verb, column)
-    with situation(shell, verb, column, monkeypatch):
+    with situation(shell, column, monkeypatch):
         result = shell(*words_of(verb, column))
 
     assert result.exit_code == code, result.output
@@ -257,6 +257,17 @@ def test_run_tells_of_the_windows_that_another_run_holds_what_is_pending(shell: 
     ]
     assert "278 events are pending (custom_event|2026-11-20), due " in people.stdout
     assert "held by another run" in people.stdout
+
+
+@pytest.mark.fault("F130")
+def test_run_ships_what_no_other_run_holds_and_its_account_has_both(shell: Shell):
+    shell.home.add(rows(0, 3), [exposure(1)])
+    shell.home.export()
+    with held(shell.home, "custom_event"):
+        report = shell.json("run", *DAY)
+
+    assert (report["account"]["forwarded"], report["account"]["pending"]) == (1, 3)
+    assert report["busy"] == ["custom_event|2026-11-20"]
 
 
 @pytest.mark.fault("F130")
