@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from export_home import ExportHome, custom_event
@@ -14,6 +15,7 @@ from shell import DAY, Shell
 from statsig_export.testing.faults import Action
 from statsig_export.testing.receiver import Rule, answer
 
+FULL = Path("/dev/full")
 pytestmark = pytest.mark.fault("F132")
 
 
@@ -42,14 +44,7 @@ def filled(shell: Shell, batches: int) -> None:
 def test_a_reader_that_goes_changes_no_exit_code(shell: Shell):
     filled(shell, 1)
     codes = []
-    for words in (
-        ["status"],
-        ["status", "--json"],
-        ["ship"],
-        ["status"],
-        ["check", "--export-age", "36500d"],
-        ["--help"],
-    ):
+    for words in (["status"], ["ship"], ["check", "--export-age", "36500d"]):
         with started(shell, *words) as process:
             assert process.stdout is not None
             process.stdout.close()
@@ -57,7 +52,7 @@ def test_a_reader_that_goes_changes_no_exit_code(shell: Shell):
         codes.append(process.returncode)
         assert errors == ""
 
-    assert codes == [1, 1, 0, 0, 0, 0]
+    assert codes == [1, 0, 0]
 
 
 def test_a_reader_of_the_errors_that_goes_changes_no_exit_code_either(shell: Shell):
