@@ -13,7 +13,6 @@ from sqlalchemy import create_engine, text
 from statsig_export.cli import cli
 from statsig_export.testing.receiver import Rule, answer
 
-pytestmark = pytest.mark.fault("F134")
 
 QUIET = ("--export-age", "36500d")
 PERFDATA = re.compile(
@@ -50,6 +49,7 @@ def words(result: Result) -> tuple[int, str, str]:
     return result.exit_code, said, figures
 
 
+@pytest.mark.fault("F134")
 def test_all_is_well_when_everything_was_sent(shell: Shell):
     shell.home.add([custom_event(1)])
     shell.home.export()
@@ -60,6 +60,7 @@ def test_all_is_well_when_everything_was_sent(shell: Shell):
     assert PERFDATA.fullmatch(figures)
 
 
+@pytest.mark.fault("F134")
 @pytest.mark.parametrize(
     ("age", "options", "code", "state"),
     [
@@ -83,6 +84,7 @@ def test_events_that_are_pending_for_long_are_a_warning_and_then_critical(
     assert code == 0 or "1 events are pending, the oldest for " in said
 
 
+@pytest.mark.fault("F134")
 def test_the_age_that_is_a_warning_is_the_configurations_unless_given(shell: Shell):
     shell.config.write_text(shell.config.read_text() + '[checks]\noverdue_after = "3h"\n')
     deferred(shell)
@@ -91,6 +93,7 @@ def test_the_age_that_is_a_warning_is_the_configurations_unless_given(shell: She
     assert shell("check", *QUIET).exit_code == 0
 
 
+@pytest.mark.fault("F134")
 def test_a_replay_that_is_not_delivered_is_pending_too(shell: Shell):
     shell.home.add([custom_event(1)])
     shell.home.export()
@@ -102,6 +105,7 @@ def test_a_replay_that_is_not_delivered_is_pending_too(shell: Shell):
     assert words(shell("check", *QUIET))[1].startswith("WARNING - 1 events are pending")
 
 
+@pytest.mark.fault("F134")
 def test_a_pause_after_failures_in_a_row_is_a_warning(shell: Shell):
     deferred(shell, 500, count=60)
     code, said, _ = words(shell("check", *QUIET))
@@ -110,6 +114,7 @@ def test_a_pause_after_failures_in_a_row_is_a_warning(shell: Shell):
     assert said.startswith("WARNING - sending pauses until ")
 
 
+@pytest.mark.fault("F134")
 def test_a_halt_is_critical_whatever_else_there_is(shell: Shell):
     deferred(shell, 401)
     grow_old(shell.home, timedelta(hours=2))
@@ -121,6 +126,7 @@ def test_a_halt_is_critical_whatever_else_there_is(shell: Shell):
     assert "closed windows are not exported" in said
 
 
+@pytest.mark.fault("F134")
 def test_failures_over_the_share_are_a_warning_until_the_window_is_an_old_one(shell: Shell):
     shell.home.add([custom_event(1), custom_event(2, None)])
     shell.home.export()
@@ -138,6 +144,7 @@ def test_failures_over_the_share_are_a_warning_until_the_window_is_an_old_one(sh
     assert after[0] == 0
 
 
+@pytest.mark.fault("F134")
 def test_a_window_that_was_skipped_is_a_warning_for_the_categories_that_are_exported(shell: Shell):
     yesterday = datetime.now(UTC) - timedelta(days=1)
     days = [f"{yesterday - timedelta(days=before):%Y-%m-%d}" for before in (3, 2, 1, 0)]
@@ -152,6 +159,7 @@ def test_a_window_that_was_skipped_is_a_warning_for_the_categories_that_are_expo
     assert shell("check", "--export-age", "0s").exit_code == 0
 
 
+@pytest.mark.fault("F134")
 def test_a_window_may_be_closed_for_a_while_before_it_has_to_be_exported(shell: Shell):
     shell.home.add([custom_event(1)], [exposure(1)])
     shell.home.export()
@@ -165,6 +173,7 @@ def test_a_window_may_be_closed_for_a_while_before_it_has_to_be_exported(shell: 
     assert shell("check", "--export-age", shorter).exit_code == 1
 
 
+@pytest.mark.fault("F134")
 @pytest.mark.parametrize("variables", [["HOOK"], ["DB"], ["HOOK", "DB"]])
 def test_neither_the_sources_nor_the_webhooks_variable_is_needed(shell: Shell, variables: list[str]):
     shell.home.add([custom_event(1)])
@@ -176,6 +185,7 @@ def test_neither_the_sources_nor_the_webhooks_variable_is_needed(shell: Shell, v
     assert shell("check", *QUIET).exit_code == 0
 
 
+@pytest.mark.fault("F134")
 def test_nothing_is_made_where_there_is_no_ledger_yet(shell: Shell):
     code, said, _ = words(shell("check"))
 
@@ -183,6 +193,7 @@ def test_nothing_is_made_where_there_is_no_ledger_yet(shell: Shell):
     assert not (shell.home.folder / "ledger.db").exists()
 
 
+@pytest.mark.fault("F134")
 @pytest.mark.parametrize("options", [["--pending-age", "soon"], ["--loud"], ["extra"], ["--pending-age"]])
 def test_a_wrong_option_is_unknown_and_not_critical(shell: Shell, options: list[str]):
     result = shell("check", *options)
@@ -191,6 +202,7 @@ def test_a_wrong_option_is_unknown_and_not_critical(shell: Shell, options: list[
     assert result.stdout.startswith("UNKNOWN - ")
 
 
+@pytest.mark.fault("F134")
 @pytest.mark.parametrize("flags", [[], ["--json"]])
 def test_a_ledger_or_configuration_that_cannot_be_read_is_unknown(shell: Shell, tmp_path: Path, flags: list[str]):
     shell.home.environ["LEDGER"] = f"sqlite:///{shell.config}"
@@ -203,6 +215,7 @@ def test_a_ledger_or_configuration_that_cannot_be_read_is_unknown(shell: Shell, 
         assert result.stderr == ""
 
 
+@pytest.mark.fault("F134")
 def test_the_same_is_to_be_had_as_one_object(shell: Shell):
     deferred(shell, 401)
     report = shell.json("check")

@@ -16,7 +16,6 @@ from statsig_export.testing.faults import Action
 from statsig_export.testing.receiver import Rule, answer
 
 FULL = Path("/dev/full")
-pytestmark = pytest.mark.fault("F132")
 
 
 @pytest.fixture
@@ -41,6 +40,7 @@ def filled(shell: Shell, batches: int) -> None:
     shell.home.export()
 
 
+@pytest.mark.fault("F132")
 def test_a_reader_that_goes_changes_no_exit_code(shell: Shell):
     filled(shell, 1)
     codes = []
@@ -55,6 +55,7 @@ def test_a_reader_that_goes_changes_no_exit_code(shell: Shell):
     assert codes == [1, 0, 0]
 
 
+@pytest.mark.fault("F132")
 def test_a_reader_of_the_errors_that_goes_changes_no_exit_code_either(shell: Shell):
     shell.home.receiver.play([Rule(actions=[answer(401)])])
     filled(shell, 1)
@@ -67,6 +68,7 @@ def test_a_reader_of_the_errors_that_goes_changes_no_exit_code_either(shell: She
     assert process.returncode == 4
 
 
+@pytest.mark.fault("F132")
 @pytest.mark.skipif(not FULL.exists(), reason="there is no disk that is always full")
 @pytest.mark.parametrize(("words", "code"), [(["status", "--json"], 5), (["check"], 3)])
 def test_a_report_that_could_not_be_written_whole_is_not_done(shell: Shell, words: list[str], code: int):
@@ -85,6 +87,7 @@ def test_a_report_that_could_not_be_written_whole_is_not_done(shell: Shell, word
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.fault("F132")
 @pytest.mark.parametrize(
     ("number", "batches", "code"), [(signal.SIGINT, 2, 130), (signal.SIGTERM, 2, 1), (signal.SIGTERM, 1, 0)]
 )
@@ -105,6 +108,7 @@ def test_a_signal_lets_what_is_under_way_be_finished(shell: Shell, number: signa
     assert (number == signal.SIGTERM) == ("10 events sent in 1 requests" in out)
 
 
+@pytest.mark.fault("F132")
 def test_ctrl_c_ends_the_receiver_well(shell: Shell):
     with started(shell, "receiver", "--port", "0") as process:
         assert process.stdout is not None
@@ -115,6 +119,7 @@ def test_ctrl_c_ends_the_receiver_well(shell: Shell):
     assert (process.returncode, errors) == (0, "stopped\n")
 
 
+@pytest.mark.fault("F132")
 def test_cron_sees_the_codes_of_the_table(shell: Shell):
     shell.home.add([custom_event(1)])
     environ = {**os.environ, **shell.home.environ}
