@@ -13,7 +13,6 @@ from sqlalchemy import create_engine, text
 from statsig_export.cli import cli
 from statsig_export.testing.receiver import Rule, answer
 
-
 QUIET = ("--export-age", "36500d")
 PERFDATA = re.compile(
     r"pending=\d+;;;0 pending_age=\d+s;\d+;\d+;0 failed=\d+;;;0 failed_share=[\d.]+%;[\d.]+;;0;100"

@@ -11,7 +11,7 @@ from export_home import ExportHome, custom_event, exposure
 from shell import DAY, Shell, held
 from sqlalchemy import create_engine, text
 
-from statsig_export import shipping
+from statsig_export import ledger_queries, shipping
 from statsig_export.cli import cli, options
 from statsig_export.pipeline import resume
 from statsig_export.testing.receiver import Rule, answer
@@ -385,6 +385,8 @@ def test_what_fails_again_is_what_a_replay_of_the_failed_did_not_bring(shell: Sh
     shell.home.receiver.play([Rule(event_name="poison", actions=[answer(400)])])
     shell.home.add([*rows(0, 3), custom_event(9, "poison")])
     shell("run", *DAY)
+    shell.home.add([custom_event(10)])
+    shell.home.export()
     again = shell("replay", *DAY, "--failed")
     shell.home.receiver.play([])
 
@@ -452,13 +454,15 @@ def test_status_names_the_windows_that_were_asked_for_and_never_exported(
 def test_an_error_of_our_own_is_one_line_without_its_message_and_debug_adds_where_it_went_through(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ):
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         try:
             {}[f"payload of {SECRET}"]
         except KeyError as error:
             raise RuntimeError(f"https://hooks.example/{SECRET}") from error
 
-    monkeypatch.setattr(shipping, "exists", fail)
+    shell.home.add(rows(0, 1))
+    shell.home.export()
+    monkeypatch.setattr(ledger_queries, "statuses", fail)
     result, debugged, after = shell("status"), shell("--debug", "status"), shell("status", "--debug")
 
     assert result.exit_code == debugged.exit_code == after.exit_code == 6
