@@ -99,7 +99,11 @@ def cli(context: click.Context, config_path: Path | None, *, debug: bool) -> Non
 
 
 def _show_everything(ctx: click.Context) -> None:
-    logging.getLogger().setLevel(logging.DEBUG)
+    """Until the verb has ended: whoever called it within a process of his own has his level back."""
+    root = logging.getLogger()
+    before = root.level
+    root.setLevel(logging.DEBUG)
+    ctx.call_on_close(lambda: root.setLevel(before))
     ctx.meta[_DEBUG] = True
 
 

@@ -30,8 +30,15 @@ def command(shell: Shell, *words: str) -> list[str]:
 @contextmanager
 def started(shell: Shell, *words: str) -> Iterator["subprocess.Popen[str]"]:
     pipe, environ = subprocess.PIPE, {**os.environ, **shell.home.environ}
-    with subprocess.Popen(command(shell, *words), stdout=pipe, stderr=pipe, text=True, env=environ) as process:
+    with subprocess.Popen(
+        command(shell, *words), stdout=pipe, stderr=pipe, text=True, env=environ, preexec_fn=_interruptible
+    ) as process:
         yield process
+
+
+def _interruptible() -> None:
+    """A shell starts what it sends to the background with SIGINT ignored, and whatever that starts inherits it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def filled(shell: Shell, batches: int) -> None:
