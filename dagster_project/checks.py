@@ -92,15 +92,14 @@ def account_balances(context: dg.AssetCheckExecutionContext, export: ExportResou
 def few_rows_fail(context: dg.AssetCheckExecutionContext, export: ExportResource) -> dg.AssetCheckResult:
     config = export.config()
     account = total(line.account for line in _lines(context, config))
-    share = account.failed / account.events if account.events else 0.0
     return dg.AssetCheckResult(
-        passed=share <= config.checks.max_failed_share,
+        passed=config.checks.tolerates(account),
         severity=WARN,
         description=f"{account.failed} of {account.events} rows failed: `statsig-export status --failed` lists them"
         if account.failed
         else None,
         metadata={
-            "failed share": share,
+            "failed share": account.failed_share,
             "failed by": dg.MetadataValue.json(largest(account.failed_by)),
             **_figures(account),
         },

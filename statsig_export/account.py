@@ -30,6 +30,11 @@ class Account:
         return sum(self.failed_by.values())
 
     @property
+    def failed_share(self) -> float:
+        """The part of the events that failed, as rows at the export or as events in delivery: 0 to 1."""
+        return self.failed / self.events if self.events else 0.0
+
+    @property
     def balances(self) -> bool:
         return self.events == self.forwarded + self.filtered + self.failed + self.pending
 

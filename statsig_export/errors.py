@@ -7,6 +7,7 @@
     ├── DestinationError        the webhook refuses the set-up: mend it, then `resume`            exit code 4
     └── LedgerError             our own record or the partition files: look at the disk first     exit code 5
         └── StalePlanError      another run planned the same partition first: export it again
+    any other exception         an error of our own: report it                                    exit code 6
 
 A bad row is not an exception: it is a failed row with a reason, counted and kept in quarantine.
 An answer of the webhook is not one either: it is a Reply or a Failure, judged in delivery.py.
@@ -16,6 +17,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from statsig_export.reports import ShipReport
+
+OWN_ERROR = 6
+"""The exit code of any exception that is none of these: nobody foresaw it, so nobody but us can mend it."""
 
 
 class StatsigExportError(Exception):

@@ -4,7 +4,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
@@ -110,6 +110,17 @@ def partition_ids(database: LedgerDatabase, destination: str, wanted: Iterable[t
     }
 
 
+def pending_partition_ids(database: LedgerDatabase, destination: str) -> dict[str, int]:
+    """Partition key -> its id, for those of which something is still to be sent, due or not; oldest window first."""
+    unsent = select(batches.c.partition).where(batches.c.state.in_(_PENDING))
+    wanted = select(partitions.c.id, partitions.c.category, partitions.c.window).where(
+        partitions.c.destination == destination, partitions.c.id.in_(unsent)
+    )
+    with database.read() as connection:
+        rows = connection.execute(wanted.order_by(partitions.c.window_start_ms, partitions.c.category)).all()
+    return {partition_key(Category(category), window): partition for partition, category, window in rows}
+
+
 def waiting_batches(database: LedgerDatabase, ids: Sequence[int], now_ms: int, limit: int) -> list[PlannedBatch]:
     """The next batches to send, in the order of window, category and row."""
     order = (partitions.c.window_start_ms, partitions.c.category, batches.c.generation, batches.c.first_row)
@@ -138,14 +149,16 @@ def waiting_batches(database: LedgerDatabase, ids: Sequence[int], now_ms: int, l
 
 
 def unfinished_replays(database: LedgerDatabase, ids: Sequence[int], ship_run: str) -> tuple[int, int]:
-    """The events of these partitions' replays that are still to be delivered, and those that failed in a ship run."""
+    """The events of these partitions' replays that are still to be delivered; and the events that failed in a ship run,
+    of whichever batch: one that had failed and was taken up again bears no mark of a replay once it was split.
+    """
     columns = batches.c
     replayed = and_(columns.partition.in_(ids), columns.replay_of.is_not(None))
     pending = select(func.sum(columns.rows)).where(replayed, columns.state.in_(_PENDING))
     failed = (
         select(func.sum(columns.rows))
         .join(attempts, and_(attempts.c.batch == columns.id, attempts.c.number == columns.attempts))
-        .where(replayed, columns.state == State.FAILED.value, attempts.c.ship_run == ship_run)
+        .where(columns.partition.in_(ids), columns.state == State.FAILED.value, attempts.c.ship_run == ship_run)
     )
     with database.read() as connection:
         return int(connection.execute(pending).scalar() or 0), int(connection.execute(failed).scalar() or 0)
@@ -214,6 +227,8 @@ class Standing:
     due_ms: int | None = None
     last_error: str | None = None
     pruned: datetime | None = None
+    replay_pending: int = 0
+    pending_since_ms: int | None = None
 
 
 def standings(connection: Connection, ids: object) -> dict[int, Standing]:
@@ -227,6 +242,8 @@ def standings(connection: Connection, ids: object) -> dict[int, Standing]:
     limited = case((and_(counts, columns.throttled, columns.state != State.SPLIT.value), columns.rows), else_=0)
     due_ms = case((columns.state.in_(_WAITING), columns.due_ms))
     failed = and_(counts, columns.state == State.FAILED.value)
+    pending = columns.state.in_(_PENDING)
+    replay_pending = case((and_(columns.replay_of.is_not(None), pending), columns.rows), else_=0)
     error = case((or_(columns.state == State.DEFERRED.value, failed), columns.reason))
     wanted = (
         select(
@@ -237,20 +254,28 @@ def standings(connection: Connection, ids: object) -> dict[int, Standing]:
             func.sum(limited),
             func.min(due_ms),
             func.max(error),
+            func.sum(replay_pending),
+            func.min(case((pending, columns.planned_ms))),
         )
         .where(columns.partition.in_(ids))  # type: ignore[arg-type]  # a subquery is a collection to SQLAlchemy
         .group_by(columns.partition, columns.state, kind)
     )
     found: dict[int, Standing] = defaultdict(lambda: Standing(Counter(), Counter()))
-    for partition, state, outcome, events, rate_limited, due, reason in connection.execute(wanted):
+    for partition, state, outcome, events, rate_limited, due, reason, again, since in connection.execute(wanted):
         standing = found[partition]
         standing.rows[state] += int(events)
         standing.rate_limited += int(rate_limited)
         if state == State.FAILED.value:
             standing.failed_by[outcome] += int(events)
-        standing.due_ms = due if standing.due_ms is None else min(standing.due_ms, due or standing.due_ms)
+        standing.due_ms = _earlier(standing.due_ms, due)
+        standing.replay_pending += int(again)
+        standing.pending_since_ms = _earlier(standing.pending_since_ms, since)
         standing.last_error = reason or standing.last_error
     return found
+
+
+def _earlier(one: int | None, other: int | None) -> int | None:
+    return min((moment for moment in (one, other) if moment is not None), default=None)
 
 
 def _standing_of(pruned: PrunedPartition) -> Standing:
@@ -290,7 +315,13 @@ def _status(
         last_error=standing.last_error,
         due_in=None if standing.due_ms is None else max(0.0, (standing.due_ms - now_ms) / 1000),
         pruned=standing.pruned,
+        replay_pending=standing.replay_pending,
+        pending_since=_time(standing.pending_since_ms),
     )
+
+
+def _time(moment_ms: int | None) -> datetime | None:
+    return None if moment_ms is None else datetime.fromtimestamp(moment_ms / 1000, UTC)
 
 
 def _export_runs(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[str, ...]]:

@@ -121,10 +121,15 @@ class ShipReport:
     busy: tuple[str, ...]
     """Partitions that another shipper holds; it ships them."""
     shipments: Mapping[str, Shipment] = field(default_factory=dict)
+    """Of the partitions that this run held."""
+    statuses: "Mapping[str, PartitionStatus]" = field(default_factory=dict)
+    """How every partition that was asked for stands after the run: also those that another shipper holds, and, where
+    everything was asked for, those of which nothing is due yet."""
 
     @property
     def account(self) -> Account:
-        return total(shipment.account for shipment in self.shipments.values())
+        """Of all that was asked for."""
+        return total(status.account for status in self.statuses.values())
 
     @property
     def sent(self) -> int:
@@ -145,7 +150,7 @@ class ReplayReport:
     pending: int
     """Events of replays that are still to be delivered. With `failed`, no part of the account: it says forwarded."""
     failed: int
-    """Events of replays that failed in this run."""
+    """Events that failed in this run: of replays, and of whatever else was due there."""
     shipped: ShipReport
 
     @property
@@ -212,6 +217,25 @@ class PartitionStatus:
     due_in: float | None
     pruned: datetime | None = None
     """When its files, batches and attempts were removed (UTC); the account is the one it had."""
+    replay_pending: int = 0
+    """Events of replays that are still to be delivered: no part of the account, which counts them as forwarded."""
+    pending_since: datetime | None = None
+    """When the oldest of what is still to be delivered was planned (UTC)."""
+
+    @property
+    def unsent(self) -> int:
+        """Events that are still to be sent: pending ones, and those that are to be sent again."""
+        return self.account.pending + self.replay_pending
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationStanding:
+    """Whether anything is sent at present."""
+
+    halted: str | None = None
+    """Why the destination is halted."""
+    paused_until: float | None = None
+    """While sending pauses after failures in a row: the time (epoch seconds) of the next probe."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from statsig_export.account import Account
 from statsig_export.events import Category
 
 _DURATION = re.compile(r"([0-9]{1,15})\s*(ms|s|m|h|d)")
@@ -263,12 +264,18 @@ class LedgerSettings(Settings):
 
 
 class CheckSettings(Settings):
-    """`[checks]`: when the asset checks in Dagster speak up."""
+    """`[checks]`: when the exit codes, the verb `check` and the asset checks in Dagster speak up."""
 
     max_failed_share: float = Field(default=0.01, ge=0, le=1)
-    """The share of a run's rows that may fail."""
+    """The share of the events asked for that may fail, as rows at the export and in delivery together: more than that
+    is exit code 1 of `run`, `ship`, `status` and `plan`, a warning of `check`, and the asset check `few_rows_fail`."""
     overdue_after: Duration = timedelta(hours=1)
-    """How long a batch may be due without having been sent."""
+    """How long a batch may be due without having been sent; for `check` also how long events may be pending, and how
+    long a window may be closed without having been exported."""
+
+    def tolerates(self, account: Account) -> bool:
+        """Whether so few events failed that nobody has to look: the one rule of exit codes and checks."""
+        return account.failed_share <= self.max_failed_share
 
 
 class DagsterSettings(Settings):

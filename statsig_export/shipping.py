@@ -15,14 +15,14 @@ from uuid import uuid4
 from statsig_export import ledger_queries as queries
 from statsig_export.config import Config
 from statsig_export.delivery import Breaker, RetryPolicy
-from statsig_export.errors import DestinationError
+from statsig_export.errors import ConfigError, DestinationError
 from statsig_export.ledger import Ledger, ShipRun, ledger_of
 from statsig_export.ledger_database import LedgerDatabase, exists
 from statsig_export.lineage import requests_of, shipments
 from statsig_export.locks import PartitionLocks, lock_name, open_locks
 from statsig_export.memory import prefer_jemalloc
 from statsig_export.partitions import split_partition_key
-from statsig_export.reports import DuePartition, PartitionStatus, Shipment, ShipReport
+from statsig_export.reports import DestinationStanding, DuePartition, PartitionStatus, Shipment, ShipReport
 from statsig_export.shipper import Route, Shipper, Timing
 from statsig_export.storage import Storage
 from statsig_export.testing.crash import CrashPoint, reach
@@ -55,6 +55,7 @@ def ship(
     with ledger_of(config) as ledger, Storage(config.storage_url()) as storage:
         _refuse_while_halted(ledger.database, config)
         known = _asked_for(ledger.database, config, partitions, timing.now_ms())
+        asked = known if partitions is not None else queries.pending_partition_ids(ledger.database, config.webhook.name)
         run = _ship_run(config, orchestrator_run_id, timing)
         ledger.start_ship_run(run)
         with (
@@ -77,7 +78,8 @@ def ship(
         halts = _remember_halt(ledger, destination, shipper)
         paused_until = _remember_breaker(ledger, shipper)
         ledger.finish_ship_run(run.id, timing.now_ms())
-        statuses = queries.statuses(ledger.database, run.destination, timing.now_ms(), only=list(mine.values()))
+        ids = list({**asked, **known}.values())
+        statuses = queries.statuses(ledger.database, run.destination, timing.now_ms(), only=ids)
         report = ShipReport(
             run_id=run.id,
             orchestrator_run_id=orchestrator_run_id,
@@ -85,6 +87,7 @@ def ship(
             paused_until=paused_until,
             busy=tuple(key for key in known if key not in mine),
             shipments=shipments(ledger.database, run.id, mine, statuses),
+            statuses={status.partition: status for status in statuses},
         )
     if shipper.halted is not None:
         raise _halted_error(shipper.halted, report, halts=halts)
@@ -122,12 +125,27 @@ def shipments_of(config: Config, orchestrator_run_id: str) -> list[Shipment]:
 
 
 def halted_reason(config: Config) -> str | None:
-    """Why the destination is halted, or None when it is not."""
+    """Why the destination is halted, or None when it is not.
+
+    Where a variable of the set-up is not set here, nobody can tell whether the set-up changed since: then it counts as
+    halted, and the text says so.
+    """
+    return how_it_stands(config).halted
+
+
+def how_it_stands(config: Config) -> DestinationStanding:
+    """Whether the destination is halted, or sending pauses. Needs neither the source's nor the webhook's variables."""
     if not exists(config.ledger_url()):
-        return None
+        return DestinationStanding()
     with ledger_of(config) as ledger:
         remembered = queries.destination(ledger.database, config.webhook.name)
-    return remembered.halted_reason if _still_halted(remembered, config) else None
+    pauses = (remembered.probe_ms or 0) > REAL_TIME.now_ms()
+    paused_until = remembered.probe_ms / 1000 if pauses and remembered.probe_ms else None
+    if not _still_halted(remembered, config):
+        return DestinationStanding(paused_until=paused_until)
+    _, unknown = _setup_here(config)
+    cannot = f" ({unknown}, so whether the set-up has changed since cannot be told here)" if unknown else ""
+    return DestinationStanding(f"{remembered.halted_reason}{cannot}", paused_until)
 
 
 def resume(config: Config) -> None:
@@ -211,10 +229,20 @@ def _refuse_while_halted(database: LedgerDatabase, config: Config) -> None:
 
 
 def _still_halted(remembered: queries.Destination, config: Config) -> bool:
-    """A changed URL or secret lifts a halt by itself. Looking at an unhalted destination needs neither."""
+    """A changed URL or secret lifts a halt by itself. Looking at a destination needs neither: what cannot be compared
+    has not changed.
+    """
     if remembered.halted_reason is None:
         return False
-    return remembered.halted_setup == destination_of(config).setup
+    return _setup_here(config)[0] in {remembered.halted_setup, None}
+
+
+def _setup_here(config: Config) -> tuple[str | None, str]:
+    """The fingerprint of the configured set-up; None, and why, where a variable that it names is not set here."""
+    try:
+        return destination_of(config).setup, ""
+    except ConfigError as error:
+        return None, error.message
 
 
 def _halted_error(reason: str, report: ShipReport | None = None, *, halts: bool = False) -> DestinationError:

@@ -1,60 +1,36 @@
-"""The verbs that move events, or tell what became of them: run, ship, replay, status, verify, resume."""
+"""The verbs that send what was exported, or tell what became of it: ship, replay, status, verify, resume."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, replace
-from datetime import datetime
+from dataclasses import asdict
+from datetime import UTC, datetime
 
 import click
 
 from statsig_export.account import total
 from statsig_export.cli import output
 from statsig_export.cli.options import (
-    DONE,
-    NOT_ALL_DONE,
     TIME,
-    Invocation,
     as_json,
     categories_of,
-    exit_code,
     list_failed,
     one_category,
     window_range,
     windows_in,
 )
-from statsig_export.cli.stopping import stop_on_sigterm
+from statsig_export.cli.shipping_report import (
+    pending_object,
+    print_shipped,
+    reported,
+    ship_or_refusal,
+    shipped_object,
+    until_stopped,
+    windows_without,
+)
+from statsig_export.cli.verdict import DONE, NOT_ALL_DONE, not_exported, verdict, waiting
 from statsig_export.config import Config
+from statsig_export.errors import DestinationError, LedgerError
 from statsig_export.events import Category
-from statsig_export.partitions import partition_key, split_partition_key
-from statsig_export.reports import FailedRow, PartitionStatus, ShipReport
-from statsig_export.shipper import Timing
-
-
-@click.command
-@window_range
-@one_category
-@as_json
-@click.pass_context
-def run(ctx: click.Context, start: datetime, end: datetime, category: str | None, *, json_: bool) -> None:
-    """Export these windows and ship them, without Dagster. Safe to repeat: only what is new is sent."""
-    from statsig_export.exporting import unplaced_rows
-    from statsig_export.pipeline import export_windows
-
-    config = ctx.obj.config()
-    windows, categories = windows_in(config, start, end), categories_of(category)
-    with output.progress("export") as advance:
-        exports = list(export_windows(config, dict.fromkeys(windows, categories), on_progress=advance))
-    unplaced = unplaced_rows(config, categories)
-    keys = [partition_key(name, window.key) for window in windows for name in categories]
-    shipped = _ship(config, keys)
-    account = shipped.account
-    if json_:
-        runs = {"windows": [window.key for window in windows], "export_runs": [report.run_id for report in exports]}
-        output.print_json({**_shipped(shipped), **runs, **output.unplaced(unplaced)})
-    else:
-        _print_shipped("The account of these windows", shipped)
-        output.say_unplaced(unplaced)
-    ctx.exit(exit_code(account))
+from statsig_export.partitions import partition_key
+from statsig_export.reports import FailedRow, PartitionStatus
 
 
 @click.command
@@ -62,12 +38,16 @@ def run(ctx: click.Context, start: datetime, end: datetime, category: str | None
 @click.pass_context
 def ship(ctx: click.Context, *, json_: bool) -> None:
     """Ship what is due, oldest window first. On SIGTERM what is under way is finished, the rest stays pending."""
-    shipped = _ship(ctx.obj.config())
+    config: Config = ctx.obj.config()
+    shipped, refusal = ship_or_refusal(config)
     if json_:
-        output.print_json(_shipped(shipped))
+        output.print_json(shipped_object(shipped))
     else:
-        _print_shipped("The account of the partitions that were due", shipped)
-    ctx.exit(exit_code(shipped.account))
+        print_shipped("The account of the partitions that had something to send", shipped)
+    if refusal:
+        raise refusal
+    unsent = sum(status.unsent for status in shipped.statuses.values())
+    ctx.exit(verdict(config.checks, shipped.account, unsent=unsent))
 
 
 @click.command
@@ -79,23 +59,36 @@ def ship(ctx: click.Context, *, json_: bool) -> None:
 def replay(
     ctx: click.Context, start: datetime, end: datetime, category: str | None, *, failed: bool, json_: bool
 ) -> None:
-    """Send again what these windows sent: the same ids, the same bytes. The account stays what it is."""
+    """Send again what these windows sent: the same ids, the same bytes. The account stays what it is.
+
+    Exit code 0 when all of it was accepted, whatever failed before and was not to be sent again.
+    """
     from statsig_export.pipeline import replay as send_again
 
-    config = ctx.obj.config()
+    config: Config = ctx.obj.config()
     windows = windows_in(config, start, end)
     keys = [partition_key(name, window.key) for window in windows for name in categories_of(category)]
-    with output.progress("replay") as advance, _until_stopped() as timing:
-        report = send_again(config, keys, failed_only=failed, on_progress=advance, timing=timing)
+    title = "The account of these windows"
+    try:
+        with output.progress("replay") as advance, until_stopped() as timing:
+            report = send_again(config, keys, failed_only=failed, on_progress=advance, timing=timing)
+    except (DestinationError, LedgerError) as error:
+        shipped = reported(config, keys, error)
+        output.print_json(shipped_object(shipped)) if json_ else print_shipped(title, shipped)
+        raise
+    missing = windows_without(keys, report.shipped)
     if json_:
         again = {"replayed": report.replayed, "replay_pending": report.pending, "replay_failed": report.failed}
-        output.print_json({**_shipped(report.shipped), **again, "windows": [window.key for window in windows]})
+        asked = {"windows": [window.key for window in windows], "missing": missing}
+        output.print_json({**shipped_object(report.shipped), **again, **asked})
     else:
         click.echo(f"{report.replayed:,} events were put up to be sent again.")
-        _print_shipped("The account of these windows", report.shipped)
+        print_shipped(title, report.shipped)
         if report.pending or report.failed:
             output.say(f"Of what is sent again, {report.pending:,} events are pending and {report.failed:,} failed.")
-    ctx.exit(NOT_ALL_DONE if report.pending or report.failed else exit_code(report.account))
+    output.say_missing(missing)
+    unsent = sum(status.unsent for status in report.shipped.statuses.values())
+    ctx.exit(NOT_ALL_DONE if unsent or report.failed or missing else DONE)
 
 
 @click.command
@@ -127,47 +120,69 @@ def verify(ctx: click.Context, *, json_: bool) -> None:
 @click.option("--to", "end", type=TIME, help="Only windows that start before this.")
 @list_failed
 @as_json
-@click.pass_obj
-def status(invocation: Invocation, start: datetime | None, end: datetime | None, *, failed: bool, json_: bool) -> None:
-    """The account by window and category, from the ledger."""
-    from statsig_export.shipping import halted_reason
+@click.pass_context
+def status(ctx: click.Context, start: datetime | None, end: datetime | None, *, failed: bool, json_: bool) -> None:
+    """The account by window and category, from the ledger. Needs neither the source nor the webhook.
+
+    Exit code 4 while the destination is halted, else that of the account.
+    """
+    from statsig_export.shipping import how_it_stands
     from statsig_export.shipping import status as statuses_of
 
-    config = invocation.config()
+    config: Config = ctx.obj.config()
     statuses = statuses_of(config, start, end)
-    halted = halted_reason(config)
+    standing = how_it_stands(config)
     account = total(status.account for status in statuses)
     rows = _failed_rows(config, start, end, None if json_ else output.MOST_ROWS) if failed else []
+    now = datetime.now(UTC)
+    missing = not_exported(statuses, start, end, config.windows, now)
+    unsent = waiting(statuses, now)
     if json_:
-        partitions = [_partition(status) for status in statuses]
-        listed = {"failed_rows": [asdict(row) for row in rows]} if failed else {}
-        output.print_json({"account": account.to_dict(), "halted": halted, "partitions": partitions, **listed})
-        return
+        found = {
+            "account": account.to_dict(),
+            "halted": standing.halted,
+            "paused_until": standing.paused_until,
+            "partitions": [_partition(status) for status in statuses],
+            "pending": [pending_object(one) for one in unsent],
+            "missing": missing,
+        }
+        output.print_json({**found, **({"failed_rows": [asdict(row) for row in rows]} if failed else {})})
+    else:
+        _print_status(config, statuses, rows if failed else None)
+        output.print_waiting(unsent, standing.paused_until)
+        if standing.halted:
+            output.say(f"HALTED: {standing.halted}. Mend the set-up, then `statsig-export resume`.")
+    output.say_missing(missing)
+    if standing.halted:
+        ctx.exit(DestinationError.exit_code)
+    ctx.exit(verdict(config.checks, account, unsent=sum(one.events for one in unsent), missing=len(missing)))
+
+
+def _print_status(config: Config, statuses: list[PartitionStatus], failed_rows: list[FailedRow] | None) -> None:
     if not statuses:
         click.echo("Nothing was exported yet: `statsig-export run --from ... --to ...` does it.")
         return
     accounts = [(status.window, status.category, status.account) for status in statuses]
     errors = {status.partition: status.last_error for status in statuses if status.last_error}
+    account = total(status.account for status in statuses)
     output.print_accounts(f"Destination {config.webhook.name}", accounts, errors)
     output.print_breakdown(account)
     pruned = [status for status in statuses if status.pruned]
-    if failed:
-        output.print_failed_rows(rows, account.failed - total(status.account for status in pruned).failed)
+    if failed_rows is not None:
+        output.print_failed_rows(failed_rows, account.failed - total(status.account for status in pruned).failed)
     if pruned:
         output.say(f"{len(pruned):,} of these partitions were pruned: their figures stay, their rows are gone.")
-    if halted:
-        output.say(f"HALTED: {halted}. Mend the set-up, then `statsig-export resume`.")
 
 
 @click.command
 @as_json
-@click.pass_obj
-def resume(invocation: Invocation, *, json_: bool) -> None:
+@click.pass_context
+def resume(ctx: click.Context, *, json_: bool) -> None:
     """Lift a halt once the set-up is mended."""
     from statsig_export.shipping import due_partitions, halted_reason
     from statsig_export.shipping import resume as lift
 
-    config = invocation.config()
+    config: Config = ctx.obj.config()
     before = halted_reason(config)
     lift(config)
     due = sum(partition.events for partition in due_partitions(config))
@@ -175,24 +190,6 @@ def resume(invocation: Invocation, *, json_: bool) -> None:
         output.print_json({"was_halted": before is not None, "due_events": due})
     else:
         click.echo(f"{'Resumed' if before else 'It was not halted'}: {due:,} events are due. `statsig-export ship`.")
-
-
-def _ship(config: Config, keys: Sequence[str] | None = None) -> ShipReport:
-    from statsig_export.pipeline import ship as ship_due
-
-    with output.progress("ship") as advance, _until_stopped() as timing:
-        return ship_due(config, keys, on_progress=advance, timing=timing)
-
-
-@contextmanager
-def _until_stopped() -> Iterator[Timing]:
-    """Real time that SIGTERM ends."""
-    from statsig_export.shipping import REAL_TIME
-
-    with stop_on_sigterm() as stop:
-        yield replace(REAL_TIME, sleep=stop.sleep, stopping=stop.asked)
-    if stop.asked():
-        output.say("Stopped as asked: what was under way is finished, the rest stays pending.")
 
 
 def _failed_rows(config: Config, start: datetime | None, end: datetime | None, limit: int | None) -> list[FailedRow]:
@@ -203,29 +200,6 @@ def _failed_rows(config: Config, start: datetime | None, end: datetime | None, l
     return [FailedRow(Category(category), window, *texts) for category, window, *texts in zip(*columns, strict=True)]
 
 
-def _shipped(report: ShipReport) -> dict[str, object]:
-    return {
-        "account": report.account.to_dict(),
-        "ship_run": report.run_id,
-        "sent": report.sent,
-        "requests": report.requests,
-        "busy": list(report.busy),
-        "paused_until": report.paused_until,
-    }
-
-
-def _print_shipped(title: str, report: ShipReport) -> None:
-    if report.shipments:
-        parts = [(split_partition_key(key), shipment.account) for key, shipment in report.shipments.items()]
-        output.print_accounts(title, [(window, category, account) for (category, window), account in parts])
-        output.print_breakdown(report.account)
-    click.echo(f"{report.sent:,} events sent in {report.requests:,} requests ({report.seconds:.1f} s).")
-    if report.busy:
-        output.say(f"{len(report.busy)} partitions are being shipped by another run.")
-    if report.paused_until is not None:
-        output.say("Too many failures in a row: sending pauses for a while. Nothing is lost; ship again later.")
-
-
 def _partition(status: PartitionStatus) -> dict[str, object]:
     return {
         "partition": status.partition,
@@ -234,5 +208,7 @@ def _partition(status: PartitionStatus) -> dict[str, object]:
         "account": status.account.to_dict(),
         "last_error": status.last_error,
         "due_in": status.due_in,
+        "pending_since": status.pending_since.isoformat(timespec="seconds") if status.pending_since else None,
+        "replay_pending": status.replay_pending,
         "pruned": status.pruned.isoformat() if status.pruned else None,
     }

@@ -15,7 +15,7 @@ from sqlalchemy import create_engine
 
 from statsig_export.account import Account, total
 from statsig_export.cli import output
-from statsig_export.cli.options import DONE, NOT_ALL_DONE
+from statsig_export.cli.verdict import DONE, NOT_ALL_DONE
 from statsig_export.config import CONFIG_VARIABLE, load_config
 from statsig_export.errors import ConfigError
 from statsig_export.events import Category
@@ -129,7 +129,10 @@ def play(folder: Path, events: int, run_demo: RunDemo, *, json_: bool) -> int:
     0 means that the account balances, nothing due is left, and the webhook holds exactly the forwarded events.
     """
     began = time.monotonic()
-    home = _made_anew(folder.resolve())
+    try:
+        home = _made_anew(folder.resolve())
+    except OSError as error:
+        raise ConfigError(f"{folder} cannot be made anew ({error.strerror})", hint="name another with --home") from None
     made = _fill(home, events)
     with _stand_in(home) as environ:
         part = run_demo(home.config, home.dagster, environ, output.say)

@@ -65,7 +65,7 @@ def init(  # noqa: PLR0913 - the options of the verb
     look = None
     if force or not path.exists():
         look = None if layout or tables else _look(url, schema)
-        path.write_text(_rendered(layout or "native", url, look), encoding="utf-8")
+        _write(path, _rendered(layout or "native", url, look))
         output.say(f"Wrote {path}: look through [filter] and [windows], and set the variables that it names.")
     if tables:
         _create_tables(path)
@@ -74,6 +74,13 @@ def init(  # noqa: PLR0913 - the options of the verb
     elif json_:
         output.print_json({"config": str(path), "layout": load_config(path).source.layout, "tables": {}, "plan": None})
     output.say(f"Next: statsig-export --config {path} plan --from ... --to ...")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written ({error.strerror})", hint="name another with --config") from None
 
 
 def _look(url: str, schema: str | None) -> _Look | None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from statsig_export.cli import output, trace_output
-from statsig_export.cli.options import DONE, NOT_ALL_DONE, TIME, Invocation, as_json
+from statsig_export.cli.options import TIME, Invocation, as_json
+from statsig_export.cli.verdict import DONE, NOT_ALL_DONE
 from statsig_export.errors import ConfigError
 from statsig_export.traces import Trace
 

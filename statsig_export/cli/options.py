@@ -1,64 +1,110 @@
-"""The group of verbs, the options they share, and how an error becomes one line and an exit code."""
+"""The group of verbs, and the options they share."""
 
 import logging
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from statsig_export.account import Account
-from statsig_export.cli import output
-from statsig_export.cli.tracebacks import traceback_of
+from statsig_export.cli import failures
+from statsig_export.cli.verdict import INTERRUPTED
 from statsig_export.config import Config, load_config
-from statsig_export.errors import ConfigError, StatsigExportError
+from statsig_export.errors import ConfigError
 from statsig_export.events import Category
 from statsig_export.partitions import Window, closed_windows, windows_between
 from statsig_export.version import VERSION
-
-DONE, NOT_ALL_DONE = 0, 1
 
 Verb = TypeVar("Verb", bound=Callable[..., object])
 
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """What the options before the verb say."""
+    """What the options of the whole command say, wherever they stand."""
 
     config_path: Path | None
+    debug: bool
 
     def config(self) -> Config:
         return load_config(self.config_path)
 
 
 class _Verbs(click.Group):
+    """Verbs that take the options of the whole command too, and end with an exit code that says what they met."""
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        cmd.params += [_CONFIG_OF_VERB, _DEBUG_OF_VERB]
+        super().add_command(cmd, name)
+
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  as click has it
         try:
             return super().invoke(ctx)
-        except StatsigExportError as error:
-            if ctx.params["debug"]:
-                output.say(traceback_of(error))
-            output.say(f"statsig-export: {error}")
-            ctx.exit(error.exit_code)
+        except (click.ClickException, click.Abort, click.exceptions.Exit):  # click's own way of ending
+            raise
+        except KeyboardInterrupt:
+            failures.say(
+                "interrupted: what was under way is finished or taken up by the next run, the rest stays pending"
+            )
+            ctx.exit(INTERRUPTED)
+        except Exception as error:  # noqa: BLE001  an exit code that says whose fault it was, never Python's 1
+            ctx.exit(failures.tell(error, debug=ctx.meta.get(_DEBUG, False)))
+
+
+_DEBUG = "statsig_export.debug"
+_CONFIG_HELP = "The configuration; else $STATSIG_EXPORT_CONFIG, else ./export.toml."
+_DEBUG_HELP = "Log every step, and show the traceback of an error."
+
+
+def _config_of_verb(ctx: click.Context, _param: click.Parameter, path: Path | None) -> None:
+    if path is not None:
+        ctx.obj = replace(ctx.obj, config_path=path)
+
+
+def _debug_of_verb(ctx: click.Context, _param: click.Parameter, debug: bool) -> None:  # noqa: FBT001  as click has it
+    if debug:
+        ctx.obj = replace(ctx.obj, debug=True)
+        _show_everything(ctx)
+
+
+_CONFIG_OF_VERB = click.Option(
+    ["--config", "config_of_verb"],
+    type=click.Path(path_type=Path),
+    help=_CONFIG_HELP,
+    expose_value=False,
+    callback=_config_of_verb,
+)
+_DEBUG_OF_VERB = click.Option(
+    ["--debug", "debug_of_verb"], is_flag=True, help=_DEBUG_HELP, expose_value=False, callback=_debug_of_verb
+)
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, prog_name="statsig-export")
-@click.option(
-    "--config",
-    "config_path",
-    type=click.Path(path_type=Path),
-    help="The configuration; else $STATSIG_EXPORT_CONFIG, else ./export.toml.",
-)
-@click.option("--debug", is_flag=True, help="Log every step, and show the traceback of an error.")
+@click.option("--config", "config_path", type=click.Path(path_type=Path), help=_CONFIG_HELP)
+@click.option("--debug", is_flag=True, help=_DEBUG_HELP)
 @click.pass_context
 def cli(context: click.Context, config_path: Path | None, *, debug: bool) -> None:
-    """Batch export of Statsig events to Fivetran's webhook, with an account of every event."""
-    context.obj = Invocation(config_path)
-    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, stream=sys.stderr)
+    """Batch export of Statsig events to Fivetran's webhook, with an account of every event.
+
+    Exit codes: 0 all done; 1 something is pending or missing, or too much failed; 2 usage or configuration; 3 source;
+    4 the destination refuses (halted); 5 ledger or storage; 6 an error of our own. `check` has those of Nagios instead.
+    """
+    context.obj = Invocation(config_path, debug)
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    if debug:
+        _show_everything(context)
+
+
+def _show_everything(ctx: click.Context) -> None:
+    """Until the verb has ended: whoever called it within a process of his own has his level back."""
+    root = logging.getLogger()
+    before = root.level
+    root.setLevel(logging.DEBUG)
+    ctx.call_on_close(lambda: root.setLevel(before))
+    ctx.meta[_DEBUG] = True
 
 
 class _Time(click.ParamType[datetime]):
@@ -121,8 +167,3 @@ def windows_in(config: Config, start: datetime, end: datetime) -> list[Window]:
     raise ConfigError(
         f"window {overlapping[0].key} is not closed yet: rows may arrive until {closes:%Y-%m-%d %H:%M} UTC"
     )
-
-
-def exit_code(account: Account) -> int:
-    """0 when every event is forwarded or filtered, 1 when some failed or are still pending."""
-    return NOT_ALL_DONE if account.failed or account.pending else DONE

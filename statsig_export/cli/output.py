@@ -6,6 +6,7 @@ Standard output holds the result, standard error everything said about it.
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import click
 from rich.console import Console
@@ -14,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from statsig_export.account import Account, total
+from statsig_export.cli.verdict import Waiting, by_reason
 from statsig_export.events import Category
 from statsig_export.reports import FailedRow
 
@@ -63,6 +65,25 @@ def print_breakdown(account: Account) -> None:
         if by:
             parts = ", ".join(f"{printable(name)} {count:,}" for name, count in sorted(by.items()))
             _console().print(f"{title}: {parts}", highlight=False, markup=False)
+
+
+def print_waiting(found: Iterable[Waiting], paused_until: float | None = None) -> None:
+    """How many events are still to be sent, why, and from when on; nothing where there are none."""
+    for why, group in by_reason(found):
+        events, first = sum(one.events for one in group), group[0].partition
+        more = f" and {len(group) - 1:,} more partitions" if len(group) > 1 else ""
+        due = min((one.due for one in group if one.due is not None), default=None)
+        when = f", due {due:%Y-%m-%d %H:%M:%S} UTC" if due else ""
+        click.echo(f"{events:,} events are pending ({first}{more}){when}: {printable(why)}.")
+    if paused_until is not None:
+        until = f"{datetime.fromtimestamp(paused_until, UTC):%Y-%m-%d %H:%M:%S} UTC"
+        click.echo(f"Sending pauses until {until}, after too many failures in a row: nothing is lost, ship again then.")
+
+
+def say_missing(windows: Sequence[str]) -> None:
+    """The windows that were asked for and are not in the ledger, where there are any."""
+    if windows:
+        say(f"Closed windows of this range that were never exported: {len(windows):,}, the first {windows[0]}.")
 
 
 def print_failed_rows(rows: Sequence[FailedRow], failed: int) -> None:

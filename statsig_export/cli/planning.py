@@ -9,7 +9,6 @@ import click
 from statsig_export.account import Account, total
 from statsig_export.cli import output
 from statsig_export.cli.options import (
-    Invocation,
     as_json,
     categories_of,
     list_failed,
@@ -17,6 +16,7 @@ from statsig_export.cli.options import (
     window_range,
     windows_in,
 )
+from statsig_export.cli.verdict import verdict
 from statsig_export.config import Config
 from statsig_export.partitions import Window
 from statsig_export.reports import FailedRow, PlanReport
@@ -58,12 +58,15 @@ class Plan:
 @one_category
 @list_failed
 @as_json
-@click.pass_obj
+@click.pass_context
 def plan(
-    invocation: Invocation, start: datetime, end: datetime, category: str | None, *, failed: bool, json_: bool
+    ctx: click.Context, start: datetime, end: datetime, category: str | None, *, failed: bool, json_: bool
 ) -> None:
-    """Dry run: what would be forwarded, filtered and failed. Sends nothing and writes nothing."""
-    config = invocation.config()
+    """Dry run: what would be forwarded, filtered and failed. Sends nothing and writes nothing.
+
+    Exit code 1 when more than `[checks] max_failed_share` would fail.
+    """
+    config: Config = ctx.obj.config()
     most_rows = (None if json_ else output.MOST_ROWS) if failed else 0
     planned = plan_of(config, windows_in(config, start, end), category, most_rows)
     if json_:
@@ -71,6 +74,7 @@ def plan(
         output.print_json({**planned.to_dict(), **rows})
     else:
         print_plan(planned, failed=failed)
+    ctx.exit(verdict(config.checks, planned.account))
 
 
 def plan_of(config: Config, windows: Sequence[Window], category: str | None, most_failed_rows: int | None) -> Plan:

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import click
 
 from statsig_export.cli import output
-from statsig_export.cli.options import DONE, NOT_ALL_DONE, TIME, as_json
+from statsig_export.cli.options import TIME, as_json
+from statsig_export.cli.verdict import DONE, NOT_ALL_DONE
 from statsig_export.reports import PruneReport
 
 

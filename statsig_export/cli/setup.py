@@ -1,6 +1,7 @@
 """The verbs around the export: demo, test-event, receiver."""
 
 import json
+import sqlite3
 import time
 from pathlib import Path
 from uuid import uuid4
@@ -8,7 +9,8 @@ from uuid import uuid4
 import click
 
 from statsig_export.cli import output
-from statsig_export.cli.options import NOT_ALL_DONE, as_json
+from statsig_export.cli.options import as_json
+from statsig_export.cli.verdict import NOT_ALL_DONE
 from statsig_export.errors import ConfigError
 
 
@@ -39,7 +41,7 @@ def test_event(ctx: click.Context, *, json_: bool) -> None:
     else:
         click.echo(f"{outcome.value}: {explain(answer)} ({answer.latency_ms:.0f} ms)")
     if outcome is Outcome.REFUSED:
-        ctx.exit(DestinationError.exit_code)
+        raise DestinationError(f"the webhook refuses the set-up ({explain(answer)})", hint="mend the URL or the secret")
     if outcome is not Outcome.ACCEPTED:
         ctx.exit(NOT_ALL_DONE)
 
@@ -58,13 +60,19 @@ def receiver(port: int, path: str, faults: Path | None, transcript: Path | None,
         script = load_faults(faults) if faults else Faults()
     except ValueError as error:
         raise ConfigError(str(error)) from None
+    except OSError as error:
+        raise ConfigError(f"{faults} cannot be read ({error.strerror})") from None
     try:
         stand_in = Receiver(port, path, transcript=transcript, tables=tables, faults=script, keep_events=False)
     except OSError as error:
+        if error.filename is not None:
+            raise ConfigError(f"{error.filename} cannot be used ({error.strerror})") from None
         raise ConfigError(f"port {port} cannot be had ({error.strerror})", hint="--port 0 picks a free one") from None
+    except sqlite3.Error as error:
+        raise ConfigError(f"{tables} cannot be used ({error})") from None
     with stand_in:
-        click.echo(f"Listening on {stand_in.url} (Ctrl-C ends it)")
         try:
+            click.echo(f"Listening on {stand_in.url} (Ctrl-C ends it)")
             stand_in.serve_forever()
         except KeyboardInterrupt:
             output.say("stopped")

@@ -60,7 +60,8 @@ class Receiver:
 
     `transcript` is a file of JSON lines, `tables` a SQLite file; both are made where missing, and appended to.
     `strict_delivery` also demands the headers webhook-id, -timestamp and -attempt, and equal bytes under an equal id.
-    `idle_timeout` (seconds) ends a connection on which nothing comes. Raises OSError when the port is taken.
+    `idle_timeout` (seconds) ends a connection on which nothing comes. Raises OSError when the port is taken
+    or a file cannot be used (then it has a name), sqlite3.Error for `tables`.
     """
 
     def __init__(  # noqa: PLR0913 - each is one property of the endpoint
@@ -85,8 +86,12 @@ class Receiver:
         self._idle_timeout = idle_timeout
         self._closing = threading.Event()
         self._script = Script(_script(faults))
-        table = None if tables is None else FivetranTable(tables, now=now)
-        self._transcript = Transcript(transcript, table, keep_events=keep_events)
+        try:
+            table = None if tables is None else FivetranTable(tables, now=now)
+            self._transcript = Transcript(transcript, table, keep_events=keep_events)
+        except BaseException:  # whatever it was goes on its way, but leaves no port taken
+            self._listener.close()
+            raise
         endpoint = Endpoint(path, auth or Authentication(), strict_delivery)
         self._exchange = Exchange(endpoint, self._script, self._transcript, self._closing.wait, now, tls)
         self._acceptor = threading.Thread(target=self._accept, name="receiver", daemon=True)

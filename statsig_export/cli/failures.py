@@ -1,0 +1,63 @@
+"""How an error becomes one line on standard error and an exit code.
+
+A message of our own holds neither a secret nor a payload. That of any other exception may quote both, so the line has
+its class and its place in our code alone.
+"""
+
+import traceback
+from collections.abc import Iterable
+from pathlib import Path
+
+from statsig_export.cli import output
+from statsig_export.cli.tracebacks import traceback_of
+from statsig_export.errors import OWN_ERROR, StatsigExportError
+
+REPORT_AT = "https://github.com/statsig-export/statsig-export/issues"
+_ROOT = Path(__file__).parents[2]
+_OURS = ("statsig_export", "dagster_project")
+
+
+def say(line: str) -> None:
+    output.say(f"statsig-export: {line}")
+
+
+def tell(error: Exception, *, debug: bool) -> int:
+    """Say what happened and what to do, with the traceback where it was asked for. Returns the exit code."""
+    show_traceback(error, debug=debug)
+    hint = "" if debug or isinstance(error, StatsigExportError) else "; --debug shows the rest"
+    say(sentence(error) + hint)
+    return error.exit_code if isinstance(error, StatsigExportError) else OWN_ERROR
+
+
+def sentence(error: Exception) -> str:
+    """What happened and what to do, without a secret or a payload."""
+    if isinstance(error, StatsigExportError):
+        return str(error)
+    return f"an error of our own ({named(error)}). Report it at {REPORT_AT}"
+
+
+def show_traceback(error: Exception, *, debug: bool) -> None:
+    if debug:
+        output.say(traceback_of(error))
+
+
+def tell_all(errors: Iterable[StatsigExportError], *, debug: bool) -> int:
+    """Say each of them once. Returns the highest exit code; 0 where there is none."""
+    distinct = {str(error): error for error in errors}
+    return max((tell(error, debug=debug) for error in distinct.values()), default=0)
+
+
+def named(error: BaseException) -> str:
+    """The class, and the innermost place in our code; nothing of the message."""
+    places = [frame for frame in traceback.extract_tb(error.__traceback__) if _place(frame.filename)]
+    where = f" at {_place(places[-1].filename)}:{places[-1].lineno}" if places else ""
+    return f"{type(error).__name__}{where}"
+
+
+def _place(filename: str) -> str | None:
+    """The file's name below the root of the packages; None for code that is not ours."""
+    path = Path(filename)
+    if not path.is_relative_to(_ROOT):
+        return None
+    inner = path.relative_to(_ROOT)
+    return str(inner) if inner.parts[0] in _OURS else None

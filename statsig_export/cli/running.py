@@ -1,0 +1,120 @@
+"""The verb run: export some windows and ship them, whatever becomes of single ones."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import click
+
+from statsig_export.cli import failures, output
+from statsig_export.cli.options import as_json, categories_of, one_category, window_range, windows_in
+from statsig_export.cli.shipping_report import print_shipped, ship_or_refusal, shipped_object
+from statsig_export.cli.verdict import NOT_ALL_DONE, verdict
+from statsig_export.config import Config
+from statsig_export.errors import LedgerError, SourceError, StatsigExportError
+from statsig_export.events import Category
+from statsig_export.partitions import Window, partition_key
+from statsig_export.reports import ExportReport, ShipReport
+
+MOST_FAILURES = 3
+"""After so many windows in a row that could not be exported the rest is not tried: each may take a minute to fail."""
+
+
+@dataclass(slots=True)
+class _Exports:
+    """What became of the windows that were asked for."""
+
+    reports: list[ExportReport] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    """The windows that were not exported."""
+    errors: list[StatsigExportError] = field(default_factory=list)
+
+
+@click.command
+@window_range
+@one_category
+@as_json
+@click.pass_context
+def run(ctx: click.Context, start: datetime, end: datetime, category: str | None, *, json_: bool) -> None:
+    """Export these windows and ship them, without Dagster. Safe to repeat: only what is new is sent.
+
+    A window that cannot be exported does not keep the others from being exported and shipped.
+    """
+    config: Config = ctx.obj.config()
+    windows, categories = windows_in(config, start, end), categories_of(category)
+    with output.progress("export") as advance:
+        exports = _export(config, windows, categories, advance)
+    if not exports.reports:  # nothing was added, so there is nothing to tell but what went wrong
+        _say_missing(exports, windows)
+        ctx.exit(failures.tell_all(exports.errors, debug=ctx.obj.debug))
+    unplaced = _unplaced(config, categories, exports)
+    keys = [partition_key(name, window.key) for window in windows for name in categories]
+    try:
+        shipped, refusal = ship_or_refusal(config, keys)
+    except StatsigExportError as error:
+        shipped, refusal = None, error
+    if shipped is not None:
+        _print(shipped, windows, exports, unplaced, json_=json_)
+    _say_missing(exports, windows)
+    errors = [*exports.errors, *([refusal] if refusal else [])]
+    code = max(_verdict(config, shipped, exports), failures.tell_all(errors, debug=ctx.obj.debug))
+    ctx.exit(code)
+
+
+def _verdict(config: Config, shipped: ShipReport | None, exports: _Exports) -> int:
+    if shipped is None:
+        return NOT_ALL_DONE
+    unsent = sum(status.unsent for status in shipped.statuses.values())
+    return verdict(config.checks, shipped.account, unsent=unsent, missing=len(exports.missing))
+
+
+def _print(
+    shipped: ShipReport, windows: Sequence[Window], exports: _Exports, unplaced: Mapping[str, int], *, json_: bool
+) -> None:
+    if json_:
+        runs = {"windows": [window.key for window in windows], "export_runs": [each.run_id for each in exports.reports]}
+        output.print_json({**shipped_object(shipped), **runs, "missing": exports.missing, **output.unplaced(unplaced)})
+    else:
+        print_shipped("The account of these windows", shipped)
+        output.say_unplaced(unplaced)
+
+
+def _export(
+    config: Config, windows: Sequence[Window], categories: Sequence[Category], on_progress: Callable[[int], None]
+) -> _Exports:
+    """Export one window after another. Raises ConfigError; what else goes wrong is that window's own."""
+    from statsig_export.pipeline import export_windows
+
+    exports = _Exports()
+    left, in_a_row = list(windows), 0
+    while left and in_a_row < MOST_FAILURES:
+        try:
+            for report in export_windows(config, dict.fromkeys(left, categories), on_progress=on_progress):
+                exports.reports.append(report)
+                left.pop(0)
+                in_a_row = 0
+        except (SourceError, LedgerError) as error:
+            exports.errors.append(error)
+            exports.missing.append(left.pop(0).key)
+            in_a_row += 1
+    exports.missing += [window.key for window in left]
+    return exports
+
+
+def _unplaced(config: Config, categories: Sequence[Category], exports: _Exports) -> dict[str, int]:
+    """The rows that belong to no window; of a source that has just failed nothing is asked."""
+    from statsig_export.exporting import unplaced_rows
+
+    if exports.errors:
+        return {}
+    try:
+        return unplaced_rows(config, categories)
+    except SourceError as error:
+        exports.errors.append(error)
+        return {}
+
+
+def _say_missing(exports: _Exports, windows: Sequence[Window]) -> None:
+    if exports.missing and len(windows) > 1:  # of a single one the error says it all
+        some = f"{len(exports.missing):,} of {len(windows):,} windows"
+        output.say(f"{some} could not be exported, such as {exports.missing[0]}: run them again.")

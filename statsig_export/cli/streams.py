@@ -1,0 +1,55 @@
+"""Standard output and standard error of the process, so that who reads them has no say in the exit code."""
+
+import errno
+import io
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+from statsig_export.errors import LedgerError
+
+if TYPE_CHECKING:  # part of the standard library from Python 3.12 on
+    from typing_extensions import Buffer
+
+
+class _Output(io.FileIO):
+    """A stream whose reader may go, as `head` does: what nobody takes any more is dropped.
+
+    Raises LedgerError, once, where it cannot be written otherwise (a full disk): a report that was cut is no report.
+    """
+
+    def __init__(self, handle: int, name: str | None) -> None:
+        """`name` None: nothing is said of a failure, since this is where it would be said."""
+        super().__init__(handle, "wb", closefd=False)
+        self._stream = name
+        self._lost = False
+
+    def write(self, data: "Buffer", /) -> int:
+        size = memoryview(data).nbytes
+        if self._lost:
+            return size
+        try:
+            return super().write(data)
+        except OSError as error:
+            self._lost = True
+            if self._stream is None or error.errno == errno.EPIPE:
+                return size
+            cause = errno.errorcode.get(error.errno or 0, type(error).__name__)
+            raise LedgerError(f"{self._stream} cannot be written ({cause})", hint="check its disk") from None
+
+
+def outlive_their_readers() -> None:
+    """Put both streams of this process behind such a stream. One that is closed stays closed."""
+    sys.stdout = _outliving(sys.stdout, "standard output")
+    sys.stderr = _outliving(sys.stderr, None)
+
+
+def _outliving(stream: TextIO, name: str | None) -> TextIO:
+    try:
+        handle = stream.fileno()
+        stream.flush()
+    except (AttributeError, OSError, ValueError):  # None for a stream that was closed; none of the system's own
+        return stream
+    raw = io.BufferedWriter(_Output(handle, name))
+    # A name that the terminal's encoding lacks is shown escaped: what became of the events does not depend on it.
+    errors = "backslashreplace" if stream.errors == "strict" else stream.errors
+    return io.TextIOWrapper(raw, stream.encoding, errors, line_buffering=True)

@@ -1,0 +1,117 @@
+"""The exit code that a verb ends with, and what is still to be sent: deciding only, nothing is read or printed here.
+
+docs/exit-codes.md has the table of verbs and codes that this comes to.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from statsig_export.account import Account
+from statsig_export.events import Category
+from statsig_export.partitions import closed_windows
+from statsig_export.reports import PartitionStatus
+from statsig_export.settings import CheckSettings, WindowSettings
+
+DONE, NOT_ALL_DONE = 0, 1
+INTERRUPTED = 130
+"""128 + SIGINT, as shells have it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What of one partition is still to be sent."""
+
+    partition: str
+    events: int
+    due: datetime | None
+    """When the first of it may be sent; None while it is under way, or was when its run died."""
+    why: str
+
+
+def verdict(checks: CheckSettings, account: Account, *, unsent: int = 0, missing: int = 0) -> int:
+    """0 when nothing that should be sent is unsent, nothing asked for is missing, and few enough events failed; else 1.
+
+    `unsent` counts replays too, which are no part of the account.
+    """
+    unfinished = unsent or account.pending or missing
+    return NOT_ALL_DONE if unfinished or not checks.tolerates(account) else DONE
+
+
+def waiting(statuses: Iterable[PartitionStatus], now: datetime, busy: Collection[str] = ()) -> list[Waiting]:
+    """What is still to be sent of these partitions, and why; of those in `busy` another run has the lock."""
+    return [
+        Waiting(
+            partition=status.partition,
+            events=status.unsent,
+            due=None if status.due_in is None else now + timedelta(seconds=status.due_in),
+            why=_why(status, held=status.partition in busy),
+        )
+        for status in statuses
+        if status.unsent
+    ]
+
+
+def by_reason(found: Iterable[Waiting]) -> list[tuple[str, Sequence[Waiting]]]:
+    """Reason -> the partitions that wait for it, those with the most events first."""
+    groups: dict[str, list[Waiting]] = defaultdict(list)
+    for one in found:
+        groups[one.why].append(one)
+    return sorted(groups.items(), key=lambda group: -sum(one.events for one in group[1]))
+
+
+def not_exported(
+    statuses: Iterable[PartitionStatus],
+    start: datetime | None,
+    end: datetime | None,
+    settings: WindowSettings,
+    now: datetime,
+) -> list[str]:
+    """The closed windows of a range that was asked for, of which nothing is in the ledger; none without a range.
+
+    Where an end of the range was left open, it ends with what was exported, if anything was.
+    """
+    if start is None and end is None:
+        return []
+    exported = {status.window for status in statuses}
+    asked = [
+        window
+        for window in closed_windows(start or settings.start, end or now, settings, now)
+        if (start is None or window.start >= start)
+    ]
+    known = [place for place, window in enumerate(asked) if window.key in exported]
+    if known:
+        first = 0 if start is not None else known[0]
+        last = len(asked) if end is not None else known[-1]
+        asked = asked[first:last]
+    return [window.key for window in asked if window.key not in exported]
+
+
+def gaps(
+    statuses: Iterable[PartitionStatus],
+    categories: Collection[Category],
+    settings: WindowSettings,
+    closed_before: datetime,
+) -> list[str]:
+    """The windows that closed by then and were skipped: of a category that is forwarded, after its first export."""
+    exported: dict[Category, set[str]] = defaultdict(set)
+    for status in statuses:
+        exported[status.category].add(status.window)
+    closed = [window.key for window in closed_windows(settings.start, closed_before, settings, closed_before)]
+    skipped: set[str] = set()
+    for category in categories:
+        known = exported[category]
+        first = next((place for place, key in enumerate(closed) if key in known), len(closed))
+        skipped.update(key for key in closed[first:] if key not in known)
+    return sorted(skipped)
+
+
+def _why(status: PartitionStatus, *, held: bool) -> str:
+    if held:
+        return "held by another run"
+    if status.last_error:
+        return f"last error: {status.last_error}"
+    if status.due_in is None:
+        return "under way in another run, or in one that died: the next one takes it up"
+    return "not sent yet"
