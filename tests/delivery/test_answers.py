@@ -323,7 +323,7 @@ def test_an_error_that_nobody_caught_is_told_without_what_others_say_in_it(quote
 import sys, statsig_export.cli, statsig_export.cli.options as options
 def explode(_): raise RuntimeError("no route to " + said)
 options.load_config = explode
-said, sys.argv = sys.argv[1], ["statsig-export", "status"]
+said, sys.argv = sys.argv[1], ["statsig-export", "--debug", "status"]
 statsig_export.cli.main()
 """
     printed = run_python(broken, quoted_home.environ, PATH).stderr

@@ -19,8 +19,11 @@ FULL = Path("/dev/full")
 
 
 @pytest.fixture
-def shell(home: ExportHome) -> Shell:
-    return Shell(home)
+def shell(home: ExportHome) -> Iterator[Shell]:
+    """Its processes can be interrupted: a shell starts what it sends to the background with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield Shell(home)
+    signal.signal(signal.SIGINT, before)
 
 
 def command(shell: Shell, *words: str) -> list[str]:
@@ -30,15 +33,8 @@ def command(shell: Shell, *words: str) -> list[str]:
 @contextmanager
 def started(shell: Shell, *words: str) -> Iterator["subprocess.Popen[str]"]:
     pipe, environ = subprocess.PIPE, {**os.environ, **shell.home.environ}
-    with subprocess.Popen(
-        command(shell, *words), stdout=pipe, stderr=pipe, text=True, env=environ, preexec_fn=_interruptible
-    ) as process:
+    with subprocess.Popen(command(shell, *words), stdout=pipe, stderr=pipe, text=True, env=environ) as process:
         yield process
-
-
-def _interruptible() -> None:
-    """A shell starts what it sends to the background with SIGINT ignored, and whatever that starts inherits it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def filled(shell: Shell, batches: int) -> None:
