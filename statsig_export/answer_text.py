@@ -20,6 +20,7 @@ import html
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Final
 
 from statsig_export.answer_words import FIELDS, POSITIONS, SPELLINGS, STATUS_LINES, WORDS
@@ -187,19 +188,20 @@ def _in_secrets(pieces: Sequence[_Piece], secrets: Sequence[str]) -> set[int]:
 def _in_request(pieces: Sequence[_Piece], body: bytes) -> set[int]:
     """The pieces that are a whole value of the request (its body in lower case), and pairs that stand so in a value."""
     out: set[int] = set()
+    stands = cache(lambda pattern: re.search(pattern, body) is not None)  # an answer may say one thing many times
     keys = [b"" if piece is _GAP else piece.key.encode() for piece in pieces]
     found = [bool(key) and key in body for key in keys]
     for at, piece in enumerate(pieces):
         if not found[at]:
             continue
         if piece.is_number:
-            if len(keys[at]) >= _TELLING and re.search(rb"(?<![0-9])" + keys[at], body):
+            if len(keys[at]) >= _TELLING and stands(rb"(?<![0-9])" + keys[at]):
                 out.add(at)
-        elif piece.key not in _FIELDS and re.search(rb'"' + re.escape(keys[at]) + rb'"(?!\s*:)', body):
+        elif piece.key not in _FIELDS and stands(rb'"' + re.escape(keys[at]) + rb'"(?!\s*:)'):
             out.add(at)
         if at + 1 < len(pieces) and found[at + 1]:
             between = _BEFORE_NUMBER if pieces[at + 1].is_number else _BETWEEN
             pair = re.escape(keys[at]) + between + re.escape(keys[at + 1]) + rb"(?![a-z0-9])"
-            if re.search(pair, body):
+            if stands(pair):
                 out |= {at, at + 1}
     return out

@@ -3,8 +3,6 @@
 import itertools
 import json
 import re
-import secrets as chance
-import time
 from random import Random
 
 import pytest
@@ -245,12 +243,13 @@ def test_of_a_stored_reason_our_own_words_stay_and_the_answer_in_it_is_read_agai
 
 
 @pytest.mark.parametrize("hostile", ["<script", "<a", "<!--", "&#", "\\u", "a[", "'a", "$[1", "a ", "\u2026"])
-def test_no_answer_takes_long_to_read(hostile: str):
-    body = (chance.token_hex(50) + " is not a ").encode() * 9_000
-    before = time.process_time()
-    excerpt((hostile * 9_000).encode()[:16_384] + b" is not a valid token", body, ("/hooks/5f2a9c7e1b3d",))
+def test_an_answer_of_nothing_but_beginnings_is_read_to_its_end(hostile: str):
+    """A scan from each of them to the end would take minutes."""
+    body = b"5f2a9c7e is not a " * 60_000
+    kept = excerpt(b"forbidden: " + (hostile * 9_000).encode()[:16_384], body, ("/hooks/5f2a9c7e1b3d",))
 
-    assert time.process_time() - before < 2  # a scan of each character for each character takes minutes
+    assert kept.startswith("forbidden:")
+    assert readable(kept) == kept
 
 
 def test_every_word_of_the_list_is_kept_as_the_list_spells_it():
