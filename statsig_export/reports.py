@@ -117,10 +117,12 @@ class ShipReport:
     orchestrator_run_id: str | None
     seconds: float
     paused_until: float | None
-    """When the breaker is open: the time (epoch seconds) of the next probe."""
+    """Until when (epoch seconds) nothing more is sent: the next probe of the breaker, or the end of a rate limit."""
     busy: tuple[str, ...]
     """Partitions that another shipper holds; it ships them."""
     shipments: Mapping[str, Shipment] = field(default_factory=dict)
+    rate_limited: bool = False
+    """Whether it is a rate limit that `paused_until` is the end of."""
 
     @property
     def account(self) -> Account:
@@ -258,3 +260,5 @@ class DuePartition:
     export_runs: tuple[str, ...]
     overdue: float = 0.0
     """Seconds since the oldest of the batches was due."""
+    attempts: int = 0
+    """Of the least tried of them."""

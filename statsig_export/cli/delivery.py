@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 import click
 
@@ -58,11 +58,14 @@ def run(ctx: click.Context, start: datetime, end: datetime, category: str | None
 
 
 @click.command
+@click.option(
+    "--now", is_flag=True, help="All that waits, whenever it is due; no pause or rate limit counts, a halt does."
+)
 @as_json
 @click.pass_context
-def ship(ctx: click.Context, *, json_: bool) -> None:
+def ship(ctx: click.Context, *, now: bool, json_: bool) -> None:
     """Ship what is due, oldest window first. On SIGTERM what is under way is finished, the rest stays pending."""
-    shipped = _ship(ctx.obj.config())
+    shipped = _ship(ctx.obj.config(), now=now)
     if json_:
         output.print_json(_shipped(shipped))
     else:
@@ -163,25 +166,28 @@ def status(invocation: Invocation, start: datetime | None, end: datetime | None,
 @as_json
 @click.pass_obj
 def resume(invocation: Invocation, *, json_: bool) -> None:
-    """Lift a halt once the set-up is mended."""
+    """Lift a halt once the set-up is mended; or where everything is rejected, to let those events fail."""
     from statsig_export.shipping import due_partitions, halted_reason
     from statsig_export.shipping import resume as lift
 
     config = invocation.config()
     before = halted_reason(config)
-    lift(config)
+    believed = sorted(lift(config))
     due = sum(partition.events for partition in due_partitions(config))
     if json_:
-        output.print_json({"was_halted": before is not None, "due_events": due})
+        output.print_json({"was_halted": before is not None, "due_events": due, "believed": believed})
     else:
         click.echo(f"{'Resumed' if before else 'It was not halted'}: {due:,} events are due. `statsig-export ship`.")
+        if believed:
+            statuses = ", ".join(map(str, believed))
+            output.say(f"Events that are rejected all the same (HTTP {statuses}, within the hour) will fail.")
 
 
-def _ship(config: Config, keys: Sequence[str] | None = None) -> ShipReport:
+def _ship(config: Config, keys: Sequence[str] | None = None, *, now: bool = False) -> ShipReport:
     from statsig_export.pipeline import ship as ship_due
 
     with output.progress("ship") as advance, _until_stopped() as timing:
-        return ship_due(config, keys, on_progress=advance, timing=timing)
+        return ship_due(config, keys, on_progress=advance, timing=timing, now=now)
 
 
 @contextmanager
@@ -211,6 +217,7 @@ def _shipped(report: ShipReport) -> dict[str, object]:
         "requests": report.requests,
         "busy": list(report.busy),
         "paused_until": report.paused_until,
+        "rate_limited": report.rate_limited,
     }
 
 
@@ -223,7 +230,9 @@ def _print_shipped(title: str, report: ShipReport) -> None:
     if report.busy:
         output.say(f"{len(report.busy)} partitions are being shipped by another run.")
     if report.paused_until is not None:
-        output.say("Too many failures in a row: sending pauses for a while. Nothing is lost; ship again later.")
+        why = "The webhook's rate limit" if report.rate_limited else "Too many failures in a row"
+        until = f"{datetime.fromtimestamp(report.paused_until, UTC):%Y-%m-%d %H:%M:%S} UTC"
+        output.say(f"{why}: sending pauses until {until}. Nothing is lost; ship again then, or `ship --now`.")
 
 
 def _partition(status: PartitionStatus) -> dict[str, object]:
