@@ -34,6 +34,7 @@ class Evidence:
     """Batch -> when it, or what it was split from, was first rejected."""
     _doubted: dict[int, int] = field(default_factory=dict)
     """Single event that was rejected and not believed -> when."""
+    _failed_before: set[int] = field(default_factory=set)
     _last_chance: frozenset[int] = frozenset()
 
     def begin(self) -> int:
@@ -49,8 +50,11 @@ class Evidence:
             self._in_a_row = 0
             self._single.clear()
 
-    def reject(self, batch: int, parent: int | None, rows: int, status: int) -> bool:
-        """Take note of a rejection; whether it is believed. A batch of several events always is: it is split."""
+    def reject(self, batch: int, parent: int | None, rows: int, status: int, *, failed_before: bool = False) -> bool:
+        """Take note of a rejection; whether it is believed. A batch of several events always is: it is split.
+
+        `failed_before`: the event failed, on evidence, and was taken up again.
+        """
         now = self.begin()
         if status in self.believed:
             return True
@@ -62,6 +66,8 @@ class Evidence:
         doubted = self._doubted.pop(batch, None)
         if not self.damning and self._proves(batch, first, doubted):
             return True
+        if failed_before:
+            self._failed_before.add(batch)
         self._doubted[batch] = now
         self._single[batch] = self._latest > first
         return False
@@ -84,11 +90,13 @@ class Evidence:
 
     def allow_last_chance(self) -> bool:
         """When there is nothing left to look for evidence in: whether some of the doubted events may be tried once
-        more, and are then believed. Those of a batch of which parts were accepted; and a single one that came alone,
-        at the end of a run that had accepted what it sent.
+        more, and are then believed. Those of a batch of which parts were accepted; those that failed before; and a
+        single one that came alone, at the end of a run that had accepted what it sent.
         """
         waiting = self.waiting
-        mine = frozenset(batch for batch in waiting if self._latest > self._first[batch])
+        mine = (
+            frozenset(batch for batch in waiting if self._latest > self._first[batch]) | waiting & self._failed_before
+        )
         if not mine and len(waiting) == 1 and self._in_a_row == 1 and self.accepted_any:
             mine = waiting
         self._last_chance |= mine

@@ -97,6 +97,8 @@ class PlannedBatch:
     """The delivered batch that this one sends again."""
     parent: int | None = None
     """The batch that this one was split from."""
+    replayed_after: int | None = None
+    """The attempt that failed it, where it was taken up again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,21 +128,16 @@ class Order(Enum):
 
 
 def waiting_batches(
-    database: LedgerDatabase,
-    ids: Sequence[int],
-    now_ms: int,
-    limit: int,
-    order: Order = Order.OLDEST,
-    furthest_ms: int = FURTHEST_MS,
+    database: LedgerDatabase, ids: Sequence[int], now_ms: int, limit: int, order: Order = Order.OLDEST
 ) -> list[PlannedBatch]:
     """The next batches to send."""
     by_row = (partitions.c.window_start_ms, partitions.c.category, batches.c.generation, batches.c.first_row)
     names = ("id", "batch_id", "partition", "generation", "first_row", "rows", "body_bytes", "attempts", "planned_ms")
     wanted = (
-        select(*(batches.c[name] for name in (*names, "replay_of", "parent")), generations.c.file)
+        select(*(batches.c[name] for name in (*names, "replay_of", "parent", "replayed_after")), generations.c.file)
         .join(partitions, partitions.c.id == batches.c.partition)
         .join(generations, _same_generation())
-        .where(batches.c.partition.in_(ids), _waits(now_ms, furthest_ms))
+        .where(batches.c.partition.in_(ids), _waits(now_ms))
         .order_by(*order.value, *by_row)
         .limit(limit)
     )
@@ -165,14 +160,10 @@ def unfinished_replays(database: LedgerDatabase, ids: Sequence[int], ship_run: s
 
 
 def next_due_ms(
-    database: LedgerDatabase,
-    ids: Sequence[int],
-    now_ms: int | None = None,
-    without: Collection[int] = (),
-    furthest_ms: int = FURTHEST_MS,
+    database: LedgerDatabase, ids: Sequence[int], now_ms: int | None = None, without: Collection[int] = ()
 ) -> int | None:
     """When the next waiting batch of these partitions is due, but for some. Without a now, as it is on record."""
-    due_ms = func.min(batches.c.due_ms if now_ms is None else _due_ms(now_ms, furthest_ms))
+    due_ms = func.min(batches.c.due_ms if now_ms is None else _due_ms(now_ms))
     wanted = select(due_ms).where(batches.c.partition.in_(ids), batches.c.state.in_(_WAITING))
     with database.read() as connection:
         return connection.execute(wanted.where(batches.c.id.not_in(without))).scalar()
@@ -341,10 +332,10 @@ def _partition_is(destination: str, window: str, category: Category) -> tuple[Co
     )
 
 
-def _due_ms(now_ms: int, furthest_ms: int = FURTHEST_MS) -> ColumnElement[int]:
-    return case((batches.c.due_ms > now_ms + furthest_ms, now_ms), else_=batches.c.due_ms)
+def _due_ms(now_ms: int) -> ColumnElement[int]:
+    return case((batches.c.due_ms > now_ms + FURTHEST_MS, now_ms), else_=batches.c.due_ms)
 
 
-def _waits(now_ms: int, furthest_ms: int = FURTHEST_MS) -> ColumnElement[bool]:
-    too_far = batches.c.due_ms > now_ms + furthest_ms
-    return and_(batches.c.state.in_(_WAITING), or_(batches.c.due_ms <= now_ms, too_far))
+def _waits(now_ms: int) -> ColumnElement[bool]:
+    due = or_(batches.c.due_ms <= now_ms, batches.c.due_ms > now_ms + FURTHEST_MS)
+    return and_(batches.c.state.in_(_WAITING), due)

@@ -17,8 +17,8 @@ _DATES: Final = tuple(  # IMF-fixdate, RFC 850, asctime
     )
 )
 _SECONDS: Final = re.compile(r"[0-9]+")
-_BETWEEN: Final = re.compile(r"\s*,\s*(?=[0-9]|[A-Z][a-z]{2}[a-z ,])")
-"""The commas between values of a header that came several times; not the one within a date."""
+_BETWEEN: Final = re.compile(r"(?<![a-z])\s*,\s*")
+"""The commas between the values of a header that came several times; not the one behind the name of a day."""
 _DAY: Final = 86_400
 _FOR_EVER: Final = 1e9
 """Seconds. What asks for longer asks for this."""

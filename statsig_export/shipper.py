@@ -145,9 +145,8 @@ class Shipper:
         """Sleep until the next request may go, if that is soon; False when this run is over."""
         if self._stopped or self._held > self.policy.patience:
             return False
-        now_ms, furthest_ms = self.timing.now_ms(), round(self.policy.furthest * 1000)
-        waiting = self.evidence.waiting
-        due_ms = next_due_ms(self.ledger.database, self.partitions, now_ms, waiting, furthest_ms)
+        now_ms, waiting = self.timing.now_ms(), self.evidence.waiting
+        due_ms = next_due_ms(self.ledger.database, self.partitions, now_ms, waiting)
         seconds = None if due_ms is None else max(0.0, (due_ms - now_ms) / 1000, self._held)
         if seconds is None or seconds > self.policy.patience:
             return bool(waiting) and self._judge_the_doubted()
@@ -188,12 +187,8 @@ class Shipper:
         if looking:
             self._ready.clear()
         if not self._ready:
-            order = Order.SMALLEST if looking else Order.LEAST_TRIED if self.breaker.doubting else Order.OLDEST
             taken = {batch for batch, _ in self._under_way.values()} | self.evidence.waiting
-            # of those under way some may not be claimed yet
-            limit = len(taken) + 1 if looking else _PAGE
-            now_ms, furthest_ms = self.timing.now_ms(), round(self.policy.furthest * 1000)
-            found = waiting_batches(self.ledger.database, self.partitions, now_ms, limit, order, furthest_ms)
+            found = self._look_up(len(taken))  # of those under way some may not be claimed yet
             self._ready.extend(batch for batch in found if batch.id not in taken)
         if not self._ready:
             return None
@@ -202,6 +197,14 @@ class Shipper:
         least_tried = min(self._ready, key=lambda batch: batch.attempts)
         self._ready.remove(least_tried)
         return least_tried
+
+    def _look_up(self, taken: int) -> list[PlannedBatch]:
+        database, now_ms = self.ledger.database, self.timing.now_ms()
+        if self.evidence.doubting:
+            return waiting_batches(database, self.partitions, now_ms, taken + 1, Order.SMALLEST)
+        if self.breaker.doubting:
+            return waiting_batches(database, self.partitions, now_ms, _PAGE, Order.LEAST_TRIED)
+        return waiting_batches(database, self.partitions, now_ms, _PAGE)
 
     def _is_over_the_limits(self, batch: PlannedBatch) -> bool:
         """A single event never is: it was within the limits when it was exported, and the webhook has the last word."""
@@ -257,7 +260,10 @@ class Shipper:
                 self.evidence.accept(began)
             if outcome not in DOUBTFUL or not isinstance(answer, Reply):
                 return True, False
-            believed = self.evidence.reject(batch.id, batch.parent, batch.rows, answer.status)
+            failed_before = batch.replayed_after is not None
+            believed = self.evidence.reject(
+                batch.id, batch.parent, batch.rows, answer.status, failed_before=failed_before
+            )
             if not believed:
                 self._doubted = explain(answer), self._doubted[1] or now_ms
             return believed, not believed and self.evidence.damning

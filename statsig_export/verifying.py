@@ -174,7 +174,9 @@ def _against_attempts(batch: _Batch, policy: RetryPolicy) -> str | None:
     possible = fold(outcomes, batch.rows, batch.replayed_after, policy)
     possible |= cut(possible, batch.rows) if batch.state == State.SPLIT else frozenset()
     if batch.state not in possible:
-        return f"is {batch.state}, its attempts say {' or '.join(sorted(possible)) or 'nothing that can be'}"
+        return (
+            f"is {batch.state}, its attempts say {' or '.join(sorted(possible, reverse=True)) or 'nothing that can be'}"
+        )
     known = [outcome for outcome in outcomes if outcome is not None]
     if batch.outcome != (known[-1] if known else None):
         return f"says {batch.outcome}, its last attempt says {known[-1] if known else 'nothing'}"
