@@ -213,7 +213,7 @@ def decide(answer: Reply | Failure, batch: Attempted, roll: float, policy: Retry
         return Decision(Step.DEFER, outcome, reason, halt=True)
     if outcome in DOUBTFUL:
         if batch.rows == 1 and not batch.believed:
-            return Decision(Step.DEFER, outcome, reason, policy.delay(1, roll))
+            return Decision(Step.DEFER, outcome, reason)
         return Decision(Step.SPLIT if batch.rows > 1 else Step.FAIL, outcome, reason)
     if (
         outcome in (Outcome.UNAVAILABLE, Outcome.UNKNOWN)

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from statsig_export.delivery import Decision, Outcome, RetryPolicy
 
+ROUNDING = 1.0
+"""Seconds. The longest hold is still one when it was written down, rounded, and read again."""
+
 
 @dataclass(slots=True)
 class RateLimit:
@@ -34,4 +37,4 @@ class RateLimit:
     def wait(self, now: float) -> float:
         """Seconds until the next request may go. More than any limit is held for is a wrong clock's, and none."""
         seconds = self.until - now
-        return seconds if 0 < seconds <= self.policy.longest_wait else 0
+        return seconds if 0 < seconds <= self.policy.longest_wait + ROUNDING else 0

@@ -24,7 +24,7 @@ from statsig_export.lineage import requests_of, shipments
 from statsig_export.locks import PartitionLocks, lock_name, open_locks
 from statsig_export.memory import prefer_jemalloc
 from statsig_export.partitions import split_partition_key
-from statsig_export.rate_limit import RateLimit
+from statsig_export.rate_limit import ROUNDING, RateLimit
 from statsig_export.reports import DuePartition, PartitionStatus, Shipment, ShipReport
 from statsig_export.shipper import Route, Shipper, Timing
 from statsig_export.storage import Storage
@@ -223,7 +223,7 @@ def _shipper(
 
 def _paused_until(remembered: queries.Destination, policy: RetryPolicy, now_ms: int) -> int | None:
     """Until when nothing is sent. A pause longer than the policy's longest was written by a wrong clock: it is none."""
-    longest = max(policy.breaker_pauses) if remembered.breaker_openings else policy.longest_wait
+    longest = (max(policy.breaker_pauses) if remembered.breaker_openings else policy.longest_wait) + ROUNDING
     until = remembered.probe_ms
     return until if until is not None and now_ms < until <= now_ms + round(longest * 1000) else None
 
