@@ -16,6 +16,8 @@ from statsig_export.testing.receiver import NORMAL, Receiver, Rule, answer
 EVENTS, GATES = "custom_event|2026-11-20", "gate_exposure|2026-11-20"
 SICK = Rule(event_name="sick", actions=[answer(500)])
 DAYS_400 = 400 * 86_400_000
+AHEAD = "UPDATE batches SET due_ms = due_ms + :by, planned_ms = planned_ms + :by"
+PAUSED = "INSERT INTO destinations (name, breaker_openings, probe_ms) VALUES ('fivetran', :openings, :until)"
 
 
 @pytest.fixture
@@ -178,7 +180,7 @@ def test_what_is_due_in_a_far_future_is_due_now(clock: TurnedClock, home: Export
         receiver.play([SICK])
         clock.ship()
         receiver.play([])
-    in_ledger(home, f"UPDATE batches SET due_ms = due_ms + {DAYS_400}, planned_ms = planned_ms + {DAYS_400}")
+    in_ledger(home, AHEAD, by=DAYS_400)
     (line,) = [line for line in status(home.config) if line.account.pending]
 
     assert line.due_in == 0
@@ -194,9 +196,7 @@ def test_a_pause_longer_than_any_is_none(clock: TurnedClock, home: ExportHome, o
     planned(home, 3)
     clock.ship([GATES])
     until = round(clock.now * 1000) + DAYS_400
-    in_ledger(
-        home, f"INSERT INTO destinations (name, breaker_openings, probe_ms) VALUES ('fivetran', {openings}, {until})"
-    )
+    in_ledger(home, PAUSED, openings=openings, until=until)
 
     assert len(due_partitions(home.config)) == 1
     clock.ship()
@@ -208,7 +208,7 @@ def test_a_batch_that_was_planned_in_the_future_is_given_up_too(
     clock: TurnedClock, home: ExportHome, receiver: Receiver
 ):
     planned(home, 1)
-    in_ledger(home, f"UPDATE batches SET due_ms = due_ms + {DAYS_400}, planned_ms = planned_ms + {DAYS_400}")
+    in_ledger(home, AHEAD, by=DAYS_400)
     receiver.play([Rule(actions=[answer(500)])])
     began = clock.now
     while clock.account.pending and clock.now - began < 20 * 86_400:
@@ -296,9 +296,7 @@ def test_what_was_planned_over_limits_that_were_lowered_is_split_before_it_is_se
 
 
 @pytest.mark.fault("F97")
-def test_limits_that_were_raised_and_an_event_that_is_larger_alone_change_nothing(
-    clock: TurnedClock, home: ExportHome, receiver: Receiver
-):
+def test_limits_that_were_raised_and_an_event_that_is_larger_alone_change_nothing(clock: TurnedClock, home: ExportHome):
     planned(home, 4)
     home.set("webhook", max_events=1_000)
     clock.ship()

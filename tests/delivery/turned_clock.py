@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from export_home import ExportHome
+from sqlalchemy import text
 
 from statsig_export.account import Account
 from statsig_export.errors import DestinationError
@@ -48,7 +49,7 @@ class TurnedClock:
         return len(self.home.receiver.requests)
 
 
-def in_ledger(home: ExportHome, statement: str) -> None:
+def in_ledger(home: ExportHome, statement: str, **values: int) -> None:
     """Change the ledger behind everybody's back."""
     with closing(open_database(home.config.ledger_url())) as database, database.write() as connection:
-        connection.exec_driver_sql(statement)
+        connection.execute(text(statement), values)
