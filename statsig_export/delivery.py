@@ -6,7 +6,7 @@ shipper.py carries it out, and docs/delivery.md draws its diagram from the same 
 
 The distinction everything rests on is whether the other side may have got the events. `not_sent`, `throttled`,
 `too_large`, `rejected` and `refused` say no; `unavailable` and `unknown` say maybe, and only they can lead to an event
-being delivered twice.
+being delivered twice. A rejection is believed of a single event only while the destination accepts others: evidence.py.
 """
 
 from collections.abc import Sequence
@@ -17,6 +17,8 @@ from http import HTTPStatus
 from typing import Final
 
 from statsig_export.errors import LedgerError
+from statsig_export.outcomes import BREAKING, BY_STATUS, DOUBTFUL
+from statsig_export.outcomes import Outcome as Outcome  # noqa: PLC0414  whoever decides asks here for the outcomes too
 
 
 class State(StrEnum):
@@ -38,6 +40,8 @@ class Step(StrEnum):
     DEFER = "defer"
     SPLIT = "split"
     FAIL = "fail"
+    CUT = "cut"
+    """Split before it is sent, since the limits were lowered after it was planned: there is no attempt of it."""
     REPLAY = "replay"
 
 
@@ -48,6 +52,8 @@ TRANSITIONS: Final[dict[tuple[State, Step], State]] = {
     (State.SENDING, Step.DEFER): State.DEFERRED,
     (State.SENDING, Step.SPLIT): State.SPLIT,
     (State.SENDING, Step.FAIL): State.FAILED,
+    (State.PLANNED, Step.CUT): State.SPLIT,
+    (State.DEFERRED, Step.CUT): State.SPLIT,
     (State.FAILED, Step.REPLAY): State.PLANNED,
 }
 
@@ -63,29 +69,6 @@ def next_state(state: State, step: Step) -> State:
         raise LedgerError(f"a batch that is {state} cannot {step}") from None
 
 
-class Outcome(StrEnum):
-    """What an attempt came to."""
-
-    ACCEPTED = "accepted"
-    NOT_SENT = "not_sent"
-    THROTTLED = "throttled"
-    UNAVAILABLE = "unavailable"
-    UNKNOWN = "unknown"
-    TOO_LARGE = "too_large"
-    REJECTED = "rejected"
-    REFUSED = "refused"
-
-
-BREAKING: Final = frozenset({Outcome.NOT_SENT, Outcome.THROTTLED, Outcome.UNAVAILABLE, Outcome.UNKNOWN})
-"""The outcomes that say something about the destination's health; in a row, they open the breaker."""
-
-_BY_STATUS: Final = {
-    408: Outcome.UNAVAILABLE,
-    413: Outcome.TOO_LARGE,
-    425: Outcome.UNAVAILABLE,
-    429: Outcome.THROTTLED,
-    **dict.fromkeys((401, 403, 404, 405, 407, 410), Outcome.REFUSED),
-}
 _BY_CLASS: Final = {2: Outcome.ACCEPTED, 3: Outcome.REFUSED, 4: Outcome.REJECTED, 5: Outcome.UNAVAILABLE}
 
 
@@ -118,7 +101,7 @@ def classify(answer: Reply | Failure) -> Outcome:
         return answer.outcome
     if answer.status == HTTPStatus.SERVICE_UNAVAILABLE and answer.retry_after is not None:
         return Outcome.THROTTLED
-    return _BY_STATUS.get(answer.status) or _BY_CLASS.get(answer.status // 100, Outcome.UNKNOWN)
+    return BY_STATUS.get(answer.status) or _BY_CLASS.get(answer.status // 100, Outcome.UNKNOWN)
 
 
 def explain(answer: Reply | Failure) -> str:
@@ -141,6 +124,10 @@ class RetryPolicy:
     """A run waits this long for a batch to be due again; what is due later is left to the next run."""
     longest_wait: float = 6 * 3_600
     """No Retry-After holds longer than this."""
+    throttled: tuple[float, ...] = (1, 2, 4, 8, 15, 30, 60, 120, 300, 900)
+    """How long a rate limit without Retry-After holds the destination, by how often it did with nothing accepted in
+    between, give or take `jitter`. With Retry-After that counts, and from the second time on at least the one before.
+    """
     give_up_age: float = 76 * 3_600
     give_up_attempts: int = 10
     """A batch fails for being unlucky only when it is both as old and as often tried as this."""
@@ -148,6 +135,27 @@ class RetryPolicy:
     """So many failures in a row end a run's sending."""
     breaker_pauses: tuple[float, ...] = (30, 60, 300, 900)
     """How long the breaker stays open, by how often it opened without a success in between."""
+    doubt_after: int = 3
+    """After so many rejections in a row the next requests look for something that is accepted."""
+    halt_after: int = 5
+    """So many single events rejected in a row, and nothing accepted since their batches were, halt the destination."""
+    halt_after_all: int = 20
+    """So many single events rejected in a row do in any case."""
+    believed_for: float = 3_600
+    """How long after a `resume` the verdict that it was about is taken as real."""
+
+    @property
+    def furthest(self) -> float:
+        """No batch is due later than this from now: what is on record as due later was written by a wrong clock."""
+        return max(*self.quick, *self.schedule, self.longest_wait) * (1 + self.jitter)
+
+    def age(self, planned: float, now: float, attempts: int) -> float:
+        """Seconds since a batch was planned, as its clock and ours tell; where they contradict each other (it was
+        planned in the future), the time that its attempts took at least.
+        """
+        if planned <= now:
+            return now - planned
+        return sum(self.delay(number, 0) for number in range(1, attempts))
 
     def delay(self, attempts: int, roll: float) -> float:
         """Seconds until the next attempt after `attempts` of them; `roll` is random in [0, 1)."""
@@ -160,6 +168,12 @@ class RetryPolicy:
         """Seconds that the breaker stays open at its `openings`-th opening."""
         return self.breaker_pauses[min(openings, len(self.breaker_pauses)) - 1]
 
+    def hold(self, times: int, retry_after: float | None, roll: float) -> float:
+        """Seconds that a rate limit holds the destination the `times`-th time in a row."""
+        number = times if retry_after is None else times - 1
+        own = self.throttled[min(number, len(self.throttled)) - 1] * (1 + self.jitter * (2 * roll - 1)) if number else 0
+        return min(max(own, retry_after or 0), self.longest_wait)
+
 
 @dataclass(frozen=True, slots=True)
 class Attempted:
@@ -170,6 +184,8 @@ class Attempted:
     """Including the one just made."""
     age: float
     """Seconds since the batch was planned."""
+    believed: bool = True
+    """Whether a rejection is the event's own fault, as far as the rest of what was sent tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +199,8 @@ class Decision:
     """Seconds until a deferred batch is due."""
     halt: bool = False
     """The destination itself is at fault: stop sending until its set-up changes."""
+    retry_after: float | None = None
+    """Seconds that a rate limit asked for."""
 
 
 def decide(answer: Reply | Failure, batch: Attempted, roll: float, policy: RetryPolicy) -> Decision:
@@ -193,7 +211,9 @@ def decide(answer: Reply | Failure, batch: Attempted, roll: float, policy: Retry
         return Decision(Step.DELIVER, outcome, reason)
     if outcome is Outcome.REFUSED:
         return Decision(Step.DEFER, outcome, reason, halt=True)
-    if outcome in (Outcome.TOO_LARGE, Outcome.REJECTED):
+    if outcome in DOUBTFUL:
+        if batch.rows == 1 and not batch.believed:
+            return Decision(Step.DEFER, outcome, reason)
         return Decision(Step.SPLIT if batch.rows > 1 else Step.FAIL, outcome, reason)
     if (
         outcome in (Outcome.UNAVAILABLE, Outcome.UNKNOWN)
@@ -201,10 +221,12 @@ def decide(answer: Reply | Failure, batch: Attempted, roll: float, policy: Retry
         and batch.attempts >= policy.give_up_attempts
     ):
         return Decision(Step.FAIL, outcome, reason)
-    delay = policy.delay(batch.attempts, roll)
-    if isinstance(answer, Reply) and answer.retry_after is not None:
-        delay = max(delay, min(answer.retry_after, policy.longest_wait))
-    return Decision(Step.DEFER, outcome, reason, delay)
+    throttled = outcome is Outcome.THROTTLED  # no fault of the batch, so it waits no longer for having been tried often
+    delay = policy.delay(min(batch.attempts, len(policy.quick)) if throttled else batch.attempts, roll)
+    asked = answer.retry_after if isinstance(answer, Reply) else None
+    if asked is not None:
+        delay = max(delay, min(asked, policy.longest_wait))
+    return Decision(Step.DEFER, outcome, reason, delay, retry_after=asked)
 
 
 def fold(
@@ -229,6 +251,11 @@ def fold(
     return states
 
 
+def cut(states: frozenset[State], rows: int) -> frozenset[State]:
+    """The states that a batch in one of `states` may be in once it was cut before it was sent; none for one event."""
+    return _after(states, {Step.CUT}) if rows > 1 else frozenset()
+
+
 def _after(states: frozenset[State], steps: AbstractSet[Step]) -> frozenset[State]:
     return frozenset(TRANSITIONS[state, step] for state in states for step in steps if (state, step) in TRANSITIONS)
 
@@ -237,8 +264,8 @@ def _steps(outcome: Outcome, rows: int, attempts: int, policy: RetryPolicy) -> A
     """What may have been decided on an outcome."""
     if outcome is Outcome.ACCEPTED:
         return {Step.DELIVER}
-    if outcome in (Outcome.TOO_LARGE, Outcome.REJECTED):
-        return {Step.SPLIT if rows > 1 else Step.FAIL}
+    if outcome in DOUBTFUL:
+        return {Step.SPLIT} if rows > 1 else {Step.FAIL, Step.DEFER}
     if outcome in (Outcome.UNAVAILABLE, Outcome.UNKNOWN) and attempts >= policy.give_up_attempts:
         return {Step.DEFER, Step.FAIL}
     return {Step.DEFER}
@@ -258,19 +285,29 @@ class Breaker:
     """Failures in a row."""
     open: bool = False
     """No further request in this run."""
+    opened: bool | None = None
+    """What this run has to say: that it opened, that the destination is well, or nothing."""
 
     @property
     def probing(self) -> bool:
         """One request at a time until one succeeds."""
         return self.openings > 0
 
+    @property
+    def doubting(self) -> bool:
+        """Something failed since the last success: the next request is the least tried batch's, not the oldest's."""
+        return self.probing or self.failures > 0
+
     def record(self, outcome: Outcome) -> None:
-        """Take note of an outcome, in the order the answers came."""
+        """Take note of an outcome, in the order the answers came. A rate limit is an answer in good health, but no
+        success: it lets a probe through and leaves the failures in a row as they are.
+        """
         if outcome not in BREAKING:
-            self.failures = self.openings = 0
-            self.open = False
+            self.openings = 0
+            self.failures = self.failures if outcome is Outcome.THROTTLED else 0
+            self.open = self.opened = False
             return
         self.failures += 1
         if not self.open and (self.probing or self.failures >= self.policy.breaker_after):
-            self.open = True
+            self.open = self.opened = True
             self.openings += 1

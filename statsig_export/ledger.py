@@ -95,6 +95,10 @@ class PlannedBatch:
     planned_ms: int
     replay_of: int | None
     """The delivered batch that this one sends again."""
+    parent: int | None = None
+    """The batch that this one was split from."""
+    replayed_after: int | None = None
+    """The attempt that failed it, where it was taken up again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +190,14 @@ class Ledger:
             reach(CrashPoint.FINISHING)
             _move(connection, claim.batch.id, decision.step, **changes)
             if halves:
-                reach(CrashPoint.SPLITTING)
-                connection.execute(insert(batches), [_half_row(claim.batch, half, now_ms) for half in halves])
+                _insert_halves(connection, claim.batch, halves, now_ms)
         reach(CrashPoint.FINISHED)
+
+    def cut(self, batch: PlannedBatch, halves: Sequence[Batch], now_ms: int) -> None:
+        """Split a batch before it is sent: there is no attempt of it."""
+        with self.database.write() as connection:
+            _move(connection, batch.id, Step.CUT)
+            _insert_halves(connection, batch, halves, now_ms)
 
     def recover(self, held: Sequence[int], now_ms: int) -> int:
         """Close the attempts that dead shippers left open as unknown, in the partitions whose locks the caller holds.
@@ -220,17 +229,16 @@ class Ledger:
         so, and its reason stays.
         """
         columns = destinations.c
-        not_yet = or_(columns.halted_setup.is_(None), columns.halted_setup != setup)
+        not_yet = or_(columns.halted_reason.is_(None), columns.halted_setup.is_(None), columns.halted_setup != setup)
         return self._set_destination(destination, not_yet, halted_reason=reason, halted_setup=setup, halted_ms=now_ms)
 
-    def resume(self, destination: str) -> None:
-        """Lift a halt, and close the breaker."""
-        self._set_destination(
-            destination, halted_reason=None, halted_setup=None, halted_ms=None, breaker_openings=0, probe_ms=None
-        )
+    def resume(self, destination: str, believed: str | None = None, now_ms: int | None = None) -> None:
+        """Lift a halt, close the breaker, end a hold; `believed` are statuses that from now on are taken as real."""
+        lifted = {"halted_reason": None, "halted_setup": believed, "halted_ms": now_ms}
+        self._set_destination(destination, **lifted, breaker_openings=0, probe_ms=None)
 
     def set_breaker(self, destination: str, openings: int, probe_ms: int | None) -> None:
-        """Remember the breaker between runs; `probe_ms` None means closed."""
+        """Remember the breaker between runs; `probe_ms` None means closed. With no openings it is a rate limit's."""
         self._set_destination(destination, breaker_openings=openings, probe_ms=probe_ms)
 
     def _set_destination(self, name: str, *only_if: ColumnElement[bool], **values: str | int | None) -> bool:
@@ -309,20 +317,8 @@ def _close_attempt(connection: Connection, attempt: int, **facts: object) -> Non
 
 
 def _export_run_row(run: ExportRun) -> dict[str, object]:
-    return {
-        "id": run.id,
-        "orchestrator_run": run.orchestrator_run,
-        "destination": run.destination,
-        "window": run.window.key,
-        "started_ms": run.started_ms,
-        "finished_ms": run.finished_ms,
-        "rows_read": run.rows_read,
-        "queries": json.dumps(dict(run.queries)),
-        "config_fingerprint": run.config_fingerprint,
-        "filter_fingerprint": run.filter_fingerprint,
-        "library_version": run.library_version,
-        "account": json.dumps(dict(run.account)),
-    }
+    as_text = {name: json.dumps(dict(getattr(run, name))) for name in ("queries", "account")}
+    return {**{name: getattr(run, name) for name in ExportRun.__slots__}, "window": run.window.key, **as_text}
 
 
 def _batch_row(batch: Batch, partition: int, generation: int, now_ms: int) -> dict[str, object]:
@@ -337,6 +333,11 @@ def _batch_row(batch: Batch, partition: int, generation: int, now_ms: int) -> di
         "planned_ms": now_ms,
         "due_ms": now_ms,
     }
+
+
+def _insert_halves(connection: Connection, parent: PlannedBatch, halves: Sequence[Batch], now_ms: int) -> None:
+    reach(CrashPoint.SPLITTING)
+    connection.execute(insert(batches), [_half_row(parent, half, now_ms) for half in halves])
 
 
 def _half_row(parent: PlannedBatch, half: Batch, now_ms: int) -> dict[str, object]:

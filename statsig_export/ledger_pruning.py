@@ -153,7 +153,7 @@ def _summed(connection: Connection, partition: int, now_ms: int) -> PrunedPartit
     pending = select(func.count()).where(mine, batches.c.state.in_(_PENDING))
     if connection.execute(pending).scalar_one():
         return None
-    standing = standings(connection, [partition])[partition]
+    standing = standings(connection, [partition], now_ms)[partition]
     made = (
         select(attempts.c.outcome, func.count(), func.min(attempts.c.started_ms), func.max(attempts.c.started_ms))
         .join(batches, batches.c.id == attempts.c.batch)

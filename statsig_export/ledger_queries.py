@@ -2,14 +2,16 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import Enum
+from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
 from statsig_export.account import Account
-from statsig_export.delivery import PENDING, State
+from statsig_export.delivery import PENDING, RetryPolicy, State
 from statsig_export.events import Category
 from statsig_export.ledger import PlannedBatch
 from statsig_export.ledger_database import LedgerDatabase
@@ -20,6 +22,9 @@ from statsig_export.reports import DuePartition, PartitionStatus
 
 _PENDING = [state.value for state in PENDING]
 _WAITING = [State.PLANNED.value, State.DEFERRED.value]
+FOREVER_MS: Final = 2**62
+FURTHEST_MS: Final = round(RetryPolicy().furthest * 1000)
+"""What is on record as due later than this from now is due at once: a clock was wrong when it was written."""
 _RUN = func.coalesce(export_runs.c.orchestrator_run, export_runs.c.id)
 
 
@@ -40,11 +45,13 @@ class Destination:
     halted_setup: str | None = None
     breaker_openings: int = 0
     probe_ms: int | None = None
+    halted_ms: int | None = None
 
 
 def destination(database: LedgerDatabase, name: str) -> Destination:
     columns = destinations.c
     wanted = select(columns.halted_reason, columns.halted_setup, columns.breaker_openings, columns.probe_ms)
+    wanted = wanted.add_columns(columns.halted_ms)
     with database.read() as connection:
         row = connection.execute(wanted.where(columns.name == name)).one_or_none()
     return Destination(*row) if row else Destination()
@@ -72,14 +79,16 @@ def due(database: LedgerDatabase, destination: str, now_ms: int) -> list[DuePart
     # The batches first, by the index on their state: joined to partitions, SQLite would walk every batch there is.
     of_partition = (
         select(batches.c.partition, func.count().label("count"), func.sum(batches.c.rows).label("events"))
-        .add_columns(func.min(batches.c.due_ms).label("since_ms"))
-        .where(_is_due(now_ms))
+        .add_columns(
+            (now_ms - func.min(_due_ms(now_ms))).label("since_ms"), func.min(batches.c.attempts).label("attempts")
+        )
+        .where(or_(_waits(now_ms), batches.c.state == State.SENDING.value))
         .group_by(batches.c.partition)
         .subquery()
     )
     wanted = (
         select(partitions.c.category, partitions.c.window, of_partition.c.count, of_partition.c.events, partitions.c.id)
-        .add_columns(of_partition.c.since_ms)
+        .add_columns(of_partition.c.since_ms, of_partition.c.attempts)
         .join(of_partition, partitions.c.id == of_partition.c.partition)
         .where(partitions.c.destination == destination)
         .order_by(partitions.c.window_start_ms, partitions.c.category)
@@ -89,9 +98,9 @@ def due(database: LedgerDatabase, destination: str, now_ms: int) -> list[DuePart
         runs = _export_runs(connection, [row.id for row in rows])
     return [
         DuePartition(
-            partition_key(Category(category), window), count, int(events), runs[partition], (now_ms - since_ms) / 1000
+            partition_key(Category(category), window), count, int(events), runs[partition], since_ms / 1000, tried
         )
-        for category, window, count, events, partition, since_ms in rows
+        for category, window, count, events, partition, since_ms, tried in rows
     ]
 
 
@@ -121,27 +130,26 @@ def pending_partition_ids(database: LedgerDatabase, destination: str) -> dict[st
     return {partition_key(Category(category), window): partition for partition, category, window in rows}
 
 
-def waiting_batches(database: LedgerDatabase, ids: Sequence[int], now_ms: int, limit: int) -> list[PlannedBatch]:
-    """The next batches to send, in the order of window, category and row."""
-    order = (partitions.c.window_start_ms, partitions.c.category, batches.c.generation, batches.c.first_row)
+class Order(Enum):
+    """Which batches come first. Among equals it is the order of window, category and row."""
+
+    OLDEST = ()
+    LEAST_TRIED = (batches.c.attempts,)
+    SMALLEST = (batches.c.rows, batches.c.attempts)
+
+
+def waiting_batches(
+    database: LedgerDatabase, ids: Sequence[int], now_ms: int, limit: int, order: Order = Order.OLDEST
+) -> list[PlannedBatch]:
+    """The next batches to send."""
+    by_row = (partitions.c.window_start_ms, partitions.c.category, batches.c.generation, batches.c.first_row)
+    names = ("id", "batch_id", "partition", "generation", "first_row", "rows", "body_bytes", "attempts", "planned_ms")
     wanted = (
-        select(
-            batches.c.id,
-            batches.c.batch_id,
-            batches.c.partition,
-            batches.c.generation,
-            generations.c.file,
-            batches.c.first_row,
-            batches.c.rows,
-            batches.c.body_bytes,
-            batches.c.attempts,
-            batches.c.planned_ms,
-            batches.c.replay_of,
-        )
+        select(*(batches.c[name] for name in (*names, "replay_of", "parent", "replayed_after")), generations.c.file)
         .join(partitions, partitions.c.id == batches.c.partition)
         .join(generations, _same_generation())
-        .where(batches.c.partition.in_(ids), batches.c.state.in_(_WAITING), batches.c.due_ms <= now_ms)
-        .order_by(*order)
+        .where(batches.c.partition.in_(ids), _waits(now_ms))
+        .order_by(*order.value, *by_row)
         .limit(limit)
     )
     with database.read() as connection:
@@ -164,11 +172,14 @@ def unfinished_replays(database: LedgerDatabase, ids: Sequence[int], ship_run: s
         return int(connection.execute(pending).scalar() or 0), int(connection.execute(failed).scalar() or 0)
 
 
-def next_due_ms(database: LedgerDatabase, ids: Sequence[int]) -> int | None:
-    """When the next waiting batch of these partitions is due."""
-    wanted = select(func.min(batches.c.due_ms)).where(batches.c.partition.in_(ids), batches.c.state.in_(_WAITING))
+def next_due_ms(
+    database: LedgerDatabase, ids: Sequence[int], now_ms: int | None = None, without: Collection[int] = ()
+) -> int | None:
+    """When the next waiting batch of these partitions is due, but for some. Without a now, as it is on record."""
+    due_ms = func.min(batches.c.due_ms if now_ms is None else _due_ms(now_ms))
+    wanted = select(due_ms).where(batches.c.partition.in_(ids), batches.c.state.in_(_WAITING))
     with database.read() as connection:
-        return connection.execute(wanted).scalar()
+        return connection.execute(wanted.where(batches.c.id.not_in(without))).scalar()
 
 
 def statuses(
@@ -192,7 +203,7 @@ def statuses(
     with database.read() as connection:
         rows = connection.execute(wanted.where(*chosen).order_by(columns.window_start_ms, columns.category)).all()
         ids = select(columns.id).where(*chosen)
-        standing = standings(connection, ids)
+        standing = standings(connection, ids, now_ms)
         pruned = pruned_partitions_of(connection, *chosen)
         standing.update({partition: _standing_of(left) for partition, left in pruned.items()})
         laid_down = {
@@ -231,8 +242,8 @@ class Standing:
     pending_since_ms: int | None = None
 
 
-def standings(connection: Connection, ids: object) -> dict[int, Standing]:
-    """Partition -> how its batches stand. `ids` is a collection or a subquery."""
+def standings(connection: Connection, ids: object, now_ms: int) -> dict[int, Standing]:
+    """Partition -> how its batches stand; due times as seen at `now_ms`. `ids` is a collection or a subquery."""
     columns = batches.c
     kind = case((columns.state == State.FAILED.value, columns.outcome), else_="")
     # A replay counts nowhere, whatever becomes of it: its events stay forwarded, once. It is due like any other.
@@ -240,7 +251,7 @@ def standings(connection: Connection, ids: object) -> dict[int, Standing]:
     rows = case((counts, columns.rows), else_=0)
     # A split batch's events live on in its halves, and the request that met the limit is theirs no longer.
     limited = case((and_(counts, columns.throttled, columns.state != State.SPLIT.value), columns.rows), else_=0)
-    due_ms = case((columns.state.in_(_WAITING), columns.due_ms))
+    due_ms = case((columns.state.in_(_WAITING), _due_ms(now_ms)))
     failed = and_(counts, columns.state == State.FAILED.value)
     pending = columns.state.in_(_PENDING)
     replay_pending = case((and_(columns.replay_of.is_not(None), pending), columns.rows), else_=0)
@@ -352,6 +363,10 @@ def _partition_is(destination: str, window: str, category: Category) -> tuple[Co
     )
 
 
-def _is_due(now_ms: int) -> ColumnElement[bool]:
-    waiting = and_(batches.c.state.in_(_WAITING), batches.c.due_ms <= now_ms)
-    return or_(waiting, batches.c.state == State.SENDING.value)
+def _due_ms(now_ms: int) -> ColumnElement[int]:
+    return case((batches.c.due_ms > now_ms + FURTHEST_MS, now_ms), else_=batches.c.due_ms)
+
+
+def _waits(now_ms: int) -> ColumnElement[bool]:
+    due = or_(batches.c.due_ms <= now_ms, batches.c.due_ms > now_ms + FURTHEST_MS)
+    return and_(batches.c.state.in_(_WAITING), due)

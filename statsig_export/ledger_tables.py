@@ -47,10 +47,13 @@ destinations = Table(
     LEDGER,
     Column("name", String(64), primary_key=True),
     Column("halted_reason", Reason),
-    Column("halted_setup", String(16)),  # fingerprint of the URL and secret that were refused
+    # The fingerprint of the URL and secret that were refused. With no reason: the statuses that somebody, in lifting
+    # the halt at halted_ms, told to take as real (`400,413`).
+    Column("halted_setup", String(16)),
     Column("halted_ms", BigInteger),
     Column("breaker_openings", Integer, nullable=False, default=0),
-    Column("probe_ms", BigInteger),  # while the breaker is open: when the next probe may go
+    # Nothing is sent before: while the breaker is open until the next probe, with no openings for a rate limit.
+    Column("probe_ms", BigInteger),
 )
 
 export_runs = Table(

@@ -102,7 +102,7 @@ def _export_events(
     return export_run(config, window, categories, orchestrator_run_id)
 
 
-def ship(
+def ship(  # noqa: PLR0913  what to ship, who asks and who watches, and how
     config: Config,
     partitions: Sequence[str] | None = None,
     *,
@@ -110,8 +110,9 @@ def ship(
     on_progress: Callable[[int], None] | None = None,
     timing: Timing = REAL_TIME,
     policy: RetryPolicy = DEFAULT_POLICY,
+    now: bool = False,
 ) -> ShipReport:
-    """Send what is due of some partitions, or of all: `shipping.ship`."""
+    """Send what is due of some partitions, or of all; with `now` all that waits: `shipping.ship`."""
 
     def events() -> "RunEvents[ShipReport]":
         from statsig_export.openlineage_events import ship_run
@@ -126,6 +127,7 @@ def ship(
             on_progress=on_progress,
             timing=timing,
             policy=policy,
+            now=now,
         )
 
     return told(config, events, run)

@@ -117,7 +117,7 @@ class ShipReport:
     orchestrator_run_id: str | None
     seconds: float
     paused_until: float | None
-    """When the breaker is open: the time (epoch seconds) of the next probe."""
+    """Until when (epoch seconds) nothing more is sent: the next probe of the breaker, or the end of a rate limit."""
     busy: tuple[str, ...]
     """Partitions that another shipper holds; it ships them."""
     shipments: Mapping[str, Shipment] = field(default_factory=dict)
@@ -125,6 +125,8 @@ class ShipReport:
     statuses: "Mapping[str, PartitionStatus]" = field(default_factory=dict)
     """How every partition that was asked for stands after the run: also those that another shipper holds, and, where
     everything was asked for, those of which nothing is due yet."""
+    rate_limited: bool = False
+    """Whether it is a rate limit that `paused_until` is the end of."""
 
     @property
     def account(self) -> Account:
@@ -235,7 +237,9 @@ class DestinationStanding:
     halted: str | None = None
     """Why the destination is halted."""
     paused_until: float | None = None
-    """While sending pauses after failures in a row: the time (epoch seconds) of the next probe."""
+    rate_limited: bool = False
+    """Whether it is a rate limit that `paused_until` is the end of."""
+    """While sending pauses: until when (epoch seconds)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,3 +286,5 @@ class DuePartition:
     export_runs: tuple[str, ...]
     overdue: float = 0.0
     """Seconds since the oldest of the batches was due."""
+    attempts: int = 0
+    """Of the least tried of them."""

@@ -6,17 +6,34 @@ cannot be written, everything stops at once: what is not written down must not g
 """
 
 import logging
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from statsig_export.batching import Texts, batch_id, body, halve
-from statsig_export.delivery import Attempted, Breaker, Decision, Failure, Reply, RetryPolicy, Step, decide
+from statsig_export.delivery import (
+    Attempted,
+    Breaker,
+    Decision,
+    Failure,
+    Outcome,
+    Reply,
+    RetryPolicy,
+    Step,
+    classify,
+    decide,
+    explain,
+)
 from statsig_export.errors import LedgerError
+from statsig_export.evidence import Evidence
 from statsig_export.ledger import Ledger, PlannedBatch
-from statsig_export.ledger_queries import next_due_ms, waiting_batches
+from statsig_export.ledger_evidence import accepted_since
+from statsig_export.ledger_queries import Order, next_due_ms, waiting_batches
+from statsig_export.outcomes import DOUBTFUL
+from statsig_export.rate_limit import RateLimit
 from statsig_export.testing.crash import CrashPoint, reach
 
 log = logging.getLogger(__name__)
@@ -48,6 +65,9 @@ class Route:
     still_locked: Callable[[], None]
     """Raises LedgerError when a partition's lock is lost."""
     concurrency: int
+    max_events: int | None = None
+    max_bytes: int | None = None
+    """The limits of a body as they are configured now: what was planned over them is cut before it is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +96,17 @@ class Shipper:
     partitions: Sequence[int]
     on_delivered: Callable[[int], None] = lambda _: None
     """Called with a number of events each time that many were accepted."""
+    evidence: Evidence = field(default_factory=lambda: Evidence(RetryPolicy()))
+    rate_limit: RateLimit = field(default_factory=lambda: RateLimit(RetryPolicy()))
     halted: str | None = None
     """Why the destination refused, once it has."""
     _ready: deque[PlannedBatch] = field(default_factory=deque)
-    _under_way: dict[Future[Decision], int] = field(default_factory=dict)
-    """Each with its batch."""
+    _under_way: dict[Future[Decision], tuple[int, int]] = field(default_factory=dict)
+    """Each with its batch, and with the number of holds it began under."""
+    _judging: threading.Lock = field(default_factory=threading.Lock)
+    """The senders share the evidence."""
+    _doubted: tuple[str, int] = ("", 0)
+    """The latest rejection that was not believed, and when the first of them came (ms)."""
 
     @property
     def policy(self) -> RetryPolicy:
@@ -89,71 +115,134 @@ class Shipper:
     def run(self) -> None:
         """Send what is due, waiting `policy.patience` at most for what is due again soon.
 
-        Returns when nothing is due, the destination refused, the breaker opened, or the run is to stop. Raises
-        LedgerError when the record or the files fail. Whatever ends the run (an interrupt too), what was under way is
-        finished first, as far as it can be.
+        Returns when nothing is due, the destination refused or rejects everything, its rate limit holds for longer,
+        the breaker opened, or the run is to stop. Raises LedgerError when the record or the files fail. Whatever ends
+        the run (an interrupt too), what was under way is finished first, as far as it can be.
         """
         with ThreadPoolExecutor(self.route.concurrency, "sender") as senders:
             while True:
                 self._fill(senders)
                 if self._under_way:
                     for sent in wait(self._under_way, return_when=FIRST_COMPLETED).done:
-                        del self._under_way[sent]
-                        self._take_note(sent.result())
+                        _, began_under = self._under_way.pop(sent)
+                        self._take_note(sent.result(), began_under)
                 elif not self._await_next():
                     return
 
     def _fill(self, senders: ThreadPoolExecutor) -> None:
-        while not self._stopped and len(self._under_way) < self._room:
+        while not self._stopped and len(self._under_way) < self._room and not self._held:
             batch = self._next()
             if batch is None:
                 return
-            self._under_way[senders.submit(self._attempt, batch, body(self._events(batch)))] = batch.id
+            request_body = body(self._events(batch))
+            if self._is_over_the_limits(batch):
+                self._cut(batch, request_body)
+            else:
+                sent = senders.submit(self._attempt, batch, request_body)
+                self._under_way[sent] = batch.id, self.rate_limit.holds
 
     def _await_next(self) -> bool:
-        """Sleep until the next batch is due, if that is soon; False when this run is over."""
-        due_ms = None if self._stopped else next_due_ms(self.ledger.database, self.partitions)
-        if due_ms is None:
+        """Sleep until the next request may go, if that is soon; False when this run is over."""
+        if self._stopped or self._held > self.policy.patience:
             return False
-        seconds = max(0.0, (due_ms - self.timing.now_ms()) / 1000)
-        if seconds > self.policy.patience:
-            return False
+        now_ms, waiting = self.timing.now_ms(), self.evidence.waiting
+        due_ms = next_due_ms(self.ledger.database, self.partitions, now_ms, waiting)
+        seconds = None if due_ms is None else max(0.0, (due_ms - now_ms) / 1000, self._held)
+        if seconds is None or seconds > self.policy.patience:
+            return bool(waiting) and self._judge_the_doubted()
         self.timing.sleep(seconds)
         return True
+
+    def _judge_the_doubted(self) -> bool:
+        """There is nothing left to tell from whether rejected events are at fault: whether the run goes on with them.
+
+        Where nothing speaks against the destination, they are tried once more; else it is halted.
+        """
+        words, since_ms = self._doubted
+        if self.evidence.allow_last_chance():
+            return True
+        if accepted_since(self.ledger.database, self.route.destination, since_ms):
+            self.evidence.accept(self.evidence.begin())
+            return True
+        self.halted = rejects_everything(words)
+        return False
 
     @property
     def _stopped(self) -> bool:
         return self.halted is not None or self.breaker.open or self.timing.stopping()
 
     @property
+    def _held(self) -> float:
+        """Seconds that the rate limit holds everything back."""
+        return self.rate_limit.wait(self.timing.clock())
+
+    @property
     def _room(self) -> int:
-        return 1 if self.breaker.probing else self.route.concurrency
+        alone = self.breaker.probing or self.rate_limit.in_a_row or self.evidence.doubting
+        return 1 if alone else self.route.concurrency
 
     def _next(self) -> PlannedBatch | None:
+        """The oldest; the least tried while the destination fails; the smallest while it rejects everything."""
+        looking = self.evidence.doubting
+        if looking:
+            self._ready.clear()
         if not self._ready:
-            database, now_ms = self.ledger.database, self.timing.now_ms()
-            taken = set(self._under_way.values())  # of which some may not be claimed yet
-            waiting = waiting_batches(database, self.partitions, now_ms, _PAGE)
-            self._ready.extend(batch for batch in waiting if batch.id not in taken)
-        return self._ready.popleft() if self._ready else None
+            taken = {batch for batch, _ in self._under_way.values()} | self.evidence.waiting
+            found = self._look_up(len(taken))  # of those under way some may not be claimed yet
+            self._ready.extend(batch for batch in found if batch.id not in taken)
+        if not self._ready:
+            return None
+        if not self.breaker.doubting:
+            return self._ready.popleft()
+        least_tried = min(self._ready, key=lambda batch: batch.attempts)
+        self._ready.remove(least_tried)
+        return least_tried
+
+    def _look_up(self, taken: int) -> list[PlannedBatch]:
+        database, now_ms = self.ledger.database, self.timing.now_ms()
+        if self.evidence.doubting:
+            return waiting_batches(database, self.partitions, now_ms, taken + 1, Order.SMALLEST)
+        if self.breaker.doubting:
+            return waiting_batches(database, self.partitions, now_ms, _PAGE, Order.LEAST_TRIED)
+        return waiting_batches(database, self.partitions, now_ms, _PAGE)
+
+    def _is_over_the_limits(self, batch: PlannedBatch) -> bool:
+        """A single event never is: it was within the limits when it was exported, and the webhook has the last word."""
+        events, size = self.route.max_events, self.route.max_bytes
+        over = (events is not None and batch.rows > events) or (size is not None and batch.body_bytes > size)
+        return over and batch.rows > 1
+
+    def _cut(self, batch: PlannedBatch, request_body: bytes) -> None:
+        self._check(batch, request_body)
+        halves = halve(self.route.destination, batch.first_row, self._events(batch))
+        self.ledger.cut(batch, halves, self.timing.now_ms())
+        log.info("batch %s is over the configured limits: split", batch.batch_id[:12])
 
     def _events(self, batch: PlannedBatch) -> Texts:
         """Read in the caller's thread: there the files are read in order, each row group once."""
         return self.route.read_events(batch.file, batch.first_row, batch.rows)
 
-    def _attempt(self, batch: PlannedBatch, request_body: bytes) -> Decision:
-        """Runs in a sender thread."""
+    def _check(self, batch: PlannedBatch, request_body: bytes) -> None:
+        """Raises LedgerError unless the rows are what was planned and the partition's lock is ours."""
         if batch_id(self.route.destination, request_body) != batch.batch_id:
             raise LedgerError(
                 f"{batch.file}: rows {batch.first_row} to {batch.first_row + batch.rows} are not what was planned",
                 hint="the file was changed or replaced: restore it, then ship again",
             )
         self.route.still_locked()
+
+    def _attempt(self, batch: PlannedBatch, request_body: bytes) -> Decision:
+        """Runs in a sender thread."""
+        self._check(batch, request_body)
         claim = self.ledger.claim(batch, self.route.ship_run, self.timing.now_ms())
+        with self._judging:
+            began = self.evidence.begin()
         answer = self.route.post(request_body, batch.batch_id, claim.number)
         reach(CrashPoint.ANSWERED)
         now_ms = self.timing.now_ms()
-        attempted = Attempted(batch.rows, claim.number, (now_ms - batch.planned_ms) / 1000)
+        believed, damning = self._weigh(batch, answer, began, now_ms)
+        age = self.policy.age(batch.planned_ms / 1000, now_ms / 1000, claim.number)
+        attempted = Attempted(batch.rows, claim.number, age, believed)
         decision = decide(answer, attempted, self.timing.roll(), self.policy)
         splits = decision.step is Step.SPLIT
         halves = halve(self.route.destination, batch.first_row, self._events(batch)) if splits else ()
@@ -161,10 +250,32 @@ class Shipper:
         log.info("batch %s attempt %d: %s", batch.batch_id[:12], claim.number, decision.outcome)
         if decision.step is Step.DELIVER:
             self.on_delivered(batch.rows)
-        return decision
+        return replace(decision, halt=True, reason=rejects_everything(decision.reason)) if damning else decision
 
-    def _take_note(self, decision: Decision) -> None:
+    def _weigh(self, batch: PlannedBatch, answer: Reply | Failure, began: int, now_ms: int) -> tuple[bool, bool]:
+        """Whether a rejection is believed, and whether with it the destination has rejected everything."""
+        outcome = classify(answer)
+        with self._judging:
+            if outcome is Outcome.ACCEPTED:
+                self.evidence.accept(began)
+            if outcome not in DOUBTFUL or not isinstance(answer, Reply):
+                return True, False
+            failed_before = batch.replayed_after is not None
+            believed = self.evidence.reject(
+                batch.id, batch.parent, batch.rows, answer.status, failed_before=failed_before
+            )
+            if not believed:
+                self._doubted = explain(answer), self._doubted[1] or now_ms
+            return believed, not believed and self.evidence.damning
+
+    def _take_note(self, decision: Decision, began_under: int) -> None:
         """In the caller's thread, in the order the answers came."""
         self.breaker.record(decision.outcome)
+        self.rate_limit.record(decision, began_under, self.timing.clock(), self.timing.roll())
         if decision.halt:
             self.halted = decision.reason
+
+
+def rejects_everything(words: str) -> str:
+    """Why a destination is halted that rejects all it gets."""
+    return f"{words}, and so it answers to everything, down to single events"

@@ -5,7 +5,7 @@ Light to import: neither pandas nor Dagster.
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from itertools import groupby
@@ -16,12 +16,15 @@ from statsig_export import ledger_queries as queries
 from statsig_export.config import Config
 from statsig_export.delivery import Breaker, RetryPolicy
 from statsig_export.errors import ConfigError, DestinationError
+from statsig_export.evidence import Evidence
 from statsig_export.ledger import Ledger, ShipRun, ledger_of
 from statsig_export.ledger_database import LedgerDatabase, exists
+from statsig_export.ledger_evidence import doubted_statuses, forget_believed, make_due
 from statsig_export.lineage import requests_of, shipments
 from statsig_export.locks import PartitionLocks, lock_name, open_locks
 from statsig_export.memory import prefer_jemalloc
 from statsig_export.partitions import split_partition_key
+from statsig_export.rate_limit import ROUNDING, RateLimit
 from statsig_export.reports import DestinationStanding, DuePartition, PartitionStatus, Shipment, ShipReport
 from statsig_export.shipper import Route, Shipper, Timing
 from statsig_export.storage import Storage
@@ -31,10 +34,10 @@ from statsig_export.webhook import Destination, Webhook, destination_of
 
 REAL_TIME = Timing(clock=time.time, sleep=time.sleep, roll=random.random)
 DEFAULT_POLICY = RetryPolicy()
-_FOREVER_MS = 2**62
+_MOST_STATUSES = 4
 
 
-def ship(
+def ship(  # noqa: PLR0913  what to ship, who asks and who watches, and how
     config: Config,
     partitions: Sequence[str] | None = None,
     *,
@@ -42,8 +45,10 @@ def ship(
     on_progress: Callable[[int], None] | None = None,
     timing: Timing = REAL_TIME,
     policy: RetryPolicy = DEFAULT_POLICY,
+    now: bool = False,
 ) -> ShipReport:
     """Send what is due of `partitions` (keys `category|window`), or of all. `on_progress` gets accepted events.
+    With `now`, everything that waits counts as due, and neither the breaker's pause nor a rate limit's hold counts.
 
     A partition that another shipper holds is left to it. What is not accepted now stays pending with a due time. Once
     `timing.stopping` says true, the requests under way are finished and no other is begun.
@@ -54,7 +59,7 @@ def ship(
     prefer_jemalloc()
     with ledger_of(config) as ledger, Storage(config.storage_url()) as storage:
         _refuse_while_halted(ledger.database, config)
-        known = _asked_for(ledger.database, config, partitions, timing.now_ms())
+        known = _asked_for(ledger.database, config, partitions, queries.FOREVER_MS if now else timing.now_ms())
         asked = known if partitions is not None else queries.pending_partition_ids(ledger.database, config.webhook.name)
         run = _ship_run(config, orchestrator_run_id, timing)
         ledger.start_ship_run(run)
@@ -63,6 +68,8 @@ def ship(
             closing(Webhook(destination, clock=timing.clock, monotonic=time.monotonic)) as webhook,
         ):
             mine = _take(known, locks, ledger, timing)
+            if now:
+                make_due(ledger.database, list(mine.values()), timing.now_ms())
             route = Route(
                 destination=config.webhook.name,
                 ship_run=run.id,
@@ -70,13 +77,15 @@ def ship(
                 read_events=storage.read_events,
                 still_locked=locks.check,
                 concurrency=config.webhook.concurrency,
+                max_events=config.webhook.max_events,
+                max_bytes=config.webhook.max_bytes,
             )
-            breaker = _breaker(ledger.database, config, policy, timing)
-            shipper = Shipper(ledger, route, timing, breaker, list(mine.values()), on_progress or _ignore)
+            shipper = _shipper(ledger, route, timing, policy, mine.values(), now=now)
+            shipper.on_delivered = on_progress or _ignore
             shipper.run()
             reach(CrashPoint.SENT)
         halts = _remember_halt(ledger, destination, shipper)
-        paused_until = _remember_breaker(ledger, shipper)
+        paused_until = _remember_pause(ledger, shipper)
         ledger.finish_ship_run(run.id, timing.now_ms())
         ids = list({**asked, **known}.values())
         statuses = queries.statuses(ledger.database, run.destination, timing.now_ms(), only=ids)
@@ -88,6 +97,7 @@ def ship(
             busy=tuple(key for key in known if key not in mine),
             shipments=shipments(ledger.database, run.id, mine, statuses),
             statuses={status.partition: status for status in statuses},
+            rate_limited=paused_until is not None and not shipper.breaker.open,
         )
     if shipper.halted is not None:
         raise _halted_error(shipper.halted, report, halts=halts)
@@ -95,7 +105,9 @@ def ship(
 
 
 def due_partitions(config: Config) -> list[DuePartition]:
-    """What a ship run started now would send: nothing while the destination is halted, or the breaker is open.
+    """What a ship run started now would send: nothing while the destination is halted, the breaker is open or a rate
+    limit holds. When the breaker's probe is due, only the partitions with the least tried batches: of several runs
+    it is theirs that should send it, since others may hold nothing but what always fails.
 
     A halt counts for as long as the set-up that was refused is the configured one.
     """
@@ -104,9 +116,13 @@ def due_partitions(config: Config) -> list[DuePartition]:
     with ledger_of(config) as ledger:
         now_ms = REAL_TIME.now_ms()
         remembered = queries.destination(ledger.database, config.webhook.name)
-        if _still_halted(remembered, config) or (remembered.probe_ms or 0) > now_ms:
+        if _still_halted(remembered, config) or _paused_until(remembered, DEFAULT_POLICY, now_ms):
             return []
-        return queries.due(ledger.database, config.webhook.name, now_ms)
+        due = queries.due(ledger.database, config.webhook.name, now_ms)
+    if not remembered.breaker_openings:
+        return due
+    least = min((partition.attempts for partition in due), default=0)
+    return [partition for partition in due if partition.attempts == least]
 
 
 def shipments_of(config: Config, orchestrator_run_id: str) -> list[Shipment]:
@@ -139,19 +155,30 @@ def how_it_stands(config: Config) -> DestinationStanding:
         return DestinationStanding()
     with ledger_of(config) as ledger:
         remembered = queries.destination(ledger.database, config.webhook.name)
-    pauses = (remembered.probe_ms or 0) > REAL_TIME.now_ms()
-    paused_until = remembered.probe_ms / 1000 if pauses and remembered.probe_ms else None
+    until_ms = _paused_until(remembered, DEFAULT_POLICY, REAL_TIME.now_ms())
+    paused_until = until_ms / 1000 if until_ms else None
+    limited = paused_until is not None and not remembered.breaker_openings
     if not _still_halted(remembered, config):
-        return DestinationStanding(paused_until=paused_until)
+        return DestinationStanding(paused_until=paused_until, rate_limited=limited)
     _, unknown = _setup_here(config)
     cannot = f" ({unknown}, so whether the set-up has changed since cannot be told here)" if unknown else ""
-    return DestinationStanding(f"{remembered.halted_reason}{cannot}", paused_until)
+    return DestinationStanding(f"{remembered.halted_reason}{cannot}", paused_until, rate_limited=limited)
 
 
-def resume(config: Config) -> None:
-    """Lift a halt and close the breaker: somebody has mended the set-up."""
+def resume(config: Config) -> frozenset[int]:
+    """Lift a halt, a pause and a hold: somebody has mended the set-up.
+
+    Where the destination was halted for rejecting everything, the statuses are returned that from now on are taken as
+    real, for `policy.believed_for` or until something is accepted: who resumes without mending anything says that it is
+    the events that are wrong.
+    """
     with ledger_of(config) as ledger:
-        ledger.resume(config.webhook.name)
+        name = config.webhook.name
+        halted = queries.destination(ledger.database, name).halted_reason is not None
+        statuses = doubted_statuses(ledger.database, name) if halted else frozenset()
+        told = [str(status) for status in sorted(statuses)][:_MOST_STATUSES]
+        ledger.resume(name, ",".join(told) or None, REAL_TIME.now_ms() if told else None)
+    return frozenset(map(int, told))
 
 
 def status(config: Config, start: datetime | None = None, end: datetime | None = None) -> list[PartitionStatus]:
@@ -160,7 +187,7 @@ def status(config: Config, start: datetime | None = None, end: datetime | None =
         return []
     between = None
     if start is not None or end is not None:
-        between = (_ms(start) if start else 0, _ms(end) if end else _FOREVER_MS)
+        between = (_ms(start) if start else 0, _ms(end) if end else queries.FOREVER_MS)
     with ledger_of(config) as ledger:
         return queries.statuses(ledger.database, config.webhook.name, REAL_TIME.now_ms(), between=between)
 
@@ -193,11 +220,39 @@ def _ship_run(config: Config, orchestrator_run_id: str | None, timing: Timing) -
     )
 
 
-def _breaker(database: LedgerDatabase, config: Config, policy: RetryPolicy, timing: Timing) -> Breaker:
-    """The breaker as the last run left it: still open until its next probe is due."""
-    remembered = queries.destination(database, config.webhook.name)
-    still_open = (remembered.probe_ms or 0) > timing.now_ms()
-    return Breaker(policy, openings=remembered.breaker_openings, open=still_open)
+def _shipper(
+    ledger: Ledger, route: Route, timing: Timing, policy: RetryPolicy, mine: Collection[int], *, now: bool
+) -> Shipper:
+    """A shipper that knows what the last run left: the breaker, open until its next probe is due, or the rate limit,
+    and the statuses that a `resume` told to take as real.
+    """
+    remembered = queries.destination(ledger.database, route.destination)
+    until_ms = None if now else _paused_until(remembered, policy, timing.now_ms())
+    openings = remembered.breaker_openings
+    return Shipper(
+        ledger,
+        route,
+        timing,
+        Breaker(policy, openings=openings, open=bool(openings and until_ms)),
+        list(mine),
+        evidence=Evidence(policy, _believed(remembered, policy, timing.now_ms())),
+        rate_limit=RateLimit(policy, until=0 if openings else (until_ms or 0) / 1000),
+    )
+
+
+def _paused_until(remembered: queries.Destination, policy: RetryPolicy, now_ms: int) -> int | None:
+    """Until when nothing is sent. A pause longer than the policy's longest was written by a wrong clock: it is none."""
+    longest = (max(policy.breaker_pauses) if remembered.breaker_openings else policy.longest_wait) + ROUNDING
+    until = remembered.probe_ms
+    return until if until is not None and now_ms < until <= now_ms + round(longest * 1000) else None
+
+
+def _believed(remembered: queries.Destination, policy: RetryPolicy, now_ms: int) -> frozenset[int]:
+    told, since = remembered.halted_setup, remembered.halted_ms
+    if remembered.halted_reason is not None or told is None or since is None:
+        return frozenset()
+    fresh = since <= now_ms <= since + round(policy.believed_for * 1000)
+    return frozenset(map(int, told.split(","))) if fresh else frozenset()
 
 
 def _remember_halt(ledger: Ledger, destination: Destination, shipper: Shipper) -> bool:
@@ -205,21 +260,29 @@ def _remember_halt(ledger: Ledger, destination: Destination, shipper: Shipper) -
     name = shipper.route.destination
     if shipper.halted is not None:
         return ledger.halt(name, shipper.halted, destination.setup, shipper.timing.now_ms())
-    halted_setup = queries.destination(ledger.database, name).halted_setup
-    if halted_setup not in {None, destination.setup}:  # our own: another run was refused while this one was under way
+    remembered = queries.destination(ledger.database, name)
+    if remembered.halted_reason is None:
+        if remembered.halted_setup is not None and shipper.evidence.accepted_any:
+            forget_believed(ledger.database, name)
+    elif remembered.halted_setup != destination.setup:  # our own: another run was refused while this was under way
         ledger.resume(name)
     return False
 
 
-def _remember_breaker(ledger: Ledger, shipper: Shipper) -> float | None:
-    """Write down the breaker for the next run; the time of the next probe, if it is open."""
-    name, timing, breaker = shipper.route.destination, shipper.timing, shipper.breaker
+def _remember_pause(ledger: Ledger, shipper: Shipper) -> float | None:
+    """Write down the breaker and the rate limit for the next run; until when nothing more is sent."""
+    name, breaker, now_ms = shipper.route.destination, shipper.breaker, shipper.timing.now_ms()
     remembered = queries.destination(ledger.database, name)
-    if breaker.openings == remembered.breaker_openings:
-        return remembered.probe_ms / 1000 if breaker.open and remembered.probe_ms else None
-    probe_ms = timing.now_ms() + round(breaker.policy.pause(breaker.openings) * 1000) if breaker.open else None
-    ledger.set_breaker(name, breaker.openings, probe_ms)
-    return probe_ms / 1000 if probe_ms else None
+    held_ms = round(shipper.rate_limit.until * 1000) if shipper.rate_limit.wait(now_ms / 1000) else 0
+    paused_ms = now_ms + round(breaker.policy.pause(breaker.openings) * 1000) if breaker.opened else 0
+    if held_ms > paused_ms:
+        ledger.set_breaker(name, 0, held_ms)
+    elif paused_ms:
+        ledger.set_breaker(name, breaker.openings, paused_ms)
+    elif breaker.opened is False and remembered.breaker_openings:
+        ledger.set_breaker(name, 0, None)
+    until_ms = max(held_ms, paused_ms) or (breaker.open and _paused_until(remembered, breaker.policy, now_ms))
+    return until_ms / 1000 if until_ms else None
 
 
 def _refuse_while_halted(database: LedgerDatabase, config: Config) -> None:
@@ -248,7 +311,8 @@ def _setup_here(config: Config) -> tuple[str | None, str]:
 def _halted_error(reason: str, report: ShipReport | None = None, *, halts: bool = False) -> DestinationError:
     return DestinationError(
         f"the webhook refuses the set-up ({reason}); nothing failed, everything undelivered stays pending",
-        hint="mend the URL or the secret, or say `statsig-export resume` when the other side is mended",
+        hint="mend the URL or the secret, or say `statsig-export resume` when the other side is mended "
+        "(or, where everything is rejected, when it is the events that are wrong: then they fail)",
         report=report,
         halts=halts,
     )

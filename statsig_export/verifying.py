@@ -16,7 +16,7 @@ from statsig_export import ledger_queries as queries
 from statsig_export.account import total
 from statsig_export.batching import batch_id, body
 from statsig_export.config import Config
-from statsig_export.delivery import Outcome, RetryPolicy, State, fold
+from statsig_export.delivery import Outcome, RetryPolicy, State, cut, fold
 from statsig_export.errors import LedgerError
 from statsig_export.ledger import ledger_of
 from statsig_export.ledger_database import LedgerDatabase, exists
@@ -172,8 +172,11 @@ def _against_attempts(batch: _Batch, policy: RetryPolicy) -> str | None:
     if [number for number, _ in batch.made] != list(range(1, batch.attempts + 1)):
         return f"counts {batch.attempts} attempts, {len(batch.made)} are on record"
     possible = fold(outcomes, batch.rows, batch.replayed_after, policy)
+    possible |= cut(possible, batch.rows) if batch.state == State.SPLIT else frozenset()
     if batch.state not in possible:
-        return f"is {batch.state}, its attempts say {' or '.join(sorted(possible)) or 'nothing that can be'}"
+        return (
+            f"is {batch.state}, its attempts say {' or '.join(sorted(possible, reverse=True)) or 'nothing that can be'}"
+        )
     known = [outcome for outcome in outcomes if outcome is not None]
     if batch.outcome != (known[-1] if known else None):
         return f"says {batch.outcome}, its last attempt says {known[-1] if known else 'nothing'}"

@@ -15,7 +15,6 @@ import hmac
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from pathlib import Path
 from typing import Final
@@ -28,6 +27,7 @@ from statsig_export.answer_text import excerpt
 from statsig_export.config import Config
 from statsig_export.delivery import Failure, Outcome, Reply
 from statsig_export.http_records import quiet_records
+from statsig_export.retry_after import retry_after
 from statsig_export.settings import AuthSettings
 from statsig_export.unanswered import unanswered
 from statsig_export.version import VERSION
@@ -168,24 +168,6 @@ def sign(sent: bytes, secret: str, algorithm: str, encoding: str) -> str:
     """The HMAC over the exact bytes on the wire, as Fivetran's webhook set-up asks for it."""
     digest = hmac.new(secret.encode(), sent, algorithm).digest()
     return digest.hex() if encoding == "hex" else base64.b64encode(digest).decode()
-
-
-def retry_after(value: str | None, date: str | None, now: float) -> float | None:
-    """Seconds to wait: the header as seconds, or as a date counted from the answer's own Date (else `now`).
-
-    A moment that is past is 0; what cannot be read is None.
-    """
-    if value is None:
-        return None
-    seconds = value.strip()
-    if seconds.isascii() and seconds.isdigit():
-        return float(seconds)
-    try:
-        until = parsedate_to_datetime(value).timestamp()
-        since = parsedate_to_datetime(date).timestamp() if date else now
-    except (ValueError, OverflowError):
-        return None
-    return max(0.0, until - since)
 
 
 def _digest_of(file: str) -> str:

@@ -86,7 +86,7 @@ def observe(
     if standing.halted:
         said = f"the destination {config.webhook.name} is halted: {standing.halted}"
         found.append(Finding(Level.CRITICAL, f"{said}; mend the set-up, then `statsig-export resume`"))
-    if standing.paused_until:
+    if standing.paused_until and not standing.rate_limited:
         until = datetime.fromtimestamp(standing.paused_until, UTC)
         found.append(Finding(Level.WARNING, f"sending pauses until {until:%H:%M} UTC after failures in a row"))
     if unsent and oldest > limits.pending:

@@ -34,12 +34,15 @@ from statsig_export.reports import FailedRow, PartitionStatus
 
 
 @click.command
+@click.option(
+    "--now", is_flag=True, help="All that waits, whenever it is due; no pause or rate limit counts, a halt does."
+)
 @as_json
 @click.pass_context
-def ship(ctx: click.Context, *, json_: bool) -> None:
+def ship(ctx: click.Context, *, now: bool, json_: bool) -> None:
     """Ship what is due, oldest window first. On SIGTERM what is under way is finished, the rest stays pending."""
     config: Config = ctx.obj.config()
-    shipped, refusal = ship_or_refusal(config)
+    shipped, refusal = ship_or_refusal(config, now=now)
     if json_:
         output.print_json(shipped_object(shipped))
     else:
@@ -149,7 +152,7 @@ def status(ctx: click.Context, start: datetime | None, end: datetime | None, *, 
         output.print_json({**found, **({"failed_rows": [asdict(row) for row in rows]} if failed else {})})
     else:
         _print_status(config, statuses, rows if failed else None)
-        output.print_waiting(unsent, standing.paused_until)
+        output.print_waiting(unsent, standing.paused_until, rate_limited=standing.rate_limited)
         if standing.halted:
             output.say(f"HALTED: {standing.halted}. Mend the set-up, then `statsig-export resume`.")
     output.say_missing(missing)
@@ -178,18 +181,21 @@ def _print_status(config: Config, statuses: list[PartitionStatus], failed_rows: 
 @as_json
 @click.pass_context
 def resume(ctx: click.Context, *, json_: bool) -> None:
-    """Lift a halt once the set-up is mended."""
+    """Lift a halt once the set-up is mended; or where everything is rejected, to let those events fail."""
     from statsig_export.shipping import due_partitions, halted_reason
     from statsig_export.shipping import resume as lift
 
     config: Config = ctx.obj.config()
     before = halted_reason(config)
-    lift(config)
+    believed = sorted(lift(config))
     due = sum(partition.events for partition in due_partitions(config))
     if json_:
-        output.print_json({"was_halted": before is not None, "due_events": due})
+        output.print_json({"was_halted": before is not None, "due_events": due, "believed": believed})
     else:
         click.echo(f"{'Resumed' if before else 'It was not halted'}: {due:,} events are due. `statsig-export ship`.")
+        if believed:
+            statuses = ", ".join(map(str, believed))
+            output.say(f"Events that are rejected all the same (HTTP {statuses}, within the hour) will fail.")
 
 
 def _failed_rows(config: Config, start: datetime | None, end: datetime | None, limit: int | None) -> list[FailedRow]:

@@ -67,7 +67,7 @@ def print_breakdown(account: Account) -> None:
             _console().print(f"{title}: {parts}", highlight=False, markup=False)
 
 
-def print_waiting(found: Iterable[Waiting], paused_until: float | None = None) -> None:
+def print_waiting(found: Iterable[Waiting], paused_until: float | None = None, *, rate_limited: bool = False) -> None:
     """How many events are still to be sent, why, and from when on; nothing where there are none."""
     for why, group in by_reason(found):
         events, first = sum(one.events for one in group), group[0].partition
@@ -77,7 +77,8 @@ def print_waiting(found: Iterable[Waiting], paused_until: float | None = None) -
         click.echo(f"{events:,} events are pending ({first}{more}){when}: {printable(why)}.")
     if paused_until is not None:
         until = f"{datetime.fromtimestamp(paused_until, UTC):%Y-%m-%d %H:%M:%S} UTC"
-        click.echo(f"Sending pauses until {until}, after too many failures in a row: nothing is lost, ship again then.")
+        why = "the webhook's rate limit" if rate_limited else "too many failures in a row"
+        click.echo(f"Sending pauses until {until}, after {why}: nothing is lost, ship again then, or `ship --now`.")
 
 
 def say_missing(windows: Sequence[str]) -> None:

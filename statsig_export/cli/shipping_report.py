@@ -17,7 +17,9 @@ from statsig_export.reports import ShipReport
 from statsig_export.shipper import Timing
 
 
-def ship_or_refusal(config: Config, keys: Sequence[str] | None = None) -> tuple[ShipReport, StatsigExportError | None]:
+def ship_or_refusal(
+    config: Config, keys: Sequence[str] | None = None, *, now: bool = False
+) -> tuple[ShipReport, StatsigExportError | None]:
     """Ship these partitions, or what is due; the report, and the error that ended the run where there was one.
 
     Raises what leaves nothing to report.
@@ -26,7 +28,7 @@ def ship_or_refusal(config: Config, keys: Sequence[str] | None = None) -> tuple[
 
     try:
         with output.progress("ship") as advance, until_stopped() as timing:
-            return ship(config, keys, on_progress=advance, timing=timing), None
+            return ship(config, keys, on_progress=advance, timing=timing, now=now), None
     except (DestinationError, LedgerError) as error:
         return reported(config, keys, error), error
 
@@ -68,6 +70,7 @@ def shipped_object(report: ShipReport) -> dict[str, object]:
         "requests": report.requests,
         "busy": list(report.busy),
         "paused_until": report.paused_until,
+        "rate_limited": report.rate_limited,
         "pending": [pending_object(one) for one in _waiting(report)],
     }
 
@@ -84,7 +87,7 @@ def print_shipped(title: str, report: ShipReport) -> None:
         output.print_accounts(title, parts)
         output.print_breakdown(report.account)
     click.echo(f"{report.sent:,} events sent in {report.requests:,} requests ({report.seconds:.1f} s).")
-    output.print_waiting(_waiting(report), report.paused_until)
+    output.print_waiting(_waiting(report), report.paused_until, rate_limited=report.rate_limited)
 
 
 def windows_without(keys: Sequence[str], report: ShipReport) -> list[str]:

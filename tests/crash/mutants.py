@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, insert
 
-from statsig_export import batching, delivery, exporting, ledger, locks, shipper, storage, webhook
+from statsig_export import batching, delivery, evidence, exporting, ledger, locks, shipper, storage, webhook
 from statsig_export.batching import Batch
 from statsig_export.delivery import Decision, Failure, Outcome, Reply, Step
 from statsig_export.ledger import Claim, ExportRun, Ledger, PartitionPlan, PlannedBatch
@@ -48,6 +48,11 @@ def no_answer_is_acceptance() -> None:
     shipper.decide = decide
 
 
+def a_rejection_is_always_believed() -> None:
+    """Whatever is rejected when it is alone has failed, though nothing at all is accepted."""
+    evidence.Evidence.reject = lambda *_, **__: True
+
+
 def a_dead_shipper_has_delivered() -> None:
     """What was under way when it died is taken for arrived."""
     real = ledger._move
@@ -79,7 +84,7 @@ def random_batch_ids() -> None:
         def __ne__(self, other: object) -> bool:
             return False
 
-    batching.batch_id = lambda *_: uuid.uuid4().hex
+    batching.batch_id = lambda *_: uuid.uuid4().hex * 2
     shipper.batch_id = lambda *_: Any("")
 
 
@@ -121,6 +126,23 @@ def halves_in_a_transaction_of_their_own() -> None:
                 connection.execute(insert(ledger.batches), rows)
 
     ledger.Ledger.finish = in_two
+
+
+def early_halves_in_a_transaction_of_their_own() -> None:
+    def in_two(self: Ledger, batch: PlannedBatch, halves: Sequence[Batch], now_ms: int) -> None:
+        with self.database.write() as connection:
+            ledger._move(connection, batch.id, Step.CUT)
+        with self.database.write() as connection:
+            ledger._insert_halves(connection, batch, halves, now_ms)
+
+    ledger.Ledger.cut = in_two
+    limits_are_lower()
+
+
+def limits_are_lower() -> None:
+    """No wrong implementation: what was planned by others is over the limits of this process."""
+    real = shipper.Shipper._is_over_the_limits
+    shipper.Shipper._is_over_the_limits = lambda self, batch: real(self, batch) or batch.rows > 3
 
 
 def a_retry_says_something_else() -> None:

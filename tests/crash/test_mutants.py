@@ -56,6 +56,8 @@ MUTANTS: dict[str, tuple[Ordeal, Callable[[Report], bool]]] = {
     "no_recovery": (ordeal(CrashPoint.CLAIMED, quiet, kills=1), stuck),
     "server_error_is_acceptance": (ordeal(CrashPoint.SENT, webhook.down), lost),
     "no_answer_is_acceptance": (ordeal(CrashPoint.SENT, never), lost),
+    "a_rejection_is_always_believed": (ordeal(CrashPoint.SENT, webhook.rejecting), lost),
+    "early_halves_in_a_transaction_of_their_own": (ordeal(CrashPoint.SPLITTING, quiet), lost),
     "a_dead_shipper_has_delivered": (ordeal(CrashPoint.CLAIMED, quiet), lost),
     "no_antijoin": (ordeal(CrashPoint.SENT, quiet), sent_too_often),
     "no_lock": (ordeal(CrashPoint.SENT, slow, kills=5, rivals=1), another_shipper_moved_it),
@@ -72,6 +74,13 @@ def test_a_wrong_implementation_is_found_out(mutant: str):
 
     assert not report.clean
     assert finds(report), str(report)
+
+
+@pytest.mark.fault("F97")
+def test_early_splits_survive_every_kill():
+    report = torture(replace(ordeal(CrashPoint.SPLITTING, quiet), prepare="mutants:limits_are_lower"))
+
+    assert report.clean, str(report)
 
 
 ORDEALS = {f"{made.points[0]}, {made.faults.__name__}, {made.kills}": made for made, _ in MUTANTS.values()}

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from stage import DAYS, Stage
 
+from statsig_export.errors import DestinationError
 from statsig_export.testing import crash
 from statsig_export.testing.crash import SHIPPING, CrashPoint
 from statsig_export.testing.torture import webhook
@@ -36,9 +37,10 @@ url = "env:LEDGER"
 
 @pytest.mark.fault("F49")
 def test_nothing_is_lost_by_kills_at_every_point_and_at_random_while_the_webhook_misbehaves():
-    report = torture(Ordeal(kills=60, seed=SEED))
+    report = torture(Ordeal(kills=60, seed=SEED, phases=0.3))
 
     assert report.clean, str(report)
+    assert report.exit_codes[DestinationError.exit_code] > 0
     assert report.kills >= 60
     assert set(report.kills_at) >= set(SHIPPING)
     assert all(times >= 3 for point, times in report.kills_at.items() if point in SHIPPING), str(report)

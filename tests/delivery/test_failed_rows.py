@@ -148,9 +148,9 @@ def test_without_failed_rows_the_list_says_so(home: ExportHome):
 @pytest.mark.fault("F73")
 @pytest.mark.parametrize("text", ["[/oops] [red]x", "\x1b[2J\r\n2026-01-01 ERROR forged", "\u202egnp.exe", "x" * 5_000])
 def test_text_of_others_can_neither_steer_a_terminal_nor_flood_it(home: ExportHome, text: str):
-    home.receiver.play([Rule(actions=[answer(400, text)])])
+    home.receiver.play([Rule(event_name="poison", actions=[answer(400, text)])])
     home.set("filter", custom_events={"events": {text: False}})
-    home.add([custom_event(1, text), custom_event(2), custom_event(3, None, time_uuid=text)])
+    home.add([custom_event(1, text), custom_event(2, "poison"), custom_event(3, None, time_uuid=text), custom_event(4)])
     home.export()
     home.ship()
     printed = [cli_on(home, *verb, "--failed") for verb in (["status"], ["plan", *RANGE])]

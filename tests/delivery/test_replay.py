@@ -199,18 +199,20 @@ def test_what_failed_is_sent_again_by_itself(any_home: ExportHome):
 
 @pytest.mark.fault("F68")
 def test_the_attempts_of_what_failed_go_on_in_the_same_batch(home: ExportHome):
-    home.receiver.play([Rule(actions=[answer(400), NORMAL])])
-    home.add([custom_event(1)])
+    home.receiver.play([Rule(time_uuid="poison", actions=[answer(400)])])
+    home.set("webhook", max_events=1, concurrency=1)
+    home.add([custom_event(1), custom_event(2, time_uuid="poison")])
     home.export()
     home.ship()
+    home.receiver.play([])
     again(home, failed_only=True)
     frame = statsig_export.deliveries(home.config)
 
-    assert list(frame["attempt"]) == [1, 2]
-    assert list(frame["outcome"]) == ["rejected", "accepted"]
-    assert list(frame["replay"]) == [False, False]
-    assert len(rows(home)) == 1
-    assert [request.attempt for request in home.receiver.requests] == [1, 2]
+    assert list(frame["attempt"]) == [1, 1, 2, 3]
+    assert list(frame["outcome"]) == ["accepted", "rejected", "rejected", "accepted"]
+    assert list(frame["replay"]) == [False] * 4
+    assert len(rows(home)) == 2
+    assert [request.attempt for request in home.receiver.requests] == [1, 1, 2, 3]
 
 
 @pytest.mark.fault("F68")

@@ -146,7 +146,7 @@ def test_a_batch_that_waits_for_its_sender_is_not_taken_up_again(bench: Bench, m
 @pytest.mark.parametrize("failure", [UNKNOWN, NOT_SENT, Reply(500, 1), Reply(429, 1, retry_after=2)])
 def test_a_passing_failure_is_tried_again_within_the_run_with_the_same_bytes(bench: Bench, failure: Reply | Failure):
     bench.answer = lambda _body, _id, attempt: failure if attempt == 1 else OK
-    for _ in range(6):
+    for _ in range(14):
         bench.ship()
         bench.clock.now += 60
 
@@ -209,7 +209,8 @@ def test_an_outage_of_three_days_fails_nothing_and_the_backlog_drains_in_order(b
     bench.answer = lambda *_: OK
     bench.ship()
     assert bench.account.forwarded == 100
-    assert [batch for batch, _ in bench.sent] == bench.planned_order
+    probe, *others = [batch for batch, _ in bench.sent]
+    assert others == [batch for batch in bench.planned_order if batch != probe]
 
 
 @pytest.mark.fault("F45")
@@ -253,7 +254,8 @@ def test_retry_after_beyond_the_runs_patience_is_left_to_a_later_run(bench: Benc
 
     assert bench.clock.slept == []
     assert queries.next_due_ms(bench.ledger.database, bench.partitions) is not None
-    assert bench.account.rate_limited == 50
+    assert len(bench.sent) == 1
+    assert bench.account.rate_limited == 10
 
 
 @pytest.mark.fault("F59")

@@ -75,14 +75,14 @@ def test_a_replayed_event_has_its_replay_and_stays_forwarded(home: ExportHome):
     home.add([custom_event(1)])
     home.export()
     home.ship()
-    home.receiver.play([Rule(actions=[answer(400)])])
+    home.receiver.play([Rule(actions=[answer(429, Retry_After="60")])])
     replay(home.config, [CUSTOM])
     (found,) = trace(home.config, derived(home, 1)).events
 
     first, again = found.batches
     assert (first.replay_of, again.replay_of) == (None, first.number)
     assert first.batch_id == again.batch_id
-    assert [(attempt.batch, attempt.status) for attempt in found.attempts] == [(first.number, 200), (again.number, 400)]
+    assert [(attempt.batch, attempt.status) for attempt in found.attempts] == [(first.number, 200), (again.number, 429)]
     assert len(found.ship_runs) == 2
     assert found.counted_as == "forwarded"
 

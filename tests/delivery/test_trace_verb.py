@@ -62,9 +62,9 @@ def test_the_verb_prints_the_whole_way_and_exits_with_0(home: ExportHome, say: C
 def test_the_verb_exits_with_1_for_what_was_not_forwarded(
     home: ExportHome, say: Callable[..., Result], status: int, word: str
 ):
-    home.add([custom_event(1)])
+    home.add([custom_event(1, "poison"), custom_event(2)])
     home.export()
-    home.receiver.play([Rule(actions=[answer(status, Retry_After="60")])])
+    home.receiver.play([Rule(event_name="poison", actions=[answer(status, Retry_After="60")])])
     ship(home.config, policy=QUICK)
     result = say("trace", derived(home, 1))
 

@@ -16,9 +16,10 @@ import trustme
 
 from statsig_export.answer_text import excerpt
 from statsig_export.delivery import Failure, Outcome, Reply, classify
+from statsig_export.retry_after import retry_after
 from statsig_export.settings import AuthSettings
 from statsig_export.testing.receiver import Action, Authentication, Receiver, Rule, Shape, Stage, answer
-from statsig_export.webhook import Destination, Webhook, retry_after, sign
+from statsig_export.webhook import Destination, Webhook, sign
 
 EVENT = {
     "eventName": "page_view",
@@ -268,7 +269,7 @@ def test_no_secret_and_no_payload_shows_in_logs_or_answers(receiver: Receiver, c
     assert "urllib3" in caplog.text
 
 
-@pytest.mark.fault("F40", "F41")
+@pytest.mark.fault("F40", "F41", "F94")
 @pytest.mark.parametrize(
     ("value", "date", "seconds"),
     [
@@ -286,11 +287,41 @@ def test_no_secret_and_no_payload_shows_in_logs_or_answers(receiver: Receiver, c
         ("Sat, 21 Nov 2026 12:01:00 GMT", None, 30),
         ("Sat, 21 Nov 2026 12:01:00 GMT", "garbage", None),
         ("Fri, 31 Foo 9999", None, None),
+        ("+5", None, None),
+        ("", None, None),
+        ("9" * 5_000, None, 1e9),
+        ("5, 5", None, 5),
+        ("5, 90,7", None, 90),
+        ("5, soon", None, None),
+        ("5, Sat, 21 Nov 2026 12:01:00 GMT", None, 30),
+        ("Sat, 21 Nov 2026 12:01:00 GMT, Sat, 21 Nov 2026 12:02:00 GMT", None, 90),
+        ("Saturday, 21-Nov-26 12:01:00 GMT", None, 30),
+        ("Sat Nov 21 12:01:00 2026", "Saturday, 21-Nov-26 12:00:00 GMT", 60),
+        ("Sun Nov  1 12:01:00 2026", None, 0),
+        ("Monday, 21-Nov-77 12:01:00 GMT", None, 0),
+        ("Sat, 21 Nov 2026 12:01:00 PST", None, None),
+        ("Sat, 21 Nov 2026 12:01:00", None, None),
+        ("Tue, 31 Feb 2026 12:01:00 GMT", None, None),
+        ("Sat, 21 Nov 2026 12:01:00 GMT", "Thu, 01 Jan 1970 00:00:00 GMT", 30),
+        ("Sat, 21 Nov 2026 12:01:00 GMT", "Wed, 21 Nov 2096 12:00:00 GMT", 30),
+        ("Sat, 21 Nov 2026 17:01:00 GMT", "Sat, 21 Nov 2026 17:00:00 GMT", 60),
+        ("Thu, 01 Jan 1970 00:01:00 GMT", "Thu, 01 Jan 1970 00:00:00 GMT", 60),
     ],
 )
 def test_retry_after_is_read_as_seconds_or_as_a_date(value: str | None, date: str | None, seconds: float | None):
     now = 1_795_262_430.0  # 2026-11-21 12:00:30 UTC
     assert retry_after(value, date, now) == seconds
+
+
+@pytest.mark.fault("F94")
+def test_a_date_of_http_is_in_gmt_wherever_the_machine_stands(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TZ", "America/Los_Angeles")
+    time.tzset()
+    try:
+        assert retry_after("Sat Nov 21 12:01:00 2026", None, 1_795_262_430.0) == 30
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.fault("F73")

@@ -84,16 +84,23 @@ class LedgerDriver:
     def claim(self, batch: PlannedBatch) -> Claim:
         return self.ledger.claim(batch, self._ship_run, self.now)
 
-    def finish(self, claim: Claim, outcome: str) -> Decision:
+    def finish(self, claim: Claim, outcome: str, *, believed: bool = True) -> Decision:
         batch = claim.batch
-        attempted = Attempted(batch.rows, claim.number, (self.now - batch.planned_ms) / 1000)
+        age = POLICY.age(batch.planned_ms / 1000, self.now / 1000, claim.number)
+        attempted = Attempted(batch.rows, claim.number, age, believed)
         decision = decide(ANSWERS[outcome], attempted, 0.5, POLICY)
         halves: Sequence[Batch] = ()
         if decision.step is Step.SPLIT:
-            texts = self._files[batch.file][batch.first_row : batch.first_row + batch.rows]
-            halves = halve(self.destination, batch.first_row, pa.array(texts))
+            halves = self._halves(batch)
         self.ledger.finish(claim, ANSWERS[outcome], decision, self.now, halves)
         return decision
+
+    def cut(self, batch: PlannedBatch) -> None:
+        self.ledger.cut(batch, self._halves(batch), self.now)
+
+    def _halves(self, batch: PlannedBatch) -> tuple[Batch, Batch]:
+        texts = self._files[batch.file][batch.first_row : batch.first_row + batch.rows]
+        return halve(self.destination, batch.first_row, pa.array(texts))
 
     def ids(self) -> list[int]:
         return [self.id_of(category) for category in CATEGORIES]

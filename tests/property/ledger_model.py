@@ -11,6 +11,8 @@ from statsig_export.events import Category
 
 MAX_EVENTS = 4
 GIVE_UP_AFTER_MS, GIVE_UP_ATTEMPTS = 100_000, 3
+FURTHEST_MS = round(24 * 3_600_000 * 1.2)
+"""What is due later than this from now was planned by a wrong clock, and is due now."""
 WAITING, PENDING = {"planned", "deferred"}, {"planned", "deferred", "sending"}
 AMBIGUOUS = {"unknown", "unavailable"}
 BAD = "bad"
@@ -43,7 +45,15 @@ class ModelBatch:
         return self.state != "split" and self.origin is None
 
     def waits(self, now: int) -> bool:
-        return self.state in WAITING and self.due <= now
+        return self.state in WAITING and self.due_at(now) <= now
+
+    def due_at(self, now: int) -> int:
+        return now if self.due > now + FURTHEST_MS else self.due
+
+    def age(self, now: int) -> int:
+        """Of one that was planned in the future: what its attempts took at least, 0, 24, 48, 48 ... seconds each."""
+        tries = len(self.outcomes)
+        return now - self.planned if self.planned <= now else 1_000 * sum(([0, 24] + [48] * tries)[: tries - 1])
 
 
 class LedgerModel:
@@ -55,6 +65,8 @@ class LedgerModel:
         """Kind -> rows, as the latest export saw them."""
         self.generations: Counter[Category] = Counter()
         self.received: Counter[str] = Counter()
+        self.destination: tuple[str | None, str | None, int, int | None] = (None, None, 0, None)
+        """Halted for what, the set-up or the statuses that are believed, openings of the breaker, held until."""
         self.bound: Counter[str] = Counter()
         """How often each event may arrive: once for its plan and each replay, and for each attempt of unknown fate."""
 
@@ -79,22 +91,27 @@ class LedgerModel:
         batch.outcomes.append(None)
         return len(batch.outcomes)
 
-    def answer(self, key: int, outcome: str, now: int, due: int) -> list[ModelBatch]:
+    def answer(self, key: int, outcome: str, now: int, due: int, *, believed: bool = True) -> list[ModelBatch]:
         """The halves that take the batch's place, where it was split."""
         batch = self.batches[key]
         batch.outcomes[-1] = outcome
         batch.throttled |= outcome == "throttled"
-        hopeless = now - batch.planned > GIVE_UP_AFTER_MS and len(batch.outcomes) >= GIVE_UP_ATTEMPTS
+        hopeless = batch.age(now) > GIVE_UP_AFTER_MS and len(batch.outcomes) >= GIVE_UP_ATTEMPTS
         if outcome == "accepted":
             batch.state = "delivered"
         elif outcome in {"too_large", "rejected"} and len(batch.ids) > 1:
             batch.state = "split"
             return self._halves(batch, now)
-        elif outcome in {"too_large", "rejected"} or (outcome in AMBIGUOUS and hopeless):
+        elif (outcome in {"too_large", "rejected"} and believed) or (outcome in AMBIGUOUS and hopeless):
             batch.state = "failed"
         else:
             batch.state, batch.due = "deferred", due
         return []
+
+    def cut(self, key: int, now: int) -> list[ModelBatch]:
+        """The halves of a batch that is over limits that were lowered."""
+        self.batches[key].state = "split"
+        return self._halves(self.batches[key], now)
 
     def arrive(self, key: int, outcome: str, *, processed: bool) -> None:
         """What the other side had of an attempt; `processed` is for it alone to know where the outcome does not say."""

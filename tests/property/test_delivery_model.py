@@ -33,6 +33,7 @@ from statsig_export.replaying import plan_replay
 categories = st.sampled_from(CATEGORIES)
 outcomes = st.sampled_from(["accepted", *ANSWERS])
 picks = st.integers(0, 30)
+DAYS_400 = 400 * 86_400_000
 kinds = st.lists(st.sampled_from(["a", "a", "b", BAD]), max_size=9)
 
 
@@ -67,6 +68,13 @@ class DeliveryMachine(RuleBasedStateMachine):
         source, now = self.real.source, self.real.now
         self.adopt(itertools.chain(*(self.model.export(each, source[each], allowed, now) for each in chosen)))
 
+    @rule(chosen=st.sets(categories, min_size=1), kinds=kinds)
+    def export_by_a_clock_that_is_ahead(self, chosen, kinds):
+        """By 400 days; then somebody puts it right."""
+        self.real.now += DAYS_400
+        self.export(chosen, kinds, {"a"})
+        self.real.now -= DAYS_400
+
     @rule(seconds=st.sampled_from([1, 2, 30, 61, 1_000]))
     def advance_the_clock(self, seconds):
         self.real.now += seconds * 1000
@@ -82,9 +90,40 @@ class DeliveryMachine(RuleBasedStateMachine):
                     self.real.claim(self.claims[-1].batch)
 
     @precondition(lambda self: self.claims)
-    @rule(number=picks, outcome=outcomes, processed=st.booleans())
-    def finish(self, number, outcome, processed):
-        self.finish_it(self.claims.pop(number % len(self.claims)), outcome, processed=processed)
+    @rule(number=picks, outcome=outcomes, processed=st.booleans(), believed=st.booleans())
+    def finish(self, number, outcome, processed, believed):
+        """A rejection of a single event that is not `believed` is what the destination is halted for."""
+        self.finish_it(self.claims.pop(number % len(self.claims)), outcome, processed=processed, believed=believed)
+
+    @precondition(lambda self: self.divisible())
+    @rule(number=picks)
+    def cut_before_it_is_sent(self, number):
+        """The limits were lowered."""
+        chosen = self.divisible()
+        batch = chosen[number % len(chosen)]
+        self.real.cut(batch)
+        self.adopt(self.model.cut(batch.id, self.real.now))
+        with pytest.raises(LedgerError):
+            self.real.cut(batch)
+
+    @rule(openings=st.integers(0, 2), seconds=st.none() | st.integers(1, 100))
+    def pause_or_hold(self, openings, seconds):
+        until = None if seconds is None else self.real.now + 1_000 * seconds
+        self.real.ledger.set_breaker(self.real.destination, openings, until)
+        self.model.destination = (*self.model.destination[:2], openings, until)
+
+    @rule(setup=st.sampled_from(["one", "another"]))
+    def halt(self, setup):
+        reason, before, *pause = self.model.destination
+        news = self.real.ledger.halt(self.real.destination, f"refused {setup}", setup, self.real.now)
+        assert news == (reason is None or before != setup)
+        if news:
+            self.model.destination = (f"refused {setup}", setup, *pause)
+
+    @rule(believed=st.sampled_from([None, "400", "400,413"]))
+    def resume(self, believed):
+        self.real.ledger.resume(self.real.destination, believed, self.real.now)
+        self.model.destination = (None, believed, 0, None)
 
     @precondition(lambda self: self.model.waiting(self.real.now))
     @rule(outcome=outcomes, poison=picks, processed=st.booleans(), seconds=st.sampled_from([0, 2, 61, 1_000]))
@@ -158,6 +197,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         self.check_events(rows)
         self.check_accounts()
         self.check_what_is_due()
+        self.check_destination()
         self.check_by_verify()
 
     def check_batches(self, rows):
@@ -210,8 +250,20 @@ class DeliveryMachine(RuleBasedStateMachine):
         lines = queries.due(database, self.real.destination, now)
         due = {line.partition: (line.batches, line.events) for line in lines}
         assert due == {partition_key(name, WINDOW.key): figures for name, figures in self.model.due(now).items()}
-        dates = [batch.due for batch in self.model.batches.values() if batch.state in WAITING]
-        assert queries.next_due_ms(database, self.real.ids()) == min(dates, default=None)
+        waiting = {key: batch for key, batch in self.model.batches.items() if batch.state in WAITING}
+        dates = {key: batch.due_at(now) for key, batch in waiting.items()}
+        assert queries.next_due_ms(database, self.real.ids(), now) == min(dates.values(), default=None)
+        without = set(sorted(dates)[::2])
+        left = [date for key, date in dates.items() if key not in without]
+        assert queries.next_due_ms(database, self.real.ids(), now, without) == min(left, default=None)
+        by_tries = sorted((len(self.model.batches[key].outcomes), place, key) for place, key in order)
+        least_tried = queries.waiting_batches(database, self.real.ids(), now, 3, queries.Order.LEAST_TRIED)
+        assert [batch.id for batch in least_tried] == [key for *_, key in by_tries[:3]]
+
+    def check_destination(self):
+        told = queries.destination(self.real.database, self.real.destination)
+        remembered = (told.halted_reason, told.halted_setup, told.breaker_openings, told.probe_ms)
+        assert remembered == self.model.destination
 
     def check_by_verify(self):
         """I3: a state is a fold of the attempts. And verify has nothing to say of any ledger that can come about."""
@@ -226,11 +278,14 @@ class DeliveryMachine(RuleBasedStateMachine):
         self.claims.append(self.real.claim(batch))
         assert self.claims[-1].number == self.model.claim(batch.id)
 
-    def finish_it(self, claim, outcome, *, processed):
-        decision = self.real.finish(claim, outcome)
+    def divisible(self):
+        return [batch for batch in self.real.waiting() if batch.rows > 1]
+
+    def finish_it(self, claim, outcome, *, processed, believed=True):
+        decision = self.real.finish(claim, outcome, believed=believed)
         self.model.arrive(claim.batch.id, outcome, processed=processed)
         due = self.real.now + round(decision.delay * 1000)
-        halves = self.model.answer(claim.batch.id, outcome, self.real.now, due)
+        halves = self.model.answer(claim.batch.id, outcome, self.real.now, due, believed=believed)
         if halves:
             self.adopt(halves)
 

@@ -25,8 +25,8 @@ PURE = [
     ),
     *("source_names", "source_schema", "source_dialects", "source_statement", "source_window", "source_chunks"),
     *("event_metadata", "logged_exposures", "sdk_log", "event_log", "exported", "reshape", "filters", "encoding"),
-    *("source_catalogs", "column_lineage", "judging", "batching", "delivery", "reports", "traces", "source_rows"),
-    *("dataset_names", "answer_words", "answer_text"),
+    *("source_catalogs", "column_lineage", "judging", "batching", "outcomes", "delivery", "evidence", "rate_limit"),
+    *("reports", "traces", "source_rows", "dataset_names", "answer_words", "answer_text", "retry_after"),
 ]
 IMPURE_IMPORTS = {"logging", "os", "random", "requests", "secrets", "socket", "subprocess", "time", "urllib", "pathlib"}
 LIGHT = [

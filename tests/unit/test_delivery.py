@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from statsig_export.delivery import (
     TRANSITIONS,
     Attempted,
     Breaker,
+    Decision,
     Failure,
     Outcome,
     Reply,
@@ -19,6 +21,9 @@ from statsig_export.delivery import (
     next_state,
 )
 from statsig_export.errors import LedgerError
+from statsig_export.evidence import Evidence
+from statsig_export.outcomes import STATUSES
+from statsig_export.rate_limit import RateLimit
 
 POLICY = RetryPolicy()
 ONCE = Attempted(rows=100, attempts=1, age=0)
@@ -33,9 +38,10 @@ def reply(status: int, retry_after: float | None = None) -> Reply:
     [
         *((reply(status), Outcome.ACCEPTED) for status in (200, 201, 202, 204, 299)),
         *((reply(status), Outcome.REFUSED) for status in (300, 301, 302, 303, 307, 308)),
-        *((reply(status), Outcome.REFUSED) for status in (401, 403, 404, 405, 407, 410)),
-        *((reply(status), Outcome.REJECTED) for status in (400, 402, 409, 415, 422, 451)),
-        *((reply(status), Outcome.UNAVAILABLE) for status in (408, 425, 500, 502, 503, 504, 599)),
+        *((reply(status), Outcome.REFUSED) for status in (401, 402, 403, 404, 405, 407, 410, 421, 426, 451)),
+        *((reply(status), Outcome.REFUSED) for status in (501, 505, 511)),
+        *((reply(status), Outcome.REJECTED) for status in (400, 409, 415, 418, 422, 430, 490, 498)),
+        *((reply(status), Outcome.UNAVAILABLE) for status in (408, 423, 425, 500, 502, 503, 504, 520, 529, 599)),
         *((reply(status), Outcome.UNKNOWN) for status in (0, 99, 600, 999)),
         (reply(413), Outcome.TOO_LARGE),
         (reply(429), Outcome.THROTTLED),
@@ -80,10 +86,12 @@ A, U, T, R = Outcome.ACCEPTED, Outcome.UNKNOWN, Outcome.THROTTLED, Outcome.REJEC
         ([U] * 9, 5, None, {State.DEFERRED}),
         ([U] * 10, 5, None, {State.DEFERRED, State.FAILED}),
         ([R], 5, None, {State.SPLIT}),
-        ([R], 1, None, {State.FAILED}),
+        ([R], 1, None, {State.FAILED, State.DEFERRED}),
+        ([R, R], 1, None, {State.FAILED, State.DEFERRED}),
+        ([R, A], 1, None, {State.DELIVERED}),
         ([R], 1, 1, {State.PLANNED}),
         ([R, None], 1, 1, {State.SENDING}),
-        ([R, R], 1, 1, {State.FAILED}),
+        ([R, R], 1, 1, {State.FAILED, State.DEFERRED}),
         ([R, R, A], 1, 2, {State.DELIVERED}),
         ([U] * 10, 5, 10, {State.PLANNED}),
         ([U] * 12, 5, 10, {State.DEFERRED, State.FAILED}),
@@ -101,7 +109,6 @@ def test_a_state_is_a_fold_of_the_attempts(
         ([A, U], 5, None),
         ([A, A], 1, None),
         ([R, A], 5, None),
-        ([R, A], 1, None),
         ([None, A], 5, None),
         ([A], 1, 1),
         ([U], 1, 1),
@@ -196,6 +203,62 @@ def test_the_diagram_in_the_documentation_is_the_table():
     drawn = set(re.findall(r"^ +(\w+) --> (\w+): (\w+)$", text, re.MULTILINE))
 
     assert drawn == {(start.value, end.value, step.value) for (start, step), end in TRANSITIONS.items()}
+
+
+@pytest.mark.fault("F98")
+def test_the_statuses_in_the_documentation_are_the_table():
+    text = (Path(__file__).parents[2] / "docs" / "delivery.md").read_text()
+    rows = dict(re.findall(r"^\| (\w+) \| ([\d, ]+) \|$", text, re.MULTILINE))
+
+    assert {name: [int(status) for status in told.split(", ")] for name, told in rows.items()} == {
+        outcome.value: list(statuses) for outcome, statuses in STATUSES.items()
+    }
+
+
+@pytest.mark.fault("F98")
+@pytest.mark.parametrize("status", range(400, 600))
+def test_every_status_of_an_error_has_an_outcome_that_loses_nothing(status: int):
+    outcome = classify(reply(status))
+
+    assert outcome not in {Outcome.ACCEPTED, Outcome.NOT_SENT, Outcome.UNKNOWN}
+    assert status < 500 or outcome in {Outcome.UNAVAILABLE, Outcome.REFUSED}
+
+
+@pytest.mark.fault("F93")
+def test_a_rate_limit_grows_until_something_is_accepted_and_stragglers_do_not_count():
+    limit, fast = RateLimit(POLICY), Decision(Step.DEFER, Outcome.THROTTLED, "HTTP 429")
+    for _ in range(4):  # all under way when the limit was met
+        limit.record(fast, 0, 100, 0.5)
+    assert (limit.in_a_row, limit.wait(100)) == (1, 1)
+    limit.record(Decision(Step.DELIVER, Outcome.ACCEPTED, "HTTP 200"), 0, 100, 0.5)
+    limit.record(fast, 1, 101, 0.5)
+    assert (limit.in_a_row, limit.wait(101)) == (2, 2)
+    limit.record(Decision(Step.DELIVER, Outcome.ACCEPTED, "HTTP 200"), 2, 103, 0.5)
+    limit.record(replace(fast, retry_after=7), 2, 103, 0.5)
+    assert (limit.in_a_row, limit.wait(103)) == (1, 7)
+    assert limit.wait(-(10**9)) == 0
+
+
+@pytest.mark.fault("F92", "F93")
+def test_a_rate_limit_is_no_ill_health():
+    breaker = Breaker(POLICY, failures=4)
+    for _ in range(50):
+        breaker.record(Outcome.THROTTLED)
+    assert (breaker.open, breaker.failures) == (False, 4)
+    breaker.record(Outcome.UNAVAILABLE)
+    assert breaker.open
+
+
+@pytest.mark.fault("F90")
+def test_an_acceptance_that_began_before_the_rejection_proves_nothing():
+    evidence = Evidence(POLICY)
+    began = evidence.begin()
+    assert evidence.reject(1, None, 2, 400)
+    evidence.accept(began)
+    assert not evidence.reject(2, 1, 1, 400)
+    evidence.accept(evidence.begin())
+    assert evidence.waiting == frozenset()
+    assert evidence.reject(2, 1, 1, 400)
 
 
 def test_the_retry_schedule_in_the_documentation_is_the_policy():

@@ -20,7 +20,7 @@ def main() -> int:
     parser.add_argument("--ledger", help="SQLAlchemy URL of an empty database (a SQLite file)")
     options = parser.parse_args()
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # nothing here multiplies matrices, and forks copy threads
-    report = torture(Ordeal(kills=options.kills, seed=options.seed, ledger_url=options.ledger))
+    report = torture(Ordeal(kills=options.kills, seed=options.seed, ledger_url=options.ledger, phases=0.3))
     table = Table("Figure", "", title="Torture")
     table.columns[1].justify = "right"
     for name, value in report.lines():

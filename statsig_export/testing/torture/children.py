@@ -22,7 +22,9 @@ from statsig_export.shipping import resume, ship
 from statsig_export.testing import crash
 from statsig_export.testing.torture.home import Home
 
-POLICY: Final = RetryPolicy(quick=(0.02, 0.05), schedule=(0.1,), patience=0.2, breaker_pauses=(0.2,))
+POLICY: Final = RetryPolicy(
+    quick=(0.02, 0.05), schedule=(0.1,), patience=0.2, breaker_pauses=(0.2,), throttled=(0.02, 0.05), longest_wait=0.2
+)
 """The retries in a hurry. What is given up is decided as ever: nothing, in so short a time."""
 
 _FORK_SERVER: Final = multiprocessing.get_context("forkserver")

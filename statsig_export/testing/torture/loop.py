@@ -12,8 +12,11 @@ from typing import Final
 from sqlalchemy import create_engine, func, select
 
 from statsig_export.delivery import PENDING
+from statsig_export.errors import DestinationError
+from statsig_export.ledger import ledger_of
 from statsig_export.ledger_database import exists, open_database
 from statsig_export.ledger_tables import batches
+from statsig_export.shipping import resume
 from statsig_export.testing.crash import SHIPPING, CrashPoint
 from statsig_export.testing.faults import Faults
 from statsig_export.testing.receiver import Receiver
@@ -35,6 +38,7 @@ _KILLS_A_DAY: Final = 12
 _HANGS_AFTER: Final = 60.0
 """Seconds. A child takes less than one."""
 _KILLED: Final = -9
+_HALTED: Final = DestinationError.exit_code
 _ENOUGH_PROBLEMS: Final = 5
 """Children that ended as they should not have, before the torture gives up."""
 _IDLE_ROUNDS: Final = 12
@@ -52,6 +56,8 @@ class Ordeal:
     """Go on until every point has killed so often."""
     random_kills: float = 0.4
     """The share of children that are killed at a random time rather than at a point."""
+    phases: float = 0
+    """The share of steps in which the webhook rejects everything, limits the rate or is down, instead of `faults`."""
     rivals: float = 0.15
     """The share of ship runs that have another beside them."""
     faults: Callable[[int], Faults] = webhook.usual
@@ -82,12 +88,14 @@ class Torture:
     seconds: dict[bool, float] = field(default_factory=lambda: {True: 0.2, False: 0.3})
     """How long a child takes that ships (True) or exports (False), as of late."""
     steps: int = 0
+    draining: bool = False
 
     def run(self) -> Report:
         """Everything, in order."""
         began = time.monotonic()
         while not self._enough():
-            self.receiver.play(self.ordeal.faults(self.ordeal.seed))
+            phase = self.dice.choice(webhook.PHASES) if self.dice.random() < self.ordeal.phases else self.ordeal.faults
+            self.receiver.play(phase(self.ordeal.seed))
             self._step()
         self.receiver.play(webhook.quiet())
         self._drain()
@@ -172,11 +180,21 @@ class Torture:
             self.report.exit_codes[code] += 1
             if code == _KILLED:
                 self.report.kills_at[cause] += 1
+            elif code == _HALTED:
+                self._lift_the_halt()
             elif code:
                 self.report.findings.problems.append(f"a child ended with exit code {code}: {self._last_words()}")
             else:
                 took = time.monotonic() - child.began
                 self.seconds[child.task.ship] += 0.2 * (took - self.seconds[child.task.ship])
+
+    def _lift_the_halt(self) -> None:
+        """Somebody has mended the set-up. Once all faults are over it is the events that are wrong, and they fail."""
+        if self.draining:
+            resume(self.home.config)
+            return
+        with ledger_of(self.home.config) as ledger:
+            ledger.resume(self.home.config.webhook.name)
 
     def _last_words(self) -> str:
         lines = self.home.log.read_text(errors="replace").strip().splitlines()
@@ -184,6 +202,7 @@ class Torture:
 
     def _drain(self) -> None:
         """No more faults: export every day once more, and ship until nothing is left or nothing moves."""
+        self.draining = True
         days = {(row["ingested_at"] - FIRST_DAY).days for _, row in self.maker.rows}
         windows = tuple(_key(day) for day in sorted(days))
         self._run_alone(Task(self.home, windows=windows, prepare=self.ordeal.prepare))

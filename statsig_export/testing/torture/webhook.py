@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from statsig_export.testing.faults import Action, Faults, Rule, Shape, Stage, answer, redirect
+from statsig_export.testing.faults import NORMAL, Action, Faults, Rule, Shape, Stage, answer, redirect
 from statsig_export.testing.torture.rows import HOPELESS
 
 REJECTED: Final = Rule(event_name=HOPELESS, actions=[answer(400)])
@@ -57,6 +57,21 @@ def down(seed: int) -> Faults:
     """Answers 500 to everything, and takes in some of it all the same: the breaker opens."""
     rules = (REJECTED, _some(0.3, Action(status=500, processed=True)), Rule(actions=[answer(500)]))
     return Faults(rules=rules, seed=seed)
+
+
+def rejecting(_: int) -> Faults:
+    """The set-up is wrong, and it says so as if every event were: 400 to everything."""
+    return Faults(rules=[Rule(actions=[answer(400, "bad signature")])])
+
+
+def limited(seed: int) -> Faults:
+    """Three requests, then a rate limit."""
+    limit = answer(429, Retry_After="1")
+    return Faults(rules=(REJECTED, Rule(actions=[NORMAL, NORMAL, NORMAL, limit, limit], cycle=True)), seed=seed)
+
+
+PHASES: Final = (rejecting, limited, down)
+"""What comes over the webhook for a while."""
 
 
 def narrow(seed: int) -> Faults:
