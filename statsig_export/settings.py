@@ -45,7 +45,7 @@ def _database_url(text: str) -> str:
         return _secret(text)
     try:
         url = make_url(text)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # the latter for a port that is no number: it may be part of a password
         raise ValueError("this is not an SQLAlchemy URL such as sqlite:///events.db or env:NAME") from None
     if url.password:
         raise ValueError("a URL with a password is a secret: put it in the environment and write env:NAME")

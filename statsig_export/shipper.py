@@ -74,6 +74,7 @@ class Shipper:
     timing: Timing
     breaker: Breaker
     partitions: Sequence[int]
+    """Those whose locks it holds now: between two calls of `run` they may be others."""
     on_delivered: Callable[[int], None] = lambda _: None
     """Called with a number of events each time that many were accepted."""
     halted: str | None = None
@@ -104,7 +105,7 @@ class Shipper:
                     return
 
     def _fill(self, senders: ThreadPoolExecutor) -> None:
-        while not self._stopped and len(self._under_way) < self._room:
+        while not self.stopped and len(self._under_way) < self._room:
             batch = self._next()
             if batch is None:
                 return
@@ -112,7 +113,7 @@ class Shipper:
 
     def _await_next(self) -> bool:
         """Sleep until the next batch is due, if that is soon; False when this run is over."""
-        due_ms = None if self._stopped else next_due_ms(self.ledger.database, self.partitions)
+        due_ms = None if self.stopped else next_due_ms(self.ledger.database, self.partitions)
         if due_ms is None:
             return False
         seconds = max(0.0, (due_ms - self.timing.now_ms()) / 1000)
@@ -122,7 +123,8 @@ class Shipper:
         return True
 
     @property
-    def _stopped(self) -> bool:
+    def stopped(self) -> bool:
+        """Whether nothing else is begun: the destination refused, the breaker is open, or the run is to end."""
         return self.halted is not None or self.breaker.open or self.timing.stopping()
 
     @property

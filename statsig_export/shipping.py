@@ -16,10 +16,10 @@ from statsig_export import ledger_queries as queries
 from statsig_export.config import Config
 from statsig_export.delivery import Breaker, RetryPolicy
 from statsig_export.errors import DestinationError
-from statsig_export.ledger import Ledger, ShipRun, ledger_of
-from statsig_export.ledger_database import LedgerDatabase, exists
+from statsig_export.ledger import Ledger, ShipRun, ledger_of, ledger_to_read
+from statsig_export.ledger_database import LedgerDatabase
 from statsig_export.lineage import requests_of, shipments
-from statsig_export.locks import PartitionLocks, lock_name, open_locks
+from statsig_export.locks import PartitionLocks, groups_to_lock, lock_name, open_locks
 from statsig_export.memory import prefer_jemalloc
 from statsig_export.partitions import split_partition_key
 from statsig_export.reports import DuePartition, PartitionStatus, Shipment, ShipReport
@@ -61,7 +61,6 @@ def ship(
             closing(open_locks(ledger.database.engine)) as locks,
             closing(Webhook(destination, clock=timing.clock, monotonic=time.monotonic)) as webhook,
         ):
-            mine = _take(known, locks, ledger, timing)
             route = Route(
                 destination=config.webhook.name,
                 ship_run=run.id,
@@ -71,8 +70,8 @@ def ship(
                 concurrency=config.webhook.concurrency,
             )
             breaker = _breaker(ledger.database, config, policy, timing)
-            shipper = Shipper(ledger, route, timing, breaker, list(mine.values()), on_progress or _ignore)
-            shipper.run()
+            shipper = Shipper(ledger, route, timing, breaker, (), on_progress or _ignore)
+            mine = _ship_in_groups(shipper, known, locks)
             reach(CrashPoint.SENT)
         halts = _remember_halt(ledger, destination, shipper)
         paused_until = _remember_breaker(ledger, shipper)
@@ -96,9 +95,9 @@ def due_partitions(config: Config) -> list[DuePartition]:
 
     A halt counts for as long as the set-up that was refused is the configured one.
     """
-    if not exists(config.ledger_url()):
-        return []
-    with ledger_of(config) as ledger:
+    with ledger_to_read(config) as ledger:
+        if ledger is None:
+            return []
         now_ms = REAL_TIME.now_ms()
         remembered = queries.destination(ledger.database, config.webhook.name)
         if _still_halted(remembered, config) or (remembered.probe_ms or 0) > now_ms:
@@ -108,10 +107,10 @@ def due_partitions(config: Config) -> list[DuePartition]:
 
 def shipments_of(config: Config, orchestrator_run_id: str) -> list[Shipment]:
     """What a run of the orchestrator sent: for one that ended before it could tell. Their accounts are those of now."""
-    if not exists(config.ledger_url()):
-        return []
     name, found = config.webhook.name, list[Shipment]()
-    with ledger_of(config) as ledger:
+    with ledger_to_read(config) as ledger:
+        if ledger is None:
+            return []
         for ship_run, requests in groupby(requests_of(ledger.database, orchestrator_run_id), key=itemgetter(0)):
             ids = [partition for _, partition in requests]
             statuses = queries.statuses(ledger.database, name, REAL_TIME.now_ms(), only=ids)
@@ -123,9 +122,9 @@ def shipments_of(config: Config, orchestrator_run_id: str) -> list[Shipment]:
 
 def halted_reason(config: Config) -> str | None:
     """Why the destination is halted, or None when it is not."""
-    if not exists(config.ledger_url()):
-        return None
-    with ledger_of(config) as ledger:
+    with ledger_to_read(config) as ledger:
+        if ledger is None:
+            return None
         remembered = queries.destination(ledger.database, config.webhook.name)
     return remembered.halted_reason if _still_halted(remembered, config) else None
 
@@ -138,12 +137,12 @@ def resume(config: Config) -> None:
 
 def status(config: Config, start: datetime | None = None, end: datetime | None = None) -> list[PartitionStatus]:
     """The account of every partition whose window starts in [start, end); of all by default."""
-    if not exists(config.ledger_url()):
-        return []
     between = None
     if start is not None or end is not None:
         between = (_ms(start) if start else 0, _ms(end) if end else _FOREVER_MS)
-    with ledger_of(config) as ledger:
+    with ledger_to_read(config) as ledger:
+        if ledger is None:
+            return []
         return queries.statuses(ledger.database, config.webhook.name, REAL_TIME.now_ms(), between=between)
 
 
@@ -154,6 +153,25 @@ def _asked_for(
     if keys is None:
         keys = [due.partition for due in queries.due(database, config.webhook.name, now_ms)]
     return queries.partition_ids(database, config.webhook.name, [split_partition_key(key) for key in keys])
+
+
+def _ship_in_groups(shipper: Shipper, known: Mapping[str, int], locks: PartitionLocks) -> dict[str, int]:
+    """Ship as many partitions at a time as may be locked at once; those that no other shipper holds.
+
+    Once the shipper is to stop, what no group has come to is left as it is, and belongs to the run all the same.
+    """
+    mine: dict[str, int] = {}
+    left = dict(known)
+    for keys in groups_to_lock(shipper.ledger.database.engine, list(known)):
+        group = {key: left.pop(key) for key in keys}
+        taken = _take(group, locks, shipper.ledger, shipper.timing)
+        mine |= taken
+        shipper.partitions = list(taken.values())
+        shipper.run()
+        locks.release()
+        if shipper.stopped:
+            break
+    return mine | left
 
 
 def _take(known: Mapping[str, int], locks: PartitionLocks, ledger: Ledger, timing: Timing) -> dict[str, int]:
