@@ -33,7 +33,8 @@ class LedgerDatabase:
         """SQLite has one writer at a time, and lets the others look again every few ms: here they stand in line."""
         if engine.dialect.name == "postgresql":  # where each statement sees its own moment otherwise
             self._view["isolation_level"] = "REPEATABLE READ"
-            self._view["postgresql_readonly"] = reads_only
+            if reads_only:
+                self._view["postgresql_readonly"] = True
             self._turn = nullcontext()
 
     @contextmanager

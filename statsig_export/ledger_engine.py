@@ -4,6 +4,7 @@ PostgreSQL may stand behind a pooler that gives a session to one transaction at 
 nothing is prepared on the server, and what is set is set for the transaction.
 """
 
+import re
 import sqlite3
 import time
 from functools import partial
@@ -47,9 +48,11 @@ def check_url(url: URL) -> None:
     except NoSuchModuleError:
         usable = False
     except ImportError:
-        driver = "psycopg" if backend == "postgresql" else url.get_driver_name()
-        extra = "pip install 'statsig-export[postgres]'" if backend == "postgresql" else _WHAT_TO_WRITE
-        raise ConfigError(f"ledger.url: the driver {driver} is not installed", hint=extra) from None
+        driver = url.get_driver_name()
+        what_to_do = "pip install 'statsig-export[postgres]'" if driver == "psycopg" else _WHAT_TO_WRITE
+        raise ConfigError(f"ledger.url: the driver {driver} is not installed", hint=what_to_do) from None
+    if usable and on_disk and Path(str(url.database)).is_dir():
+        raise ConfigError(f"ledger.url: {url.database} is a folder", hint="name a file in it")
     if not usable:
         raise ConfigError(f"ledger.url: a ledger cannot be reached through {url.drivername}", hint=_WHAT_TO_WRITE)
 
@@ -98,7 +101,29 @@ def _postgresql(url: URL, wait_ms: int) -> Engine:
     arguments = {"prepare_threshold": None} if url.get_driver_name() == "psycopg" else {}
     engine = create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=arguments)
     bound_lock_waits_in_transactions(engine, wait_ms)
+    options = url.query.get("options", "")
+    wanted = re.search(r"search_path=(\S+)", options if isinstance(options, str) else " ".join(options))
+    if wanted is not None:
+        event.listen(engine, "connect", partial(_check_search_path, wanted[1]))
     return engine
+
+
+def _check_search_path(wanted: str, connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    """A pooler can be told to ignore `options`: the ledger would be looked for, and made, in another schema."""
+    cursor = connection.cursor()
+    cursor.execute("SELECT current_setting('search_path')")
+    ((found,),) = cursor.fetchall()
+    cursor.close()
+    connection.rollback()
+    if _bare(found) != _bare(wanted):
+        raise ConfigError(
+            "ledger.url: a pooler ignores its `options`, so that its search_path does not hold",
+            hint="set it for the user (ALTER ROLE ... SET search_path), or name the server itself",
+        )
+
+
+def _bare(search_path: str) -> str:
+    return re.sub(r"[\s\\\"']", "", search_path)
 
 
 def _set_pragmas(wait_ms: int, connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
