@@ -229,8 +229,8 @@ class LedgerSettings(Settings):
     """`[ledger]`: the record of what was planned, sent and answered."""
 
     url: DatabaseUrl = "sqlite:///.statsig_export/ledger.db"
-    """sqlite:/// (a path relative to the configuration file) or postgresql+psycopg://, or env:NAME. It may name a pooler
-    in transaction or session mode."""
+    """sqlite:/// (a path relative to the configuration file) or postgresql+psycopg://, or env:NAME. It may name a
+    pooler in transaction or session mode."""
 
 
 class CheckSettings(Settings):
