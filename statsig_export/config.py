@@ -146,7 +146,7 @@ class Config(Settings):
     def _database_url(self, value: str, key: str) -> URL:
         try:
             url = make_url(self.resolve(value))
-        except (ArgumentError, ValueError):  # ValueError: a port that is no number
+        except (ArgumentError, ValueError):  # the latter for a port that is no number: it may be part of a password
             raise ConfigError(f"{key} is not an SQLAlchemy URL", hint="such as sqlite:///events.db") from None
         if url.drivername == "postgresql":
             log.info("%s: postgresql:// is read as postgresql+psycopg:// (psycopg 3)", key)

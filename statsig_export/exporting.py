@@ -15,8 +15,7 @@ from statsig_export.errors import LedgerError, StalePlanError
 from statsig_export.events import Category, chosen
 from statsig_export.judging import Judge, Judged, Tally
 from statsig_export.layout_rules import SourceTable
-from statsig_export.ledger import ExportRun, Ledger, PartitionPlan, ledger_of
-from statsig_export.ledger_database import exists
+from statsig_export.ledger import ExportRun, Ledger, PartitionPlan, ledger_of, ledger_to_read
 from statsig_export.ledger_tables import partitions
 from statsig_export.memory import prefer_jemalloc
 from statsig_export.overlapping import read_ahead, write_behind
@@ -221,9 +220,9 @@ def _nothing_planned(categories: Sequence[Category]) -> dict[Category, SeenIds]:
 
 def _planned_ids_if_any(config: Config, window: Window, categories: Sequence[Category]) -> dict[Category, SeenIds]:
     """What earlier exports planned, without making a ledger where there is none."""
-    if not exists(config.ledger_url()):
-        return _nothing_planned(categories)
-    with ledger_of(config) as ledger, Storage(config.storage_url()) as storage:
+    with ledger_to_read(config) as ledger, Storage(config.storage_url()) as storage:
+        if ledger is None:
+            return _nothing_planned(categories)
         planned = _planned(ledger, config, window, categories)
         return {category: _ids_of(storage, found.files) for category, found in planned.items()}
 

@@ -15,8 +15,7 @@ from sqlalchemy import not_, select
 
 from statsig_export.config import Config
 from statsig_export.events import Category
-from statsig_export.ledger import ledger_of
-from statsig_export.ledger_database import exists
+from statsig_export.ledger import ledger_to_read
 from statsig_export.ledger_tables import export_runs, partitions
 from statsig_export.partitions import Window, closed_windows
 from statsig_export.pruned import NOT_PRUNED
@@ -66,7 +65,7 @@ def _changed(source: Source, exported: Sequence[_Exported]) -> Iterator[ChangedW
 
 
 def _exported(config: Config, windows: dict[str, Window]) -> list[_Exported]:
-    if not windows or not exists(config.ledger_url()):
+    if not windows:
         return []
     mine = partitions.c.destination == config.webhook.name
     pruned = select(partitions.c.window).where(mine, not_(NOT_PRUNED))
@@ -78,8 +77,11 @@ def _exported(config: Config, windows: dict[str, Window]) -> list[_Exported]:
         .distinct()
         .order_by(partitions.c.window, export_runs.c.rows_read)
     )
-    with ledger_of(config) as ledger, ledger.database.read() as connection:
-        runs = connection.execute(wanted).all()
+    with ledger_to_read(config) as ledger:
+        if ledger is None:
+            return []
+        with ledger.database.read() as connection:
+            runs = connection.execute(wanted).all()
     return [
         _Exported(windows[window], tuple(Category(name) for name in json.loads(account)), rows)
         for window, rows, account in runs

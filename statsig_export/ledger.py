@@ -19,7 +19,7 @@ from statsig_export.config import Config
 from statsig_export.delivery import TRANSITIONS, Decision, Failure, Outcome, Reply, State, Step, next_state
 from statsig_export.errors import LedgerError, StalePlanError
 from statsig_export.events import Category
-from statsig_export.ledger_database import LedgerDatabase, open_database
+from statsig_export.ledger_database import LedgerDatabase, open_database, open_to_read
 from statsig_export.ledger_tables import (
     attempts,
     batches,
@@ -257,6 +257,19 @@ class Ledger:
 def ledger_of(config: Config) -> Iterator[Ledger]:
     """The configured ledger, open; made where there is none yet."""
     database = open_database(config.ledger_url())
+    try:
+        yield Ledger(database)
+    finally:
+        database.close()
+
+
+@contextmanager
+def ledger_to_read(config: Config) -> Iterator[Ledger | None]:
+    """The configured ledger, open for reading only; None where there is none yet."""
+    database = open_to_read(config.ledger_url())
+    if database is None:
+        yield None
+        return
     try:
         yield Ledger(database)
     finally:

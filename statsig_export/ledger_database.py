@@ -1,6 +1,6 @@
-"""Opening the ledger's database: SQLite (WAL, synchronous=FULL, write lock taken at BEGIN) or PostgreSQL.
+"""Opening the ledger's database, for writing or only to read it.
 
-Every database error leaves here as a LedgerError that names its kind and no parameter.
+Every database error leaves here as one of ours, which names the cause and no parameter.
 """
 
 from collections.abc import Iterator
@@ -9,15 +9,13 @@ from pathlib import Path
 from threading import Lock
 from uuid import uuid4
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text
+from sqlalchemy import Connection, Engine, insert, inspect, select, text
 from sqlalchemy.engine import URL
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.pool import ConnectionPoolEntry
 
-from statsig_export.errors import ConfigError, LedgerError, StalePlanError
+from statsig_export.errors import LedgerError
+from statsig_export.ledger_engine import Reader, check_url, engine_to_read, engine_to_write
+from statsig_export.ledger_errors import ledger_errors
 from statsig_export.ledger_tables import LEDGER, SCHEMA_VERSION, meta, pruned_partitions
-from statsig_export.lock_waits import bound_lock_waits
 
 BUSY_TIMEOUT_MS = 30_000
 """How long a transaction waits for another process's before it gives up."""
@@ -28,47 +26,63 @@ _SETUP_LOCK = 0x57A75169
 class LedgerDatabase:
     """The ledger's connections. `write` is one transaction, `read` one consistent view."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, reads_only: bool = False) -> None:
         self.engine = engine
         self._view: dict[str, object] = {"ledger_reads": True}
         self._turn: AbstractContextManager[object] = Lock()
         """SQLite has one writer at a time, and lets the others look again every few ms: here they stand in line."""
         if engine.dialect.name == "postgresql":  # where each statement sees its own moment otherwise
             self._view["isolation_level"] = "REPEATABLE READ"
+            if reads_only:
+                self._view["postgresql_readonly"] = True
             self._turn = nullcontext()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        with self._turn, _ledger_errors(), self.engine.begin() as connection:
+        with self._turn, ledger_errors(self.engine.url), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        with _ledger_errors(), self.engine.connect().execution_options(**self._view) as connection:
+        with ledger_errors(self.engine.url), self.engine.connect().execution_options(**self._view) as connection:
             yield connection
+            reader = connection.connection.dbapi_connection
+            if isinstance(reader, Reader):
+                reader.check_unchanged()
 
     def close(self) -> None:
         self.engine.dispose()
 
 
 def open_database(url: URL) -> LedgerDatabase:
-    """Connect, and make the tables where they are not there yet.
+    """Connect, and make the tables where they are not there yet; a ledger that has them all is only looked at.
 
     Raises ConfigError for a database that cannot be a ledger, LedgerError where it cannot be opened, is damaged, or
     was written by a newer version.
     """
-    database = LedgerDatabase(_engine(url))
+    with ledger_errors(url):
+        database = LedgerDatabase(engine_to_write(url, BUSY_TIMEOUT_MS))
     try:
-        with database.write() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SETUP_LOCK})
-            if not inspect(connection).has_table(meta.name):
-                LEDGER.create_all(connection)
-                rows = {"schema_version": str(SCHEMA_VERSION), "ledger_id": uuid4().hex}
-                connection.execute(insert(meta), [{"key": key, "value": value} for key, value in rows.items()])
-            _check_version(connection)
-            _add_later_tables(connection)
+        if not _is_complete(database):
+            _complete(database)
     except BaseException:  # whatever it was goes on its way, but leaves no connection behind
+        database.close()
+        raise
+    return database
+
+
+def open_to_read(url: URL) -> LedgerDatabase | None:
+    """Connect only to read, which needs no right to write and waits for no writer; None where there is no ledger yet.
+
+    A ledger of an earlier version is brought up to date first, and that does write. Raises as `open_database`.
+    """
+    database = _reader(url)
+    if database is None:
+        return None
+    try:
+        if not _is_complete(database):
+            open_database(url).close()
+    except BaseException:  # as above
         database.close()
         raise
     return database
@@ -76,47 +90,54 @@ def open_database(url: URL) -> LedgerDatabase:
 
 def exists(url: URL) -> bool:
     """Whether there is a ledger already: for verbs that promise to write nothing."""
+    database = _reader(url)
+    if database is None:
+        return False
+    database.close()
+    return True
+
+
+def _reader(url: URL) -> LedgerDatabase | None:
+    """Whatever ledger there is, of any version. A SQLite file that is empty, or being made, holds none."""
+    check_url(url)
     if url.get_backend_name() == "sqlite":
-        return bool(url.database) and Path(str(url.database)).exists()
-    engine = _engine(url)
+        file = Path(str(url.database))
+        with ledger_errors(url):
+            if not file.exists() or (file.is_file() and file.stat().st_size == 0):
+                return None
+    database = LedgerDatabase(engine_to_read(url, BUSY_TIMEOUT_MS), reads_only=True)
     try:
-        with _ledger_errors(), engine.connect() as connection:
-            return inspect(connection).has_table(meta.name)
-    finally:
-        engine.dispose()
+        with database.read() as connection:
+            found = inspect(connection).has_table(meta.name)
+    except BaseException:  # as above
+        database.close()
+        raise
+    if found:
+        return database
+    database.close()
+    return None
 
 
-def _engine(url: URL) -> Engine:
-    backend = url.get_backend_name()
-    if backend == "postgresql":
-        engine = create_engine(url, hide_parameters=True, pool_pre_ping=True)
-        bound_lock_waits(engine, BUSY_TIMEOUT_MS)
-        return engine
-    if backend != "sqlite" or not url.database or url.database == ":memory:":
-        raise ConfigError(
-            f"ledger.url: a ledger cannot live in this {backend} database",
-            hint="use sqlite:///file.db or postgresql+psycopg://",
-        )
-    with _ledger_errors():
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
-    event.listen(engine, "connect", _set_pragmas)
-    event.listen(engine, "begin", _begin)
-    return engine
+def _is_complete(database: LedgerDatabase) -> bool:
+    """Whether all tables are there. Raises LedgerError for a ledger of a newer version."""
+    with database.read() as connection:
+        if not inspect(connection).has_table(meta.name):
+            return False
+        _check_version(connection)
+        return inspect(connection).has_table(pruned_partitions.name)
 
 
-def _set_pragmas(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # the driver's own BEGIN comes too late: _begin sends it
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = FULL")  # NORMAL may lose the last commits in a power cut
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.close()
-
-
-def _begin(connection: Connection) -> None:
-    reads = connection.get_execution_options().get("ledger_reads", False)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+def _complete(database: LedgerDatabase) -> None:
+    """Make what is missing; of several processes that do so at once, the first."""
+    with database.write() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SETUP_LOCK})
+        if not inspect(connection).has_table(meta.name):
+            LEDGER.create_all(connection)
+            rows = {"schema_version": str(SCHEMA_VERSION), "ledger_id": uuid4().hex}
+            connection.execute(insert(meta), [{"key": key, "value": value} for key, value in rows.items()])
+        _check_version(connection)
+        _add_later_tables(connection)
 
 
 def _check_version(connection: Connection) -> None:
@@ -135,15 +156,3 @@ def _add_later_tables(connection: Connection) -> None:
     """
     if not inspect(connection).has_table(pruned_partitions.name):
         pruned_partitions.create(connection)
-
-
-@contextmanager
-def _ledger_errors() -> Iterator[None]:
-    try:
-        yield
-    except IntegrityError:
-        raise StalePlanError("another run wrote the same partition at the same time", hint="export it again") from None
-    except (SQLAlchemyError, OSError) as error:
-        cause = getattr(error, "orig", None) or error
-        words = str(cause) if type(cause).__module__ == "sqlite3" else type(cause).__name__
-        raise LedgerError(f"the ledger cannot be used ({words})", hint="check [ledger] url and its disk") from None

@@ -4,8 +4,7 @@ import time
 
 from statsig_export import ledger_queries as queries
 from statsig_export.config import Config
-from statsig_export.ledger import ledger_of
-from statsig_export.ledger_database import exists
+from statsig_export.ledger import ledger_to_read
 from statsig_export.reports import DuePartition
 
 
@@ -15,7 +14,7 @@ def unsent_partitions(config: Config) -> list[DuePartition]:
     `due_partitions` names none while the destination is halted or pauses after failures; these count all the same.
     Raises LedgerError.
     """
-    if not exists(config.ledger_url()):
-        return []
-    with ledger_of(config) as ledger:
+    with ledger_to_read(config) as ledger:
+        if ledger is None:
+            return []
         return queries.due(ledger.database, config.webhook.name, round(time.time() * 1000))

@@ -7,7 +7,7 @@ the next one removes the files that it left.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -16,10 +16,10 @@ from statsig_export import ledger_pruning, ledger_queries
 from statsig_export.account import total
 from statsig_export.config import Config
 from statsig_export.errors import ConfigError
-from statsig_export.ledger import ledger_of
+from statsig_export.ledger import Ledger, ledger_of, ledger_to_read
 from statsig_export.ledger_database import LedgerDatabase, exists
 from statsig_export.ledger_pruning import Candidate, PrunedFile
-from statsig_export.locks import lock_name, open_locks
+from statsig_export.locks import groups_to_lock, lock_name, open_locks
 from statsig_export.pruned import PrunedPartition
 from statsig_export.reports import PruneReport
 from statsig_export.storage import FileFacts, Storage
@@ -29,8 +29,8 @@ LEFT_BEHIND_AFTER: Final = timedelta(days=1)
 """A file that no partition names, and that was not written for so long, belongs to no export that is under way."""
 CLOCKS_DIFFER: Final = timedelta(minutes=1)
 """How far the storage's clock may be from ours."""
-LOCKED_AT_ONCE: Final = 100
-"""Partitions: a lock is an open file, where the ledger is SQLite."""
+_ASKED_AT_ONCE: Final = 1_000
+"""Partitions whose accounts are asked for in one statement."""
 
 
 def prune(
@@ -50,11 +50,15 @@ def prune(
     Raises ConfigError for a `before` that is inside the lookback or in an open window, LedgerError.
     """
     _refuse_recent(config, before, now)
-    if not exists(config.ledger_url()):
-        return PruneReport(before, dry_run=dry_run)
-    with ledger_of(config) as ledger, Storage(config.storage_url()) as storage:
+    if not dry_run and not exists(config.ledger_url()):
+        return PruneReport(before)
+    opened: AbstractContextManager[Ledger | None] = ledger_to_read(config) if dry_run else ledger_of(config)
+    with opened as ledger, Storage(config.storage_url()) as storage:
+        if ledger is None:
+            return PruneReport(before, dry_run=dry_run)
         run = _Run(config.webhook.name, ledger.database, storage, now, dry_run=dry_run)
-        for candidates in _parts(ledger_pruning.candidates(ledger.database, run.destination, before)):
+        found = ledger_pruning.candidates(ledger.database, run.destination, before)
+        for candidates in groups_to_lock(ledger.database.engine, found):
             (run.look if dry_run else run.prune)(candidates, on_progress or _ignore)
         run.remove_files()
         run.remove_temporary_files()
@@ -196,7 +200,7 @@ class _Run:
 
 
 def _parts(partitions: Sequence[Candidate]) -> Iterator[Sequence[Candidate]]:
-    return (partitions[at : at + LOCKED_AT_ONCE] for at in range(0, len(partitions), LOCKED_AT_ONCE))
+    return (partitions[at : at + _ASKED_AT_ONCE] for at in range(0, len(partitions), _ASKED_AT_ONCE))
 
 
 def _ignore(_: int) -> None:

@@ -2,21 +2,21 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import groupby
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-from sqlalchemy import ColumnElement, Row, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
 from statsig_export.config import Config
 from statsig_export.contiguous import contiguous
 from statsig_export.delivery import State
 from statsig_export.errors import ConfigError
 from statsig_export.events import Category
-from statsig_export.ledger import ledger_of
-from statsig_export.ledger_database import exists
+from statsig_export.ledger import ledger_to_read
 from statsig_export.ledger_tables import attempts, batches, export_runs, generations, partitions
 from statsig_export.partitions import length_of
 from statsig_export.pruned import NOT_PRUNED
@@ -95,8 +95,6 @@ def failed_rows(config: Config, start: datetime | None = None, end: datetime | N
     null where it is not known. Then the events that failed in delivery: row_key is null, reason the outcome, detail
     the webhook's answer.
     """
-    if not exists(config.ledger_url()):
-        return _NO_FAILED.to_pandas(types_mapper=pd.ArrowDtype)
     chosen = _windows_between(config, start, end)
     quarantines = select(partitions.c.id, partitions.c.category, partitions.c.window, partitions.c.quarantine)
     undelivered = (
@@ -110,7 +108,9 @@ def failed_rows(config: Config, start: datetime | None = None, end: datetime | N
         .where(*chosen, batches.c.state == State.FAILED.value, batches.c.replay_of.is_(None))
         .order_by(generations.c.file, batches.c.first_row)
     )
-    with ledger_of(config) as ledger, ledger.database.read() as connection:
+    with _view(config) as connection:
+        if connection is None:
+            return _NO_FAILED.to_pandas(types_mapper=pd.ArrowDtype)
         order = (partitions.c.window_start_ms, partitions.c.category)
         found = connection.execute(quarantines.where(*chosen).order_by(*order)).all()
         failed: dict[int, list[Row[Any]]] = defaultdict(list)
@@ -192,6 +192,17 @@ def _files_of(
     )
 
 
+@contextmanager
+def _view(config: Config) -> Iterator[Connection | None]:
+    """One consistent view of the ledger; None where there is none yet."""
+    with ledger_to_read(config) as ledger:
+        if ledger is None:
+            yield None
+        else:
+            with ledger.database.read() as connection:
+                yield connection
+
+
 def _schema_of(columns: Sequence[str] | None) -> pa.Schema:
     if unknown := set(columns or ()) - set(_EVENTS.names):
         raise ConfigError(f"events have no column {min(unknown)!r}", hint=f"they have {', '.join(_EVENTS.names)}")
@@ -200,9 +211,9 @@ def _schema_of(columns: Sequence[str] | None) -> pa.Schema:
 
 def _event_tables(config: Config, wanted: "Select[str, str, str]", schema: pa.Schema, rows: int) -> Iterator[pa.Table]:
     """The events of these files, chunk by chunk."""
-    if not exists(config.ledger_url()):
-        return
-    with ledger_of(config) as ledger, ledger.database.read() as connection:
+    with _view(config) as connection:
+        if connection is None:
+            return
         files = connection.execute(wanted).all()
     stored = [name for name in schema.names if name not in _LABELS.names]
     with Storage(config.storage_url()) as storage:
@@ -224,8 +235,8 @@ def _labelled(rows: pa.Table, category: str, window: str, schema: pa.Schema) -> 
 def _frame(config: Config, wanted: "Select[*tuple[Any, ...]]", moments: Sequence[str]) -> pd.DataFrame:
     """What the ledger answers, with `moments` (ms) as times in UTC; no row where there is no ledger."""
     found: Sequence[tuple[Any, ...]] = ()
-    if exists(config.ledger_url()):
-        with ledger_of(config) as ledger, ledger.database.read() as connection:
+    with _view(config) as connection:
+        if connection is not None:
             found = connection.execute(wanted).all()
     frame = pd.DataFrame(found, columns=wanted.selected_columns.keys())
     times = {name: pd.to_datetime(frame[name].astype("Int64"), unit="ms", utc=True) for name in moments}

@@ -67,7 +67,7 @@ def _database_url(text: str) -> str:
         return _secret(text)
     try:
         url = make_url(text)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # the latter for a port that is no number: it may be part of a password
         raise ValueError("this is not an SQLAlchemy URL such as sqlite:///events.db or env:NAME") from None
     if url.password:
         raise ValueError("a URL with a password is a secret: put it in the environment and write env:NAME")
@@ -260,7 +260,8 @@ class LedgerSettings(Settings):
     """`[ledger]`: the record of what was planned, sent and answered."""
 
     url: DatabaseUrl = "sqlite:///.statsig_export/ledger.db"
-    """sqlite:/// (a path relative to the configuration file) or postgresql+psycopg://, or env:NAME."""
+    """sqlite:/// (a path relative to the configuration file) or postgresql+psycopg://, or env:NAME. It may name a
+    pooler in transaction or session mode."""
 
 
 class CheckSettings(Settings):

@@ -94,6 +94,7 @@ class Shipper:
     timing: Timing
     breaker: Breaker
     partitions: Sequence[int]
+    """Those whose locks it holds now: between two calls of `run` they may be others."""
     on_delivered: Callable[[int], None] = lambda _: None
     """Called with a number of events each time that many were accepted."""
     evidence: Evidence = field(default_factory=lambda: Evidence(RetryPolicy()))
@@ -119,6 +120,7 @@ class Shipper:
         the breaker opened, or the run is to stop. Raises LedgerError when the record or the files fail. Whatever ends
         the run (an interrupt too), what was under way is finished first, as far as it can be.
         """
+        self._ready.clear()  # what was looked up among partitions of an earlier call may be somebody else's now
         with ThreadPoolExecutor(self.route.concurrency, "sender") as senders:
             while True:
                 self._fill(senders)
@@ -130,7 +132,7 @@ class Shipper:
                     return
 
     def _fill(self, senders: ThreadPoolExecutor) -> None:
-        while not self._stopped and len(self._under_way) < self._room and not self._held:
+        while not self.stopped and len(self._under_way) < self._room and not self._held:
             batch = self._next()
             if batch is None:
                 return
@@ -143,7 +145,7 @@ class Shipper:
 
     def _await_next(self) -> bool:
         """Sleep until the next request may go, if that is soon; False when this run is over."""
-        if self._stopped or self._held > self.policy.patience:
+        if self.stopped or self._held > self.policy.patience:
             return False
         now_ms, waiting = self.timing.now_ms(), self.evidence.waiting
         due_ms = next_due_ms(self.ledger.database, self.partitions, now_ms, waiting)
@@ -168,7 +170,8 @@ class Shipper:
         return False
 
     @property
-    def _stopped(self) -> bool:
+    def stopped(self) -> bool:
+        """Whether nothing else is begun: the destination refused, the breaker is open, or the run is to end."""
         return self.halted is not None or self.breaker.open or self.timing.stopping()
 
     @property

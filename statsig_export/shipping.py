@@ -5,7 +5,7 @@ Light to import: neither pandas nor Dagster.
 
 import random
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from itertools import groupby
@@ -17,11 +17,11 @@ from statsig_export.config import Config
 from statsig_export.delivery import Breaker, RetryPolicy
 from statsig_export.errors import ConfigError, DestinationError
 from statsig_export.evidence import Evidence
-from statsig_export.ledger import Ledger, ShipRun, ledger_of
-from statsig_export.ledger_database import LedgerDatabase, exists
+from statsig_export.ledger import Ledger, ShipRun, ledger_of, ledger_to_read
+from statsig_export.ledger_database import LedgerDatabase
 from statsig_export.ledger_evidence import doubted_statuses, forget_believed, make_due
 from statsig_export.lineage import requests_of, shipments
-from statsig_export.locks import PartitionLocks, lock_name, open_locks
+from statsig_export.locks import PartitionLocks, groups_to_lock, lock_name, open_locks
 from statsig_export.memory import prefer_jemalloc
 from statsig_export.partitions import split_partition_key
 from statsig_export.rate_limit import ROUNDING, RateLimit
@@ -67,9 +67,6 @@ def ship(  # noqa: PLR0913  what to ship, who asks and who watches, and how
             closing(open_locks(ledger.database.engine)) as locks,
             closing(Webhook(destination, clock=timing.clock, monotonic=time.monotonic)) as webhook,
         ):
-            mine = _take(known, locks, ledger, timing)
-            if now:
-                make_due(ledger.database, list(mine.values()), timing.now_ms())
             route = Route(
                 destination=config.webhook.name,
                 ship_run=run.id,
@@ -80,9 +77,9 @@ def ship(  # noqa: PLR0913  what to ship, who asks and who watches, and how
                 max_events=config.webhook.max_events,
                 max_bytes=config.webhook.max_bytes,
             )
-            shipper = _shipper(ledger, route, timing, policy, mine.values(), now=now)
+            shipper = _shipper(ledger, route, timing, policy, now=now)
             shipper.on_delivered = on_progress or _ignore
-            shipper.run()
+            mine = _ship_in_groups(shipper, known, locks, now=now)
             reach(CrashPoint.SENT)
         halts = _remember_halt(ledger, destination, shipper)
         paused_until = _remember_pause(ledger, shipper)
@@ -111,9 +108,9 @@ def due_partitions(config: Config) -> list[DuePartition]:
 
     A halt counts for as long as the set-up that was refused is the configured one.
     """
-    if not exists(config.ledger_url()):
-        return []
-    with ledger_of(config) as ledger:
+    with ledger_to_read(config) as ledger:
+        if ledger is None:
+            return []
         now_ms = REAL_TIME.now_ms()
         remembered = queries.destination(ledger.database, config.webhook.name)
         if _still_halted(remembered, config) or _paused_until(remembered, DEFAULT_POLICY, now_ms):
@@ -127,10 +124,10 @@ def due_partitions(config: Config) -> list[DuePartition]:
 
 def shipments_of(config: Config, orchestrator_run_id: str) -> list[Shipment]:
     """What a run of the orchestrator sent: for one that ended before it could tell. Their accounts are those of now."""
-    if not exists(config.ledger_url()):
-        return []
     name, found = config.webhook.name, list[Shipment]()
-    with ledger_of(config) as ledger:
+    with ledger_to_read(config) as ledger:
+        if ledger is None:
+            return []
         for ship_run, requests in groupby(requests_of(ledger.database, orchestrator_run_id), key=itemgetter(0)):
             ids = [partition for _, partition in requests]
             statuses = queries.statuses(ledger.database, name, REAL_TIME.now_ms(), only=ids)
@@ -151,9 +148,9 @@ def halted_reason(config: Config) -> str | None:
 
 def how_it_stands(config: Config) -> DestinationStanding:
     """Whether the destination is halted, or sending pauses. Needs neither the source's nor the webhook's variables."""
-    if not exists(config.ledger_url()):
-        return DestinationStanding()
-    with ledger_of(config) as ledger:
+    with ledger_to_read(config) as ledger:
+        if ledger is None:
+            return DestinationStanding()
         remembered = queries.destination(ledger.database, config.webhook.name)
     until_ms = _paused_until(remembered, DEFAULT_POLICY, REAL_TIME.now_ms())
     paused_until = until_ms / 1000 if until_ms else None
@@ -183,12 +180,12 @@ def resume(config: Config) -> frozenset[int]:
 
 def status(config: Config, start: datetime | None = None, end: datetime | None = None) -> list[PartitionStatus]:
     """The account of every partition whose window starts in [start, end); of all by default."""
-    if not exists(config.ledger_url()):
-        return []
     between = None
     if start is not None or end is not None:
         between = (_ms(start) if start else 0, _ms(end) if end else queries.FOREVER_MS)
-    with ledger_of(config) as ledger:
+    with ledger_to_read(config) as ledger:
+        if ledger is None:
+            return []
         return queries.statuses(ledger.database, config.webhook.name, REAL_TIME.now_ms(), between=between)
 
 
@@ -199,6 +196,27 @@ def _asked_for(
     if keys is None:
         keys = [due.partition for due in queries.due(database, config.webhook.name, now_ms)]
     return queries.partition_ids(database, config.webhook.name, [split_partition_key(key) for key in keys])
+
+
+def _ship_in_groups(shipper: Shipper, known: Mapping[str, int], locks: PartitionLocks, *, now: bool) -> dict[str, int]:
+    """Ship as many partitions at a time as may be locked at once; those that no other shipper holds.
+
+    Once the shipper is to stop, what no group has come to is left as it is, and belongs to the run all the same.
+    """
+    mine: dict[str, int] = {}
+    left = dict(known)
+    for keys in groups_to_lock(shipper.ledger.database.engine, list(known)):
+        group = {key: left.pop(key) for key in keys}
+        taken = _take(group, locks, shipper.ledger, shipper.timing)
+        mine |= taken
+        shipper.partitions = list(taken.values())
+        if now:
+            make_due(shipper.ledger.database, shipper.partitions, shipper.timing.now_ms())
+        shipper.run()
+        locks.release()
+        if shipper.stopped:
+            break
+    return mine | left
 
 
 def _take(known: Mapping[str, int], locks: PartitionLocks, ledger: Ledger, timing: Timing) -> dict[str, int]:
@@ -220,10 +238,8 @@ def _ship_run(config: Config, orchestrator_run_id: str | None, timing: Timing) -
     )
 
 
-def _shipper(
-    ledger: Ledger, route: Route, timing: Timing, policy: RetryPolicy, mine: Collection[int], *, now: bool
-) -> Shipper:
-    """A shipper that knows what the last run left: the breaker, open until its next probe is due, or the rate limit,
+def _shipper(ledger: Ledger, route: Route, timing: Timing, policy: RetryPolicy, *, now: bool) -> Shipper:
+    """A shipper of no partition yet that knows what the last run left: the breaker, open until its next probe is due, or the rate limit,
     and the statuses that a `resume` told to take as real.
     """
     remembered = queries.destination(ledger.database, route.destination)
@@ -234,7 +250,7 @@ def _shipper(
         route,
         timing,
         Breaker(policy, openings=openings, open=bool(openings and until_ms)),
-        list(mine),
+        (),
         evidence=Evidence(policy, _believed(remembered, policy, timing.now_ms())),
         rate_limit=RateLimit(policy, until=0 if openings else (until_ms or 0) / 1000),
     )

@@ -22,8 +22,8 @@ from statsig_export.event_history import (
     pruned_files,
     quarantine_files,
 )
-from statsig_export.ledger import ledger_of
-from statsig_export.ledger_database import LedgerDatabase, exists
+from statsig_export.ledger import ledger_to_read
+from statsig_export.ledger_database import LedgerDatabase
 from statsig_export.partitions import LENGTH, length_of
 from statsig_export.source_rows import Origin, origin_of
 from statsig_export.storage import Storage
@@ -55,10 +55,10 @@ def trace(
     if not _can_be_stored(time_uuid):
         raise ConfigError("a timeUUID is a text, and not the empty one")
     origin = origin_of(time_uuid, config.source)
-    if not exists(config.ledger_url()):
-        return Trace(time_uuid, origin.derived_from, files_searched=0)
     where = Where(config.webhook.name, origin.categories, *_range_ms(start, end))
-    with ledger_of(config) as ledger, Storage(config.storage_url()) as storage:
+    with ledger_to_read(config) as ledger, Storage(config.storage_url()) as storage:
+        if ledger is None:
+            return Trace(time_uuid, origin.derived_from, files_searched=0)
         search = _Search(storage, time_uuid, everywhere=everywhere)
         events = tuple(
             _event(ledger.database, storage, origin, (file, row), with_event=with_event)

@@ -18,8 +18,8 @@ from statsig_export.batching import batch_id, body
 from statsig_export.config import Config
 from statsig_export.delivery import Outcome, RetryPolicy, State, cut, fold
 from statsig_export.errors import LedgerError
-from statsig_export.ledger import ledger_of
-from statsig_export.ledger_database import LedgerDatabase, exists
+from statsig_export.ledger import ledger_to_read
+from statsig_export.ledger_database import LedgerDatabase
 from statsig_export.ledger_tables import attempts, batches, generations, partitions
 from statsig_export.partitions import split_partition_key
 from statsig_export.pruned import pruned_partitions_of
@@ -41,9 +41,9 @@ def verify(
     where the ledger itself cannot be read.
     """
     name, differences, counts = config.webhook.name, list[Difference](), Counter[str]()
-    if not exists(config.ledger_url()):
-        return VerifyReport()
-    with ledger_of(config) as ledger, Storage(config.storage_url()) as storage:
+    with ledger_to_read(config) as ledger, Storage(config.storage_url()) as storage:
+        if ledger is None:
+            return VerifyReport()
         statuses = queries.statuses(ledger.database, name, REAL_TIME.now_ms())
         keys = [split_partition_key(status.partition) for status in statuses]
         ids = queries.partition_ids(ledger.database, name, keys)
