@@ -239,8 +239,8 @@ def _ship_run(config: Config, orchestrator_run_id: str | None, timing: Timing) -
 
 
 def _shipper(ledger: Ledger, route: Route, timing: Timing, policy: RetryPolicy, *, now: bool) -> Shipper:
-    """A shipper of no partition yet that knows what the last run left: the breaker, open until its next probe is due, or the rate limit,
-    and the statuses that a `resume` told to take as real.
+    """A shipper of no partition yet that knows what the last run left: the breaker, open until its next probe is due, or
+    the rate limit, and the statuses that a `resume` told to take as real.
     """
     remembered = queries.destination(ledger.database, route.destination)
     until_ms = None if now else _paused_until(remembered, policy, timing.now_ms())
