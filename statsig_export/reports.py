@@ -121,6 +121,8 @@ class ShipReport:
     busy: tuple[str, ...]
     """Partitions that another shipper holds; it ships them."""
     shipments: Mapping[str, Shipment] = field(default_factory=dict)
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    """Partition file -> what is wrong with it. Its partition was set aside: its events stay pending."""
 
     @property
     def account(self) -> Account:

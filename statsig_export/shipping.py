@@ -15,7 +15,8 @@ from uuid import uuid4
 from statsig_export import ledger_queries as queries
 from statsig_export.config import Config
 from statsig_export.delivery import Breaker, RetryPolicy
-from statsig_export.errors import DestinationError
+from statsig_export.errors import DestinationError, LedgerError, PartitionFileError, StorageError
+from statsig_export.file_faults import damaged
 from statsig_export.ledger import Ledger, ShipRun, ledger_of
 from statsig_export.ledger_database import LedgerDatabase, exists
 from statsig_export.lineage import requests_of, shipments
@@ -47,8 +48,10 @@ def ship(
 
     A partition that another shipper holds is left to it. What is not accepted now stays pending with a due time. Once
     `timing.stopping` says true, the requests under way are finished and no other is begun.
+    A partition file that cannot be read sets its own partition aside, which stays pending; all others are sent.
     Raises DestinationError when the destination is halted, or refuses during the run, after all else was recorded;
-    LedgerError when the ledger or the partition files fail.
+    PartitionFileError, which names the files that cannot be read, and StorageError where none can be, likewise, and
+    with the report; LedgerError when the ledger fails.
     """
     destination = destination_of(config)
     prefer_jemalloc()
@@ -72,7 +75,7 @@ def ship(
             )
             breaker = _breaker(ledger.database, config, policy, timing)
             shipper = Shipper(ledger, route, timing, breaker, list(mine.values()), on_progress or _ignore)
-            shipper.run()
+            unread = _send(shipper)
             reach(CrashPoint.SENT)
         halts = _remember_halt(ledger, destination, shipper)
         paused_until = _remember_breaker(ledger, shipper)
@@ -85,9 +88,12 @@ def ship(
             paused_until=paused_until,
             busy=tuple(key for key in known if key not in mine),
             shipments=shipments(ledger.database, run.id, mine, statuses),
+            unreadable=shipper.unreadable,
         )
     if shipper.halted is not None:
         raise _halted_error(shipper.halted, report, halts=halts)
+    if unread is not None:
+        raise _unread(unread, report) from unread
     return report
 
 
@@ -224,6 +230,24 @@ def _halted_error(reason: str, report: ShipReport | None = None, *, halts: bool 
         report=report,
         halts=halts,
     )
+
+
+def _send(shipper: Shipper) -> PartitionFileError | StorageError | None:
+    """Send what can be sent; what kept the rest from being read, if anything did."""
+    try:
+        shipper.run()
+    except (PartitionFileError, StorageError) as error:
+        return error
+    return None
+
+
+def _unread(error: PartitionFileError | StorageError, report: ShipReport) -> LedgerError:
+    """The same error, with what was sent all the same."""
+    if isinstance(error, PartitionFileError):
+        said = "; what is pending of these partitions stays pending, all others were seen to"
+        return damaged(error.files, said, report=report)
+    said = f"{error.message}; {report.sent:,} events were sent before that, the others stay pending"
+    return StorageError(said, hint=error.hint, report=report)
 
 
 def _ignore(_: int) -> None:
