@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from statsig_export.exporting import plan
     from statsig_export.openlineage_events import RunEvents
     from statsig_export.pruning import prune
+    from statsig_export.repairing import repair
     from statsig_export.verifying import verify
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "halted_reason",
     "plan",
     "prune",
+    "repair",
     "replay",
     "resume",
     "ship",
@@ -53,6 +55,7 @@ __all__ = [
 _HOMES = {
     "plan": "statsig_export.exporting",
     "prune": "statsig_export.pruning",
+    "repair": "statsig_export.repairing",
     "verify": "statsig_export.verifying",
 }
 

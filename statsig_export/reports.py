@@ -203,6 +203,15 @@ class VerifyReport:
 
 
 @dataclass(frozen=True, slots=True)
+class RepairReport:
+    """Which lost or damaged partition files were written again."""
+
+    repaired: tuple[str, ...] = ()
+    left: Mapping[str, str] = field(default_factory=dict)
+    """File -> what is wrong with it; the source does not make it again."""
+
+
+@dataclass(frozen=True, slots=True)
 class PartitionStatus:
     """One line of `status`."""
 
