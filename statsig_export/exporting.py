@@ -85,6 +85,8 @@ class Exporter:
         prefer_jemalloc()
         ledger = self._until.enter_context(ledger_of(self._config))
         storage = self._until.enter_context(Storage(self._config.storage_url()))
+        if queries.names_files(ledger.database, self._config.webhook.name):
+            storage.require_root()  # else a disk that is not mounted would be written beside
         return _Opened(ledger, storage, self._until.enter_context(open_source(self._config)))
 
 

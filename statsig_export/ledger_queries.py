@@ -15,7 +15,7 @@ from statsig_export.ledger import PlannedBatch
 from statsig_export.ledger_database import LedgerDatabase
 from statsig_export.ledger_tables import attempts, batches, destinations, export_runs, generations, partitions
 from statsig_export.partitions import StoredFile, partition_key
-from statsig_export.pruned import PrunedPartition, pruned_partitions_of
+from statsig_export.pruned import NOT_PRUNED, PrunedPartition, pruned_partitions_of
 from statsig_export.reports import DuePartition, PartitionStatus
 
 _PENDING = [state.value for state in PENDING]
@@ -68,6 +68,17 @@ def planned(database: LedgerDatabase, destination: str, window: str, category: C
     with database.read() as connection:
         rows = connection.execute(wanted).all()
     return Planned(rows[-1].generation if rows else 0, tuple(StoredFile(*row[1:]) for row in rows))
+
+
+def names_files(database: LedgerDatabase, destination: str) -> bool:
+    """Whether some file of a destination has to be there."""
+    wanted = (
+        select(generations.c.partition)
+        .join(partitions, partitions.c.id == generations.c.partition)
+        .where(partitions.c.destination == destination, NOT_PRUNED)
+    )
+    with database.read() as connection:
+        return connection.execute(wanted.limit(1)).first() is not None
 
 
 def due(database: LedgerDatabase, destination: str, now_ms: int) -> list[DuePartition]:

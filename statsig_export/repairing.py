@@ -1,8 +1,8 @@
 """Lost partition files, written again from what the source gives now: only where that makes the very same bytes.
 
-A window's events come in the order in which they came before; those that readable files hold are left out. So the first
-of what remains are the rows of the oldest lost file, then those of the next one. Late rows that the source shows between
-them, changed rows and another filter make other bytes: then nothing is written.
+A window's events come in the order in which they came before, and those that readable files hold are left out. So the
+first of what remains are the rows of the oldest lost file, then those of the next one. Late rows between them, changed
+rows and another filter make other bytes: then nothing is written.
 """
 
 from collections import defaultdict

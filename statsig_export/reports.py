@@ -238,6 +238,8 @@ class PruneReport:
     """Partitions that were left as they are, since something of them is still to be sent."""
     busy: tuple[str, ...] = ()
     """Likewise, since a shipper or another prune holds their lock."""
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    """File -> what is wrong with it: it was not removed, or its partition was left as it is."""
     batches: int = 0
     attempts: int = 0
     files: int = 0
@@ -256,7 +258,7 @@ class PruneReport:
     @property
     def complete(self) -> bool:
         """Whether nothing that was asked for is left."""
-        return not (self.pending or self.busy or self.postponed_files)
+        return not (self.pending or self.busy or self.postponed_files or self.unreadable)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ import os
 import re
 import tempfile
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -176,23 +176,33 @@ class Storage:
         if facts.bytes != size:
             raise damaged({path: f"has {facts.bytes} bytes, {size} were written"})
 
-    def holds_any(self, paths: Iterable[str]) -> bool:
-        """Whether one of these files, at least, is there."""
-        return any(self._is_there(path) for path in paths)
+    def require_any(self, paths: Collection[str]) -> None:
+        """Raises StorageError where the storage has none of these files, of which the ledger says that it has all.
+
+        A folder that has lost every file has the folders of their windows still: another storage has not.
+        """
+        if paths and not any(self._is_there(path) or self._has_folder_of(path) for path in paths):
+            raise StorageError(
+                f"none of the {len(paths):,} files that the ledger names is in the storage {self.place}",
+                hint="mount its disk, or correct [storage] url: it may be another ledger's storage",
+            )
 
     def require_root(self) -> None:
         """Raises StorageError where a storage that was written to before is not there: a disk that is not mounted.
 
-        A bucket is there or not. A folder has the folder of its events, which nothing removes.
+        A bucket is there or not. In a folder there is the folder of a kind of file, which nothing removes.
         """
         trouble = self._trouble()
-        if trouble is None and self._local and not Path(self._root, "events").is_dir():
+        kinds = [Path(self._root, kind) for kind in ("events", "quarantine")]
+        if trouble is None and self._local and not any(folder.is_dir() for folder in kinds):
             trouble = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         if trouble is not None:
             raise self._away(trouble)
 
     def scratch_files(self) -> Iterator[tuple[Path, FileFacts]]:
         """Temporary files of this user, for a storage that is not on this machine, which nobody has published."""
+        if self._local:
+            return
         with suppress(OSError):  # no folder for temporary files: there are none
             for path in Path(tempfile.gettempdir()).glob(f"{SCRATCH_PREFIX}*.parquet"):
                 with suppress(OSError):
@@ -228,6 +238,9 @@ class Storage:
         target = f"{self._root}/{path}"
         self._fs.invalidate_cache(target)
         return self._fs.open(target, "rb")
+
+    def _has_folder_of(self, path: str) -> bool:
+        return self._local and Path(self._root, path).parent.is_dir()
 
     def _is_there(self, path: str) -> bool:
         try:

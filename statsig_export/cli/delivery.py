@@ -24,9 +24,11 @@ from statsig_export.cli.options import (
 )
 from statsig_export.cli.stopping import stop_on_sigterm
 from statsig_export.config import Config
+from statsig_export.errors import LedgerError, PartitionFileError
 from statsig_export.events import Category
+from statsig_export.file_faults import joined
 from statsig_export.partitions import partition_key, split_partition_key
-from statsig_export.reports import FailedRow, PartitionStatus, ShipReport
+from statsig_export.reports import ExportReport, FailedRow, PartitionStatus, RepairReport, ShipReport
 from statsig_export.shipper import Timing
 
 
@@ -42,11 +44,12 @@ def run(ctx: click.Context, start: datetime, end: datetime, category: str | None
 
     config = ctx.obj.config()
     windows, categories = windows_in(config, start, end), categories_of(category)
-    with output.progress("export") as advance:
-        exports = list(export_windows(config, dict.fromkeys(windows, categories), on_progress=advance))
+    exports, unread = list[ExportReport](), list[LedgerError]()
+    with output.progress("export") as advance, _left_for_the_end(unread):
+        exports.extend(export_windows(config, dict.fromkeys(windows, categories), on_progress=advance))
     unplaced = unplaced_rows(config, categories)
     keys = [partition_key(name, window.key) for window in windows for name in categories]
-    shipped = _ship(config, keys)
+    shipped = _ship(config, unread, keys)
     account = shipped.account
     if json_:
         runs = {"windows": [window.key for window in windows], "export_runs": [report.run_id for report in exports]}
@@ -54,6 +57,7 @@ def run(ctx: click.Context, start: datetime, end: datetime, category: str | None
     else:
         _print_shipped("The account of these windows", shipped)
         output.say_unplaced(unplaced)
+    _raise_the_last(unread)
     ctx.exit(exit_code(account))
 
 
@@ -62,11 +66,13 @@ def run(ctx: click.Context, start: datetime, end: datetime, category: str | None
 @click.pass_context
 def ship(ctx: click.Context, *, json_: bool) -> None:
     """Ship what is due, oldest window first. On SIGTERM what is under way is finished, the rest stays pending."""
-    shipped = _ship(ctx.obj.config())
+    unread = list[LedgerError]()
+    shipped = _ship(ctx.obj.config(), unread)
     if json_:
         output.print_json(_shipped(shipped))
     else:
         _print_shipped("The account of the partitions that were due", shipped)
+    _raise_the_last(unread)
     ctx.exit(exit_code(shipped.account))
 
 
@@ -99,20 +105,28 @@ def replay(
 
 
 @click.command
+@click.option("--repair", is_flag=True, help="First write lost and damaged files again from the source.")
 @as_json
 @click.pass_context
-def verify(ctx: click.Context, *, json_: bool) -> None:
-    """Recompute every state from the attempts and the files, and say what differs. Changes nothing."""
+def verify(ctx: click.Context, *, repair: bool, json_: bool) -> None:
+    """Recompute every state from the attempts and the files, and say what differs. Changes nothing but by --repair."""
+    from statsig_export.pipeline import repair as write_again
     from statsig_export.verifying import verify as differences_of
 
+    repaired = write_again(ctx.obj.config()) if repair else RepairReport()
     with output.progress("verify") as advance:
         report = differences_of(ctx.obj.config(), on_progress=advance)
     counts = {"partitions": report.partitions, "files": report.files, "batches": report.batches}
     pruned = {"pruned": report.pruned}
     if json_:
         found = [asdict(difference) for difference in report.differences]
-        output.print_json({"account": report.account.to_dict(), **counts, **pruned, "differences": found})
+        again = {"repaired": list(repaired.repaired), "not_repaired": dict(repaired.left)} if repair else {}
+        output.print_json({"account": report.account.to_dict(), **counts, **pruned, "differences": found, **again})
     else:
+        for file in repaired.repaired:
+            click.echo(f"{file} was written again.")
+        for file, fault in repaired.left.items():
+            click.echo(f"{file} {fault}: restore it from a backup.")
         for difference in report.differences:
             click.echo(str(difference))
         verdict = f"{len(report.differences):,} differences" if report.differences else "No difference"
@@ -177,11 +191,36 @@ def resume(invocation: Invocation, *, json_: bool) -> None:
         click.echo(f"{'Resumed' if before else 'It was not halted'}: {due:,} events are due. `statsig-export ship`.")
 
 
-def _ship(config: Config, keys: Sequence[str] | None = None) -> ShipReport:
+def _ship(config: Config, unread: list[LedgerError], keys: Sequence[str] | None = None) -> ShipReport:
+    """Ship; an error that carries what was sent all the same is put with `unread`, to be raised when that is told."""
     from statsig_export.pipeline import ship as ship_due
 
     with output.progress("ship") as advance, _until_stopped() as timing:
-        return ship_due(config, keys, on_progress=advance, timing=timing)
+        try:
+            return ship_due(config, keys, on_progress=advance, timing=timing)
+        except LedgerError as error:
+            if error.report is None:
+                raise
+            unread.append(error)
+            return error.report
+
+
+@contextmanager
+def _left_for_the_end(unread: list[LedgerError]) -> Iterator[None]:
+    """Partition files that cannot be read end no verb before it has done the rest."""
+    try:
+        yield
+    except PartitionFileError as error:
+        unread.append(error)
+
+
+def _raise_the_last(unread: Sequence[LedgerError]) -> None:
+    """What was left for the end: all files in one error, or that the storage itself is away."""
+    files = [error for error in unread if isinstance(error, PartitionFileError)]
+    if files and len(files) == len(unread):
+        raise joined(files)
+    if unread:
+        raise unread[-1]
 
 
 @contextmanager
@@ -211,6 +250,7 @@ def _shipped(report: ShipReport) -> dict[str, object]:
         "requests": report.requests,
         "busy": list(report.busy),
         "paused_until": report.paused_until,
+        **({"unreadable": dict(report.unreadable)} if report.unreadable else {}),
     }
 
 
