@@ -163,7 +163,9 @@ def _export(context: dg.AssetExecutionContext, config: Config) -> None:
     lineage = _column_lineage(config)
     context.set_data_version(EVENTS, dg.DataVersion(data_version(config)))
     reports = export_windows(config, asked_for, orchestrator_run_id=context.run.run_id)
-    for number, (window, report) in enumerate(zip(asked_for, reports, strict=True), start=1):
+    by_key = {window.key: window for window in asked_for}
+    for number, report in enumerate(reports, start=1):
+        window = by_key[report.window]
         said = (number, len(asked_for), window.key, report.rows_read, report.account.pending, report.seconds)
         context.log.info("%d of %d: %s, %d rows read, %d planned, %.1f s", *said)
         for exported in report.partitions.values():

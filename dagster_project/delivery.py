@@ -18,7 +18,7 @@ from dagster_project.metadata import newest
 from dagster_project.resources import ExportResource
 from statsig_export import pipeline
 from statsig_export.config import Config
-from statsig_export.errors import DestinationError, StatsigExportError
+from statsig_export.errors import DestinationError, LedgerError, PartitionFileError, StatsigExportError
 from statsig_export.partitions import split_partition_key
 from statsig_export.reports import Shipment, ShipReport
 from statsig_export.shipper import Timing
@@ -97,7 +97,7 @@ def _ship(context: dg.OpExecutionContext, config: ShipConfig, export: ExportReso
     except DestinationError as error:
         _take_refusal(context, settings, error)
     except StatsigExportError as error:
-        raise failure(error, _destination(settings)) from None
+        raise failed_shipment(context, settings, error) from None
     else:
         _log_what_waits(context, report)
         log_shipments(context, report)
@@ -114,6 +114,19 @@ def _take_refusal(context: dg.OpExecutionContext, config: Config, error: Destina
     if error.halts or GROUP_TAG not in context.run.tags:
         raise failure(error, {**_destination(config), **_counts(error.report)}) from None
     context.log.warning("the destination is halted, as the run says that met it first: what was left stays pending")
+
+
+def failed_shipment(context: dg.OpExecutionContext, config: Config, error: StatsigExportError) -> dg.Failure:
+    """The run's failure, after what it sent all the same was reported; it names the files that cannot be read."""
+    more = _destination(config)
+    if isinstance(error, LedgerError) and error.report is not None:
+        log_shipments(context, error.report)
+        more |= _counts(error.report)
+    if isinstance(error, PartitionFileError):
+        more["unreadable files"] = dg.MetadataValue.json(
+            {file: error.files[file] for file in newest(list(error.files))}
+        )
+    return failure(error, more)
 
 
 def log_shipments(context: dg.OpExecutionContext, report: ShipReport) -> None:

@@ -6,7 +6,14 @@ import dagster as dg
 from pydantic import Field
 
 from dagster_project.assets import failure
-from dagster_project.delivery import DESTINATION_TAG, MAX_RUNTIME_S, log_shipments, pool_of, stop_in_good_time
+from dagster_project.delivery import (
+    DESTINATION_TAG,
+    MAX_RUNTIME_S,
+    failed_shipment,
+    log_shipments,
+    pool_of,
+    stop_in_good_time,
+)
 from dagster_project.metadata import newest
 from dagster_project.resources import ExportResource
 from statsig_export import pipeline
@@ -56,7 +63,7 @@ def _replay(context: dg.OpExecutionContext, config: ReplayConfig, export: Export
             timing=stop_in_good_time(),
         )
     except StatsigExportError as error:
-        raise failure(error) from None
+        raise failed_shipment(context, export.config(), error) from None
     said = (report.replayed, report.sent, report.pending, report.failed)
     context.log.info("%d events to send again, %d accepted, %d pending, %d failed", *said)
     log_shipments(context, report.shipped)

@@ -93,7 +93,7 @@ class Config(Settings):
 
     def storage_url(self) -> str:
         """Where the partition files lie: an absolute path, or the URL as it stands."""
-        url = self.storage.url
+        url = self.resolve(self.storage.url)
         return url if "://" in url else str(self._folder / url)
 
     def webhook_url(self) -> str:

@@ -6,13 +6,16 @@
     │   └── SchemaError         a table is not there, or not as the layout says: mend or map it
     ├── DestinationError        the webhook refuses the set-up: mend it, then `resume`            exit code 4
     └── LedgerError             our own record or the partition files: look at the disk first     exit code 5
-        └── StalePlanError      another run planned the same partition first: export it again
+        ├── StalePlanError      another run planned the same partition first: export it again
+        ├── StorageError        the storage as a whole: away, full, or it refuses; the next try may do
+        └── PartitionFileError  single files are gone or damaged: the others go on
     any other exception         an error of our own: report it                                    exit code 6
 
 A bad row is not an exception: it is a failed row with a reason, counted and kept in quarantine.
 An answer of the webhook is not one either: it is a Reply or a Failure, judged in delivery.py.
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -74,6 +77,26 @@ class LedgerError(StatsigExportError):
 
     exit_code = 5
 
+    def __init__(self, message: str, *, hint: str = "", report: "ShipReport | None" = None) -> None:
+        super().__init__(message, hint=hint)
+        self.report = report
+        """What a ship run delivered all the same; None where it sent nothing, and outside shipping."""
+
 
 class StalePlanError(LedgerError):
     """Another export planned a generation of the same partition between our reading and our planning."""
+
+
+class StorageError(LedgerError):
+    """The storage cannot be reached, read or written at all. Nothing is known of any single file."""
+
+
+class PartitionFileError(LedgerError):
+    """Partition files are gone or are not what was written; the storage itself answers."""
+
+    def __init__(
+        self, message: str, *, files: Mapping[str, str], hint: str = "", report: "ShipReport | None" = None
+    ) -> None:
+        super().__init__(message, hint=hint, report=report)
+        self.files = dict(files)
+        """File, relative to the storage's root -> what is wrong with it."""

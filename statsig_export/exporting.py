@@ -1,9 +1,9 @@
 """Exporting a window: read, judge, write, plan; and the dry run of the same."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 from uuid import uuid4
@@ -13,14 +13,16 @@ from statsig_export.account import Account
 from statsig_export.config import Config
 from statsig_export.errors import LedgerError, StalePlanError
 from statsig_export.events import Category, chosen
+from statsig_export.file_faults import damaged
+from statsig_export.judged_windows import judge_window, tables_of
 from statsig_export.judging import Judge, Judged, Tally
-from statsig_export.layout_rules import SourceTable
 from statsig_export.ledger import ExportRun, Ledger, PartitionPlan, ledger_of, ledger_to_read
 from statsig_export.ledger_tables import partitions
 from statsig_export.memory import prefer_jemalloc
-from statsig_export.overlapping import read_ahead, write_behind
+from statsig_export.overlapping import write_behind
 from statsig_export.partitions import Window, partition_key
 from statsig_export.pruned import refuse_pruned
+from statsig_export.repairing import HINT, earlier_ids, ids_of
 from statsig_export.reports import ExportReport, FailedRow, PartitionExport, PlanReport
 from statsig_export.seen_ids import SeenIds
 from statsig_export.source import Source, open_source
@@ -62,8 +64,10 @@ class Exporter:
         """Read one window, write its partition files and plan their batches. Safe to repeat: only new events are added.
 
         `categories` None means all. `on_progress` is called with the number of rows of each chunk.
+        A file of an earlier export that is gone or damaged is written again where the source still makes the same one.
         Raises ConfigError (also for a window of which a category was pruned), SourceError or LedgerError; then nothing
-        of the window was planned.
+        of the window was planned. PartitionFileError, for files that the source does not make again, concerns their
+        categories alone: the others were planned.
         """
         if self._opened is None:
             self._opened = self._open()
@@ -80,6 +84,8 @@ class Exporter:
         prefer_jemalloc()
         ledger = self._until.enter_context(ledger_of(self._config))
         storage = self._until.enter_context(Storage(self._config.storage_url()))
+        if queries.names_files(ledger.database, self._config.webhook.name):
+            storage.require_root()  # else a disk that is not mounted would be written beside
         return _Opened(ledger, storage, self._until.enter_context(open_source(self._config)))
 
 
@@ -102,7 +108,7 @@ def plan(
     planned = _nothing_planned(names) if anew else _planned_ids_if_any(config, window, names)
     with open_source(config) as source:
         judge = Judge(config.source, config.filter, config.webhook.max_bytes, planned)
-        for judged, _ in _judge_window(source, window, judge):
+        for judged, _ in judge_window(source, window, judge):
             for category, events in judged.events.items():
                 if events.num_rows:
                     examples.setdefault(category, events["event"][0].as_py())
@@ -126,7 +132,7 @@ def unplaced_rows(config: Config, categories: Sequence[Category] | None = None) 
     For the tables that hold one of `categories` (None: all). No export ever reads these rows. Raises SourceError.
     """
     with open_source(config) as source:
-        tables = _tables(source, chosen(categories))
+        tables = tables_of(source, chosen(categories))
         return {table.qualified_name: source.count_unplaced(table) for table in tables}
 
 
@@ -151,23 +157,29 @@ def _export(run: _Run, opened: _Opened, on_progress: Callable[[int], None]) -> E
     ledger, storage, source = opened.ledger, opened.storage, opened.source
     began = time.monotonic()
     planned = _planned(ledger, config, window, run.categories)
-    earlier = {category: _ids_of(storage, found.files) for category, found in planned.items()}
+    earlier, lost = earlier_ids(config, (storage, source), window, planned)
+    if lost:
+        run = replace(run, categories=tuple(category for category in run.categories if category in earlier))
+        if not run.categories:
+            raise damaged(lost, hint=HINT)
     judge = Judge(config.source, config.filter, config.webhook.max_bytes, earlier)
     rows_read = 0
     with window_writer(storage, config.webhook, run.categories) as writer:
         with write_behind(writer.add) as write:
-            for judged, rows in _judge_window(source, window, judge):
+            for judged, rows in judge_window(source, window, judge):
                 write(judged)
                 rows_read += rows
                 on_progress(rows)
                 reach(CrashPoint.READING)
         _check_balance(window, judge.tallies)
-        generations = {category: found.generation for category, found in planned.items()}
+        generations = {category: planned[category].generation for category in run.categories}
         plans = writer.publish(window, generations, judge.tallies)
     reports = {plan.category: _partition_export(plan, window, judge.tallies[plan.category], storage) for plan in plans}
     record = _export_run(run, source, judge.tallies, rows_read)
     reach(CrashPoint.FILES_PUBLISHED)
     ledger.plan(record, plans)
+    if lost:
+        raise damaged(lost, "; the other categories of the window were exported", hint=HINT)
     return ExportReport(
         run_id=record.id,
         orchestrator_run_id=run.orchestrator_run_id,
@@ -180,15 +192,6 @@ def _export(run: _Run, opened: _Opened, on_progress: Callable[[int], None]) -> E
     )
 
 
-def _judge_window(source: Source, window: Window, judge: Judge) -> Iterator[tuple[Judged, int]]:
-    """Every chunk of every table that can hold the judge's categories, with its number of rows."""
-    categories = list(judge.tallies)
-    for table in _tables(source, categories):
-        chunks = read_ahead(source.read_window(table, window.start, window.end, categories))
-        for reshaped in read_ahead(judge.reshaped(chunks, table)):
-            yield judge.judge(reshaped), reshaped.rows
-
-
 def _failed_rows(judged: Judged, window: Window, limit: int | None) -> list[FailedRow]:
     names = ["row_key", "time_uuid", "reason", "detail"]
     rows = [
@@ -197,21 +200,6 @@ def _failed_rows(judged: Judged, window: Window, limit: int | None) -> list[Fail
         for row in part.select(names).slice(length=limit).to_pylist()
     ]
     return rows[:limit]
-
-
-def _tables(source: Source, categories: Sequence[Category]) -> list[SourceTable]:
-    tables = [table for table in source.tables if set(table.categories) & set(categories)]
-    for table in tables:
-        source.check_schema(table)
-    return tables
-
-
-def _ids_of(storage: Storage, files: Sequence[str]) -> SeenIds:
-    ids = SeenIds()
-    for file in files:
-        for column in storage.read_column(file, "time_uuid"):
-            ids.add_new(column)
-    return ids
 
 
 def _nothing_planned(categories: Sequence[Category]) -> dict[Category, SeenIds]:
@@ -224,7 +212,7 @@ def _planned_ids_if_any(config: Config, window: Window, categories: Sequence[Cat
         if ledger is None:
             return _nothing_planned(categories)
         planned = _planned(ledger, config, window, categories)
-        return {category: _ids_of(storage, found.files) for category, found in planned.items()}
+        return {category: ids_of(storage, found.stored) for category, found in planned.items()}
 
 
 def _planned(
@@ -279,7 +267,7 @@ def _export_run(run: _Run, source: Source, tallies: Mapping[Category, Tally], ro
         rows_read=rows_read,
         queries={
             table.qualified_name: source.query(table, window.start, window.end, run.categories)
-            for table in _tables(source, run.categories)
+            for table in tables_of(source, run.categories)
         },
         config_fingerprint=run.config.fingerprint(),
         filter_fingerprint=run.config.filter_fingerprint(),

@@ -16,8 +16,8 @@ from statsig_export.events import Category
 from statsig_export.ledger import PlannedBatch
 from statsig_export.ledger_database import LedgerDatabase
 from statsig_export.ledger_tables import attempts, batches, destinations, export_runs, generations, partitions
-from statsig_export.partitions import partition_key
-from statsig_export.pruned import PrunedPartition, pruned_partitions_of
+from statsig_export.partitions import StoredFile, partition_key
+from statsig_export.pruned import NOT_PRUNED, PrunedPartition, pruned_partitions_of
 from statsig_export.reports import DuePartition, PartitionStatus
 
 _PENDING = [state.value for state in PENDING]
@@ -34,7 +34,13 @@ class Planned:
 
     generation: int
     """The newest; 0 for a partition that has none."""
-    files: tuple[str, ...]
+    stored: tuple[StoredFile, ...]
+    """Oldest first."""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Their paths."""
+        return tuple(file.path for file in self.stored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +66,26 @@ def destination(database: LedgerDatabase, name: str) -> Destination:
 def planned(database: LedgerDatabase, destination: str, window: str, category: Category) -> Planned:
     """The generations of one partition."""
     wanted = (
-        select(generations.c.generation, generations.c.file)
+        select(generations.c.generation, generations.c.file, generations.c.digest, generations.c.bytes)
+        .add_columns(generations.c.rows)
         .join(partitions, partitions.c.id == generations.c.partition)
         .where(*_partition_is(destination, window, category))
         .order_by(generations.c.generation)
     )
     with database.read() as connection:
         rows = connection.execute(wanted).all()
-    return Planned(rows[-1].generation if rows else 0, tuple(row.file for row in rows))
+    return Planned(rows[-1].generation if rows else 0, tuple(StoredFile(*row[1:]) for row in rows))
+
+
+def names_files(database: LedgerDatabase, destination: str) -> bool:
+    """Whether some file of a destination has to be there."""
+    wanted = (
+        select(generations.c.partition)
+        .join(partitions, partitions.c.id == generations.c.partition)
+        .where(partitions.c.destination == destination, NOT_PRUNED)
+    )
+    with database.read() as connection:
+        return connection.execute(wanted.limit(1)).first() is not None
 
 
 def due(database: LedgerDatabase, destination: str, now_ms: int) -> list[DuePartition]:

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 from statsig_export import replaying, shipping
 from statsig_export.config import Config
 from statsig_export.delivery import RetryPolicy
+from statsig_export.errors import PartitionFileError
 from statsig_export.events import Category
+from statsig_export.file_faults import joined
 from statsig_export.partitions import Window
 from statsig_export.reports import ExportReport, ReplayReport, ShipReport
 from statsig_export.shipper import Timing
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from statsig_export.exporting import plan
     from statsig_export.openlineage_events import RunEvents
     from statsig_export.pruning import prune
+    from statsig_export.repairing import repair
     from statsig_export.verifying import verify
 
 __all__ = [
@@ -42,6 +45,7 @@ __all__ = [
     "halted_reason",
     "plan",
     "prune",
+    "repair",
     "replay",
     "resume",
     "ship",
@@ -53,6 +57,7 @@ __all__ = [
 _HOMES = {
     "plan": "statsig_export.exporting",
     "prune": "statsig_export.pruning",
+    "repair": "statsig_export.repairing",
     "verify": "statsig_export.verifying",
 }
 
@@ -81,8 +86,10 @@ def export_windows(
 ) -> Iterator[ExportReport]:
     """The same for several windows in this order, each with its categories, over the same connections.
 
-    Each window is exported when its report is asked for. What one raises ends it; those before it stay exported.
+    Each window is exported when its report is asked for. What one raises ends it; those before it stay exported. A
+    window of which a partition file is lost has no report and does not end it: its PartitionFileError comes last.
     """
+    unread: list[PartitionFileError] = []
     from statsig_export.exporting import Exporter
 
     with Exporter(config) as exporter:
@@ -91,7 +98,14 @@ def export_windows(
             export = partial(
                 exporter.export, window, categories, orchestrator_run_id=orchestrator_run_id, on_progress=on_progress
             )
-            yield told(config, events, export)
+            try:
+                report = told(config, events, export)
+            except PartitionFileError as error:
+                unread.append(error)
+            else:
+                yield report
+    if unread:
+        raise joined(unread)
 
 
 def _export_events(

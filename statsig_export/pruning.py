@@ -15,7 +15,8 @@ from typing import Final
 from statsig_export import ledger_pruning, ledger_queries
 from statsig_export.account import total
 from statsig_export.config import Config
-from statsig_export.errors import ConfigError
+from statsig_export.errors import ConfigError, PartitionFileError
+from statsig_export.file_faults import GONE
 from statsig_export.ledger import Ledger, ledger_of, ledger_to_read
 from statsig_export.ledger_database import LedgerDatabase, exists
 from statsig_export.ledger_pruning import Candidate, PrunedFile
@@ -33,12 +34,13 @@ _ASKED_AT_ONCE: Final = 1_000
 """Partitions whose accounts are asked for in one statement."""
 
 
-def prune(
+def prune(  # noqa: PLR0913  one a choice of the caller's
     config: Config,
     before: datetime,
     now: datetime,
     *,
     orphans: bool = False,
+    missing: bool = False,
     dry_run: bool = False,
     on_progress: Callable[[int], None] | None = None,
 ) -> PruneReport:
@@ -47,7 +49,9 @@ def prune(
     A partition of which something is pending, or that a shipper holds, is left as it is. Temporary files that killed
     exports left are removed as well; `orphans` adds partition files that no partition of the ledger names, which is
     right only where no other ledger has the same storage. `on_progress` gets the events of each pruned partition.
-    Raises ConfigError for a `before` that is inside the lookback or in an open window, LedgerError.
+    A partition of which a file is gone, or cannot be read, is left as it is too, unless `missing` says that such files
+    are lost for good. Raises ConfigError for a `before` that is inside the lookback or in an open window, LedgerError;
+    StorageError, and nothing is changed, where none of the files is there: the storage may be another one than it was.
     """
     _refuse_recent(config, before, now)
     if not dry_run and not exists(config.ledger_url()):
@@ -57,9 +61,11 @@ def prune(
         if ledger is None:
             return PruneReport(before, dry_run=dry_run)
         run = _Run(config.webhook.name, ledger.database, storage, now, dry_run=dry_run)
-        found = ledger_pruning.candidates(ledger.database, run.destination, before)
-        for candidates in groups_to_lock(ledger.database.engine, found):
-            (run.look if dry_run else run.prune)(candidates, on_progress or _ignore)
+        candidates = ledger_pruning.candidates(ledger.database, run.destination, before)
+        if not missing:
+            candidates = run.with_files(candidates)
+        for group in groups_to_lock(ledger.database.engine, candidates):
+            (run.look if dry_run else run.prune)(group, on_progress or _ignore)
         run.remove_files()
         run.remove_temporary_files()
         if orphans:
@@ -90,12 +96,40 @@ class _Run:
     pruned: list[Candidate] = field(default_factory=list)
     pending: list[Candidate] = field(default_factory=list)
     busy: list[Candidate] = field(default_factory=list)
+    unreadable: dict[str, str] = field(default_factory=dict)
+    """File -> what is wrong with it."""
     counts: Counter[str] = field(default_factory=Counter)
     """The figures of the report."""
 
     @property
     def now_ms(self) -> int:
         return round(self.now.timestamp() * 1000)
+
+    def with_files(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Those of which every file is there. Raises StorageError where the storage has none at all."""
+        named = {candidate: self._files_of(candidate) for candidate in candidates}
+        unfinished = ledger_pruning.unfinished(self.database, self.destination)
+        if candidates or unfinished:
+            self.storage.require_root()
+        needed = {path for paths in named.values() for path in paths} or ledger_pruning.needed_files(self.database)
+        if needed:
+            self.storage.require_any([*needed, *(path for of in unfinished for path in self._files_of(of))])
+        return [candidate for candidate, paths in named.items() if not self._lost(paths)]
+
+    def _files_of(self, partition: Candidate) -> list[str]:
+        return [file.path for file in ledger_pruning.files_of(self.database, partition, [])]
+
+    def _lost(self, paths: Sequence[str]) -> bool:
+        """Whether one of these files is gone or cannot be read; then it is written down."""
+        lost: dict[str, str] = {}
+        for path in paths:
+            try:
+                if self.storage.facts(path) is None:
+                    lost[path] = GONE
+            except PartitionFileError as error:
+                lost |= error.files
+        self.unreadable |= lost
+        return bool(lost)
 
     def prune(self, candidates: Sequence[Candidate], on_progress: Callable[[int], None]) -> None:
         """Prune them in the ledger, those that are settled and whose lock is free."""
@@ -133,7 +167,14 @@ class _Run:
                 ledger_pruning.removed(self.database, partition.id, self.now_ms)
 
     def _remove_file(self, file: PrunedFile) -> bool:
-        """Whether the file is no longer the pruned partition's."""
+        """Whether the file is no longer the pruned partition's. One that cannot be removed does not keep the others."""
+        try:
+            return self._removed(file)
+        except PartitionFileError as error:
+            self.unreadable |= error.files
+            return False
+
+    def _removed(self, file: PrunedFile) -> bool:
         facts = self.storage.facts(file.path)
         if facts is None:
             return True
@@ -152,6 +193,11 @@ class _Run:
         """Remove what exports were writing when they were killed."""
         for path in self.storage.temporary_files():
             self._remove_left_behind(path, "temporary_files")
+        for scratch, facts in self.storage.scratch_files():
+            if self._left_behind(facts):
+                self.counts.update(temporary_files=1, bytes=facts.bytes)
+                if not self.dry_run:
+                    scratch.unlink(missing_ok=True)
 
     def remove_orphans(self) -> None:
         """Remove the partition files that no partition names."""
@@ -165,12 +211,15 @@ class _Run:
     def _due_files(self) -> set[str]:
         """The files of partitions that an earlier prune did not finish: counted already, when nothing is removed."""
         unfinished = ledger_pruning.unfinished(self.database, self.destination)
-        return {file.path for partition in unfinished for file in ledger_pruning.files_of(self.database, partition, [])}
+        return {path for partition in unfinished for path in self._files_of(partition)}
 
     def _remove_left_behind(self, path: str, kind: str) -> None:
-        facts = self.storage.facts(path)
-        if facts is not None and self._left_behind(facts):
-            self._remove(path, facts, kind)
+        try:
+            facts = self.storage.facts(path)
+            if facts is not None and self._left_behind(facts):
+                self._remove(path, facts, kind)
+        except PartitionFileError as error:
+            self.unreadable |= error.files
 
     def _left_behind(self, facts: FileFacts) -> bool:
         return facts.modified is not None and facts.modified < self.now - LEFT_BEHIND_AFTER
@@ -195,6 +244,7 @@ class _Run:
             pruned=tuple(partition.key for partition in self.pruned),
             pending=tuple(partition.key for partition in self.pending),
             busy=tuple(partition.key for partition in self.busy),
+            unreadable=self.unreadable,
             **self.counts,
         )
 

@@ -127,6 +127,8 @@ class ShipReport:
     everything was asked for, those of which nothing is due yet."""
     rate_limited: bool = False
     """Whether it is a rate limit that `paused_until` is the end of."""
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    """Partition file -> what is wrong with it. Its partition was set aside: its events stay pending."""
 
     @property
     def account(self) -> Account:
@@ -208,6 +210,15 @@ class VerifyReport:
 
 
 @dataclass(frozen=True, slots=True)
+class RepairReport:
+    """Which lost or damaged partition files were written again."""
+
+    repaired: tuple[str, ...] = ()
+    left: Mapping[str, str] = field(default_factory=dict)
+    """File -> what is wrong with it; the source does not make it again."""
+
+
+@dataclass(frozen=True, slots=True)
 class PartitionStatus:
     """One line of `status`."""
 
@@ -255,6 +266,8 @@ class PruneReport:
     """Partitions that were left as they are, since something of them is still to be sent."""
     busy: tuple[str, ...] = ()
     """Likewise, since a shipper or another prune holds their lock."""
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    """File -> what is wrong with it: it was not removed, or its partition was left as it is."""
     batches: int = 0
     attempts: int = 0
     files: int = 0
@@ -273,7 +286,7 @@ class PruneReport:
     @property
     def complete(self) -> bool:
         """Whether nothing that was asked for is left."""
-        return not (self.pending or self.busy or self.postponed_files)
+        return not (self.pending or self.busy or self.postponed_files or self.unreadable)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,9 @@ from statsig_export.delivery import (
     decide,
     explain,
 )
-from statsig_export.errors import LedgerError
+from statsig_export.errors import PartitionFileError, StorageError
 from statsig_export.evidence import Evidence
+from statsig_export.file_faults import damaged
 from statsig_export.ledger import Ledger, PlannedBatch
 from statsig_export.ledger_evidence import accepted_since
 from statsig_export.ledger_queries import Order, next_due_ms, waiting_batches
@@ -101,8 +102,13 @@ class Shipper:
     rate_limit: RateLimit = field(default_factory=lambda: RateLimit(RetryPolicy()))
     halted: str | None = None
     """Why the destination refused, once it has."""
+    unreadable: dict[str, str] = field(default_factory=dict)
+    """Partition file -> what is wrong with it. Its partition is set aside: what is left of it stays pending."""
+    _storage_error: StorageError | None = None
+    """Why no file can be read any more, once that is so."""
+    _set_aside: set[int] = field(default_factory=set)
     _ready: deque[PlannedBatch] = field(default_factory=deque)
-    _under_way: dict[Future[Decision], tuple[int, int]] = field(default_factory=dict)
+    _under_way: dict[Future[Decision], tuple[PlannedBatch, int]] = field(default_factory=dict)
     """Each with its batch, and with the number of holds it began under."""
     _judging: threading.Lock = field(default_factory=threading.Lock)
     """The senders share the evidence."""
@@ -117,8 +123,8 @@ class Shipper:
         """Send what is due, waiting `policy.patience` at most for what is due again soon.
 
         Returns when nothing is due, the destination refused or rejects everything, its rate limit holds for longer,
-        the breaker opened, or the run is to stop. Raises LedgerError when the record or the files fail. Whatever ends
-        the run (an interrupt too), what was under way is finished first, as far as it can be.
+        the breaker opened, the storage fails (`unread`), or the run is to stop. Raises LedgerError when the record
+        fails. Whatever ends the run (an interrupt too), what was under way is finished first, as far as it can be.
         """
         self._ready.clear()  # what was looked up among partitions of an earlier call may be somebody else's now
         with ThreadPoolExecutor(self.route.concurrency, "sender") as senders:
@@ -126,8 +132,8 @@ class Shipper:
                 self._fill(senders)
                 if self._under_way:
                     for sent in wait(self._under_way, return_when=FIRST_COMPLETED).done:
-                        _, began_under = self._under_way.pop(sent)
-                        self._take_note(sent.result(), began_under)
+                        batch, began_under = self._under_way.pop(sent)
+                        self._take_note(batch, sent, began_under)
                 elif not self._await_next():
                     return
 
@@ -136,19 +142,22 @@ class Shipper:
             batch = self._next()
             if batch is None:
                 return
-            request_body = body(self._events(batch))
+            events = self._events(batch)
+            if events is None:
+                continue
+            request_body = body(events)
             if self._is_over_the_limits(batch):
-                self._cut(batch, request_body)
+                self._cut(batch, events, request_body)
             else:
-                sent = senders.submit(self._attempt, batch, request_body)
-                self._under_way[sent] = batch.id, self.rate_limit.holds
+                sent = senders.submit(self._attempt, batch, events, request_body)
+                self._under_way[sent] = batch, self.rate_limit.holds
 
     def _await_next(self) -> bool:
         """Sleep until the next request may go, if that is soon; False when this run is over."""
         if self.stopped or self._held > self.policy.patience:
             return False
         now_ms, waiting = self.timing.now_ms(), self.evidence.waiting
-        due_ms = next_due_ms(self.ledger.database, self.partitions, now_ms, waiting)
+        due_ms = next_due_ms(self.ledger.database, self._sendable, now_ms, waiting)
         seconds = None if due_ms is None else max(0.0, (due_ms - now_ms) / 1000, self._held)
         if seconds is None or seconds > self.policy.patience:
             return bool(waiting) and self._judge_the_doubted()
@@ -171,8 +180,18 @@ class Shipper:
 
     @property
     def stopped(self) -> bool:
-        """Whether nothing else is begun: the destination refused, the breaker is open, or the run is to end."""
-        return self.halted is not None or self.breaker.open or self.timing.stopping()
+        """Whether nothing else is begun: the destination refused, the breaker is open, no file can be read, or the run
+        is to end.
+        """
+        failed = self.halted is not None or self._storage_error is not None
+        return failed or self.breaker.open or self.timing.stopping()
+
+    @property
+    def unread(self) -> PartitionFileError | StorageError | None:
+        """What kept some of the events from being read, if anything did."""
+        if self._storage_error is not None:
+            return self._storage_error
+        return damaged(self.unreadable) if self.unreadable else None
 
     @property
     def _held(self) -> float:
@@ -184,13 +203,17 @@ class Shipper:
         alone = self.breaker.probing or self.rate_limit.in_a_row or self.evidence.doubting
         return 1 if alone else self.route.concurrency
 
+    @property
+    def _sendable(self) -> Sequence[int]:
+        return [partition for partition in self.partitions if partition not in self._set_aside]
+
     def _next(self) -> PlannedBatch | None:
         """The oldest; the least tried while the destination fails; the smallest while it rejects everything."""
         looking = self.evidence.doubting
         if looking:
             self._ready.clear()
         if not self._ready:
-            taken = {batch for batch, _ in self._under_way.values()} | self.evidence.waiting
+            taken = {batch.id for batch, _ in self._under_way.values()} | self.evidence.waiting
             found = self._look_up(len(taken))  # of those under way some may not be claimed yet
             self._ready.extend(batch for batch in found if batch.id not in taken)
         if not self._ready:
@@ -204,10 +227,10 @@ class Shipper:
     def _look_up(self, taken: int) -> list[PlannedBatch]:
         database, now_ms = self.ledger.database, self.timing.now_ms()
         if self.evidence.doubting:
-            return waiting_batches(database, self.partitions, now_ms, taken + 1, Order.SMALLEST)
+            return waiting_batches(database, self._sendable, now_ms, taken + 1, Order.SMALLEST)
         if self.breaker.doubting:
-            return waiting_batches(database, self.partitions, now_ms, _PAGE, Order.LEAST_TRIED)
-        return waiting_batches(database, self.partitions, now_ms, _PAGE)
+            return waiting_batches(database, self._sendable, now_ms, _PAGE, Order.LEAST_TRIED)
+        return waiting_batches(database, self._sendable, now_ms, _PAGE)
 
     def _is_over_the_limits(self, batch: PlannedBatch) -> bool:
         """A single event never is: it was within the limits when it was exported, and the webhook has the last word."""
@@ -215,27 +238,40 @@ class Shipper:
         over = (events is not None and batch.rows > events) or (size is not None and batch.body_bytes > size)
         return over and batch.rows > 1
 
-    def _cut(self, batch: PlannedBatch, request_body: bytes) -> None:
-        self._check(batch, request_body)
-        halves = halve(self.route.destination, batch.first_row, self._events(batch))
-        self.ledger.cut(batch, halves, self.timing.now_ms())
+    def _cut(self, batch: PlannedBatch, events: Texts, request_body: bytes) -> None:
+        try:
+            self._check(batch, request_body)
+        except PartitionFileError as error:
+            self._put_aside(batch, error)
+            return
+        self.ledger.cut(batch, halve(self.route.destination, batch.first_row, events), self.timing.now_ms())
         log.info("batch %s is over the configured limits: split", batch.batch_id[:12])
 
-    def _events(self, batch: PlannedBatch) -> Texts:
-        """Read in the caller's thread: there the files are read in order, each row group once."""
-        return self.route.read_events(batch.file, batch.first_row, batch.rows)
+    def _events(self, batch: PlannedBatch) -> "Texts | None":
+        """Read in the caller's thread: there the files are read in order, each row group once. None if it cannot be."""
+        if batch.partition in self._set_aside:
+            return None
+        try:
+            return self.route.read_events(batch.file, batch.first_row, batch.rows)
+        except PartitionFileError as error:
+            self._put_aside(batch, error)
+        except StorageError as error:
+            self._storage_error = error
+        return None
+
+    def _put_aside(self, batch: PlannedBatch, error: PartitionFileError) -> None:
+        self.unreadable.update(error.files)
+        self._set_aside.add(batch.partition)
 
     def _check(self, batch: PlannedBatch, request_body: bytes) -> None:
-        """Raises LedgerError unless the rows are what was planned and the partition's lock is ours."""
+        """Raises PartitionFileError unless the rows are as planned, LedgerError if the partition's lock is lost."""
         if batch_id(self.route.destination, request_body) != batch.batch_id:
-            raise LedgerError(
-                f"{batch.file}: rows {batch.first_row} to {batch.first_row + batch.rows} are not what was planned",
-                hint="the file was changed or replaced: restore it, then ship again",
-            )
+            rows = f"{batch.first_row} to {batch.first_row + batch.rows}"
+            raise damaged({batch.file: f"was changed or replaced: its rows {rows} are not what was planned"})
         self.route.still_locked()
 
-    def _attempt(self, batch: PlannedBatch, request_body: bytes) -> Decision:
-        """Runs in a sender thread."""
+    def _attempt(self, batch: PlannedBatch, events: Texts, request_body: bytes) -> Decision:
+        """Runs in a sender thread. Raises PartitionFileError, and sends nothing, where the body is not as planned."""
         self._check(batch, request_body)
         claim = self.ledger.claim(batch, self.route.ship_run, self.timing.now_ms())
         with self._judging:
@@ -248,7 +284,7 @@ class Shipper:
         attempted = Attempted(batch.rows, claim.number, age, believed)
         decision = decide(answer, attempted, self.timing.roll(), self.policy)
         splits = decision.step is Step.SPLIT
-        halves = halve(self.route.destination, batch.first_row, self._events(batch)) if splits else ()
+        halves = halve(self.route.destination, batch.first_row, events) if splits else ()
         self.ledger.finish(claim, answer, decision, now_ms, halves)
         log.info("batch %s attempt %d: %s", batch.batch_id[:12], claim.number, decision.outcome)
         if decision.step is Step.DELIVER:
@@ -271,8 +307,13 @@ class Shipper:
                 self._doubted = explain(answer), self._doubted[1] or now_ms
             return believed, not believed and self.evidence.damning
 
-    def _take_note(self, decision: Decision, began_under: int) -> None:
+    def _take_note(self, batch: PlannedBatch, sent: Future[Decision], began_under: int) -> None:
         """In the caller's thread, in the order the answers came."""
+        try:
+            decision = sent.result()
+        except PartitionFileError as error:
+            self._put_aside(batch, error)
+            return
         self.breaker.record(decision.outcome)
         self.rate_limit.record(decision, began_under, self.timing.clock(), self.timing.roll())
         if decision.halt:

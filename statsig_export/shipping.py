@@ -15,8 +15,9 @@ from uuid import uuid4
 from statsig_export import ledger_queries as queries
 from statsig_export.config import Config
 from statsig_export.delivery import Breaker, RetryPolicy
-from statsig_export.errors import ConfigError, DestinationError
+from statsig_export.errors import ConfigError, DestinationError, LedgerError, PartitionFileError, StorageError
 from statsig_export.evidence import Evidence
+from statsig_export.file_faults import damaged
 from statsig_export.ledger import Ledger, ShipRun, ledger_of, ledger_to_read
 from statsig_export.ledger_database import LedgerDatabase
 from statsig_export.ledger_evidence import doubted_statuses, forget_believed, make_due
@@ -52,8 +53,10 @@ def ship(  # noqa: PLR0913  what to ship, who asks and who watches, and how
 
     A partition that another shipper holds is left to it. What is not accepted now stays pending with a due time. Once
     `timing.stopping` says true, the requests under way are finished and no other is begun.
+    A partition file that cannot be read sets its own partition aside, which stays pending; all others are sent.
     Raises DestinationError when the destination is halted, or refuses during the run, after all else was recorded;
-    LedgerError when the ledger or the partition files fail.
+    PartitionFileError, which names the files that cannot be read, and StorageError where none can be, likewise, and
+    with the report; LedgerError when the ledger fails.
     """
     destination = destination_of(config)
     prefer_jemalloc()
@@ -95,9 +98,12 @@ def ship(  # noqa: PLR0913  what to ship, who asks and who watches, and how
             shipments=shipments(ledger.database, run.id, mine, statuses),
             statuses={status.partition: status for status in statuses},
             rate_limited=paused_until is not None and not shipper.breaker.open,
+            unreadable=shipper.unreadable,
         )
     if shipper.halted is not None:
         raise _halted_error(shipper.halted, report, halts=halts)
+    if shipper.unread is not None:
+        raise _unread(shipper.unread, report) from None
     return report
 
 
@@ -239,8 +245,8 @@ def _ship_run(config: Config, orchestrator_run_id: str | None, timing: Timing) -
 
 
 def _shipper(ledger: Ledger, route: Route, timing: Timing, policy: RetryPolicy, *, now: bool) -> Shipper:
-    """A shipper of no partition yet that knows what the last run left: the breaker, open until its next probe is due, or
-    the rate limit, and the statuses that a `resume` told to take as real.
+    """A shipper of no partition yet that knows what the last run left: the breaker, open until its next probe is due,
+    or the rate limit, and the statuses that a `resume` told to take as real.
     """
     remembered = queries.destination(ledger.database, route.destination)
     until_ms = None if now else _paused_until(remembered, policy, timing.now_ms())
@@ -332,6 +338,15 @@ def _halted_error(reason: str, report: ShipReport | None = None, *, halts: bool 
         report=report,
         halts=halts,
     )
+
+
+def _unread(error: PartitionFileError | StorageError, report: ShipReport) -> LedgerError:
+    """The same error, with what was sent all the same."""
+    if isinstance(error, PartitionFileError):
+        said = "; what is pending of these partitions stays pending, all others were seen to"
+        return damaged(error.files, said, report=report)
+    said = f"{error.message}; {report.sent:,} events were sent before that, the others stay pending"
+    return StorageError(said, hint=error.hint, report=report)
 
 
 def _ignore(_: int) -> None:

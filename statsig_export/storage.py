@@ -5,16 +5,20 @@
 
 A file is written under a temporary name on this machine, synced, and then moved (or uploaded) to its name. The ledger
 names a file only after that, so a file the ledger names is whole, and one it does not name was never promised.
+
+An error is told apart: a StorageError where the storage as a whole does not answer, a PartitionFileError where it does
+and one file is gone or is not what was written. Gone is only what the storage itself says is not there.
 """
 
 from __future__ import annotations  # pyarrow's types are generic in its stubs only
 
+import errno
 import hashlib
 import os
 import re
 import tempfile
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,15 +27,16 @@ from threading import Lock
 from types import TracebackType
 from typing import Any, Final, Self
 
-import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
-from fsspec.implementations.local import LocalFileSystem
 
 from statsig_export.contiguous import contiguous
-from statsig_export.errors import LedgerError
-from statsig_export.events import Category
-from statsig_export.partitions import StoredFile
+from statsig_export.errors import LedgerError, PartitionFileError, StatsigExportError, StorageError
+from statsig_export.file_faults import damaged, fault_of_file
+from statsig_export.new_file import SCRATCH_PREFIX, NewFile, writing
+from statsig_export.row_ranges import EventReader
+from statsig_export.storage_errors import cause_of, concerns_this_process, says_gone, without_secrets
+from statsig_export.storage_opening import is_local, open_filesystem
 from statsig_export.testing.crash import CrashPoint, reach
 
 _EVENT_FIELDS: list[pa.Field[Any]] = [
@@ -68,14 +73,13 @@ class FileFacts:
 
 
 class Storage:
-    """A folder or bucket of partition files. Raises LedgerError when it cannot be read or written."""
+    """A folder or bucket of partition files. Raises StorageError or PartitionFileError."""
 
     def __init__(self, url: str) -> None:
-        self.url = url
-        with _storage_errors("the storage"):
-            self._fs, root = fsspec.core.url_to_fs(url)
-        self._root = root.rstrip("/")
-        self._local = isinstance(self._fs, LocalFileSystem)
+        self._fs, self._root = open_filesystem(url)
+        self._local = is_local(self._fs)
+        self.place = self._root if self._local else without_secrets(str(self._fs.unstrip_protocol(self._root)))
+        """The storage as a message may name it."""
         self._readers: OrderedDict[str, EventReader] = OrderedDict()
         self._lock = Lock()
 
@@ -85,35 +89,28 @@ class Storage:
 
     def new_file(self, schema: pa.Schema) -> NewFile:
         """A file to be filled; nothing of it can be seen before `publish`."""
-        with _storage_errors("a temporary file"):
-            if self._local:
-                Path(self._root).mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=".new-", suffix=".parquet", dir=self._root if self._local else None)
-            os.close(handle)
-        return NewFile(self, Path(name), schema)
+        return NewFile(Path(self._root) if self._local else None, schema, ROW_GROUP, self._install)
 
     def read_events(self, path: str, first_row: int, rows: int) -> pa.Array[Any]:
         """The JSON texts (large_string) of consecutive rows of an events file. Safe to call from several threads."""
         with self._lock:
-            reader = self._readers.pop(path, None)
-            if reader is None:
-                with _storage_errors(path):
-                    reader = EventReader(self._parquet(path))
+            with self._reading(path):
+                reader = self._readers.pop(path, None) or EventReader(self._parquet(path))
+                texts = reader.read(first_row, rows)
             self._readers[path] = reader
             while len(self._readers) > _OPEN_FILES:
                 self._readers.popitem(last=False)[1].close()
-            with _storage_errors(path):
-                return reader.read(first_row, rows)
+            return texts
 
     def read_column(self, path: str, column: str) -> Iterator[pa.Array[Any]]:
         """One column of a file, row group by row group."""
-        with _storage_errors(path), self._parquet(path) as file:
+        with self._reading(path), self._parquet(path) as file:
             for group in range(file.num_row_groups):
                 yield contiguous(file.read_row_group(group, columns=[column], use_threads=False).column(0))
 
     def read_chunks(self, path: str, columns: list[str], rows: int) -> Iterator[pa.Table]:
         """Some columns of a file, at least one, at most `rows` rows at a time."""
-        with _storage_errors(path), self._parquet(path) as file:
+        with self._reading(path), self._parquet(path) as file:
             for batch in file.iter_batches(rows, columns=columns):
                 yield pa.Table.from_batches([batch]).select(columns)
 
@@ -122,7 +119,7 @@ class Storage:
 
         Reads that column alone, and of it no row group whose least and greatest text leave the value out.
         """
-        with _storage_errors(path), self._parquet(path) as file:
+        with self._reading(path), self._parquet(path) as file:
             position = file.schema_arrow.get_field_index(column)
             before = 0
             for group in range(file.num_row_groups):
@@ -137,7 +134,7 @@ class Storage:
 
     def read_row(self, path: str, row: int, columns: list[str]) -> dict[str, Any]:
         """Some columns of one row of a file."""
-        with _storage_errors(path), self._parquet(path) as file:
+        with self._reading(path), self._parquet(path) as file:
             begin = 0
             for group in range(file.num_row_groups):
                 end = begin + file.metadata.row_group(group).num_rows
@@ -149,24 +146,69 @@ class Storage:
 
     def read_table(self, path: str) -> pa.Table:
         """A whole file."""
-        with _storage_errors(path), self._fs.open(f"{self._root}/{path}", "rb") as source:
+        with self._reading(path), self._opened(path) as source:
             return pq.read_table(source)
 
     def digest(self, path: str) -> str:
         """sha256 of a file's bytes, 64 hex digits."""
-        with _storage_errors(path), self._fs.open(f"{self._root}/{path}", "rb") as source:
+        with self._reading(path), self._opened(path) as source:
             return hashlib.file_digest(source, "sha256").hexdigest()
 
     def facts(self, path: str) -> FileFacts | None:
         """What the storage says of a file now; None where there is none."""
-        with _storage_errors(path):
+        with self._reading(path):
             target = f"{self._root}/{path}"
             self._fs.invalidate_cache(target)  # what was listed before may be gone
             try:
-                size = self._fs.size(target)
-                return FileFacts(int(size or 0), self._modified(target))
-            except FileNotFoundError:
+                told = self._fs.info(target)
+            except FileNotFoundError as error:
+                self._require_answer(error)
                 return None
+            if told["type"] == "directory":
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            return FileFacts(int(told["size"] or 0), self._modified(target))
+
+    def require_whole(self, path: str, size: int) -> None:
+        """Raises PartitionFileError where there is no file of so many bytes: what can be told without reading it."""
+        facts = self.facts(path)
+        if facts is None:
+            raise self._file_error(path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
+        if facts.bytes != size:
+            raise damaged({path: f"has {facts.bytes} bytes, {size} were written"})
+
+    def require_any(self, paths: Collection[str]) -> None:
+        """Raises StorageError where the storage has none of these files, of which the ledger says that it has all.
+
+        A folder that has lost every file has the folders of their windows still: another storage has not.
+        """
+        if paths and not any(self._is_there(path) or self._has_folder_of(path) for path in paths):
+            raise StorageError(
+                f"none of the {len(paths):,} files that the ledger names is in the storage {self.place}",
+                hint="mount its disk, or correct [storage] url: it may be another ledger's storage",
+            )
+
+    def require_root(self) -> None:
+        """Raises StorageError where a storage that was written to before is not there: a disk that is not mounted.
+
+        A bucket is there or not. In a folder there is the folder of a kind of file, which nothing removes.
+        """
+        trouble = self._trouble()
+        kinds = [Path(self._root, kind) for kind in ("events", "quarantine")]
+        if trouble is None and self._local and not any(folder.is_dir() for folder in kinds):
+            trouble = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        if trouble is not None:
+            raise self._away(trouble)
+
+    def scratch_files(self) -> Iterator[tuple[Path, FileFacts]]:
+        """Temporary files of this user, for a storage that is not on this machine, which nobody has published."""
+        if self._local:
+            return
+        with suppress(OSError):  # no folder for temporary files: there are none
+            for path in Path(tempfile.gettempdir()).glob(f"{SCRATCH_PREFIX}*.parquet"):
+                with suppress(OSError):
+                    told = path.stat()
+                    if told.st_uid == os.getuid():
+                        yield path, FileFacts(told.st_size, datetime.fromtimestamp(told.st_mtime, UTC))
 
     def partition_files(self) -> Iterator[str]:
         """Every file that lies where partition files do, whether the ledger names it or not."""
@@ -178,7 +220,7 @@ class Storage:
 
     def remove(self, path: str) -> None:
         """Remove a file, and the folder of its window with the last of them; nothing where it is gone already."""
-        with _storage_errors(path):
+        with self._reading(path):
             target = f"{self._root}/{path}"
             with suppress(FileNotFoundError):
                 self._fs.rm_file(target)
@@ -187,11 +229,27 @@ class Storage:
                     Path(target).parent.rmdir()
 
     def _parquet(self, path: str) -> pq.ParquetFile:
-        """Arrow opens it: by itself on this machine, through fsspec elsewhere; and closes it again."""
-        return pq.ParquetFile(f"{self._root}/{path}", filesystem=self._fs)
+        """Arrow opens it by itself on this machine; elsewhere fsspec does, so that its errors stay what they are."""
+        if self._local:
+            return pq.ParquetFile(f"{self._root}/{path}", filesystem=self._fs)
+        return pq.ParquetFile(self._opened(path))
+
+    def _opened(self, path: str) -> Any:  # noqa: ANN401  fsspec ships no types
+        target = f"{self._root}/{path}"
+        self._fs.invalidate_cache(target)
+        return self._fs.open(target, "rb")
+
+    def _has_folder_of(self, path: str) -> bool:
+        return self._local and Path(self._root, path).parent.is_dir()
+
+    def _is_there(self, path: str) -> bool:
+        try:
+            return self.facts(path) is not None
+        except PartitionFileError:  # something is, whatever is wrong with it
+            return True
 
     def _walk(self, pattern: re.Pattern[str], depth: int | None) -> Iterator[str]:
-        with _storage_errors("the storage"):
+        with self._answering():
             self._fs.invalidate_cache()
             for folder, _, names in self._fs.walk(self._root, maxdepth=depth, on_error=_unless_gone):
                 paths = [f"{folder}/{name}".removeprefix(f"{self._root}/") for name in names]
@@ -212,13 +270,62 @@ class Storage:
     def _install(self, temporary: Path, path: str) -> None:
         target = f"{self._root}/{path}"
         if not self._local:
-            self._fs.put_file(str(temporary), target)
+            with self._answering():
+                self._fs.put_file(str(temporary), target)
             temporary.unlink()
             return
-        Path(target).parent.mkdir(parents=True, exist_ok=True)
-        temporary.replace(target)
-        reach(CrashPoint.FILE_RENAMED)
-        _sync_folder(Path(target).parent)
+        with writing(self._root):
+            Path(target).parent.mkdir(parents=True, exist_ok=True)
+            temporary.replace(target)
+            reach(CrashPoint.FILE_RENAMED)
+            _sync_folder(Path(target).parent)
+
+    @contextmanager
+    def _reading(self, path: str) -> Iterator[None]:
+        """Errors about one file, told apart: is it the file, or the storage?"""
+        try:
+            yield
+        except StatsigExportError:
+            raise
+        except Exception as error:
+            raise self._file_error(path, error) from error
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Errors about the storage as a whole."""
+        try:
+            yield
+        except StatsigExportError:
+            raise
+        except Exception as error:
+            raise self._away(error) from error
+
+    def _file_error(self, path: str, error: Exception) -> LedgerError:
+        if concerns_this_process(error):
+            return self._away(error)
+        trouble = self._trouble()
+        return self._away(trouble) if trouble is not None else damaged({path: fault_of_file(error)})
+
+    def _require_answer(self, error: Exception) -> None:
+        """Raises StorageError unless the storage itself answers: only then is a file that it does not have gone."""
+        trouble = self._trouble() if says_gone(error) else error
+        if trouble is not None:
+            raise self._away(trouble) from error
+
+    def _trouble(self) -> Exception | None:
+        """What is wrong with the storage as a whole; None where it answers."""
+        try:
+            if self._local:
+                os.scandir(self._root).close()
+            else:
+                self._fs.ls(f"{self._root}/events", detail=False, refresh=True)
+        except Exception as error:  # noqa: BLE001  each file system has errors of its own
+            return None if not self._local and says_gone(error) else error
+        return None
+
+    def _away(self, error: Exception) -> StorageError:
+        cause = cause_of(error)
+        return StorageError(f"the storage {self.place} cannot be read or written ({cause.words})", hint=cause.hint)
 
     def __enter__(self) -> Self:
         return self
@@ -227,90 +334,6 @@ class Storage:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-class NewFile:
-    """A file being written. Rows are gathered into row groups of at least ROW_GROUP; leaving without
-    `publish` removes it.
-    """
-
-    def __init__(self, storage: Storage, temporary: Path, schema: pa.Schema) -> None:
-        self._storage = storage
-        self._temporary = temporary
-        self._schema = schema
-        self._waiting: list[pa.Table] = []
-        self._writer = pq.ParquetWriter(temporary, schema, compression="zstd", compression_level=1)
-        self.rows = 0
-
-    def add(self, table: pa.Table) -> None:
-        """Append rows; columns the schema does not have are left out."""
-        if table.num_rows:
-            self._waiting.append(table.select(self._schema.names).cast(self._schema))
-            self.rows += table.num_rows
-        if sum(waiting.num_rows for waiting in self._waiting) >= ROW_GROUP:
-            self._write_group()
-
-    def publish(self, kind: str, category: Category, window_key: str, generation: int | None = None) -> StoredFile:
-        """Make the file durable under its final name."""
-        with _storage_errors(kind):
-            self._write_group()
-            self._writer.close()
-            reach(CrashPoint.FILE_WRITTEN)
-            with self._temporary.open("rb+") as file:
-                os.fsync(file.fileno())
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-                size = file.tell()
-            reach(CrashPoint.FILE_SYNCED)
-            name = digest[:16] if generation is None else f"{generation:04d}-{digest[:16]}"
-            path = f"{kind}/category={category.value}/window={window_key}/{name}.parquet"
-            self._storage._install(self._temporary, path)  # noqa: SLF001  the two are one unit
-        return StoredFile(path, digest, size, self.rows)
-
-    def discard(self) -> None:
-        """Remove what was written; harmless after `publish`."""
-        self._writer.close()
-        self._temporary.unlink(missing_ok=True)
-
-    def _write_group(self) -> None:
-        if self._waiting:
-            table = pa.concat_tables(self._waiting)
-            self._waiting = []
-            with _storage_errors("a partition file"):
-                self._writer.write_table(table, row_group_size=table.num_rows)
-
-
-class EventReader:
-    """Reads ranges of an events file and keeps the last row group, since ranges are read in order."""
-
-    def __init__(self, file: pq.ParquetFile) -> None:
-        self._file = file
-        self._starts = [0]
-        for group in range(file.num_row_groups):
-            self._starts.append(self._starts[-1] + file.metadata.row_group(group).num_rows)
-        self._group = -1
-        self._events: pa.Array[Any] = pa.array([], pa.large_string())
-
-    def read(self, first_row: int, rows: int) -> pa.Array[Any]:
-        end = first_row + rows
-        if end > self._starts[-1]:
-            raise pa.ArrowInvalid(f"rows up to {end} of {self._starts[-1]}")
-        texts = []
-        for group, (start, stop) in enumerate(zip(self._starts, self._starts[1:], strict=False)):
-            if start < end and stop > first_row:
-                events = self._load(group)
-                begin = max(first_row - start, 0)
-                texts.append(events.slice(begin, min(end, stop) - start - begin))
-        return contiguous(pa.chunked_array(texts, pa.large_string()))
-
-    def close(self) -> None:
-        self._file.close(force=True)
-
-    def _load(self, group: int) -> pa.Array[Any]:
-        if group != self._group:
-            table = self._file.read_row_group(group, columns=["event"], use_threads=False)
-            self._events = contiguous(table.column(0))
-            self._group = group
-        return self._events
 
 
 def _may_hold(statistics: pq.Statistics | None, value: str) -> bool:
@@ -322,16 +345,6 @@ def _may_hold(statistics: pq.Statistics | None, value: str) -> bool:
 def _unless_gone(error: OSError) -> None:
     if not isinstance(error, FileNotFoundError):
         raise error
-
-
-@contextmanager
-def _storage_errors(what: str) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, ValueError, ImportError, pa.ArrowException) as error:
-        raise LedgerError(
-            f"{what} cannot be read or written ({type(error).__name__})", hint="check [storage] url and the disk"
-        ) from None
 
 
 def _sync_folder(folder: Path) -> None:

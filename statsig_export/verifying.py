@@ -17,9 +17,10 @@ from statsig_export.account import total
 from statsig_export.batching import batch_id, body
 from statsig_export.config import Config
 from statsig_export.delivery import Outcome, RetryPolicy, State, cut, fold
-from statsig_export.errors import LedgerError
+from statsig_export.errors import PartitionFileError
 from statsig_export.ledger import ledger_to_read
 from statsig_export.ledger_database import LedgerDatabase
+from statsig_export.ledger_pruning import needed_files
 from statsig_export.ledger_tables import attempts, batches, generations, partitions
 from statsig_export.partitions import split_partition_key
 from statsig_export.pruned import pruned_partitions_of
@@ -38,12 +39,13 @@ def verify(
     """Hold the ledger against itself and against the files. `on_progress` gets the events of each partition.
 
     `policy` is the one that batches were shipped under. A file that cannot be read is a difference; raises LedgerError
-    where the ledger itself cannot be read.
+    where the ledger itself cannot be read, StorageError where the storage is not there or has none of the files.
     """
     name, differences, counts = config.webhook.name, list[Difference](), Counter[str]()
     with ledger_to_read(config) as ledger, Storage(config.storage_url()) as storage:
         if ledger is None:
             return VerifyReport()
+        _require_storage(storage, needed_files(ledger.database))
         statuses = queries.statuses(ledger.database, name, REAL_TIME.now_ms())
         keys = [split_partition_key(status.partition) for status in statuses]
         ids = queries.partition_ids(ledger.database, name, keys)
@@ -60,6 +62,13 @@ def verify(
                 on_progress(sum(generation.rows for generation in record.generations))
     account = total(status.account for status in statuses)
     return VerifyReport(account, differences=tuple(differences), **counts)
+
+
+def _require_storage(storage: Storage, named: set[str]) -> None:
+    """A disk that is not mounted is one error, not a difference a file."""
+    if named:
+        storage.require_root()
+        storage.require_any(named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +239,7 @@ def _files(record: _Record, destination: str, storage: Storage) -> Found:
             if repeated := rows - sum(new for _, new in columns):
                 yield Check.IDS, f"generation {generation.number} repeats {repeated} timeUUIDs"
             yield from _bodies(generation, [batch for batch in mine if batch.end <= rows], destination, storage)
-        except LedgerError as error:
+        except PartitionFileError as error:
             yield Check.FILE, f"generation {generation.number}: {error.message}"
 
 

@@ -13,9 +13,10 @@ from statsig_export.contiguous import contiguous
 from statsig_export.events import Category
 from statsig_export.judging import Judged, Tally
 from statsig_export.ledger import PartitionPlan
+from statsig_export.new_file import NewFile
 from statsig_export.partitions import Window
 from statsig_export.settings import WebhookSettings
-from statsig_export.storage import EVENTS, QUARANTINE, NewFile, Storage
+from statsig_export.storage import EVENTS, QUARANTINE, Storage
 
 
 class PartitionWriter:

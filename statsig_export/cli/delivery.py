@@ -30,7 +30,7 @@ from statsig_export.config import Config
 from statsig_export.errors import DestinationError, LedgerError
 from statsig_export.events import Category
 from statsig_export.partitions import partition_key
-from statsig_export.reports import FailedRow, PartitionStatus
+from statsig_export.reports import FailedRow, PartitionStatus, RepairReport
 
 
 @click.command
@@ -95,20 +95,28 @@ def replay(
 
 
 @click.command
+@click.option("--repair", is_flag=True, help="First write lost and damaged files again from the source.")
 @as_json
 @click.pass_context
-def verify(ctx: click.Context, *, json_: bool) -> None:
-    """Recompute every state from the attempts and the files, and say what differs. Changes nothing."""
+def verify(ctx: click.Context, *, repair: bool, json_: bool) -> None:
+    """Recompute every state from the attempts and the files, and say what differs. Changes nothing but by --repair."""
+    from statsig_export.pipeline import repair as write_again
     from statsig_export.verifying import verify as differences_of
 
+    repaired = write_again(ctx.obj.config()) if repair else RepairReport()
     with output.progress("verify") as advance:
         report = differences_of(ctx.obj.config(), on_progress=advance)
     counts = {"partitions": report.partitions, "files": report.files, "batches": report.batches}
     pruned = {"pruned": report.pruned}
     if json_:
         found = [asdict(difference) for difference in report.differences]
-        output.print_json({"account": report.account.to_dict(), **counts, **pruned, "differences": found})
+        again = {"repaired": list(repaired.repaired), "not_repaired": dict(repaired.left)} if repair else {}
+        output.print_json({"account": report.account.to_dict(), **counts, **pruned, "differences": found, **again})
     else:
+        for file in repaired.repaired:
+            click.echo(f"{file} was written again.")
+        for file, fault in repaired.left.items():
+            click.echo(f"{file} {fault}: restore it from a backup.")
         for difference in report.differences:
             click.echo(str(difference))
         verdict = f"{len(report.differences):,} differences" if report.differences else "No difference"

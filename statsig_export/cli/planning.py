@@ -18,6 +18,8 @@ from statsig_export.cli.options import (
 )
 from statsig_export.cli.verdict import verdict
 from statsig_export.config import Config
+from statsig_export.errors import PartitionFileError
+from statsig_export.file_faults import joined
 from statsig_export.partitions import Window
 from statsig_export.reports import FailedRow, PlanReport
 
@@ -27,8 +29,11 @@ class Plan:
     """What several windows would come to."""
 
     reports: Sequence[PlanReport]
+    """Of the windows that could be planned."""
     failed_rows: Sequence[FailedRow]
     unplaced: Mapping[str, int]
+    unread: Sequence[PartitionFileError]
+    """One a window that could not be planned, since a file of an earlier export cannot be read."""
 
     @property
     def account(self) -> Account:
@@ -74,11 +79,13 @@ def plan(
         output.print_json({**planned.to_dict(), **rows})
     else:
         print_plan(planned, failed=failed)
+    if planned.unread:
+        raise joined(planned.unread)
     ctx.exit(verdict(config.checks, planned.account))
 
 
 def plan_of(config: Config, windows: Sequence[Window], category: str | None, most_failed_rows: int | None) -> Plan:
-    """The dry run of some windows. Raises SourceError."""
+    """The dry run of some windows. Raises SourceError, LedgerError."""
     from statsig_export.exporting import plan as plan_window
     from statsig_export.exporting import unplaced_rows
 
@@ -86,13 +93,17 @@ def plan_of(config: Config, windows: Sequence[Window], category: str | None, mos
     unplaced = unplaced_rows(config, categories)
     reports: list[PlanReport] = []
     rows: list[FailedRow] = []
+    unread: list[PartitionFileError] = []
     with output.steps("plan", len(windows)) as step:
         for window in windows:
             limit = None if most_failed_rows is None else most_failed_rows - len(rows)
-            reports.append(plan_window(config, window, categories, failed_limit=limit))
-            rows += reports[-1].failed_rows
+            try:
+                reports.append(plan_window(config, window, categories, failed_limit=limit))
+                rows += reports[-1].failed_rows
+            except PartitionFileError as error:
+                unread.append(error)
             step(1)
-    return Plan(reports, rows, unplaced)
+    return Plan(reports, rows, unplaced, unread)
 
 
 def print_plan(planned: Plan, *, failed: bool) -> None:

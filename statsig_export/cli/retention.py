@@ -7,7 +7,10 @@ import click
 from statsig_export.cli import output
 from statsig_export.cli.options import TIME, as_json
 from statsig_export.cli.verdict import DONE, NOT_ALL_DONE
+from statsig_export.file_faults import damaged
 from statsig_export.reports import PruneReport
+
+_HINT = "restore them from a backup, or say --missing if they are lost for good"
 
 
 @click.command
@@ -17,21 +20,23 @@ from statsig_export.reports import PruneReport
     is_flag=True,
     help="Also remove partition files that this ledger does not name. Only where no other ledger has this storage.",
 )
+@click.option("--missing", is_flag=True, help="Also prune partitions of which files are gone: they are lost for good.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @as_json
 @click.pass_context
-def prune(ctx: click.Context, before: datetime, *, orphans: bool, dry_run: bool, json_: bool) -> None:
+def prune(ctx: click.Context, before: datetime, *, orphans: bool, missing: bool, dry_run: bool, json_: bool) -> None:
     """Remove the files, batches and attempts of old windows. Their account stays; they cannot be exported again."""
     from statsig_export.pruning import prune as remove
 
     with output.progress("prune") as advance:
-        report = remove(
-            ctx.obj.config(), before, datetime.now(UTC), orphans=orphans, dry_run=dry_run, on_progress=advance
-        )
+        now, options = datetime.now(UTC), {"orphans": orphans, "missing": missing, "dry_run": dry_run}
+        report = remove(ctx.obj.config(), before, now, **options, on_progress=advance)
     if json_:
         output.print_json(_object(report))
     else:
         _print(report)
+    if report.unreadable:
+        raise damaged(report.unreadable, "; their partitions were left as they are, the others were pruned", hint=_HINT)
     ctx.exit(DONE if report.complete else NOT_ALL_DONE)
 
 
@@ -51,6 +56,7 @@ def _object(report: PruneReport) -> dict[str, object]:
         "bytes": report.bytes,
         "shared_files": report.shared_files,
         "postponed_files": report.postponed_files,
+        **({"unreadable": dict(report.unreadable)} if report.unreadable else {}),
     }
 
 

@@ -11,7 +11,7 @@ from statsig_export.cli.options import as_json, categories_of, one_category, win
 from statsig_export.cli.shipping_report import print_shipped, ship_or_refusal, shipped_object
 from statsig_export.cli.verdict import NOT_ALL_DONE, verdict
 from statsig_export.config import Config
-from statsig_export.errors import LedgerError, SourceError, StatsigExportError
+from statsig_export.errors import LedgerError, PartitionFileError, SourceError, StatsigExportError
 from statsig_export.events import Category
 from statsig_export.partitions import Window, partition_key
 from statsig_export.reports import ExportReport, ShipReport
@@ -91,8 +91,12 @@ def _export(
         try:
             for report in export_windows(config, dict.fromkeys(left, categories), on_progress=on_progress):
                 exports.reports.append(report)
-                left.pop(0)
+                while (window := left.pop(0)) != report.window:  # of a window whose file is lost there is no report
+                    exports.missing.append(window.key)
                 in_a_row = 0
+        except PartitionFileError as error:  # comes last, after all others
+            exports.errors.append(error)
+            break
         except (SourceError, LedgerError) as error:
             exports.errors.append(error)
             exports.missing.append(left.pop(0).key)
