@@ -91,8 +91,8 @@ def _export(
         try:
             for report in export_windows(config, dict.fromkeys(left, categories), on_progress=on_progress):
                 exports.reports.append(report)
-                while (window := left.pop(0)) != report.window:  # of a window whose file is lost there is no report
-                    exports.missing.append(window.key)
+                while (key := left.pop(0).key) != report.window:  # of a window whose file is lost there is no report
+                    exports.missing.append(key)
                 in_a_row = 0
         except PartitionFileError as error:  # comes last, after all others
             exports.errors.append(error)
