@@ -32,6 +32,7 @@ class _Cause:
 
 _ON_CONNECTING: Final = (
     ("query_wait_timeout", "08P01", "query_wait_timeout"),
+    ("transaction timeout", "08P01", "the pooler's transaction timeout"),
     ("statement pooling", "08P01", "statement pooling"),
     ("unsupported startup parameter", "08P01", "unsupported startup parameter"),
     ("password authentication failed", "28P01", "InvalidPassword"),

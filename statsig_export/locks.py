@@ -111,6 +111,7 @@ class AdvisoryLocks:
         self._url = engine.url
         self._ledger_id = ledger_id
         self._transaction = ""
+        self._gone: LedgerError | None = None
         with ledger_errors(self._url):
             self._connection = engine.connect().execution_options(isolation_level="READ COMMITTED")
 
@@ -124,14 +125,19 @@ class AdvisoryLocks:
     def check(self) -> None:
         """The locks are ours as long as the transaction is the one that took them."""
         with self._guard:
-            if not self._transaction:
-                return
-            try:
-                now = _transaction_of(self._connection)
-            except SQLAlchemyError as error:
-                raise _lost(str(cause_of(error))) from error
-            if now != self._transaction:
-                raise _lost("the server, or a pooler before it, ended its transaction")
+            if self._gone is None and self._transaction:
+                self._gone = self._look()
+            if self._gone is not None:
+                raise self._gone
+
+    def _look(self) -> LedgerError | None:
+        """Why the locks are no longer ours."""
+        try:
+            if _transaction_of(self._connection) == self._transaction:
+                return None
+        except SQLAlchemyError as error:
+            return _lost(str(cause_of(error)))
+        return _lost("the server, or a pooler before it, ended its transaction")
 
     def release(self) -> None:
         with self._guard:

@@ -229,6 +229,7 @@ def _take(known: Mapping[str, int], locks: PartitionLocks, ledger: Ledger, timin
     """The partitions whose lock was free; what a dead shipper left under way in them is pending again."""
     mine = {key: partition for key, partition in known.items() if locks.acquire(lock_name(partition))}
     reach(CrashPoint.LOCKED)
+    locks.check()
     ledger.recover(list(mine.values()), timing.now_ms())
     return mine
 

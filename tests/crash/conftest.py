@@ -1,19 +1,7 @@
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
-from stage import Stage
-
-from statsig_export.testing.receiver import Receiver
-from statsig_export.testing.torture.children import warm_up
-from statsig_export.testing.torture.home import make_home, scratch_folder
-
-
-@contextmanager
-def staged(ledger_url: str | None) -> Iterator[Stage]:
-    warm_up()
-    with scratch_folder() as folder, Receiver(strict_delivery=True) as receiver:
-        yield Stage(make_home(folder, receiver.url, ledger_url, timeout="10s"), receiver)
+from stage import Stage, staged
 
 
 @pytest.fixture

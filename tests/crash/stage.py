@@ -2,6 +2,8 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -12,8 +14,8 @@ from statsig_export.ledger_database import open_database
 from statsig_export.ledger_tables import batches
 from statsig_export.testing.receiver import Receiver
 from statsig_export.testing.torture.audit import Findings, audit
-from statsig_export.testing.torture.children import Task, start
-from statsig_export.testing.torture.home import Home
+from statsig_export.testing.torture.children import Task, start, warm_up
+from statsig_export.testing.torture.home import Home, make_home, scratch_folder
 from statsig_export.testing.torture.oracle import expected
 from statsig_export.testing.torture.rows import HOPELESS, RULES, RowMaker, add
 
@@ -71,6 +73,13 @@ class Stage:
     @property
     def log(self) -> str:
         return self.home.log.read_text()
+
+
+@contextmanager
+def staged(ledger_url: str | None) -> Iterator[Stage]:
+    warm_up()
+    with scratch_folder() as folder, Receiver(strict_delivery=True) as receiver:
+        yield Stage(make_home(folder, receiver.url, ledger_url, timeout="10s"), receiver)
 
 
 def ended(child: ForkServerProcess, timeout: float = 60) -> int | None:

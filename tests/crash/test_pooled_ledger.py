@@ -7,10 +7,9 @@ from contextlib import closing
 
 import psycopg
 import pytest
-from conftest import staged
 from pgbouncer import pooled
 from sqlalchemy import make_url, text
-from stage import Stage, ended
+from stage import Stage, ended, staged
 from test_rivals import slow
 
 from statsig_export.errors import ConfigError, LedgerError
