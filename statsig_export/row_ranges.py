@@ -1,4 +1,4 @@
-"""Ranges of rows of an events file, read in order."""
+"""Ranges of rows of an events file, read in order, and the row groups that a text may be in."""
 
 from __future__ import annotations  # pyarrow's types are generic in its stubs only
 
@@ -42,3 +42,9 @@ class EventReader:
             self._events = contiguous(table.column(0))
             self._group = group
         return self._events
+
+
+def may_hold(statistics: pq.Statistics | None, value: str) -> bool:
+    """Whether a column chunk with these statistics can hold a text; they order texts as Python does."""
+    least, greatest = (statistics.min, statistics.max) if statistics else (None, None)
+    return least is None or greatest is None or bool(least <= value <= greatest)

@@ -33,8 +33,8 @@ import pyarrow.parquet as pq
 from statsig_export.contiguous import contiguous
 from statsig_export.errors import LedgerError, PartitionFileError, StatsigExportError, StorageError
 from statsig_export.file_faults import damaged, fault_of_file
-from statsig_export.new_file import SCRATCH_PREFIX, NewFile, writing
-from statsig_export.row_ranges import EventReader
+from statsig_export.new_file import SCRATCH_PREFIX, NewFile, sync_folder, writing
+from statsig_export.row_ranges import EventReader, may_hold
 from statsig_export.storage_errors import cause_of, concerns_this_process, says_gone, without_secrets
 from statsig_export.storage_opening import is_local, open_filesystem
 from statsig_export.testing.crash import CrashPoint, reach
@@ -124,7 +124,7 @@ class Storage:
             before = 0
             for group in range(file.num_row_groups):
                 facts = file.metadata.row_group(group)
-                if _may_hold(facts.column(position).statistics, value):
+                if may_hold(facts.column(position).statistics, value):
                     texts = file.read_row_group(group, columns=[column], use_threads=False).column(0)
                     row = texts.index(value).as_py()
                     if row >= 0:
@@ -276,9 +276,11 @@ class Storage:
             return
         with writing(self._root):
             Path(target).parent.mkdir(parents=True, exist_ok=True)
+            if Path(target).is_dir():  # in the place of a file that is written again; one that is not empty stays
+                Path(target).rmdir()
             temporary.replace(target)
             reach(CrashPoint.FILE_RENAMED)
-            _sync_folder(Path(target).parent)
+            sync_folder(Path(target).parent)
 
     @contextmanager
     def _reading(self, path: str) -> Iterator[None]:
@@ -336,21 +338,6 @@ class Storage:
         self.close()
 
 
-def _may_hold(statistics: pq.Statistics | None, value: str) -> bool:
-    """Whether a column chunk with these statistics can hold a text; they order texts as Python does."""
-    least, greatest = (statistics.min, statistics.max) if statistics else (None, None)
-    return least is None or greatest is None or bool(least <= value <= greatest)
-
-
 def _unless_gone(error: OSError) -> None:
     if not isinstance(error, FileNotFoundError):
         raise error
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename last through a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
