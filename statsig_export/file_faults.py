@@ -42,8 +42,8 @@ def damaged(
 
 
 def joined(errors: Sequence[PartitionFileError]) -> PartitionFileError:
-    """Several as one; the first's words on how the run went."""
+    """Several as one; of each file what the first error says of it."""
     if len(errors) == 1:
         return errors[0]
-    files = {file: fault for error in errors for file, fault in error.files.items()}
+    files = {file: fault for error in reversed(errors) for file, fault in error.files.items()}
     return damaged(files, hint=errors[0].hint, report=errors[-1].report)

@@ -1,7 +1,6 @@
 """Retry-After: how long a destination asks to be left alone, as RFC 9110 writes it and as servers do."""
 
 import re
-import time
 from datetime import UTC, datetime
 from typing import Final
 
@@ -56,7 +55,7 @@ def _moment(text: str, now: float) -> float | None:
         return None
     year = int(found["year"])
     if len(found["year"]) == 2:  # noqa: PLR2004  digits
-        this_year = time.gmtime(now).tm_year
+        this_year = datetime.fromtimestamp(now, UTC).year
         year += this_year // 100 * 100
         year -= 100 if year > this_year + 50 else 0
     try:

@@ -13,6 +13,7 @@ from statsig_export.cli.verdict import NOT_ALL_DONE, verdict
 from statsig_export.config import Config
 from statsig_export.errors import LedgerError, PartitionFileError, SourceError, StatsigExportError
 from statsig_export.events import Category
+from statsig_export.file_faults import joined
 from statsig_export.partitions import Window, partition_key
 from statsig_export.reports import ExportReport, ShipReport
 
@@ -56,9 +57,16 @@ def run(ctx: click.Context, start: datetime, end: datetime, category: str | None
     if shipped is not None:
         _print(shipped, windows, exports, unplaced, json_=json_)
     _say_missing(exports, windows)
-    errors = [*exports.errors, *([refusal] if refusal else [])]
+    errors = _files_in_one([*exports.errors, *([refusal] if refusal else [])])
     code = max(_verdict(config, shipped, exports), failures.tell_all(errors, debug=ctx.obj.debug))
     ctx.exit(code)
+
+
+def _files_in_one(errors: Sequence[StatsigExportError]) -> list[StatsigExportError]:
+    """The errors, those about partition files as one: the export and the shipment may have met the same file."""
+    files = [error for error in errors if isinstance(error, PartitionFileError)]
+    others = [error for error in errors if not isinstance(error, PartitionFileError)]
+    return [*others, *([joined(files)] if files else [])]
 
 
 def _verdict(config: Config, shipped: ShipReport | None, exports: _Exports) -> int:

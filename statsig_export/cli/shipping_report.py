@@ -71,6 +71,7 @@ def shipped_object(report: ShipReport) -> dict[str, object]:
         "busy": list(report.busy),
         "paused_until": report.paused_until,
         "rate_limited": report.rate_limited,
+        **({"unreadable": dict(report.unreadable)} if report.unreadable else {}),
         "pending": [pending_object(one) for one in _waiting(report)],
     }
 

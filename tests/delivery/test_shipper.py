@@ -286,8 +286,7 @@ def test_a_partition_file_that_was_changed_is_never_sent(bench: Bench, home: Exp
     replacement = next((home.folder / "other" / "files" / "events").rglob("*.parquet"))
     file.write_bytes(replacement.read_bytes())
 
-    with pytest.raises(LedgerError, match="are not what was planned"):
-        bench.ship()
+    assert "are not what was planned" in str(bench.ship().unread)
     assert bench.sent == []
 
 
@@ -295,8 +294,7 @@ def test_a_missing_partition_file_is_an_error_that_names_it(bench: Bench, home: 
     file: Path = next((home.folder / "files" / "events").rglob("*.parquet"))
     file.unlink()
 
-    with pytest.raises(LedgerError, match="0001-"):
-        bench.ship()
+    assert "0001-" in str(bench.ship().unread)
 
 
 @pytest.mark.fault("F51")
