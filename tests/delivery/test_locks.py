@@ -1,10 +1,10 @@
 """The locks of a run: how many it holds at once, what tells one ledger's from another's, and what is left of them."""
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -20,7 +20,7 @@ from statsig_export import locks
 from statsig_export.errors import DestinationError, LedgerError
 from statsig_export.ledger import ledger_of
 from statsig_export.ledger_database import open_database
-from statsig_export.locks import lock_name, open_locks
+from statsig_export.locks import FileLocks, lock_name, open_locks
 from statsig_export.partitions import window_from_key
 from statsig_export.pipeline import due_partitions, export_windows, ship
 from statsig_export.reports import ShipReport
@@ -160,30 +160,25 @@ def test_no_lock_file_outlives_its_run_and_one_that_a_killed_run_left_is_taken_o
 
 
 @pytest.mark.fault("F110")
-def test_of_many_that_take_and_release_one_lock_at_once_never_two_have_it(tmp_path: Path):
-    url = make_url(f"sqlite:///{tmp_path}/ledger.db")
-    inside, met, taken = 0, list[int](), list[int]()
+def test_a_lock_file_that_its_holder_removes_while_another_takes_it_is_not_taken_for_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    holder, taker, third = (FileLocks(tmp_path / "locks", "ledger") for _ in range(3))
+    assert holder.acquire("one")
+    flock = fcntl.flock
 
-    def contend() -> None:
-        nonlocal inside
-        database = open_database(url)
-        with closing(database), closing(open_locks(database.engine)) as mine:
-            for turn in range(300):
-                if mine.acquire("one"):
-                    inside += 1
-                    met.append(inside)
-                    taken.append(turn)
-                    inside -= 1
-                    mine.release()
+    def release_first(handle: int, how: int) -> None:
+        holder.release()
+        flock(handle, how)
 
-    threads = [threading.Thread(target=contend) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    monkeypatch.setattr(fcntl, "flock", release_first)
+    assert taker.acquire("one")
+    monkeypatch.setattr(fcntl, "flock", flock)
 
-    assert len(taken) > 100
-    assert set(met) == {1}
+    assert not third.acquire("one")
+    taker.close()
+    assert third.acquire("one")
+    third.close()
 
 
 def acquired(first: str, second: str) -> bool:
