@@ -21,6 +21,15 @@ _CUSTOM_EVENTS = (
     '"timestamp" TIMESTAMP, ingested_at TIMESTAMP'
 )
 
+_EXPORTED = (
+    'user_id TEXT, stable_id TEXT, "timestamp" TIMESTAMP, event_name TEXT, event_value TEXT, user_object JSON, '
+    "statsig_metadata JSON, company_metadata JSON"
+)
+_FORWARDED = (
+    "experiment_id TEXT, group_id TEXT, group_name TEXT, user_id TEXT, stable_id TEXT, company_id TEXT, "
+    '"timestamp" TIMESTAMP, user_dimensions JSON'
+)
+
 
 @dataclass(frozen=True)
 class Known:
@@ -69,7 +78,7 @@ def _custom(day: str, number: int, key: object, own: str | None) -> dict[str, An
     }
 
 
-def _native(  # noqa: PLR0913 - what one table can differ in
+def _native(
     called: str,
     keys: list[object],
     key_type: str = "INTEGER PRIMARY KEY",
@@ -149,11 +158,10 @@ def _exported_events(day: str, extra: dict[str, Any]) -> list[dict[str, Any]]:
 def _cloud_exports(called: str, **source: Any) -> Known:  # noqa: ANN401 - settings
     keyed = "events" in json.dumps(source)
     columns = "exposure_type TEXT, name TEXT, rule TEXT, experiment_group TEXT, unit_id TEXT, unit_type TEXT, "
+    more = "event_id TEXT, " if keyed else ""
     made = [
         f"CREATE TABLE exposures ({columns}user_dimensions TEXT, first_exposure_utc TIMESTAMP, inserted_at TIMESTAMP)",
-        f"CREATE TABLE events ({'event_id TEXT, ' if keyed else ''}user_id TEXT, stable_id TEXT, custom_ids JSON, "
-        '"timestamp" TIMESTAMP, event_name TEXT, event_value TEXT, user_object JSON, statsig_metadata JSON, '
-        "company_metadata JSON)",
+        f"CREATE TABLE events ({more}custom_ids JSON, {_EXPORTED})",
     ]
     exposures = []
     events = []
@@ -179,11 +187,8 @@ def _cloud_exports(called: str, **source: Any) -> Known:  # noqa: ANN401 - setti
 
 def _warehouse_native(called: str, **source: Any) -> Known:  # noqa: ANN401 - settings
     made = [
-        "CREATE TABLE statsig_forwarded_exposures (experiment_id TEXT, group_id TEXT, group_name TEXT, user_id TEXT, "
-        'stable_id TEXT, company_id TEXT, "timestamp" TIMESTAMP, user_dimensions JSON)',
-        "CREATE TABLE statsig_forwarded_events (user_id TEXT, stable_id TEXT, company_id TEXT, "
-        '"timestamp" TIMESTAMP, event_name TEXT, event_value TEXT, user_object JSON, statsig_metadata JSON, '
-        "company_metadata JSON)",
+        f"CREATE TABLE statsig_forwarded_exposures ({_FORWARDED})",
+        f"CREATE TABLE statsig_forwarded_events (company_id TEXT, {_EXPORTED})",
     ]
     exposures = []
     events = []

@@ -167,16 +167,6 @@ def lived_in(folder: Path, source: Path, ledger_url: str) -> None:
         raise AssertionError("the destination was to refuse")
 
 
-def counted(ledger_url: str) -> dict[str, int]:
-    from sqlalchemy import func, make_url, select  # noqa: PLC0415 - only here
-
-    database = open_database(make_url(ledger_url))
-    with database.read() as connection:
-        found = {t.name: connection.execute(select(func.count()).select_from(t)).scalar() for t in LEDGER.sorted_tables}
-    database.close()
-    return {name: int(rows or 0) for name, rows in found.items()}
-
-
 @contextmanager
 def empty_postgres() -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder, postgres_server(Path(folder) / "lock") as server:
@@ -219,7 +209,6 @@ def main(then: Path) -> None:
         (folder / "sqlite").mkdir()
         lived_in(folder / "sqlite", folder / "source.db", "sqlite:///ledger.db")
         path = folder / "sqlite" / "ledger.db"
-        print(counted(f"sqlite:///{path}"))
         with closing(sqlite3.connect(path)) as ledger:
             ledger.execute("PRAGMA journal_mode = DELETE")
             ledger.execute("PRAGMA page_size = 512")
@@ -228,7 +217,6 @@ def main(then: Path) -> None:
         with empty_postgres() as url:
             (folder / "postgres").mkdir()
             lived_in(folder / "postgres", folder / "source.db", url)
-            print(counted(url))
             (HERE / "ledger.sql").write_text(dumped(url), encoding="utf-8")
         shutil.copytree(folder / "sqlite" / "files", HERE / "files")
         for file in (HERE / "files").rglob("*.parquet"):
