@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 from uuid import uuid4
@@ -14,9 +14,10 @@ from statsig_export.config import Config
 from statsig_export.errors import LedgerError, StalePlanError
 from statsig_export.events import Category, chosen
 from statsig_export.judging import Judge, Judged, Tally
-from statsig_export.layout_rules import SourceTable
+from statsig_export.layout_rules import Role, SourceTable
 from statsig_export.ledger import ExportRun, Ledger, PartitionPlan, ledger_of
 from statsig_export.ledger_database import exists
+from statsig_export.ledger_identities import identities_of, refuse_overlapping_windows
 from statsig_export.ledger_tables import partitions
 from statsig_export.memory import prefer_jemalloc
 from statsig_export.overlapping import read_ahead, write_behind
@@ -25,7 +26,9 @@ from statsig_export.pruned import refuse_pruned
 from statsig_export.reports import ExportReport, FailedRow, PartitionExport, PlanReport
 from statsig_export.seen_ids import SeenIds
 from statsig_export.source import Source, open_source
+from statsig_export.source_tables import table_settings
 from statsig_export.storage import Storage
+from statsig_export.table_identity import Made, TableIdentity, made_of, new_identity
 from statsig_export.testing.crash import CrashPoint, reach
 from statsig_export.version import VERSION
 from statsig_export.writing import window_writer
@@ -66,22 +69,28 @@ class Exporter:
         Raises ConfigError (also for a window of which a category was pruned), SourceError or LedgerError; then nothing
         of the window was planned.
         """
-        if self._opened is None:
-            self._opened = self._open()
+        opened = self._open()
         for remaining in reversed(range(_TRIES)):
             run = _Run(self._config, window, chosen(categories), orchestrator_run_id, _now_ms())
             try:
-                return _export(run, self._opened, on_progress or _ignore)
+                return _export(run, opened, on_progress or _ignore)
             except StalePlanError:
                 if not remaining:
                     raise
         raise AssertionError("unreachable")
 
+    def check(self, windows: Sequence[Window]) -> None:
+        """Raise ConfigError where one of the windows would overlap windows of another length, before any is read."""
+        refuse_overlapping_windows(self._open().ledger.database, self._config, windows)
+
     def _open(self) -> "_Opened":
-        prefer_jemalloc()
-        ledger = self._until.enter_context(ledger_of(self._config))
-        storage = self._until.enter_context(Storage(self._config.storage_url()))
-        return _Opened(ledger, storage, self._until.enter_context(open_source(self._config)))
+        if self._opened is None:
+            prefer_jemalloc()
+            ledger = self._until.enter_context(ledger_of(self._config))
+            ledger.database.bring_up_to_date()
+            storage = self._until.enter_context(Storage(self._config.storage_url()))
+            self._opened = _Opened(ledger, storage, self._until.enter_context(open_source(self._config)))
+        return self._opened
 
 
 def plan(
@@ -102,8 +111,9 @@ def plan(
     failed: list[FailedRow] = []
     planned = _nothing_planned(names) if anew else _planned_ids_if_any(config, window, names)
     with open_source(config) as source:
+        identities = _identities_if_any(config, window, source, names)
         judge = Judge(config.source, config.filter, config.webhook.max_bytes, planned)
-        for judged, _ in _judge_window(source, window, judge):
+        for judged, _ in _judge_window(source, window, judge, identities):
             for category, events in judged.events.items():
                 if events.num_rows:
                     examples.setdefault(category, events["event"][0].as_py())
@@ -151,13 +161,15 @@ def _export(run: _Run, opened: _Opened, on_progress: Callable[[int], None]) -> E
     config, window = run.config, run.window
     ledger, storage, source = opened.ledger, opened.storage, opened.source
     began = time.monotonic()
+    refuse_overlapping_windows(ledger.database, config, [window])
+    identities = _identities(ledger, config, source, run.categories)
     planned = _planned(ledger, config, window, run.categories)
     earlier = {category: _ids_of(storage, found.files) for category, found in planned.items()}
     judge = Judge(config.source, config.filter, config.webhook.max_bytes, earlier)
     rows_read = 0
     with window_writer(storage, config.webhook, run.categories) as writer:
         with write_behind(writer.add) as write:
-            for judged, rows in _judge_window(source, window, judge):
+            for judged, rows in _judge_window(source, window, judge, identities):
                 write(judged)
                 rows_read += rows
                 on_progress(rows)
@@ -166,7 +178,8 @@ def _export(run: _Run, opened: _Opened, on_progress: Callable[[int], None]) -> E
         generations = {category: found.generation for category, found in planned.items()}
         plans = writer.publish(window, generations, judge.tallies)
     reports = {plan.category: _partition_export(plan, window, judge.tallies[plan.category], storage) for plan in plans}
-    record = _export_run(run, source, judge.tallies, rows_read)
+    known = [identity.having_seen(judge.seen.get(identity.role)) for identity in identities.values()]
+    record = replace(_export_run(run, source, judge.tallies, rows_read), identities=known)
     reach(CrashPoint.FILES_PUBLISHED)
     ledger.plan(record, plans)
     return ExportReport(
@@ -181,12 +194,15 @@ def _export(run: _Run, opened: _Opened, on_progress: Callable[[int], None]) -> E
     )
 
 
-def _judge_window(source: Source, window: Window, judge: Judge) -> Iterator[tuple[Judged, int]]:
+def _judge_window(
+    source: Source, window: Window, judge: Judge, identities: Mapping[Role, TableIdentity]
+) -> Iterator[tuple[Judged, int]]:
     """Every chunk of every table that can hold the judge's categories, with its number of rows."""
     categories = list(judge.tallies)
     for table in _tables(source, categories):
         chunks = read_ahead(source.read_window(table, window.start, window.end, categories))
-        for reshaped in read_ahead(judge.reshaped(chunks, table)):
+        known = replace(table, keys_as_text=identities[table.role].keys_as_text)
+        for reshaped in read_ahead(judge.reshaped(chunks, known)):
             yield judge.judge(reshaped), reshaped.rows
 
 
@@ -205,6 +221,34 @@ def _tables(source: Source, categories: Sequence[Category]) -> list[SourceTable]
     for table in tables:
         source.check_schema(table)
     return tables
+
+
+def _identities(
+    ledger: Ledger, config: Config, source: Source, categories: Sequence[Category]
+) -> dict[Role, TableIdentity]:
+    """The identity of each table that a run for `categories` reads. Raises ConfigError where it would be another."""
+    tables = _made(config, source, categories)
+    return identities_of(ledger.database, config, tables)
+
+
+def _identities_if_any(
+    config: Config, window: Window, source: Source, categories: Sequence[Category]
+) -> dict[Role, TableIdentity]:
+    """The same, without making a ledger where there is none."""
+    if not exists(config.ledger_url()):
+        return {role: new_identity(role, made) for role, made in _made(config, source, categories).items()}
+    with ledger_of(config) as ledger:
+        refuse_overlapping_windows(ledger.database, config, [window])
+        return _identities(ledger, config, source, categories)
+
+
+def _made(config: Config, source: Source, categories: Sequence[Category]) -> dict[Role, Made]:
+    return {
+        table.role: made_of(
+            table, source.families(table), config.source.name, table_settings(config.source)[table.role].renamed
+        )
+        for table in _tables(source, categories)
+    }
 
 
 def _ids_of(storage: Storage, files: Sequence[str]) -> SeenIds:

@@ -27,10 +27,11 @@ from statsig_export.contiguous import contiguous
 from statsig_export.encoding import encode
 from statsig_export.events import Category
 from statsig_export.filters import verdicts
-from statsig_export.layout_rules import SourceTable
+from statsig_export.layout_rules import Role, SourceTable
 from statsig_export.reshape import Reshaped, reshape
 from statsig_export.seen_ids import Occurrences, SeenIds
 from statsig_export.settings import FilterSettings, SourceSettings
+from statsig_export.table_identity import NOTHING_SEEN, Seen
 
 DUPLICATE = "duplicate"
 """The rule under which a repeated timeUUID is filtered."""
@@ -81,6 +82,8 @@ class Judge:
         self._seen = {category: SeenIds() for category in planned}
         self._contents: dict[SourceTable, Occurrences] = {}
         self.tallies = {category: Tally() for category in planned}
+        self.seen: dict[Role, Seen] = {}
+        """What kinds of ids the rows of each table had."""
 
     def reshaped(self, chunks: Iterable[pd.DataFrame], table: SourceTable) -> Generator[Reshaped]:
         """The canonical frames of a table, in order, as they are judged. Shares nothing with `judge`: a thread of its
@@ -89,7 +92,9 @@ class Judge:
         contents = None if table.repeats_are_duplicates else self._contents.setdefault(table, Occurrences())
         for chunk in chunks:
             keyed = chunk if table.key else with_content_keys(chunk, table, self._source.name, contents)
-            yield reshape(keyed, table, self._source)
+            reshaped = reshape(keyed, table, self._source)
+            self.seen[table.role] = self.seen.get(table.role, NOTHING_SEEN) | reshaped.ids
+            yield reshaped
 
     def judge(self, reshaped: Reshaped) -> Judged:
         """Judge the rows of a chunk; those of categories the run is not for are left alone."""

@@ -16,13 +16,16 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from statsig_export.errors import ConfigError, LedgerError, StalePlanError
-from statsig_export.ledger_tables import LEDGER, SCHEMA_VERSION, meta, pruned_partitions
+from statsig_export.ledger_tables import LEDGER, REVISION, SCHEMA_VERSION, alembic_version, meta, pruned_partitions
 from statsig_export.lock_waits import bound_lock_waits
+from statsig_export.testing.crash import CrashPoint, reach
 
 BUSY_TIMEOUT_MS = 30_000
 """How long a transaction waits for another process's before it gives up."""
 _SETUP_LOCK = 0x57A75169
-"""PostgreSQL's advisory lock under which the tables are made: any number of our own."""
+"""PostgreSQL's advisory lock under which the tables are made and migrated: any number of our own."""
+_IDENTITIES_SINCE = 2
+"""The schema version that has the table for them."""
 
 
 class LedgerDatabase:
@@ -30,6 +33,8 @@ class LedgerDatabase:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.version = SCHEMA_VERSION
+        """Of the schema, as it was found. What reads takes an older one as it is, what writes brings it up to date."""
         self._view: dict[str, object] = {"ledger_reads": True}
         self._turn: AbstractContextManager[object] = Lock()
         """SQLite has one writer at a time, and lets the others look again every few ms: here they stand in line."""
@@ -39,8 +44,27 @@ class LedgerDatabase:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
+        self.bring_up_to_date()
         with self._turn, _ledger_errors(), self.engine.begin() as connection:
             yield connection
+
+    def bring_up_to_date(self) -> None:
+        """Migrate a ledger of an older version; a no-op for any other. Raises LedgerError."""
+        if self.version >= SCHEMA_VERSION:
+            return
+        from statsig_export.ledger_upgrade import upgrade  # noqa: PLC0415  only where a migration is due
+
+        with self._turn, _ledger_errors():
+            with self.engine.begin() as connection:
+                _lock_setup(connection)
+                if _checked_version(connection) < SCHEMA_VERSION:
+                    upgrade(connection)
+            reach(CrashPoint.MIGRATED)
+        self.version = SCHEMA_VERSION
+
+    @property
+    def remembers_identities(self) -> bool:
+        return self.version >= _IDENTITIES_SINCE
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -52,7 +76,8 @@ class LedgerDatabase:
 
 
 def open_database(url: URL) -> LedgerDatabase:
-    """Connect, and make the tables where they are not there yet.
+    """Connect, and make the tables where they are not there yet. A ledger of an older version is left as it is until
+    something is written to it.
 
     Raises ConfigError for a database that cannot be a ledger, LedgerError where it cannot be opened, is damaged, or
     was written by a newer version.
@@ -60,14 +85,17 @@ def open_database(url: URL) -> LedgerDatabase:
     database = LedgerDatabase(_engine(url))
     try:
         with database.write() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SETUP_LOCK})
+            _lock_setup(connection)
             if not inspect(connection).has_table(meta.name):
                 LEDGER.create_all(connection)
                 rows = {"schema_version": str(SCHEMA_VERSION), "ledger_id": uuid4().hex}
                 connection.execute(insert(meta), [{"key": key, "value": value} for key, value in rows.items()])
-            _check_version(connection)
-            _add_later_tables(connection)
+                connection.execute(insert(alembic_version), [{"version_num": REVISION}])
+            found = _checked_version(connection)
+            readable = inspect(connection).has_table(pruned_partitions.name)
+        database.version = found
+        if not readable:  # from before partitions could be pruned: nothing can read it as it is
+            database.bring_up_to_date()
     except BaseException:  # whatever it was goes on its way, but leaves no connection behind
         database.close()
         raise
@@ -119,22 +147,20 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
-def _check_version(connection: Connection) -> None:
+def _lock_setup(connection: Connection) -> None:
+    """Until the transaction ends nobody else makes or migrates tables; in SQLite it is the one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SETUP_LOCK})
+
+
+def _checked_version(connection: Connection) -> int:
     found = int(connection.execute(select(meta.c.value).where(meta.c.key == "schema_version")).scalar_one())
-    if found != SCHEMA_VERSION:
+    if found > SCHEMA_VERSION:
         raise LedgerError(
-            f"the ledger has schema version {found}, this statsig-export knows version {SCHEMA_VERSION}",
-            hint="run the version of statsig-export that wrote it, or a newer one",
+            f"the ledger has schema version {found}, this statsig-export knows version {SCHEMA_VERSION} and older: "
+            "run the version that wrote it, or a newer one"
         )
-
-
-def _add_later_tables(connection: Connection) -> None:
-    """A ledger gets the tables that came after it was made. They change no other one, so its version stays.
-
-    A version that does not know them finds the files of pruned partitions missing, and sends nothing of them.
-    """
-    if not inspect(connection).has_table(pruned_partitions.name):
-        pruned_partitions.create(connection)
+    return found
 
 
 @contextmanager

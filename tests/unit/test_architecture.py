@@ -26,7 +26,7 @@ PURE = [
     *("source_names", "source_schema", "source_dialects", "source_statement", "source_window", "source_chunks"),
     *("event_metadata", "logged_exposures", "sdk_log", "event_log", "exported", "reshape", "filters", "encoding"),
     *("source_catalogs", "column_lineage", "judging", "batching", "delivery", "reports", "traces", "source_rows"),
-    "dataset_names",
+    *("dataset_names", "source_identity", "table_identity"),
 ]
 IMPURE_IMPORTS = {"logging", "os", "random", "requests", "secrets", "socket", "subprocess", "time", "urllib", "pathlib"}
 LIGHT = [
