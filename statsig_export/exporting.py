@@ -109,10 +109,10 @@ def plan(
     names = chosen(categories)
     examples: dict[Category, str] = {}
     failed: list[FailedRow] = []
-    planned = _nothing_planned(names) if anew else _planned_ids_if_any(config, window, names)
+    planned, elsewhere = (_nothing_planned(names), None) if anew else _planned_ids_if_any(config, window, names)
     with open_source(config) as source:
         identities = _identities_if_any(config, window, source, names)
-        judge = Judge(config.source, config.filter, config.webhook.max_bytes, planned)
+        judge = Judge(config.source, config.filter, config.webhook.max_bytes, planned, elsewhere)
         for judged, _ in _judge_window(source, window, judge, identities):
             for category, events in judged.events.items():
                 if events.num_rows:
@@ -165,7 +165,8 @@ def _export(run: _Run, opened: _Opened, on_progress: Callable[[int], None]) -> E
     identities = _identities(ledger, config, source, run.categories)
     planned = _planned(ledger, config, window, run.categories)
     earlier = {category: _ids_of(storage, found.files) for category, found in planned.items()}
-    judge = Judge(config.source, config.filter, config.webhook.max_bytes, earlier)
+    others = _planned_elsewhere(ledger, storage, config, window, run.categories)
+    judge = Judge(config.source, config.filter, config.webhook.max_bytes, earlier, others)
     rows_read = 0
     with window_writer(storage, config.webhook, run.categories) as writer:
         with write_behind(writer.add) as write:
@@ -263,13 +264,24 @@ def _nothing_planned(categories: Sequence[Category]) -> dict[Category, SeenIds]:
     return {category: SeenIds() for category in categories}
 
 
-def _planned_ids_if_any(config: Config, window: Window, categories: Sequence[Category]) -> dict[Category, SeenIds]:
-    """What earlier exports planned, without making a ledger where there is none."""
+def _planned_ids_if_any(
+    config: Config, window: Window, categories: Sequence[Category]
+) -> tuple[dict[Category, SeenIds], SeenIds | None]:
+    """What earlier exports planned of these categories, and of others; without making a ledger where there is none."""
     if not exists(config.ledger_url()):
-        return _nothing_planned(categories)
+        return _nothing_planned(categories), None
     with ledger_of(config) as ledger, Storage(config.storage_url()) as storage:
         planned = _planned(ledger, config, window, categories)
-        return {category: _ids_of(storage, found.files) for category, found in planned.items()}
+        elsewhere = _planned_elsewhere(ledger, storage, config, window, categories)
+        return {category: _ids_of(storage, found.files) for category, found in planned.items()}, elsewhere
+
+
+def _planned_elsewhere(
+    ledger: Ledger, storage: Storage, config: Config, window: Window, categories: Sequence[Category]
+) -> SeenIds:
+    """What earlier exports put into the window's partitions of other categories."""
+    name = config.webhook.name
+    return _ids_of(storage, queries.planned_elsewhere(ledger.database, name, window.key, categories))
 
 
 def _planned(

@@ -15,7 +15,7 @@ from statsig_export.ledger import PlannedBatch
 from statsig_export.ledger_database import LedgerDatabase
 from statsig_export.ledger_tables import attempts, batches, destinations, export_runs, generations, partitions
 from statsig_export.partitions import partition_key
-from statsig_export.pruned import PrunedPartition, pruned_partitions_of
+from statsig_export.pruned import NOT_PRUNED, PrunedPartition, pruned_partitions_of
 from statsig_export.reports import DuePartition, PartitionStatus
 
 _PENDING = [state.value for state in PENDING]
@@ -61,6 +61,20 @@ def planned(database: LedgerDatabase, destination: str, window: str, category: C
     with database.read() as connection:
         rows = connection.execute(wanted).all()
     return Planned(rows[-1].generation if rows else 0, tuple(row.file for row in rows))
+
+
+def planned_elsewhere(
+    database: LedgerDatabase, destination: str, window: str, categories: Sequence[Category]
+) -> list[str]:
+    """The files of the window's partitions of other categories, but for pruned ones: theirs are gone."""
+    wanted = (
+        select(generations.c.file)
+        .join(partitions, partitions.c.id == generations.c.partition)
+        .where(partitions.c.destination == destination, partitions.c.window == window)
+        .where(partitions.c.category.not_in(categories), NOT_PRUNED)
+    )
+    with database.read() as connection:
+        return list(connection.execute(wanted).scalars())
 
 
 def due(database: LedgerDatabase, destination: str, now_ms: int) -> list[DuePartition]:

@@ -75,7 +75,7 @@ def test_a_ledger_of_version_1_verifies_ships_what_is_pending_and_finds_late_row
         'INSERT INTO custom_events (id, event_name, "timestamp", ingested_at) '
         'SELECT 99, event_name, "timestamp", ingested_at FROM custom_events WHERE id = 10'
     )
-    late = changed_windows(left.config, datetime(2026, 11, 20, tzinfo=UTC))
+    late = changed_windows(left.config, datetime(2026, 11, 20, 1, tzinfo=UTC))
     again = export_window(left.config, window_from_key(DELIVERED, left.config.windows))
 
     assert shipped.sent == 2
