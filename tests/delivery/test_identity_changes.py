@@ -476,3 +476,31 @@ def test_another_layout_is_another_source(home: Home):
     assert "its rows were known by the key id and are by their content" in refused.stderr
     assert "another [webhook] name, with windows.start" in refused.stderr
     assert home.ids() == sent
+
+
+@pytest.mark.fault("F128")
+@pytest.mark.parametrize("only", [[], ["--category", "experiment_exposure"]])
+def test_a_row_that_is_of_another_category_by_now_is_a_duplicate(home: Home, only: list[str]):
+    home.sql("CREATE TABLE sdk_events (id INTEGER, received_at TIMESTAMP, event JSON, statsig_metadata JSON)")
+    metadata = '{"config": "button", "ruleID": "r"}'
+    event = f'{{"eventName": "statsig::config_exposure", "user": {{"userID": "u"}}, "time": 1795176000000, "metadata": {metadata}}}'  # fmt: skip  # noqa: E501
+    home.sql(f"INSERT INTO sdk_events VALUES (1, '2026-11-20 12:00:00', '{event}', null)")  # noqa: S608 - our own
+    home.set("source", layout="sdk_log")
+    home.run()
+    home.set("source.exposure_types", button="experiment")
+    planned = json.loads(home.verb("plan", *DAY, *only, "--json").stdout)
+    again = json.loads(home.verb("run", *DAY, *only, "--json").stdout)
+
+    assert len(home.ids()) == 1
+    assert planned["to_send"] == 0
+    assert again["account"]["filtered_by"] == {"duplicate": 1}
+
+
+@pytest.mark.fault("F129")
+def test_a_row_whose_window_column_changes_is_sent_again_under_the_same_id(home: Home):
+    fill(home)
+    home.run()
+    home.sql("UPDATE custom_events SET ingested_at = '2026-11-21 01:30:00' WHERE id = 3")
+    home.verb("run", "--from", "2026-11-21", "--to", "2026-11-22")
+
+    assert home.ids() == [*home.ids()[:3], home.ids()[2]]
