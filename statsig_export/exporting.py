@@ -26,6 +26,7 @@ from statsig_export.pruned import refuse_pruned
 from statsig_export.reports import ExportReport, FailedRow, PartitionExport, PlanReport
 from statsig_export.seen_ids import SeenIds
 from statsig_export.source import Source, open_source
+from statsig_export.source_schema import Family
 from statsig_export.source_tables import table_settings
 from statsig_export.storage import Storage
 from statsig_export.table_identity import Made, TableIdentity, made_of, new_identity
@@ -202,7 +203,11 @@ def _judge_window(
     categories = list(judge.tallies)
     for table in _tables(source, categories):
         chunks = read_ahead(source.read_window(table, window.start, window.end, categories))
-        known = replace(table, keys_as_text=identities[table.role].keys_as_text)
+        known = replace(
+            table,
+            keys_as_text=identities[table.role].keys_as_text,
+            keys_are_decimals=table.key is not None and source.families(table)[table.key] is Family.NUMERIC,
+        )
         for reshaped in read_ahead(judge.reshaped(chunks, known)):
             yield judge.judge(reshaped), reshaped.rows
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from export_home import ExportHome, custom_event
+from sqlalchemy import create_engine
 
 from statsig_export.cli import cli
 from statsig_export.testing.receiver import Receiver
@@ -504,3 +506,33 @@ def test_a_row_whose_window_column_changes_is_sent_again_under_the_same_id(home:
     home.verb("run", "--from", "2026-11-21", "--to", "2026-11-22")
 
     assert home.ids() == [*home.ids()[:3], home.ids()[2]]
+
+
+@pytest.mark.fault("F120")
+@pytest.mark.parametrize("reader", ["fastest", "plain"])
+def test_on_postgresql_a_key_keeps_its_ids_through_every_type(
+    tmp_path: Path, receiver: Receiver, postgres_url: str, reader: str
+):
+    home = ExportHome(tmp_path, receiver, postgres_url, postgres_url)
+    home.set("source", reader=reader)
+    home.add([custom_event(key) for key in (1, 2)])
+    home.export()
+    home.ship()
+    engine = create_engine(postgres_url)
+    copied = "event_name, user_id, timestamp, ingested_at"
+    for number, key_type in enumerate(["TEXT", "NUMERIC(20, 2)", "VARCHAR(40)", "INTEGER"], start=3):
+        plain = key_type.split("(")[0]
+        # 1.00 as text would be another text, as any other value of the key would be
+        value = f"{'trim_scale(id)' if plain == 'VARCHAR' else 'id'}::{plain}"
+        with engine.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE custom_events ALTER id DROP DEFAULT")
+            connection.exec_driver_sql(f"ALTER TABLE custom_events ALTER id TYPE {key_type} USING {value}")
+            connection.exec_driver_sql(
+                f"INSERT INTO custom_events (id, {copied}) "  # noqa: S608 - our own
+                f"SELECT {number}::{plain}, {copied} FROM custom_events LIMIT 1"
+            )
+        home.export()
+        home.ship()
+        ids = [event["timeUUID"] for event in receiver.events()]
+        assert len(set(ids)) == len(ids) == number
+    engine.dispose()
