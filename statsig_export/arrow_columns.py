@@ -90,3 +90,10 @@ def replaced(texts: Column, rows: npt.NDArray[np.intp], values: list[str | None]
     mask[rows] = True
     result: Column = pc.replace_with_mask(texts, array(mask), array(values, TEXT))
     return result
+
+
+def shortest(decimals: Column) -> Column:
+    """Positional numbers as text, without zeros that say nothing: 1.00 -> 1, 6.50 -> 6.5."""
+    shorter = pc.replace_substring_regex(decimals, pattern=r"(\.[0-9]*[1-9])0+$", replacement=r"\1")
+    result: Column = pc.replace_substring_regex(shorter, pattern=r"\.0*$", replacement="")
+    return result

@@ -48,7 +48,7 @@ def with_content_keys(
     rows one id, whatever else their columns `added_later` say.
     """
     rules = [rule for rule in table.columns if occurrences is not None or rule.canonical not in table.added_later]
-    salt = json.dumps([source_name, table.qualified_name]).encode()
+    salt = json.dumps(table.salted(source_name)).encode()
     digests = [hashlib.sha256(salt + content.encode()).digest() for content in values_of(_contents(frame, rules))]
     if occurrences is not None:
         digests = _told_apart(digests, occurrences)

@@ -14,19 +14,22 @@ from statsig_export.config import Config
 from statsig_export.errors import LedgerError, StalePlanError
 from statsig_export.events import Category, chosen
 from statsig_export.file_faults import damaged
-from statsig_export.judged_windows import judge_window, tables_of
+from statsig_export.judged_windows import identities_for, judge_window, made_of_tables, tables_of
 from statsig_export.judging import Judge, Judged, Tally
+from statsig_export.layout_rules import Role
 from statsig_export.ledger import ExportRun, Ledger, PartitionPlan, ledger_of, ledger_to_read
+from statsig_export.ledger_identities import refuse_overlapping_windows
 from statsig_export.ledger_tables import partitions
 from statsig_export.memory import prefer_jemalloc
 from statsig_export.overlapping import write_behind
 from statsig_export.partitions import Window, partition_key
 from statsig_export.pruned import refuse_pruned
-from statsig_export.repairing import HINT, earlier_ids, ids_of
+from statsig_export.repairing import HINT, earlier_ids, ids_of, read_ids
 from statsig_export.reports import ExportReport, FailedRow, PartitionExport, PlanReport
 from statsig_export.seen_ids import SeenIds
 from statsig_export.source import Source, open_source
 from statsig_export.storage import Storage
+from statsig_export.table_identity import TableIdentity, new_identity
 from statsig_export.testing.crash import CrashPoint, reach
 from statsig_export.version import VERSION
 from statsig_export.writing import window_writer
@@ -69,24 +72,30 @@ class Exporter:
         of the window was planned. PartitionFileError, for files that the source does not make again, concerns their
         categories alone: the others were planned.
         """
-        if self._opened is None:
-            self._opened = self._open()
+        opened = self._open()
         for remaining in reversed(range(_TRIES)):
             run = _Run(self._config, window, chosen(categories), orchestrator_run_id, _now_ms())
             try:
-                return _export(run, self._opened, on_progress or _ignore)
+                return _export(run, opened, on_progress or _ignore)
             except StalePlanError:
                 if not remaining:
                     raise
         raise AssertionError("unreachable")
 
+    def check(self, windows: Sequence[Window]) -> None:
+        """Raise ConfigError where one of the windows would overlap windows of another length, before any is read."""
+        refuse_overlapping_windows(self._open().ledger.database, self._config, windows)
+
     def _open(self) -> "_Opened":
-        prefer_jemalloc()
-        ledger = self._until.enter_context(ledger_of(self._config))
-        storage = self._until.enter_context(Storage(self._config.storage_url()))
-        if queries.names_files(ledger.database, self._config.webhook.name):
-            storage.require_root()  # else a disk that is not mounted would be written beside
-        return _Opened(ledger, storage, self._until.enter_context(open_source(self._config)))
+        if self._opened is None:
+            prefer_jemalloc()
+            ledger = self._until.enter_context(ledger_of(self._config))
+            ledger.database.bring_up_to_date()
+            storage = self._until.enter_context(Storage(self._config.storage_url()))
+            if queries.names_files(ledger.database, self._config.webhook.name):
+                storage.require_root()  # else a disk that is not mounted would be written beside
+            self._opened = _Opened(ledger, storage, self._until.enter_context(open_source(self._config)))
+        return self._opened
 
 
 def plan(
@@ -105,10 +114,11 @@ def plan(
     names = chosen(categories)
     examples: dict[Category, str] = {}
     failed: list[FailedRow] = []
-    planned = _nothing_planned(names) if anew else _planned_ids_if_any(config, window, names)
+    planned, elsewhere = (_nothing_planned(names), None) if anew else _planned_ids_if_any(config, window, names)
     with open_source(config) as source:
-        judge = Judge(config.source, config.filter, config.webhook.max_bytes, planned)
-        for judged, _ in judge_window(source, window, judge):
+        identities = _identities_if_any(config, window, source, names)
+        judge = Judge(config.source, config.filter, config.webhook.max_bytes, planned, elsewhere)
+        for judged, _ in judge_window(source, window, judge, identities):
             for category, events in judged.events.items():
                 if events.num_rows:
                     examples.setdefault(category, events["event"][0].as_py())
@@ -156,17 +166,20 @@ def _export(run: _Run, opened: _Opened, on_progress: Callable[[int], None]) -> E
     config, window = run.config, run.window
     ledger, storage, source = opened.ledger, opened.storage, opened.source
     began = time.monotonic()
+    refuse_overlapping_windows(ledger.database, config, [window])
+    identities = identities_for(ledger.database, config, source, run.categories)
     planned = _planned(ledger, config, window, run.categories)
-    earlier, lost = earlier_ids(config, (storage, source), window, planned)
+    earlier, lost = earlier_ids(config, (storage, source), window, planned, identities)
     if lost:
         run = replace(run, categories=tuple(category for category in run.categories if category in earlier))
         if not run.categories:
             raise damaged(lost, hint=HINT)
-    judge = Judge(config.source, config.filter, config.webhook.max_bytes, earlier)
+    others = _planned_elsewhere(ledger, storage, config, window, run.categories)
+    judge = Judge(config.source, config.filter, config.webhook.max_bytes, earlier, others)
     rows_read = 0
     with window_writer(storage, config.webhook, run.categories) as writer:
         with write_behind(writer.add) as write:
-            for judged, rows in judge_window(source, window, judge):
+            for judged, rows in judge_window(source, window, judge, identities):
                 write(judged)
                 rows_read += rows
                 on_progress(rows)
@@ -175,7 +188,8 @@ def _export(run: _Run, opened: _Opened, on_progress: Callable[[int], None]) -> E
         generations = {category: planned[category].generation for category in run.categories}
         plans = writer.publish(window, generations, judge.tallies)
     reports = {plan.category: _partition_export(plan, window, judge.tallies[plan.category], storage) for plan in plans}
-    record = _export_run(run, source, judge.tallies, rows_read)
+    known = [identity.having_seen(judge.seen.get(identity.role)) for identity in identities.values()]
+    record = replace(_export_run(run, source, judge.tallies, rows_read), identities=known)
     reach(CrashPoint.FILES_PUBLISHED)
     ledger.plan(record, plans)
     if lost:
@@ -202,17 +216,40 @@ def _failed_rows(judged: Judged, window: Window, limit: int | None) -> list[Fail
     return rows[:limit]
 
 
+def _identities_if_any(
+    config: Config, window: Window, source: Source, categories: Sequence[Category]
+) -> dict[Role, TableIdentity]:
+    """The identity of each table, without making a ledger where there is none. Raises ConfigError as an export does."""
+    with ledger_to_read(config) as ledger:
+        if ledger is None:
+            return {role: new_identity(role, made) for role, made in made_of_tables(config, source, categories).items()}
+        refuse_overlapping_windows(ledger.database, config, [window])
+        return identities_for(ledger.database, config, source, categories)
+
+
 def _nothing_planned(categories: Sequence[Category]) -> dict[Category, SeenIds]:
     return {category: SeenIds() for category in categories}
 
 
-def _planned_ids_if_any(config: Config, window: Window, categories: Sequence[Category]) -> dict[Category, SeenIds]:
-    """What earlier exports planned, without making a ledger where there is none."""
+def _planned_ids_if_any(
+    config: Config, window: Window, categories: Sequence[Category]
+) -> tuple[dict[Category, SeenIds], SeenIds | None]:
+    """What earlier exports planned of these categories, and of others; without making a ledger where there is none."""
     with ledger_to_read(config) as ledger, Storage(config.storage_url()) as storage:
         if ledger is None:
-            return _nothing_planned(categories)
+            return _nothing_planned(categories), None
         planned = _planned(ledger, config, window, categories)
-        return {category: ids_of(storage, found.stored) for category, found in planned.items()}
+        elsewhere = _planned_elsewhere(ledger, storage, config, window, categories)
+        return {category: ids_of(storage, found.stored) for category, found in planned.items()}, elsewhere
+
+
+def _planned_elsewhere(
+    ledger: Ledger, storage: Storage, config: Config, window: Window, categories: Sequence[Category]
+) -> SeenIds:
+    """What earlier exports put into the window's partitions of other categories, as far as its files can be read."""
+    name = config.webhook.name
+    ids, _ = read_ids(storage, queries.planned_elsewhere(ledger.database, name, window.key, categories))
+    return ids
 
 
 def _planned(

@@ -7,6 +7,9 @@ An integer key becomes an RFC 9562 version-8 UUID: 62 bits of a digest over the 
 key itself in the last 60 bits (so the id can be read back to the row). Any other key becomes a version-5 UUID in a
 namespace of the same digest. Neither depends on anything but these names and the key. Rows without a key are known by
 their content (content_ids.py).
+
+An integer is one whatever type its column has: 1, '1' and a numeric 1.0 give one id. That is derivation 2. Derivation
+1 went by the column's type, so that a text '1' became a version-5 UUID; a table that began so goes on so (`as_text`).
 """
 
 import hashlib
@@ -20,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from statsig_export.arrow_columns import TEXT, Column, array, replaced, values_of
+from statsig_export.arrow_columns import TEXT, Column, array, pc, replaced, take, values_of, where
 
 LARGEST_KEY: Final = 2**60 - 1
 """The largest integer primary key that a version-8 UUID holds."""
@@ -28,20 +31,35 @@ LARGEST_KEY: Final = 2**60 - 1
 _UUID_CHARACTERS: Final = 36
 _KEY_AT: Final = 20
 """Where the key's fifteen digits begin in the text of a version-8 UUID."""
+_INTEGER_TEXT: Final = r"^(0|-?[1-9][0-9]*)$"
+_SMALL_INTEGER_TEXT: Final = r"^(0|[1-9][0-9]{0,17}|1[0-9]{18})$"
+"""Those of it that surely fit into 64 bits; LARGEST_KEY is among them."""
 _KEY_DIGITS: Final = re.compile("[0-9a-f]{3}-[0-9a-f]{12}")
 _HEX_PAIRS: Final = np.frombuffer(bytes(range(256)).hex().encode(), dtype=np.uint8).reshape(256, 2)
 
 
-def derived_ids(row_keys: Column, source_name: str, table_name: str) -> Column:
-    """A UUID for each primary key (int64 or large_string), as lowercase text; table_name is schema-qualified."""
+def derived_ids(row_keys: Column, source_name: str, table_name: str, *, as_text: bool = False) -> Column:
+    """A UUID for each primary key (int64 or large_string), as lowercase text; table_name is schema-qualified.
+
+    `as_text` takes every key for a text, also one that is an integer.
+    """
     digest = _digest(source_name, table_name)
     namespace = uuid.UUID(bytes=digest[:16], version=5)
-    if not pa.types.is_integer(row_keys.type):
+    if as_text:
         return array(_version_5(namespace, values_of(row_keys)), TEXT)
+    if not pa.types.is_integer(row_keys.type):
+        return _of_texts(row_keys, digest, namespace)
     keys = row_keys.to_numpy(zero_copy_only=False).astype(np.int64)
     ids = _version_8(digest, keys)
     outside = np.flatnonzero((keys < 0) | (keys > LARGEST_KEY))
     return replaced(ids, outside, [*_version_5(namespace, keys[outside].tolist())])
+
+
+def are_integers(row_keys: Column) -> bool:
+    """Whether every key is an integer, spelled as one: then it is the same key in whatever type a column may get."""
+    if pa.types.is_integer(row_keys.type):
+        return True
+    return bool(where(pc.match_substring_regex(row_keys, _INTEGER_TEXT)).all())
 
 
 def row_key_of(time_uuid: str, source_name: str, table_name: str) -> int | None:
@@ -60,6 +78,18 @@ def _digest(source_name: str, table_name: str) -> bytes:
 def _version_8_prefix(digest: bytes) -> str:
     own = digest[16:].hex()
     return f"{own[:8]}-{own[8:12]}-8{own[12:15]}-{'89ab'[digest[-1] % 4]}"
+
+
+def _of_texts(texts: Column, digest: bytes, namespace: uuid.UUID) -> Column:
+    small = where(pc.match_substring_regex(texts, _SMALL_INTEGER_TEXT))
+    ids = array(_version_5(namespace, values_of(texts)) if not small.all() else [""] * len(texts), TEXT)
+    positions = np.flatnonzero(small)
+    if not len(positions):
+        return ids
+    keys = take(texts, positions).cast(pa.int64()).to_numpy(zero_copy_only=False)
+    held = keys <= LARGEST_KEY
+    ids = replaced(ids, positions[held], values_of(_version_8(digest, keys[held])))
+    return replaced(ids, positions[~held], [*_version_5(namespace, keys[~held].tolist())])
 
 
 def _version_5(namespace: uuid.UUID, keys: Iterable[object]) -> list[str]:

@@ -1,21 +1,35 @@
 """A window of the source, chunk by chunk: what a judge makes of it."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
 
+from statsig_export.config import Config
 from statsig_export.events import Category
 from statsig_export.judging import Judge, Judged
-from statsig_export.layout_rules import SourceTable
+from statsig_export.layout_rules import Role, SourceTable
+from statsig_export.ledger_database import LedgerDatabase
+from statsig_export.ledger_identities import identities_of
 from statsig_export.overlapping import read_ahead
 from statsig_export.partitions import Window
 from statsig_export.source import Source
+from statsig_export.source_schema import Family
+from statsig_export.source_tables import table_settings
+from statsig_export.table_identity import Made, TableIdentity, made_of
 
 
-def judge_window(source: Source, window: Window, judge: Judge) -> Generator[tuple[Judged, int]]:
+def judge_window(
+    source: Source, window: Window, judge: Judge, identities: Mapping[Role, TableIdentity]
+) -> Generator[tuple[Judged, int]]:
     """Every chunk of every table that can hold the judge's categories, with its number of rows."""
     categories = list(judge.tallies)
     for table in tables_of(source, categories):
         chunks = read_ahead(source.read_window(table, window.start, window.end, categories))
-        for reshaped in read_ahead(judge.reshaped(chunks, table)):
+        known = replace(
+            table,
+            keys_as_text=identities[table.role].keys_as_text,
+            keys_are_decimals=table.key is not None and source.families(table)[table.key] is Family.NUMERIC,
+        )
+        for reshaped in read_ahead(judge.reshaped(chunks, known)):
             yield judge.judge(reshaped), reshaped.rows
 
 
@@ -24,3 +38,19 @@ def tables_of(source: Source, categories: Sequence[Category]) -> list[SourceTabl
     for table in tables:
         source.check_schema(table)
     return tables
+
+
+def identities_for(
+    database: LedgerDatabase, config: Config, source: Source, categories: Sequence[Category]
+) -> dict[Role, TableIdentity]:
+    """The identity of each table that a run for `categories` reads. Raises ConfigError where it would be another."""
+    return identities_of(database, config, made_of_tables(config, source, categories))
+
+
+def made_of_tables(config: Config, source: Source, categories: Sequence[Category]) -> dict[Role, Made]:
+    """What the ids and windows of each table that a run for `categories` reads are made of."""
+    settings = table_settings(config.source)
+    return {
+        table.role: made_of(table, source.families(table), config.source.name, settings[table.role].renamed)
+        for table in tables_of(source, categories)
+    }

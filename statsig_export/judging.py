@@ -27,10 +27,11 @@ from statsig_export.contiguous import contiguous
 from statsig_export.encoding import encode
 from statsig_export.events import Category
 from statsig_export.filters import verdicts
-from statsig_export.layout_rules import SourceTable
+from statsig_export.layout_rules import Role, SourceTable
 from statsig_export.reshape import Reshaped, reshape
 from statsig_export.seen_ids import Occurrences, SeenIds
 from statsig_export.settings import FilterSettings, SourceSettings
+from statsig_export.table_identity import NOTHING_SEEN, Seen
 
 DUPLICATE = "duplicate"
 """The rule under which a repeated timeUUID is filtered."""
@@ -72,15 +73,21 @@ class Judge:
         filter_settings: FilterSettings,
         max_body_bytes: int,
         planned: Mapping[Category, SeenIds],
+        planned_elsewhere: SeenIds | None = None,
     ) -> None:
-        """`planned` holds, for each category the run is for, the ids that earlier exports planned."""
+        """`planned` holds, for each category the run is for, the ids that earlier exports planned;
+        `planned_elsewhere` those of the window's other categories: a row that is of another category by now was sent.
+        """
         self._source = source
         self._filter = filter_settings
         self._max_event_bytes = max_body_bytes - BRACKETS
         self._planned = planned
+        self._planned_elsewhere = planned_elsewhere or SeenIds()
         self._seen = {category: SeenIds() for category in planned}
         self._contents: dict[SourceTable, Occurrences] = {}
         self.tallies = {category: Tally() for category in planned}
+        self.seen: dict[Role, Seen] = {}
+        """What kinds of ids the rows of each table had."""
 
     def reshaped(self, chunks: Iterable[pd.DataFrame], table: SourceTable) -> Generator[Reshaped]:
         """The canonical frames of a table, in order, as they are judged. Shares nothing with `judge`: a thread of its
@@ -89,7 +96,9 @@ class Judge:
         contents = None if table.repeats_are_duplicates else self._contents.setdefault(table, Occurrences())
         for chunk in chunks:
             keyed = chunk if table.key else with_content_keys(chunk, table, self._source.name, contents)
-            yield reshape(keyed, table, self._source)
+            reshaped = reshape(keyed, table, self._source)
+            self.seen[table.role] = self.seen.get(table.role, NOTHING_SEEN) | reshaped.ids
+            yield reshaped
 
     def judge(self, reshaped: Reshaped) -> Judged:
         """Judge the rows of a chunk; those of categories the run is not for are left alone."""
@@ -131,11 +140,22 @@ class Judge:
     def _take_new(self, encoded: pa.Table) -> dict[Category, pa.Table]:
         events = {}
         for category, part in _split(encoded):
-            new = self._seen[category].add_new(contiguous(part["time_uuid"]))
+            ids = contiguous(part["time_uuid"])
+            moved = self._planned_in_another(category, ids)
+            new = ~moved
+            new[new] = self._seen[category].add_new(ids.filter(pa.array(new)) if moved.any() else ids)
             self.tallies[category].new += int(new.sum())
             self._count_duplicates(category, int((~new).sum()))
             events[category] = part if new.all() else part.filter(pa.array(new))
         return events
+
+    def _planned_in_another(self, category: Category, ids: Column) -> Mask:
+        """Which of the ids earlier exports planned when their rows were of another category."""
+        moved = np.zeros(len(ids), dtype=np.bool_)
+        for other, planned in ((None, self._planned_elsewhere), *self._planned.items()):
+            if other is not category and len(planned):
+                moved |= planned.contains(ids)
+        return moved
 
     def _take_failed(self, *parts: pd.DataFrame) -> dict[Category, pa.Table]:
         if not any(map(len, parts)):

@@ -88,6 +88,16 @@ class SourceTable:
     repeats_are_duplicates: bool = False
     """Whether rows of one content are one event, written repeatedly; else each of them is an event."""
     schema: str | None = None
+    salt: tuple[str, str] | None = None
+    """The names of source and table that derived ids are made with, where export.toml says so by `identity`."""
+    keys_as_text: bool = False
+    """Whether an integer key is taken for a text (identity.py, derivation 1)."""
+    keys_are_decimals: bool = False
+    """Whether the database spells the key with the decimals of its column: 1.00 for 1."""
+
+    def salted(self, source_name: str) -> tuple[str, str]:
+        """The names of source and table that derived ids are made with."""
+        return self.salt or (source_name, self.qualified_name)
 
     @property
     def key_rule(self) -> ColumnRule | None:

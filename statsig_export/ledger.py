@@ -20,6 +20,7 @@ from statsig_export.delivery import TRANSITIONS, Decision, Failure, Outcome, Rep
 from statsig_export.errors import LedgerError, StalePlanError
 from statsig_export.events import Category
 from statsig_export.ledger_database import LedgerDatabase, open_database, open_to_read
+from statsig_export.ledger_identities import remember
 from statsig_export.ledger_tables import (
     attempts,
     batches,
@@ -31,6 +32,7 @@ from statsig_export.ledger_tables import (
 )
 from statsig_export.partitions import StoredFile, Window
 from statsig_export.pruned import refuse_pruned
+from statsig_export.table_identity import TableIdentity
 from statsig_export.testing.crash import CrashPoint, reach
 
 
@@ -50,6 +52,8 @@ class ExportRun:
     filter_fingerprint: str
     library_version: str
     account: Mapping[str, object]
+    identities: Sequence[TableIdentity] = ()
+    """What the ids and windows of the tables that it read are made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +137,11 @@ class Ledger:
     def plan(self, run: ExportRun, plans: Iterable[PartitionPlan]) -> None:
         """Write down an export run and all it planned. The files are durable already.
 
-        Raises ConfigError when one of the partitions was pruned, StalePlanError when another run planned one first.
+        Raises ConfigError when one of the partitions was pruned, or another run made other ids for a table meanwhile;
+        StalePlanError when another run planned one first.
         """
         with self.database.write() as connection:
+            remember(connection, run.destination, run.identities)
             connection.execute(insert(export_runs), [_export_run_row(run)])
             for plan in plans:
                 _plan_partition(connection, run, plan)

@@ -15,12 +15,15 @@ from sqlalchemy.engine import URL
 from statsig_export.errors import LedgerError
 from statsig_export.ledger_engine import Reader, check_url, engine_to_read, engine_to_write
 from statsig_export.ledger_errors import ledger_errors
-from statsig_export.ledger_tables import LEDGER, SCHEMA_VERSION, meta, pruned_partitions
+from statsig_export.ledger_tables import LEDGER, REVISION, SCHEMA_VERSION, alembic_version, meta, pruned_partitions
+from statsig_export.testing.crash import CrashPoint, reach
 
 BUSY_TIMEOUT_MS = 30_000
 """How long a transaction waits for another process's before it gives up."""
 _SETUP_LOCK = 0x57A75169
-"""PostgreSQL's advisory lock under which the tables are made: any number of our own."""
+"""PostgreSQL's advisory lock under which the tables are made and migrated: any number of our own."""
+_IDENTITIES_SINCE = 2
+"""The schema version that has the table for them."""
 
 
 class LedgerDatabase:
@@ -28,6 +31,10 @@ class LedgerDatabase:
 
     def __init__(self, engine: Engine, *, reads_only: bool = False) -> None:
         self.engine = engine
+        self.version = SCHEMA_VERSION
+        """Of the schema, as it was found. What reads takes an older one as it is, what writes brings it up to date."""
+        self.readable = True
+        """False for a ledger from before partitions could be pruned: it is brought up to date even to be read."""
         self._view: dict[str, object] = {"ledger_reads": True}
         self._turn: AbstractContextManager[object] = Lock()
         """SQLite has one writer at a time, and lets the others look again every few ms: here they stand in line."""
@@ -39,8 +46,27 @@ class LedgerDatabase:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
+        self.bring_up_to_date()
         with self._turn, ledger_errors(self.engine.url), self.engine.begin() as connection:
             yield connection
+
+    def bring_up_to_date(self) -> None:
+        """Migrate a ledger of an older version; a no-op for any other. Raises LedgerError."""
+        if self.version >= SCHEMA_VERSION:
+            return
+        from statsig_export.ledger_upgrade import upgrade  # noqa: PLC0415  only where a migration is due
+
+        with self._turn, ledger_errors(self.engine.url):
+            with self.engine.begin() as connection:
+                _lock_setup(connection)
+                if _checked_version(connection) < SCHEMA_VERSION:
+                    upgrade(connection)
+            reach(CrashPoint.MIGRATED)
+        self.version, self.readable = SCHEMA_VERSION, True
+
+    @property
+    def remembers_identities(self) -> bool:
+        return self.version >= _IDENTITIES_SINCE
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -55,7 +81,8 @@ class LedgerDatabase:
 
 
 def open_database(url: URL) -> LedgerDatabase:
-    """Connect, and make the tables where they are not there yet; a ledger that has them all is only looked at.
+    """Connect, and make the tables where they are not there yet. A ledger that has them is only looked at; one of an
+    older version is left as it is until something is written to it.
 
     Raises ConfigError for a database that cannot be a ledger, LedgerError where it cannot be opened, is damaged, or
     was written by a newer version.
@@ -63,8 +90,10 @@ def open_database(url: URL) -> LedgerDatabase:
     with ledger_errors(url):
         database = LedgerDatabase(engine_to_write(url, BUSY_TIMEOUT_MS))
     try:
-        if not _is_complete(database):
-            _complete(database)
+        if not _look(database):
+            _make_tables(database)
+        if not database.readable:
+            database.bring_up_to_date()
     except BaseException:  # whatever it was goes on its way, but leaves no connection behind
         database.close()
         raise
@@ -74,14 +103,15 @@ def open_database(url: URL) -> LedgerDatabase:
 def open_to_read(url: URL) -> LedgerDatabase | None:
     """Connect only to read, which needs no right to write and waits for no writer; None where there is no ledger yet.
 
-    A ledger of an earlier version is brought up to date first, and that does write. Raises as `open_database`.
+    A ledger of the previous version is read as it is. Raises as `open_database`.
     """
     database = _reader(url)
     if database is None:
         return None
     try:
-        if not _is_complete(database):
+        if not _look(database) or not database.readable:
             open_database(url).close()
+            _look(database)
     except BaseException:  # as above
         database.close()
         raise
@@ -118,41 +148,39 @@ def _reader(url: URL) -> LedgerDatabase | None:
     return None
 
 
-def _is_complete(database: LedgerDatabase) -> bool:
-    """Whether all tables are there. Raises LedgerError for a ledger of a newer version."""
+def _look(database: LedgerDatabase) -> bool:
+    """Whether there is a ledger in the database; notes its version. Raises LedgerError for a newer one."""
     with database.read() as connection:
         if not inspect(connection).has_table(meta.name):
             return False
-        _check_version(connection)
-        return inspect(connection).has_table(pruned_partitions.name)
+        database.version = _checked_version(connection)
+        database.readable = inspect(connection).has_table(pruned_partitions.name)
+        return True
 
 
-def _complete(database: LedgerDatabase) -> None:
-    """Make what is missing; of several processes that do so at once, the first."""
+def _make_tables(database: LedgerDatabase) -> None:
+    """Make a ledger; of several processes that do so at once, the first."""
     with database.write() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SETUP_LOCK})
+        _lock_setup(connection)
         if not inspect(connection).has_table(meta.name):
             LEDGER.create_all(connection)
             rows = {"schema_version": str(SCHEMA_VERSION), "ledger_id": uuid4().hex}
             connection.execute(insert(meta), [{"key": key, "value": value} for key, value in rows.items()])
-        _check_version(connection)
-        _add_later_tables(connection)
+            connection.execute(insert(alembic_version), [{"version_num": REVISION}])
+    _look(database)
 
 
-def _check_version(connection: Connection) -> None:
+def _lock_setup(connection: Connection) -> None:
+    """Until the transaction ends nobody else makes or migrates tables; in SQLite it is the one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SETUP_LOCK})
+
+
+def _checked_version(connection: Connection) -> int:
     found = int(connection.execute(select(meta.c.value).where(meta.c.key == "schema_version")).scalar_one())
-    if found != SCHEMA_VERSION:
+    if found > SCHEMA_VERSION:
         raise LedgerError(
-            f"the ledger has schema version {found}, this statsig-export knows version {SCHEMA_VERSION}",
-            hint="run the version of statsig-export that wrote it, or a newer one",
+            f"the ledger has schema version {found}, this statsig-export knows version {SCHEMA_VERSION} and older: "
+            "run the version that wrote it, or a newer one"
         )
-
-
-def _add_later_tables(connection: Connection) -> None:
-    """A ledger gets the tables that came after it was made. They change no other one, so its version stays.
-
-    A version that does not know them finds the files of pruned partitions missing, and sends nothing of them.
-    """
-    if not inspect(connection).has_table(pruned_partitions.name):
-        pruned_partitions.create(connection)
+    return found

@@ -88,6 +88,20 @@ def names_files(database: LedgerDatabase, destination: str) -> bool:
         return connection.execute(wanted.limit(1)).first() is not None
 
 
+def planned_elsewhere(
+    database: LedgerDatabase, destination: str, window: str, categories: Sequence[Category]
+) -> list[StoredFile]:
+    """The files of the window's partitions of other categories, but for pruned ones: theirs are gone."""
+    wanted = (
+        select(generations.c.file, generations.c.digest, generations.c.bytes, generations.c.rows)
+        .join(partitions, partitions.c.id == generations.c.partition)
+        .where(partitions.c.destination == destination, partitions.c.window == window)
+        .where(partitions.c.category.not_in(categories), NOT_PRUNED)
+    )
+    with database.read() as connection:
+        return [StoredFile(*row) for row in connection.execute(wanted)]
+
+
 def due(database: LedgerDatabase, destination: str, now_ms: int) -> list[DuePartition]:
     """Partitions with something to send now, oldest window first.
 

@@ -13,7 +13,10 @@ from sqlalchemy.types import TypeDecorator
 
 from statsig_export.answer_text import stored_reason
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
+"""Of the tables below. An older ledger is brought up to it by ledger_migrations/, a newer one is refused."""
+REVISION: Final = "0002"
+"""The migration that makes them what they are, as Alembic knows it."""
 LEDGER: Final = MetaData()
 
 _ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in an INTEGER key
@@ -40,6 +43,12 @@ meta = Table(
     LEDGER,
     Column("key", String(32), primary_key=True),
     Column("value", Text, nullable=False),
+)
+
+alembic_version = Table(  # Alembic's own; of a ledger of schema version 1 there is none
+    "alembic_version",
+    LEDGER,
+    Column("version_num", String(32), primary_key=True),
 )
 
 destinations = Table(
@@ -170,4 +179,18 @@ pruned_partitions = Table(  # what is left of a partition whose files, batches a
     Column("outcomes", Text, nullable=False),  # JSON: outcome -> attempts
     Column("first_attempt_ms", BigInteger),
     Column("last_attempt_ms", BigInteger),
+)
+
+identities = (
+    Table(  # what the ids and windows of a source table are made of (table_identity.py); since schema version 2
+        "identities",
+        LEDGER,
+        Column("destination", String(64), primary_key=True),
+        Column("role", String(32), primary_key=True),
+        Column("derivation", Integer, nullable=False),  # how ids are derived (identity.py)
+        Column("made_of", Text, nullable=False),  # JSON
+        Column("own_ids", Boolean, nullable=False),  # whether any row had an id of the source's own
+        Column("derived_ids", Boolean, nullable=False),  # whether an id was derived for any
+        Column("other_keys", Boolean, nullable=False),  # whether it was from a key that is no integer
+    )
 )

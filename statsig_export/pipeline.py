@@ -93,6 +93,7 @@ def export_windows(
     from statsig_export.exporting import Exporter
 
     with Exporter(config) as exporter:
+        exporter.check(list(windows))
         for window, categories in windows.items():
             events = partial(_export_events, config, window, categories, orchestrator_run_id)
             export = partial(

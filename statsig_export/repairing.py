@@ -16,8 +16,9 @@ from statsig_export.config import Config
 from statsig_export.errors import PartitionFileError
 from statsig_export.events import Category
 from statsig_export.file_faults import damaged
-from statsig_export.judged_windows import judge_window
+from statsig_export.judged_windows import identities_for, judge_window
 from statsig_export.judging import Judge, Judged
+from statsig_export.layout_rules import Role
 from statsig_export.ledger import ledger_of
 from statsig_export.ledger_database import LedgerDatabase, exists
 from statsig_export.ledger_queries import Planned
@@ -29,6 +30,7 @@ from statsig_export.reports import RepairReport
 from statsig_export.seen_ids import SeenIds
 from statsig_export.source import Source, open_source
 from statsig_export.storage import EVENTS, Storage
+from statsig_export.table_identity import TableIdentity
 
 HINT = (
     "restore them from a backup; until then what is pending there stays pending, and these partitions take no late rows"
@@ -54,14 +56,20 @@ def repair(config: Config) -> RepairReport:
             if lost:
                 source = source or until.enter_context(open_source(config))
                 ids = {category: ids_of(storage, planned[category], found) for category, found in lost.items()}
-                still = _read_again(config, (storage, source), window_from_key(window, config.windows), ids, lost)
+                identities = identities_for(ledger.database, config, source, list(lost))
+                opened, when = (storage, source), window_from_key(window, config.windows)
+                still = _read_again(config, opened, when, ids, lost, identities)
                 left |= still
                 repaired += [file.path for found in lost.values() for file in found if file.path not in still]
     return RepairReport(tuple(repaired), left)
 
 
 def earlier_ids(
-    config: Config, opened: tuple[Storage, Source], window: Window, planned: Mapping[Category, Planned]
+    config: Config,
+    opened: tuple[Storage, Source],
+    window: Window,
+    planned: Mapping[Category, Planned],
+    identities: Mapping[Role, TableIdentity],
 ) -> tuple[dict[Category, SeenIds], dict[str, str]]:
     """The ids that earlier exports planned, and the files that neither can be read nor are made again by the source:
     file -> what is wrong. Without them nothing can be told of their category, which has no ids then.
@@ -71,7 +79,7 @@ def earlier_ids(
     ids = {category: found for category, (found, _) in read.items()}
     if not lost:
         return ids, {}
-    left = _read_again(config, opened, window, {category: ids[category] for category in lost}, lost)
+    left = _read_again(config, opened, window, {category: ids[category] for category in lost}, lost, identities)
     for category, files in lost.items():
         if any(file.path in left for file in files):
             del ids[category]
@@ -86,11 +94,12 @@ def _read_again(
     window: Window,
     ids: Mapping[Category, SeenIds],
     lost: Mapping[Category, Mapping[StoredFile, str]],
+    identities: Mapping[Role, TableIdentity],
 ) -> dict[str, str]:
     """Read the window once more for these files alone; those that did not come out as they were -> what is wrong."""
     storage, source = opened
     judge = Judge(config.source, config.filter, config.webhook.max_bytes, ids)
-    with closing(judge_window(source, window, judge)) as chunks:
+    with closing(judge_window(source, window, judge, identities)) as chunks:
         different = write_again(
             storage,
             (judged for judged, _ in chunks),

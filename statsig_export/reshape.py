@@ -25,6 +25,7 @@ from statsig_export.arrow_columns import (
     mapped,
     pc,
     replaced,
+    shortest,
     take,
     text,
     values_of,
@@ -42,7 +43,7 @@ from statsig_export.event_metadata import (
     metadata_texts,
 )
 from statsig_export.events import EVENT_NAMES, EXPOSURES, Category
-from statsig_export.identity import derived_ids
+from statsig_export.identity import are_integers, derived_ids
 from statsig_export.json_values import string_of
 from statsig_export.layout_rules import (
     CANONICAL_COLUMNS,
@@ -55,6 +56,7 @@ from statsig_export.layout_rules import (
 )
 from statsig_export.row_faults import BadValueError, FailureMarks, Fault, Reason
 from statsig_export.settings import SourceSettings
+from statsig_export.table_identity import NOTHING_SEEN, Seen
 from statsig_export.timestamps import to_epoch_ms
 
 DEFAULT_UNIT_TYPE: Final = "userID"
@@ -80,6 +82,8 @@ class Reshaped:
 
     events: pd.DataFrame
     failed: pd.DataFrame
+    ids: Seen = NOTHING_SEEN
+    """What kinds of ids the chunk's rows have."""
 
     @property
     def rows(self) -> int:
@@ -109,6 +113,7 @@ def reshape(frame: pd.DataFrame, table: SourceTable, settings: SourceSettings) -
     exposures = _exposures(columns, table)
     codes = _categories(columns, exposures, table, marks)
     row_key = column(frame, "row_key")
+    time_uuids, seen = _time_uuids(columns["time_uuid"], row_key, table, settings.name)
     events = {
         "row_key": row_key.cast(TEXT),
         "category": take(array([category.value for category in CATEGORIES], TEXT), codes),
@@ -119,14 +124,14 @@ def reshape(frame: pd.DataFrame, table: SourceTable, settings: SourceSettings) -
         "statsig_metadata": columns["statsig_metadata"].fill_null("{}"),
         "value": _values(columns["value"], exposures),
         "metadata": metadata_texts(columns, codes, exposures, marks),
-        "time_uuid": _time_uuids(columns["time_uuid"], row_key, table, settings.name),
+        "time_uuid": time_uuids,
         "unit_id": _unit_ids(columns, exposures, settings.unit_types),
     }
     failed = marks.frame(events["row_key"], events["category"], events["time_uuid"])
     if len(failed):
         passed = array(marks.passed)
         events = {name: values.filter(passed) for name, values in events.items()}
-    return Reshaped(frame_of(events), failed)
+    return Reshaped(frame_of(events), failed, seen)
 
 
 def _canonical(frame: pd.DataFrame, table: SourceTable, marks: FailureMarks, settings: SourceSettings) -> pd.DataFrame:
@@ -203,15 +208,19 @@ def _timestamps(times: Column, marks: FailureMarks) -> Column:
     return milliseconds
 
 
-def _time_uuids(time_uuid: Column, row_key: Column, table: SourceTable, source_name: str) -> Column:
+def _time_uuids(time_uuid: Column, row_key: Column, table: SourceTable, source_name: str) -> tuple[Column, Seen]:
     """The source's own id byte for byte; where it has none (null or empty), one derived from the primary key."""
     if table.key is None:
-        return row_key
+        return row_key, Seen(derived=True)
     missing = np.flatnonzero(~where(pc.not_equal(time_uuid, "")))
     if not len(missing):
-        return time_uuid
-    derived = derived_ids(take(row_key, missing), source_name, table.qualified_name)
-    return derived if len(missing) == len(time_uuid) else replaced(time_uuid, missing, values_of(derived))
+        return time_uuid, Seen(own=True)
+    keys = take(row_key, missing)
+    if table.keys_are_decimals and not table.keys_as_text:
+        keys = shortest(keys)
+    derived = derived_ids(keys, *table.salted(source_name), as_text=table.keys_as_text)
+    seen = Seen(own=len(missing) < len(time_uuid), derived=True, other_keys=not are_integers(keys))
+    return (derived if not seen.own else replaced(time_uuid, missing, values_of(derived))), seen
 
 
 def _unit_ids(columns: Mapping[str, Column], exposures: Mask, unit_types: Mapping[str, str]) -> Column:

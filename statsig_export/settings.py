@@ -112,6 +112,12 @@ class TableSettings(Settings):
     """Canonical column name -> the name in this database; "" where the table has no such column."""
     custom_ids: dict[str, str] = {}
     """Custom ID -> its column, for tables that Statsig lays out with one column an ID."""
+    identity: str | None = Field(default=None, min_length=1)
+    """What the ids that are derived for its rows are made with, beside the key or the content: the table's name, unless
+    this says otherwise. A table that is renamed keeps the old name here, and every row its id. With a "/" it stands for
+    the source's name as well: "eu/exposures", "/exposures" (source_identity.py)."""
+    renamed: dict[str, str] = {}
+    """A column's name -> the name it had when the ledger came to know it: the same column, renamed since."""
     repeats: Literal["events", "duplicates"] | None = None
     """For tables without a key. "events" (the default): rows of equal content are as many events. "duplicates": they
     are one event that was written repeatedly, as Warehouse Native's daily digest does; the others are filtered."""
@@ -127,7 +133,8 @@ class SourceSettings(Settings):
     reader: Literal["fastest", "plain"] = "fastest"
     """PostgreSQL is read through ADBC where it is installed (statsig-export[fast]); "plain": by the URL's driver."""
     name: str = ""
-    """Tells two databases with equal table names apart, where both feed one destination and give no timeUUIDs."""
+    """Tells two databases with equal table names apart, where both feed one endpoint and give no timeUUIDs. To one
+    ledger each of them is a destination of its own: give each its own `webhook.name`."""
     exposures: TableSettings = TableSettings()
     custom_events: TableSettings = TableSettings()
     sdk_events: TableSettings = TableSettings()

@@ -75,6 +75,11 @@ class Source:
         """
         self._checked(table)
 
+    def families(self, table: SourceTable) -> dict[str, Family]:
+        """Column, as the layout or export.toml names it, -> its type: of all that are read. Raises SourceError."""
+        placed = self._checked(table)
+        return {rule.column: placed.family(rule.column) for rule in (*table.selected_rules, table.window_rule)}
+
     def read_window(
         self,
         table: SourceTable,

@@ -18,7 +18,7 @@ from typing import Any, Final, TypeAlias
 import pandas as pd
 import pyarrow as pa
 
-from statsig_export.arrow_columns import TEXT, Column, array, frame_of, pc, values_of
+from statsig_export.arrow_columns import TEXT, Column, array, frame_of, pc, shortest, values_of
 from statsig_export.errors import SourceError
 from statsig_export.layout_rules import UNREADABLE, UNREADABLE_REASON, Kind, SourceTable
 from statsig_export.source_statement import Reading, SelectedColumn
@@ -136,8 +136,7 @@ def _number_texts(values: Values) -> tuple[Column, Faults]:
     odd = pc.fill_null(pc.match_substring_regex(text, _NOT_POSITIONAL), fill_value=False)
     if pc.any(odd).as_py():
         text, faults = _one_by_one(text.to_pylist(), _number, TEXT)
-    text = pc.replace_substring_regex(text, pattern=r"(\.[0-9]*[1-9])0+$", replacement=r"\1")
-    return pc.replace_substring_regex(text, pattern=r"\.0*$", replacement=""), faults
+    return shortest(text), faults
 
 
 def _dynamic(values: Values) -> tuple[Column, Faults]:

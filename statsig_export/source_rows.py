@@ -42,7 +42,7 @@ def origin_of(time_uuid: str, settings: SourceSettings) -> Origin:
     """Raises ConfigError for what `source_tables` does not take."""
     tables = source_tables(settings)
     for table in tables:
-        key = row_key_of(time_uuid, settings.name, table.qualified_name)
+        key = row_key_of(time_uuid, *table.salted(settings.name))
         if key is not None and table.key is not None:
             return Origin(tables, table, key)
     return Origin(tables, None, None)

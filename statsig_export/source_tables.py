@@ -8,6 +8,7 @@ from statsig_export.errors import ConfigError
 from statsig_export.layout_rules import ROW_KEY, ColumnRule, Form, Kind, Role, SourceTable, unit_column
 from statsig_export.layouts import LAYOUTS
 from statsig_export.settings import SourceSettings, TableSettings
+from statsig_export.source_identity import salt_of
 
 
 def source_tables(settings: SourceSettings) -> tuple[SourceTable, ...]:
@@ -15,19 +16,24 @@ def source_tables(settings: SourceSettings) -> tuple[SourceTable, ...]:
 
     Raises ConfigError when it names a column that the layout does not have, or an option that the table has no use for.
     """
-    overrides: Mapping[Role, TableSettings] = {
+    overrides = table_settings(settings)
+    tables = [table for table in LAYOUTS[settings.layout] if overrides[table.role].table != ""]
+    if not tables:
+        raise ConfigError("every table of the layout is left out", hint='[source.<table>] table = "" leaves one out')
+    return tuple(_placed(table, overrides[table.role], settings.name) for table in tables)
+
+
+def table_settings(settings: SourceSettings) -> dict[Role, TableSettings]:
+    """What export.toml says about each table, whether the layout has it or not."""
+    return {
         Role.EXPOSURES: settings.exposures,
         Role.CUSTOM_EVENTS: settings.custom_events,
         Role.SDK_EVENTS: settings.sdk_events,
         Role.STATSIG_EVENTS: settings.statsig_events,
     }
-    tables = [table for table in LAYOUTS[settings.layout] if overrides[table.role].table != ""]
-    if not tables:
-        raise ConfigError("every table of the layout is left out", hint='[source.<table>] table = "" leaves one out')
-    return tuple(_placed(table, overrides[table.role]) for table in tables)
 
 
-def _placed(table: SourceTable, settings: TableSettings) -> SourceTable:
+def _placed(table: SourceTable, settings: TableSettings, source_name: str) -> SourceTable:
     key, rules = _renamed(table, settings.columns)
     units, unit_rules = _custom_units(table, settings.custom_ids)
     if settings.repeats is not None and key is not None:
@@ -46,6 +52,7 @@ def _placed(table: SourceTable, settings: TableSettings) -> SourceTable:
         units=tuple(unit for unit in table.units if unit_column(unit) in found) + units,
         predicates=tuple(predicate for predicate in table.predicates if predicate.column in found),
         repeats_are_duplicates=settings.repeats == "duplicates",
+        salt=None if settings.identity is None else salt_of(settings.identity, source_name),
     )
 
 

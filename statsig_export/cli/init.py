@@ -21,6 +21,7 @@ from statsig_export.layouts import LAYOUTS
 from statsig_export.partitions import LENGTH, Window, closed_windows
 from statsig_export.proposing import Match, Proposal, propose
 from statsig_export.settings import WindowSettings
+from statsig_export.source_identity import identity_of
 
 _TEMPLATE = files("statsig_export") / "export_template.toml"
 _TABLES = re.compile(r"\[source\.exposures\].*(?=\[windows\])", re.DOTALL)
@@ -111,26 +112,34 @@ def _rendered(layout: str, url: str, look: _Look | None) -> str:
     proposed = look.proposal.layout if look else layout
     text = text.replace(_LAYOUT, f'layout = "{proposed}"'.ljust(len(_LAYOUT)))
     sections = look.proposal.tables if look else {table.role: None for table in LAYOUTS[proposed]}
-    written = "\n".join(_section(role, match, looked=look is not None) for role, match in sections.items())
+    written = "\n".join(_section(proposed, role, match, looked=look is not None) for role, match in sections.items())
     text = _TABLES.sub(lambda _: f"{written}\n", text)
     if look and look.oldest:
         text = _START.sub(f'start = "{look.oldest:%Y-%m-%dT00:00:00Z}"', text)
     return text
 
 
-def _section(role: Role, match: Match | None, *, looked: bool) -> str:
+def _section(layout: str, role: Role, match: Match | None, *, looked: bool) -> str:
     lines = [_commented(f"[source.{role}]", 'also: schema, window_column, columns = { canonical = "yours" }')]
     if match is None:
-        return "\n".join([*lines, *([_commented('table = ""', "the database has none")] if looked else [])]) + "\n"
+        default = next(table for table in LAYOUTS[layout] if table.role is role)
+        lines.append(_commented('table = ""', "the database has none") if looked else _identity(default.table))
+        return "\n".join(lines) + "\n"
     lines.append(f"table = {json.dumps(match.found.name)}")
     if match.found.schema:
         lines.append(f"schema = {json.dumps(match.found.schema)}")
+    lines.append(_identity(match.placed.qualified_name))
     if match.columns:
         lines.append(_commented(f"columns = {_inline(match.columns)}", "columns that this table does not have"))
     if match.custom_ids:
         line = f"# custom_ids = {_inline(match.custom_ids)}"
         lines.append(_commented(line, "custom ID -> its column: keep those that are IDs"))
     return "\n".join(lines) + "\n"
+
+
+def _identity(table: str) -> str:
+    line = f"identity = {json.dumps(identity_of(('', table)))}"
+    return _commented(line, "stays when the table is renamed: ids are made with it")
 
 
 def _commented(line: str, comment: str) -> str:

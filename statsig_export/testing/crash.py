@@ -52,6 +52,9 @@ class CrashPoint(StrEnum):
     """The run has sent all it is going to; a halt, the breaker and its own end are not on record."""
     REMEMBERING = "destination.inside"
     """In the transaction that writes down a halt or the breaker."""
+    MIGRATING = "migrate.inside"
+    """In the transaction that brings an older ledger up to date, all of its steps done."""
+    MIGRATED = "migrate.committed"
     PRUNING = "prune.inside"
     """In the transaction that prunes a partition: its sums are written, its batches are not all gone."""
     PRUNED = "prune.committed"
@@ -60,7 +63,7 @@ class CrashPoint(StrEnum):
     """A file is gone, and the ledger takes it to be there."""
 
 
-SHIPPING: Final = tuple(point for point in CrashPoint if not point.startswith("prune."))
+SHIPPING: Final = tuple(point for point in CrashPoint if not point.startswith(("migrate.", "prune.")))
 """The points that an export or a shipment meets."""
 
 

@@ -96,7 +96,11 @@ def test_what_the_database_lacks_is_left_out_of_the_configuration(tmp_path: Path
     source = written(tmp_path)["source"]
 
     assert source["exposures"] == {"table": ""}
-    assert source["custom_events"] == {"table": "product_events", "columns": {"stable_id": ""}}
+    assert source["custom_events"] == {
+        "table": "product_events",
+        "identity": "product_events",
+        "columns": {"stable_id": ""},
+    }
     assert json.loads(result.stdout)["tables"]["custom_events"]["columns_missing"] == ["stable_id"]
 
 
@@ -121,6 +125,7 @@ def test_tables_in_another_schema_are_found_where_it_is_named(tmp_path: Path, po
 
     assert json.loads(result.stdout)["layout"] == "sdk_log"
     assert written(tmp_path)["source"]["sdk_events"]["schema"] == "lake"
+    assert written(tmp_path)["source"]["sdk_events"]["identity"] == "lake.sdk_events"
     assert json.loads(result.stdout)["plan"] is None
 
 

@@ -27,6 +27,7 @@ PURE = [
     *("event_metadata", "logged_exposures", "sdk_log", "event_log", "exported", "reshape", "filters", "encoding"),
     *("source_catalogs", "column_lineage", "judging", "batching", "outcomes", "delivery", "evidence", "rate_limit"),
     *("reports", "traces", "source_rows", "dataset_names", "answer_words", "answer_text", "retry_after"),
+    *("source_identity", "table_identity"),
 ]
 IMPURE_IMPORTS = {"logging", "os", "random", "requests", "secrets", "socket", "subprocess", "time", "urllib", "pathlib"}
 LIGHT = [

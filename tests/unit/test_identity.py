@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statsig_export.arrow_columns import TEXT, array, values_of
-from statsig_export.identity import LARGEST_KEY, derived_ids
+from statsig_export.identity import LARGEST_KEY, are_integers, derived_ids
+from statsig_export.source_identity import identity_of, salt_of
 
 KEYS = st.one_of(st.integers(-(2**63), 2**63 - 1), st.integers(0, LARGEST_KEY), st.integers(0, 20))
 
@@ -55,3 +56,29 @@ def test_sources_and_tables_have_ids_of_their_own():
 
 def test_no_keys_give_no_ids():
     assert ids([]) == []
+
+
+@pytest.mark.fault("F120")
+@given(st.lists(KEYS, max_size=20))
+def test_an_integer_has_one_id_whatever_type_its_column_has(keys: list[int]):
+    texts = array([str(key) for key in keys], TEXT)
+
+    assert ids(list(map(str, keys))) == ids(keys)
+    assert are_integers(texts)
+    assert values_of(derived_ids(texts, "", "exposures", as_text=True)) == values_of(
+        derived_ids(array(keys, pa.int64()), "", "exposures", as_text=True)
+    )
+
+
+def test_a_text_that_only_looks_like_an_integer_is_another_key():
+    texts = ["7", "07", "+7", "7.0", " 7", "7\n", "-0", "\u0667", "", str(10**30)]
+
+    assert len({*ids(texts)}) == len(texts)
+    assert [are_integers(array([text], TEXT)) for text in texts] == [True, *[False] * 8, True]
+    assert ids(["7", "a"]) == [*ids([7]), *ids(["a"])]
+
+
+@given(st.text(max_size=8), st.text(max_size=8))
+def test_an_identity_as_text_stands_for_its_names_whatever_is_in_them(source: str, table: str):
+    assert salt_of(identity_of((source, table)), "") == (source, table)
+    assert salt_of(identity_of((source, table), "eu"), "eu") == (source, table)
