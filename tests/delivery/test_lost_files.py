@@ -222,7 +222,7 @@ def test_where_the_source_has_changed_the_window_says_so_and_nothing_is_sent_twi
     file.unlink()
     home.change(3, event_name="another")
     home.add([custom_event(102, "later")], [exposure(7)])
-    with pytest.raises(PartitionFileError, match="the source gives other rows now.*restore") as failed:
+    with pytest.raises(PartitionFileError, match=r"the source gives other rows now.*restore") as failed:
         home.export()
 
     assert list(failed.value.files) == [str(file.relative_to(home.folder / "files"))]
