@@ -85,6 +85,7 @@ class NewFile:
         """Remove what was written; harmless after `publish`. A file that could not be written can fail to be closed."""
         with suppress(OSError, ValueError, pa.ArrowException):
             self._writer.close()
+        self._writer.is_open = False  # else it tries once more when it is collected, and says so on standard error
         with suppress(OSError):
             self._temporary.unlink(missing_ok=True)
 
