@@ -92,10 +92,8 @@ def open_database(url: URL) -> LedgerDatabase:
                 connection.execute(insert(meta), [{"key": key, "value": value} for key, value in rows.items()])
                 connection.execute(insert(alembic_version), [{"version_num": REVISION}])
             found = _checked_version(connection)
-            readable = inspect(connection).has_table(pruned_partitions.name)
+            _add_later_tables(connection)
         database.version = found
-        if not readable:  # from before partitions could be pruned: nothing can read it as it is
-            database.bring_up_to_date()
     except BaseException:  # whatever it was goes on its way, but leaves no connection behind
         database.close()
         raise
@@ -161,6 +159,12 @@ def _checked_version(connection: Connection) -> int:
             "run the version that wrote it, or a newer one"
         )
     return found
+
+
+def _add_later_tables(connection: Connection) -> None:
+    """A ledger from before partitions could be pruned gets the table for that: nothing reads it without."""
+    if not inspect(connection).has_table(pruned_partitions.name):
+        pruned_partitions.create(connection)
 
 
 @contextmanager
