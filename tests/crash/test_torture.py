@@ -67,7 +67,7 @@ def test_every_crash_point_is_in_shipped_code_and_in_no_pure_module():
                 modules.add(path.stem)
 
     ledger = {"ledger", "ledger_database", "ledger_upgrade", "ledger_pruning"}
-    assert modules == {"exporting", "storage", "shipping", "shipper", "wire", "pruning", *ledger}
+    assert modules == {"exporting", "storage", "new_file", "shipping", "shipper", "wire", "pruning", *ledger}
     assert found == Counter(list(CrashPoint))
 
 
