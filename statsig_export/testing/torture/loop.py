@@ -103,12 +103,21 @@ class Torture:
             phase = self.dice.choice(webhook.PHASES) if self.dice.random() < self.ordeal.phases else self.ordeal.faults
             self.receiver.play(phase(self.ordeal.seed))
             self._step()
+        if self.ordeal.phases:
+            self._meet_a_wrong_set_up()
         self.receiver.play(webhook.quiet())
         self._drain()
         self.receiver.close()
         self._judge()
         self.report.seconds = time.monotonic() - began
         return self.report
+
+    def _meet_a_wrong_set_up(self) -> None:
+        """With new events, no pause and nobody who is killed: here the destination is halted for certain."""
+        self.receiver.play(webhook.rejecting(self.ordeal.seed))
+        self._run_alone(self._export())
+        self._clear_the_destination()
+        self._run_alone(self._ship())
 
     def _enough(self) -> bool:
         if len(self.report.findings.problems) >= _ENOUGH_PROBLEMS:
@@ -230,7 +239,11 @@ class Torture:
         """Somebody has mended the set-up. Once all faults are over it is the events that are wrong, and they fail."""
         if self.draining:
             resume(self.home.config)
-            return
+        else:
+            self._clear_the_destination()
+
+    def _clear_the_destination(self) -> None:
+        """No halt, no pause, and no verdict that is to be believed."""
         with ledger_of(self.home.config) as ledger:
             ledger.resume(self.home.config.webhook.name)
 
