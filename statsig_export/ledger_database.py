@@ -171,8 +171,11 @@ def _make_tables(database: LedgerDatabase) -> None:
 
 
 def _add_later_tables(database: LedgerDatabase) -> None:
-    """A ledger from before partitions could be pruned gets the table for that: nothing reads it without."""
-    with database.write() as connection:
+    """A ledger from before partitions could be pruned gets the table for that: nothing reads it without.
+
+    Its version stays: what only reads does not migrate.
+    """
+    with ledger_errors(database.engine.url), database.engine.begin() as connection:
         _lock_setup(connection)
         if not inspect(connection).has_table(pruned_partitions.name):
             pruned_partitions.create(connection)

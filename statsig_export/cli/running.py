@@ -127,6 +127,6 @@ def _unplaced(config: Config, categories: Sequence[Category], exports: _Exports)
 
 
 def _say_missing(exports: _Exports, windows: Sequence[Window]) -> None:
-    if exports.missing and len(windows) > 1:  # of a single one the error says it all
+    if exports.missing and exports.reports:  # where no window could be, the error says it all
         some = f"{len(exports.missing):,} of {len(windows):,} windows"
         output.say(f"{some} could not be exported, such as {exports.missing[0]}: run them again.")
