@@ -46,7 +46,6 @@ def run(ctx: click.Context, start: datetime, end: datetime, category: str | None
     with output.progress("export") as advance:
         exports = _export(config, windows, categories, advance)
     if not exports.reports:  # nothing was added, so there is nothing to tell but what went wrong
-        _say_missing(exports, windows)
         ctx.exit(failures.tell_all(exports.errors, debug=ctx.obj.debug))
     unplaced = _unplaced(config, categories, exports)
     keys = [partition_key(name, window.key) for window in windows for name in categories]
