@@ -32,6 +32,11 @@ class _Exports:
     untried: int = 0
     """Windows that were not tried, after so many failures in a row."""
 
+    @property
+    def partly(self) -> bool:
+        """Whether windows have lost a partition's file: their other categories may be new all the same."""
+        return any(isinstance(error, PartitionFileError) for error in self.errors)
+
 
 @click.command
 @window_range
@@ -47,7 +52,7 @@ def run(ctx: click.Context, start: datetime, end: datetime, category: str | None
     windows, categories = windows_in(config, start, end), categories_of(category)
     with output.progress("export") as advance:
         exports = _export(config, windows, categories, advance)
-    if not exports.reports:  # nothing was added, so there is nothing to tell but what went wrong
+    if not exports.reports and not exports.partly:  # nothing was added: there is nothing to tell but what went wrong
         _say_missing(exports, windows)
         ctx.exit(failures.tell_all(exports.errors, debug=ctx.obj.debug))
     unplaced = _unplaced(config, categories, exports)

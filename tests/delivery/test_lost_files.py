@@ -273,6 +273,19 @@ def test_verify_repair_says_what_the_source_does_not_make_again(home: ExportHome
     assert "restore" in result.stdout
 
 
+@pytest.mark.fault("F148")
+def test_a_run_of_one_window_that_has_lost_a_file_sends_its_other_categories(home: ExportHome):
+    file = two_days(home)
+    file.unlink()
+    home.remove(3)
+    result = say(home, "run", "--from", DAY, "--to", NEXT, "--json")
+
+    assert result.exit_code == 5
+    assert file.name in result.stderr
+    report = json.loads(result.stdout)
+    assert (report["sent"], report["account"]["pending"], report["missing"]) == (1, 25, [DAY])
+
+
 @pytest.mark.fault("F102")
 @pytest.mark.parametrize("damage", [remove, replace_by_a_folder])
 def test_prune_leaves_a_partition_that_has_lost_a_file_and_prunes_the_others(
