@@ -273,6 +273,64 @@ def test_verify_repair_says_what_the_source_does_not_make_again(home: ExportHome
     assert "restore" in result.stdout
 
 
+def a_folder_that_holds_something(file: Path) -> str:
+    file.unlink()
+    file.mkdir()
+    (file / "somebody's").touch()
+    return "ENOTEMPTY"
+
+
+def a_file_for_the_windows_folder(file: Path) -> str:
+    shutil.rmtree(file.parent)
+    file.parent.touch()
+    return "EEXIST"
+
+
+def a_file_for_the_categorys_folder(file: Path) -> str:
+    shutil.rmtree(file.parent.parent)
+    file.parent.parent.touch()
+    return "ENOTDIR"
+
+
+IN_THE_WAY = [a_folder_that_holds_something, a_file_for_the_windows_folder, a_file_for_the_categorys_folder]
+
+
+@pytest.mark.fault("F147")
+@pytest.mark.parametrize("put", IN_THE_WAY)
+def test_what_lies_in_one_files_place_keeps_no_other_from_being_repaired(home: ExportHome, put: Callable[[Path], str]):
+    file = two_days(home)
+    other = next((home.folder / "files").glob(f"events/category=gate_exposure/window={NEXT}/*"))
+    cause = put(file)
+    other.unlink()
+    result = say(home, "verify", "--repair")
+    (told,) = [
+        line
+        for line in result.stdout.splitlines()
+        if f"cannot be written again there ({cause}" in line and file.name in line
+    ]
+
+    assert result.exit_code == 1
+    assert "restore" in told
+    assert f"{other.name} was written again" in result.stdout
+    assert other.is_file()
+    assert list((home.folder / "files").rglob(".new-*")) == []
+
+
+@pytest.mark.fault("F147")
+@pytest.mark.parametrize("put", IN_THE_WAY)
+def test_what_lies_in_one_files_place_costs_a_run_that_partition_alone(home: ExportHome, put: Callable[[Path], str]):
+    file = two_days(home)
+    cause = put(file)
+    home.add(exposures=[exposure(3)])
+    result = say(home, "run", "--from", DAY, "--to", NEXT)
+
+    assert result.exit_code == 5
+    assert f"{file.name} cannot be read" in result.stderr
+    assert cause in result.stderr
+    assert len(home.received_names()) == 2  # the gates, the late one too
+    assert list((home.folder / "files").rglob(".new-*")) == []
+
+
 @pytest.mark.fault("F148")
 def test_a_run_of_one_window_that_has_lost_a_file_sends_its_other_categories(home: ExportHome):
     file = two_days(home)
