@@ -20,8 +20,8 @@ from statsig_export.file_faults import damaged
 from statsig_export.judged_windows import identities_for, judge_window
 from statsig_export.judging import Judge, Judged
 from statsig_export.layout_rules import Role
-from statsig_export.ledger import ledger_of
-from statsig_export.ledger_database import LedgerDatabase, exists
+from statsig_export.ledger import ledger_to_read
+from statsig_export.ledger_database import LedgerDatabase
 from statsig_export.ledger_queries import Planned
 from statsig_export.ledger_tables import generations, partitions
 from statsig_export.new_file import NewFile
@@ -47,9 +47,9 @@ def repair(config: Config) -> RepairReport:
     """
     repaired: list[str] = []
     left: dict[str, str] = {}
-    if not exists(config.ledger_url()):
-        return RepairReport()
-    with ledger_of(config) as ledger, Storage(config.storage_url()) as storage, ExitStack() as until:
+    with ledger_to_read(config) as ledger, Storage(config.storage_url()) as storage, ExitStack() as until:
+        if ledger is None:
+            return RepairReport()
         storage.require_root()
         source: Source | None = None
         for window, planned in _stored_windows(ledger.database, config.webhook.name).items():

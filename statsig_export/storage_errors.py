@@ -113,7 +113,7 @@ def concerns_this_process(error: BaseException) -> bool:
 
 def concerns_this_place(error: BaseException) -> bool:
     """Whether it is one path that cannot be written, since something else is there or this user may not; others can."""
-    return error_number(error) in _THIS_PLACE
+    return isinstance(error, PermissionError) or error_number(error) in _THIS_PLACE  # a bucket's has no errno
 
 
 def says_gone(error: BaseException) -> bool:

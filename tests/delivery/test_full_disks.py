@@ -3,10 +3,11 @@
 import errno
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -289,3 +290,27 @@ def test_errors_of_the_ledger_are_not_taken_for_errors_of_the_storage(home: Expo
     with pytest.raises(LedgerError, match="ledger") as failed:
         verify(home.config)
     assert not isinstance(failed.value, StorageError)
+
+
+@pytest.mark.fault("F151")
+def test_a_ledger_on_a_full_disk_is_read_all_the_same_and_says_why_nothing_is_sent(home: ExportHome):
+    (home.folder / "export.toml").write_text(CONFIG.format(storage="files"))
+    home.add([custom_event(1)])
+    home.export()
+    with small_disk(home.folder / "small") as mounted:
+        if not mounted:
+            pytest.skip("this user may not mount a file system")
+        home.environ["LEDGER"] = f"sqlite:///{home.folder}/small/ledger.db"
+        shutil.copy(home.folder / "ledger.db", home.folder / "small")
+        with suppress(OSError), (home.folder / "small" / "filler").open("wb", buffering=0) as file:
+            while True:
+                file.write(b"x" * 4_096)
+        read = [run(home, verb) for verb in ("status", "verify")]
+        sent = run(home, "ship")
+
+    assert read[1].stderr == "No difference in 6 partitions, 1 files, 1 batches.\n"
+    assert "custom_event" in read[0].stdout
+    assert sent.returncode == 5
+    assert "free space on its disk" in sent.stderr
+    assert len(sent.stderr.splitlines()) == 1
+    assert home.receiver.events() == []
