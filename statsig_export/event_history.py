@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Select, select
 from statsig_export.delivery import PENDING, State
 from statsig_export.events import Category
 from statsig_export.ledger_database import LedgerDatabase
+from statsig_export.ledger_lists import among
 from statsig_export.ledger_tables import attempts, batches, export_runs, generations, partitions, ship_runs
 from statsig_export.partitions import partition_key
 from statsig_export.pruned import NOT_PRUNED, pruned_partitions_of
@@ -171,7 +172,7 @@ def _batches(connection: Connection, file: EventFile, row: int) -> tuple[TracedB
 
 def _attempts(connection: Connection, numbers: Sequence[int]) -> tuple[TracedAttempt, ...]:
     columns = attempts.c
-    wanted = select(attempts).where(columns.batch.in_(numbers)).order_by(columns.started_ms, columns.id)
+    wanted = select(attempts).where(among(columns.batch, numbers)).order_by(columns.started_ms, columns.id)
     return tuple(
         TracedAttempt(
             batch=made.batch,
@@ -190,7 +191,7 @@ def _attempts(connection: Connection, numbers: Sequence[int]) -> tuple[TracedAtt
 
 def _ship_runs(connection: Connection, ids: Sequence[str]) -> tuple[TracedShipRun, ...]:
     columns = ship_runs.c
-    wanted = select(ship_runs).where(columns.id.in_(sorted(set(ids)))).order_by(columns.started_ms, columns.id)
+    wanted = select(ship_runs).where(among(columns.id, set(ids))).order_by(columns.started_ms, columns.id)
     return tuple(
         TracedShipRun(
             run_id=run.id,

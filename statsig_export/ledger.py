@@ -21,6 +21,7 @@ from statsig_export.errors import LedgerError, StalePlanError
 from statsig_export.events import Category
 from statsig_export.ledger_database import LedgerDatabase, open_database, open_to_read
 from statsig_export.ledger_identities import remember
+from statsig_export.ledger_lists import among
 from statsig_export.ledger_tables import (
     attempts,
     batches,
@@ -213,7 +214,7 @@ class Ledger:
         orphans = (
             select(batches.c.id, attempts.c.id.label("attempt"))
             .join(attempts, (attempts.c.batch == batches.c.id) & (attempts.c.number == batches.c.attempts))
-            .where(batches.c.partition.in_(held), batches.c.state == State.SENDING.value)
+            .where(among(batches.c.partition, held), batches.c.state == State.SENDING.value)
         )
         said = {
             "outcome": Outcome.UNKNOWN.value,

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, insert, inspect, select, text
 from sqlalchemy.engine import URL
 
 from statsig_export.errors import LedgerError
-from statsig_export.ledger_engine import Reader, check_url, engine_to_read, engine_to_write
+from statsig_export.ledger_engine import Reader, check_url, engine_to_read, engine_to_write, refuse_broken_link
 from statsig_export.ledger_errors import ledger_errors
 from statsig_export.ledger_tables import LEDGER, REVISION, SCHEMA_VERSION, alembic_version, meta, pruned_partitions
 from statsig_export.testing.crash import CrashPoint, reach
@@ -132,6 +132,7 @@ def _reader(url: URL) -> LedgerDatabase | None:
     check_url(url)
     if url.get_backend_name() == "sqlite":
         file = Path(str(url.database))
+        refuse_broken_link(file)
         with ledger_errors(url):
             if not file.exists() or (file.is_file() and file.stat().st_size == 0):
                 return None

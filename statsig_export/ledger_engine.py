@@ -24,7 +24,7 @@ from statsig_export.lock_waits import bound_lock_waits_in_transactions
 _WHAT_TO_WRITE: Final = "use sqlite:///file.db or postgresql+psycopg://"
 _LOOK_AGAIN_S: Final = 0.01
 _NO_FILES_BESIDE_IT: Final = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
-"""SQLite cannot make the files beside a database that a reader of WAL needs."""
+"""SQLite cannot make the files beside a database that a reader of WAL needs; SQLITE_IOERR_SHMSIZE: the disk is full."""
 
 
 def check_url(url: URL) -> None:
@@ -63,6 +63,7 @@ def engine_to_write(url: URL, wait_ms: int) -> Engine:
     if url.get_backend_name() == "postgresql":
         return _postgresql(url, wait_ms)
     file = Path(str(url.database))
+    refuse_broken_link(file)
     file.parent.mkdir(parents=True, exist_ok=True)
     _refuse_second_name(file)
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": wait_ms / 1000})
@@ -162,13 +163,27 @@ def _refuse_second_name(file: Path) -> None:
         )
 
 
+def refuse_broken_link(file: Path) -> None:
+    """Raise LedgerError where the way to the file is a symbolic link to nothing: it is no new ledger, but one whose
+    disk is not mounted. A new one made in its place would know nothing of what was sent.
+    """
+    for place in (file, *file.parents):
+        if place.is_symlink() and not place.exists():
+            raise LedgerError(
+                f"the ledger at {file} is not there: {place} is a symbolic link to nothing",
+                hint="mount its disk; for a new ledger name the file itself in [ledger] url",
+            )
+
+
 def _connect_to_read(file: Path, wait_ms: int) -> Reader:
     connection = _reader(file, "mode=ro", wait_ms)
     try:
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     except sqlite3.OperationalError as error:
         connection.close()
-        if error.sqlite_errorcode & 0xFF not in _NO_FILES_BESIDE_IT or not file.is_file() or _write_ahead_log(file):
+        unable = error.sqlite_errorcode == sqlite3.SQLITE_IOERR_SHMSIZE
+        unable = unable or error.sqlite_errorcode & 0xFF in _NO_FILES_BESIDE_IT
+        if not unable or not file.is_file() or _write_ahead_log(file):
             raise
     else:
         return connection

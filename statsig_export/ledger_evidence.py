@@ -4,6 +4,7 @@ from sqlalchemy import func, or_, select, update
 
 from statsig_export.delivery import State
 from statsig_export.ledger_database import LedgerDatabase
+from statsig_export.ledger_lists import among
 from statsig_export.ledger_tables import attempts, batches, destinations, partitions, ship_runs
 from statsig_export.outcomes import DOUBTFUL, Outcome
 
@@ -47,4 +48,4 @@ def make_due(database: LedgerDatabase, ids: list[int], now_ms: int) -> None:
     """Let everything that waits in these partitions be due now."""
     waiting = (batches.c.state.in_([State.PLANNED.value, State.DEFERRED.value]), batches.c.due_ms > now_ms)
     with database.write() as connection:
-        connection.execute(update(batches).where(batches.c.partition.in_(ids), *waiting).values(due_ms=now_ms))
+        connection.execute(update(batches).where(among(batches.c.partition, ids), *waiting).values(due_ms=now_ms))

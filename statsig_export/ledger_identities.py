@@ -15,6 +15,7 @@ from statsig_export.config import Config
 from statsig_export.errors import ConfigError, LedgerError
 from statsig_export.layout_rules import Role
 from statsig_export.ledger_database import LedgerDatabase
+from statsig_export.ledger_lists import among
 from statsig_export.ledger_tables import export_runs, identities, partitions
 from statsig_export.partitions import Window, length_of
 from statsig_export.source_identity import identity_of
@@ -120,7 +121,7 @@ def refuse_overlapping_windows(database: LedgerDatabase, config: Config, windows
         if end <= settings.start:
             return
         known = set(
-            connection.execute(select(partitions.c.window).where(mine, partitions.c.window.in_(keys))).scalars()
+            connection.execute(select(partitions.c.window).where(mine, among(partitions.c.window, keys))).scalars()
         )
     if known.issuperset(keys):
         return

@@ -15,6 +15,7 @@ from statsig_export.delivery import PENDING, RetryPolicy, State
 from statsig_export.events import Category
 from statsig_export.ledger import PlannedBatch
 from statsig_export.ledger_database import LedgerDatabase
+from statsig_export.ledger_lists import among
 from statsig_export.ledger_tables import attempts, batches, destinations, export_runs, generations, partitions
 from statsig_export.partitions import StoredFile, partition_key
 from statsig_export.pruned import NOT_PRUNED, PrunedPartition, pruned_partitions_of
@@ -140,7 +141,7 @@ def partition_ids(database: LedgerDatabase, destination: str, wanted: Iterable[t
     """Partition key -> its id in the ledger, for those it knows."""
     keys = set(wanted)
     query = select(partitions.c.id, partitions.c.category, partitions.c.window).where(
-        partitions.c.destination == destination, partitions.c.window.in_({window for _, window in keys})
+        partitions.c.destination == destination, among(partitions.c.window, {window for _, window in keys})
     )
     with database.read() as connection:
         rows = connection.execute(query.order_by(partitions.c.window_start_ms, partitions.c.category)).all()
@@ -180,7 +181,7 @@ def waiting_batches(
         select(*(batches.c[name] for name in (*names, "replay_of", "parent", "replayed_after")), generations.c.file)
         .join(partitions, partitions.c.id == batches.c.partition)
         .join(generations, _same_generation())
-        .where(batches.c.partition.in_(ids), _waits(now_ms))
+        .where(among(batches.c.partition, ids), _waits(now_ms))
         .order_by(*order.value, *by_row)
         .limit(limit)
         .offset(first)
@@ -201,12 +202,12 @@ def unfinished_replays(database: LedgerDatabase, ids: Sequence[int], ship_run: s
     of whichever batch: one that had failed and was taken up again bears no mark of a replay once it was split.
     """
     columns = batches.c
-    replayed = and_(columns.partition.in_(ids), columns.replay_of.is_not(None))
+    replayed = and_(among(columns.partition, ids), columns.replay_of.is_not(None))
     pending = select(func.sum(columns.rows)).where(replayed, columns.state.in_(_PENDING))
     failed = (
         select(func.sum(columns.rows))
         .join(attempts, and_(attempts.c.batch == columns.id, attempts.c.number == columns.attempts))
-        .where(columns.partition.in_(ids), columns.state == State.FAILED.value, attempts.c.ship_run == ship_run)
+        .where(among(columns.partition, ids), columns.state == State.FAILED.value, attempts.c.ship_run == ship_run)
     )
     with database.read() as connection:
         return int(connection.execute(pending).scalar() or 0), int(connection.execute(failed).scalar() or 0)
@@ -217,9 +218,9 @@ def next_due_ms(
 ) -> int | None:
     """When the next waiting batch of these partitions is due, but for some. Without a now, as it is on record."""
     due_ms = func.min(batches.c.due_ms if now_ms is None else _due_ms(now_ms))
-    wanted = select(due_ms).where(batches.c.partition.in_(ids), batches.c.state.in_(_WAITING))
+    wanted = select(due_ms).where(among(batches.c.partition, ids), batches.c.state.in_(_WAITING))
     with database.read() as connection:
-        return connection.execute(wanted.where(batches.c.id.not_in(without))).scalar()
+        return connection.execute(wanted.where(~among(batches.c.id, without))).scalar()
 
 
 def statuses(
@@ -238,7 +239,7 @@ def statuses(
     if between is not None:
         chosen += [columns.window_start_ms >= between[0], columns.window_start_ms < between[1]]
     if only is not None:
-        chosen.append(columns.id.in_(only))
+        chosen.append(among(columns.id, only))
     wanted = select(columns.id, columns.category, columns.window, columns.filtered_by, columns.failed_by)
     with database.read() as connection:
         rows = connection.execute(wanted.where(*chosen).order_by(columns.window_start_ms, columns.category)).all()
@@ -381,7 +382,7 @@ def _export_runs(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[
         select(batches.c.partition, _RUN)
         .join(generations, _same_generation())
         .join(export_runs, export_runs.c.id == generations.c.export_run)
-        .where(batches.c.partition.in_(ids), batches.c.state.in_(_PENDING))
+        .where(among(batches.c.partition, ids), batches.c.state.in_(_PENDING))
         .distinct()
         .order_by(batches.c.partition, _RUN)
     )

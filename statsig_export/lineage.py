@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from statsig_export.delivery import Outcome
 from statsig_export.ledger_database import LedgerDatabase
+from statsig_export.ledger_lists import among
 from statsig_export.ledger_tables import attempts, batches, export_runs, generations, ship_runs
 from statsig_export.reports import PartitionStatus, Shipment
 
@@ -88,7 +89,7 @@ def _origins(connection: Connection, ids: Sequence[int]) -> dict[int, dict[int, 
     wanted = (
         select(generations.c.partition, generations.c.generation, generations.c.file, generations.c.digest, run)
         .join(export_runs, export_runs.c.id == generations.c.export_run)
-        .where(generations.c.partition.in_(ids))
+        .where(among(generations.c.partition, ids))
     )
     found: dict[int, dict[int, tuple[str, str, str]]] = defaultdict(dict)
     for partition, generation, *origin in connection.execute(wanted):

@@ -6,7 +6,7 @@ the next one removes the files that it left.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -30,8 +30,6 @@ LEFT_BEHIND_AFTER: Final = timedelta(days=1)
 """A file that no partition names, and that was not written for so long, belongs to no export that is under way."""
 CLOCKS_DIFFER: Final = timedelta(minutes=1)
 """How far the storage's clock may be from ours."""
-_ASKED_AT_ONCE: Final = 1_000
-"""Partitions whose accounts are asked for in one statement."""
 
 
 def prune(  # noqa: PLR0913  one a choice of the caller's
@@ -230,13 +228,8 @@ class _Run:
             self.storage.remove(path)
 
     def report(self, before: datetime) -> PruneReport:
-        statuses = [
-            status
-            for part in _parts(self.pruned)
-            for status in ledger_queries.statuses(
-                self.database, self.destination, self.now_ms, only=[partition.id for partition in part]
-            )
-        ]
+        ids = [partition.id for partition in self.pruned]
+        statuses = ledger_queries.statuses(self.database, self.destination, self.now_ms, only=ids)
         return PruneReport(
             before=before,
             dry_run=self.dry_run,
@@ -247,10 +240,6 @@ class _Run:
             unreadable=self.unreadable,
             **self.counts,
         )
-
-
-def _parts(partitions: Sequence[Candidate]) -> Iterator[Sequence[Candidate]]:
-    return (partitions[at : at + _ASKED_AT_ONCE] for at in range(0, len(partitions), _ASKED_AT_ONCE))
 
 
 def _ignore(_: int) -> None:

@@ -1,8 +1,9 @@
 """Lost partition files, written again from what the source gives now: only where that makes the very same bytes.
 
 A window's events come in the order in which they came before, and those that readable files hold are left out. So the
-first of what remains are the rows of the oldest lost file, then those of the next one. Late rows between them, changed
-rows and another filter make other bytes: then nothing is written.
+first of what remains are the rows of the oldest lost file, then those of the next one. Late rows between them,
+changed rows and another filter make other bytes: then nothing is written. Where something else lies in a file's
+place, or nobody may write there, that file alone stays lost.
 """
 
 from collections import defaultdict
@@ -13,14 +14,14 @@ import pyarrow as pa
 from sqlalchemy import select
 
 from statsig_export.config import Config
-from statsig_export.errors import PartitionFileError
+from statsig_export.errors import PartitionFileError, StorageError
 from statsig_export.events import Category
 from statsig_export.file_faults import damaged
 from statsig_export.judged_windows import identities_for, judge_window
 from statsig_export.judging import Judge, Judged
 from statsig_export.layout_rules import Role
-from statsig_export.ledger import ledger_of
-from statsig_export.ledger_database import LedgerDatabase, exists
+from statsig_export.ledger import ledger_to_read
+from statsig_export.ledger_database import LedgerDatabase
 from statsig_export.ledger_queries import Planned
 from statsig_export.ledger_tables import generations, partitions
 from statsig_export.new_file import NewFile
@@ -30,6 +31,7 @@ from statsig_export.reports import RepairReport
 from statsig_export.seen_ids import SeenIds
 from statsig_export.source import Source, open_source
 from statsig_export.storage import EVENTS, Storage
+from statsig_export.storage_errors import cause_of, concerns_this_place
 from statsig_export.table_identity import TableIdentity
 
 HINT = (
@@ -45,9 +47,9 @@ def repair(config: Config) -> RepairReport:
     """
     repaired: list[str] = []
     left: dict[str, str] = {}
-    if not exists(config.ledger_url()):
-        return RepairReport()
-    with ledger_of(config) as ledger, Storage(config.storage_url()) as storage, ExitStack() as until:
+    with ledger_to_read(config) as ledger, Storage(config.storage_url()) as storage, ExitStack() as until:
+        if ledger is None:
+            return RepairReport()
         storage.require_root()
         source: Source | None = None
         for window, planned in _stored_windows(ledger.database, config.webhook.name).items():
@@ -106,7 +108,7 @@ def _read_again(
             {category: list(files) for category, files in lost.items()},
         )
     faults = {file: fault for files in lost.values() for file, fault in files.items()}
-    return {file.path: f"{faults[file]}, {CHANGED}" for file in different}
+    return {file.path: f"{faults[file]}, {why}" for file, why in different.items()}
 
 
 def ids_of(storage: Storage, files: Sequence[StoredFile], lost: Collection[StoredFile] = ()) -> SeenIds:
@@ -148,14 +150,14 @@ def damaged_files(storage: Storage, files: Iterable[StoredFile]) -> dict[StoredF
 
 def write_again(
     storage: Storage, judged: Iterable[Judged], lost: Mapping[Category, Sequence[StoredFile]]
-) -> list[StoredFile]:
-    """Write the lost files (oldest first) from the events of their window. Returns those that came out otherwise."""
+) -> dict[StoredFile, str]:
+    """Write the lost files (oldest first) from the events of their window. Returns those still lost, and why."""
     writers = {category: _Files(storage, files) for category, files in lost.items()}
     try:
         for chunk in judged:
             for category, events in chunk.events.items():
                 writers[category].add(events)
-        return [file for writer in writers.values() for file in writer.close()]
+        return {file: why for writer in writers.values() for file, why in writer.close().items()}
     finally:
         for writer in writers.values():
             writer.discard()
@@ -167,7 +169,7 @@ class _Files:
     def __init__(self, storage: Storage, files: Sequence[StoredFile]) -> None:
         self._storage = storage
         self._left = list(files)
-        self._different: list[StoredFile] = []
+        self._still: dict[StoredFile, str] = {}
         self._file: NewFile | None = None
 
     def add(self, events: pa.Table) -> None:
@@ -180,9 +182,9 @@ class _Files:
             if self._file.rows == self._left[0].rows:
                 self._end(self._file, self._left.pop(0))
 
-    def close(self) -> list[StoredFile]:
-        """The files that could not be written again; of the last ones there were too few rows."""
-        return self._different + self._left
+    def close(self) -> dict[StoredFile, str]:
+        """The files that could not be written again, and why; of the last ones there were too few rows."""
+        return self._still | dict.fromkeys(self._left, CHANGED)
 
     def discard(self) -> None:
         if self._file is not None:
@@ -191,10 +193,16 @@ class _Files:
 
     def _end(self, file: NewFile, wanted: StoredFile) -> None:
         digest, _ = file.finish()
-        if digest == wanted.digest:
-            file.install(wanted.path)
+        if digest != wanted.digest:
+            self._still[wanted] = CHANGED
         else:
-            self._different.append(wanted)
+            try:
+                file.install(wanted.path)
+            except StorageError as error:
+                in_the_way = error.__cause__
+                if in_the_way is None or not concerns_this_place(in_the_way):
+                    raise
+                self._still[wanted] = f"and cannot be written again there ({cause_of(in_the_way).words})"
         self.discard()
 
 

@@ -14,6 +14,7 @@ from statsig_export.config import Config
 from statsig_export.delivery import PENDING, RetryPolicy, State, Step, next_state
 from statsig_export.ledger import ledger_of
 from statsig_export.ledger_database import LedgerDatabase
+from statsig_export.ledger_lists import among
 from statsig_export.ledger_tables import batches, partitions
 from statsig_export.partitions import split_partition_key
 from statsig_export.pruned import refuse_pruned
@@ -41,7 +42,7 @@ def replay(  # noqa: PLR0913  what ship takes, and failed_only
     with ledger_of(config) as ledger:
         ids = list(queries.partition_ids(ledger.database, config.webhook.name, wanted).values())
         with ledger.database.read() as connection:
-            refuse_pruned(connection, partitions.c.id.in_(ids))
+            refuse_pruned(connection, among(partitions.c.id, ids))
         replayed = sum(
             plan_replay(ledger.database, partition, timing.now_ms(), failed_only=failed_only) for partition in ids
         )

@@ -274,7 +274,7 @@ class Storage:
                 self._fs.put_file(str(temporary), target)
             temporary.unlink()
             return
-        with writing(self._root):
+        with writing(Path(target).parent):
             Path(target).parent.mkdir(parents=True, exist_ok=True)
             if Path(target).is_dir():  # in the place of a file that is written again; one that is not empty stays
                 Path(target).rmdir()

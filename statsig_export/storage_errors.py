@@ -74,6 +74,7 @@ _BY_KIND: Final[Mapping[str, str]] = {
     "EndpointResolutionError": "AWS_ENDPOINT_URL holds no URL of an endpoint such as https://host:9000",
 }
 _THIS_PROCESS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+_THIS_PLACE: Final = frozenset({errno.ENOTEMPTY, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.EACCES, errno.EPERM})
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,11 @@ def error_number(error: BaseException) -> int | None:
 def concerns_this_process(error: BaseException) -> bool:
     """Whether the next file would fare as this one did, since it is this process that can do no more."""
     return isinstance(error, MemoryError) or error_number(error) in _THIS_PROCESS
+
+
+def concerns_this_place(error: BaseException) -> bool:
+    """Whether it is one path that cannot be written, since something else is there or this user may not; others can."""
+    return isinstance(error, PermissionError) or error_number(error) in _THIS_PLACE  # a bucket's has no errno
 
 
 def says_gone(error: BaseException) -> bool:

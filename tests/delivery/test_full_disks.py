@@ -3,10 +3,11 @@
 import errno
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -150,6 +151,23 @@ def test_wherever_it_happens_nothing_is_planned_and_no_temporary_file_stays(
     assert home.ship().sent == 1
 
 
+STANDARD_STREAMS = 3
+"""Open from the beginning to the end; what is open beyond a limit stays open."""
+
+
+@contextmanager
+def no_more_files() -> Iterator[None]:
+    """Nothing may be opened here, whatever is open, and whatever its other threads close meanwhile."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (STANDARD_STREAMS, before[1]))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            os.open(os.devnull, os.O_RDONLY)
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
 @pytest.mark.fault("F104")
 def test_too_many_open_files_is_said_so_and_takes_no_file_for_gone(home: ExportHome):
     home.add([custom_event(1)])
@@ -157,15 +175,12 @@ def test_too_many_open_files_is_said_so_and_takes_no_file_for_gone(home: ExportH
     (file,) = [Path(part.file or "").name for part in stored.values() if part.file]
     with Storage(str(home.folder / "files")) as storage:
         path = str(next((home.folder / "files").rglob(file)).relative_to(home.folder / "files"))
-        before = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())) - 1, before[1]))
-        try:
+        with no_more_files():
             with pytest.raises(StorageError, match=r"EMFILE: Too many open files.*ulimit -n"):
                 storage.digest(path)
             with pytest.raises(StorageError, match="EMFILE"):
                 storage.new_file(EVENTS)
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        assert storage.digest(path)  # once there is room
 
 
 @pytest.mark.fault("F104")
@@ -275,3 +290,27 @@ def test_errors_of_the_ledger_are_not_taken_for_errors_of_the_storage(home: Expo
     with pytest.raises(LedgerError, match="ledger") as failed:
         verify(home.config)
     assert not isinstance(failed.value, StorageError)
+
+
+@pytest.mark.fault("F151")
+def test_a_ledger_on_a_full_disk_is_read_all_the_same_and_says_why_nothing_is_sent(home: ExportHome):
+    (home.folder / "export.toml").write_text(CONFIG.format(storage="files"))
+    home.add([custom_event(1)])
+    home.export()
+    with small_disk(home.folder / "small") as mounted:
+        if not mounted:
+            pytest.skip("this user may not mount a file system")
+        home.environ["LEDGER"] = f"sqlite:///{home.folder}/small/ledger.db"
+        shutil.copy(home.folder / "ledger.db", home.folder / "small")
+        with suppress(OSError), (home.folder / "small" / "filler").open("wb", buffering=0) as file:
+            while True:
+                file.write(b"x" * 4_096)
+        read = [run(home, verb) for verb in ("status", "verify")]
+        sent = run(home, "ship")
+
+    assert read[1].stderr == "No difference in 6 partitions, 1 files, 1 batches.\n"
+    assert "custom_event" in read[0].stdout
+    assert sent.returncode == 5
+    assert "free space on its disk" in sent.stderr
+    assert len(sent.stderr.splitlines()) == 1
+    assert home.receiver.events() == []

@@ -19,7 +19,7 @@ from sqlalchemy import make_url, text
 from statsig_export import locks
 from statsig_export.errors import DestinationError, LedgerError
 from statsig_export.ledger import ledger_of
-from statsig_export.ledger_database import open_database
+from statsig_export.ledger_database import exists, open_database, open_to_read
 from statsig_export.locks import FileLocks, lock_name, open_locks
 from statsig_export.partitions import window_from_key
 from statsig_export.pipeline import due_partitions, export_windows, ship
@@ -233,3 +233,16 @@ def test_a_ledger_with_a_second_hard_link_is_refused(tmp_path: Path):
 
     with pytest.raises(LedgerError, match="second name"):
         open_database(url)
+
+
+@pytest.mark.fault("F150")
+@pytest.mark.parametrize("link", ["ledger.db", "folder"])
+@pytest.mark.parametrize("target", ["a disk that is not mounted", "itself"])
+def test_a_link_to_nothing_is_no_new_ledger_whoever_opens_it(tmp_path: Path, link: str, target: str):
+    (tmp_path / link).symlink_to(tmp_path / (link if target == "itself" else target))
+    url = make_url(f"sqlite:///{tmp_path}/{link}{'/ledger.db' if link == 'folder' else ''}")
+
+    for opened in (open_database, open_to_read, exists):
+        with pytest.raises(LedgerError, match=f"{link} is a symbolic link to nothing.*mount its disk"):
+            opened(url)
+    assert [path.name for path in tmp_path.iterdir()] == [link]

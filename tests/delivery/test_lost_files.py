@@ -4,17 +4,19 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 from export_home import DAY, ExportHome, custom_event, exposure
+from sqlalchemy import create_engine
 
 import statsig_export
 from statsig_export.cli.options import cli
 from statsig_export.errors import LedgerError, PartitionFileError, StorageError
-from statsig_export.pipeline import repair, replay, ship, status, verify
+from statsig_export.pipeline import export_windows, repair, replay, ship, status, verify
 from statsig_export.shipping import due_partitions
 
 NEXT = "2026-11-21"
@@ -247,6 +249,41 @@ def test_run_goes_on_with_the_other_windows_and_ends_with_the_name_of_the_file(h
     assert [file.name in line for line in result.stderr.splitlines()].count(True) == 1
 
 
+@pytest.mark.fault("F152")
+def test_windows_with_a_lost_file_beside_one_that_cannot_be_exported_are_each_told_and_the_others_go_on(
+    home: ExportHome,
+):
+    (home.folder / "export.toml").write_text(CONFIG)
+    days = [f"2026-11-{20 + day}" for day in range(4)]
+    for key, day in enumerate(days, 1):
+        home.add([custom_event(key, ingested_at=datetime.fromisoformat(f"{day}T12:00"))])
+        home.export(day)
+    home.ship()
+    lost = [next((home.folder / "files").rglob(f"window={day}/*")) for day in days[:2]]
+    for key, file in enumerate(lost, 1):
+        file.unlink()
+        home.remove(key)
+        home.add(exposures=[exposure(key, ingested_at=datetime.fromisoformat(f"{days[key - 1]}T12:00"))])
+    home.add([custom_event(9, "late", ingested_at=datetime.fromisoformat(f"{days[3]}T12:00"))])
+    ledger = create_engine(home.ledger_url)
+    with ledger.begin() as connection:
+        connection.exec_driver_sql(
+            f"CREATE TRIGGER broken BEFORE UPDATE ON partitions WHEN new.window = '{days[2]}'"
+            " BEGIN SELECT json('{'); END"
+        )
+    ledger.dispose()
+    windows = dict.fromkeys(map(home.window, days))
+    with pytest.raises(LedgerError, match=f"SQLITE_ERROR.*{lost[0].name}.*{lost[1].name}"):
+        list(export_windows(home.config, windows))
+    result = say(home, "run", "--from", days[0], "--to", "2026-11-24", "--json")
+    report = json.loads(result.stdout)
+
+    assert result.exit_code == 5
+    assert (report["sent"], report["missing"], len(report["export_runs"])) == (3, days[:3], 1)
+    assert [result.stderr.count(file.name) for file in lost] == [1, 1]
+    assert result.stderr.count("SQLITE_ERROR") == 1
+
+
 @pytest.mark.fault("F101")
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_verify_repair_writes_again_what_is_lost_or_differs(home: ExportHome, damage: Callable[[Path], None]):
@@ -271,6 +308,77 @@ def test_verify_repair_says_what_the_source_does_not_make_again(home: ExportHome
     assert result.exit_code == 1
     assert "the source gives other rows now" in result.stdout
     assert "restore" in result.stdout
+
+
+def a_folder_that_holds_something(file: Path) -> str:
+    file.unlink()
+    file.mkdir()
+    (file / "somebody's").touch()
+    return "ENOTEMPTY"
+
+
+def a_file_for_the_windows_folder(file: Path) -> str:
+    shutil.rmtree(file.parent)
+    file.parent.touch()
+    return "EEXIST"
+
+
+def a_file_for_the_categorys_folder(file: Path) -> str:
+    shutil.rmtree(file.parent.parent)
+    file.parent.parent.touch()
+    return "ENOTDIR"
+
+
+IN_THE_WAY = [a_folder_that_holds_something, a_file_for_the_windows_folder, a_file_for_the_categorys_folder]
+
+
+@pytest.mark.fault("F147")
+@pytest.mark.parametrize("put", IN_THE_WAY)
+def test_what_lies_in_one_files_place_keeps_no_other_from_being_repaired(home: ExportHome, put: Callable[[Path], str]):
+    file = two_days(home)
+    other = next((home.folder / "files").glob(f"events/category=gate_exposure/window={NEXT}/*"))
+    cause = put(file)
+    other.unlink()
+    result = say(home, "verify", "--repair")
+    (told,) = [
+        line
+        for line in result.stdout.splitlines()
+        if f"cannot be written again there ({cause}" in line and file.name in line
+    ]
+
+    assert result.exit_code == 1
+    assert "restore" in told
+    assert f"{other.name} was written again" in result.stdout
+    assert other.is_file()
+    assert list((home.folder / "files").rglob(".new-*")) == []
+
+
+@pytest.mark.fault("F147")
+@pytest.mark.parametrize("put", IN_THE_WAY)
+def test_what_lies_in_one_files_place_costs_a_run_that_partition_alone(home: ExportHome, put: Callable[[Path], str]):
+    file = two_days(home)
+    cause = put(file)
+    home.add(exposures=[exposure(3)])
+    result = say(home, "run", "--from", DAY, "--to", NEXT)
+
+    assert result.exit_code == 5
+    assert f"{file.name} cannot be read" in result.stderr
+    assert cause in result.stderr
+    assert len(home.received_names()) == 2  # the gates, the late one too
+    assert list((home.folder / "files").rglob(".new-*")) == []
+
+
+@pytest.mark.fault("F148")
+def test_a_run_of_one_window_that_has_lost_a_file_sends_its_other_categories(home: ExportHome):
+    file = two_days(home)
+    file.unlink()
+    home.remove(3)
+    result = say(home, "run", "--from", DAY, "--to", NEXT, "--json")
+
+    assert result.exit_code == 5
+    assert file.name in result.stderr
+    report = json.loads(result.stdout)
+    assert (report["sent"], report["account"]["pending"], report["missing"]) == (1, 25, [DAY])
 
 
 @pytest.mark.fault("F102")

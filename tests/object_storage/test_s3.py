@@ -150,6 +150,25 @@ def test_an_object_that_is_gone_sets_its_partition_aside_and_is_written_again(ho
     assert home.pending() == 0
 
 
+@pytest.mark.fault("F147")
+def test_a_prefix_that_may_not_be_written_keeps_no_other_file_from_being_written_again(home: Home, s3: S3Server):
+    home.say("run", *DAYS, **s3.environ())
+    lost = keys(s3)
+    for key in lost:
+        s3.client().delete_object(Bucket="events", Key=key)
+    writes = [f"arn:aws:s3:::events/*window={DAY}/*"]
+    allowed = [("s3:ListBucket", "*"), ("s3:GetObject", "*"), ("s3:PutObject", writes)]
+    statements = [{"Effect": "Allow", "Action": action, "Resource": resource} for action, resource in allowed]
+    key, secret = s3.user({"Version": "2012-10-17", "Statement": statements})
+    s3.ask_for_credentials()
+    said = home.say("verify", "--repair", **s3.environ(key, secret))
+    s3.let_in_all()
+
+    assert keys(s3) == [name for name in lost if DAY in name]
+    assert said.exit_code == 1
+    assert "cannot be written again there (AccessDenied)" in said.stdout
+
+
 def make_due(home: Home) -> None:
     engine = create_engine(home.environ["LEDGER"])
     with engine.begin() as connection:

@@ -133,3 +133,23 @@ def test_rows_that_no_window_can_hold_are_warned_of_in_the_run(project: Project)
     result = project.export(f"custom_event|{DAYS[0]}")
 
     assert "custom_events: 1 rows belong to no window" in everything_logged(project, result.run_id)
+
+
+@pytest.mark.fault("F101")
+def test_a_window_that_has_lost_a_file_for_good_fails_the_run_after_the_others_were_exported(project: Project):
+    project.fill()
+    project.export_days(DAYS[0], DAYS[0])
+    (file,) = [path for path in project.folder.rglob("*.parquet") if "gate_exposure" in str(path)]
+    file.write_bytes(b"")
+    project.configure("debug_ping = false", "debug_ping = true")
+    engine = create_engine(project.environ["STATSIG_DATABASE_URL"])
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM exposures WHERE id = (SELECT min(id) FROM exposures)")
+    engine.dispose()
+
+    result = project.export_days(DAYS[0], DAYS[2])
+
+    assert file.name in what_failed(result)
+    exported = {line.partition: line.account for line in pipeline.status(project.config)}
+    assert [exported[f"gate_exposure|{day}"].events for day in DAYS[:3]] == [3, 3, 3]
+    assert exported[f"custom_event|{DAYS[0]}"].filtered == 0  # its other categories were exported under the new filter

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import Row, select
 
 from statsig_export.delivery import PENDING, Outcome, State
+from statsig_export.errors import LedgerError
 from statsig_export.ledger_database import LedgerDatabase, open_database
 from statsig_export.ledger_tables import attempts, batches, generations
 from statsig_export.shipping import status
@@ -79,10 +80,17 @@ def audit(home: Home, requests: Sequence[Received], expected: Expected) -> Findi
     _check_states(findings, ledger, files, expected)
     _check_bounds(findings, accepted, deliveries, ledger, files)
     _check_accounts(findings, home, expected)
-    differences = verify(home.config, policy=POLICY).differences
-    findings.problems += [f"{found.partition}: {found.check}: {found.detail}" for found in differences]
+    findings.problems += _differences(home)
     findings.ambiguous = sum(batch.ambiguous for batch in ledger)
     return findings
+
+
+def _differences(home: Home) -> list[str]:
+    try:
+        differences = verify(home.config, policy=POLICY).differences
+    except LedgerError as error:  # a storage that has lost everything
+        return [error.message]
+    return [f"{found.partition}: {found.check}: {found.detail}" for found in differences]
 
 
 def _check_arrivals(

@@ -1,0 +1,59 @@
+"""Lists in the ledger's statements: one parameter each, however long they are.
+
+`IN (?, ?, ...)` has a parameter a value, and a database takes so many a statement: PostgreSQL 65,535, SQLite 32,766
+or as few as 999. So what grows with partitions, batches or windows is never put that way.
+"""
+
+import json
+from collections.abc import Collection, Sequence
+from typing import Any, Final
+
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Dialect, Integer, Text, TypeDecorator, bindparam
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeEngine
+
+
+class _List(TypeDecorator[Sequence[Any]]):
+    """An array where the database has them, else a JSON text."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, of: TypeEngine[Any]) -> None:
+        super().__init__()
+        self.of = of
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return ARRAY(self.of) if dialect.name == "postgresql" else Text()
+
+    def process_bind_param(self, value: Sequence[Any] | None, dialect: Dialect) -> Any:  # noqa: ANN401  as the driver
+        return value if dialect.name == "postgresql" else json.dumps(value)
+
+
+_INTEGERS: Final = _List(BigInteger())
+_TEXTS: Final = _List(Text())
+
+
+class _Each(FunctionElement[Any]):
+    """The values of a list, one a row."""
+
+    inherit_cache = True
+
+
+def among(column: ColumnElement[Any], values: Collection[Any]) -> ColumnElement[bool]:
+    """The condition that a column (of integers or texts) holds one of these values, however many they are."""
+    kind = _INTEGERS if isinstance(column.type, Integer) else _TEXTS
+    each = _Each(bindparam(None, list(values), kind, unique=True))
+    return column.bool_op("IN")(each)  # an operator of its own: SQLite has no boolean functions that use an index
+
+
+@compiles(_Each)
+def _each_of_array(element: _Each, compiler: SQLCompiler, **words: Any) -> str:  # noqa: ANN401  SQLAlchemy's own
+    return f"(SELECT unnest({compiler.process(element.clauses, **words)}))"
+
+
+@compiles(_Each, "sqlite")
+def _each_of_json(element: _Each, compiler: SQLCompiler, **words: Any) -> str:  # noqa: ANN401  SQLAlchemy's own
+    return f"(SELECT value FROM json_each({compiler.process(element.clauses, **words)}))"  # noqa: S608  a parameter
