@@ -8,19 +8,22 @@ from statsig_export.events import Category
 from statsig_export.judging import Judge, Judged
 from statsig_export.layout_rules import Role, SourceTable
 from statsig_export.ledger_database import LedgerDatabase
-from statsig_export.ledger_identities import identities_of
+from statsig_export.ledger_identities import identities_of, refuse_respelled_keys
 from statsig_export.overlapping import read_ahead
 from statsig_export.partitions import Window
 from statsig_export.source import Source
 from statsig_export.source_schema import Family
 from statsig_export.source_tables import table_settings
-from statsig_export.table_identity import Made, TableIdentity, made_of
+from statsig_export.table_identity import NOTHING_SEEN, Made, TableIdentity, made_of
 
 
 def judge_window(
     source: Source, window: Window, judge: Judge, identities: Mapping[Role, TableIdentity]
 ) -> Generator[tuple[Judged, int]]:
-    """Every chunk of every table that can hold the judge's categories, with its number of rows."""
+    """Every chunk of every table that can hold the judge's categories, with its number of rows.
+
+    Raises ConfigError, once a table was read, where its keys are spelled otherwise than when the window was exported.
+    """
     categories = list(judge.tallies)
     for table in tables_of(source, categories):
         chunks = read_ahead(source.read_window(table, window.start, window.end, categories))
@@ -31,6 +34,8 @@ def judge_window(
         )
         for reshaped in read_ahead(judge.reshaped(chunks, known)):
             yield judge.judge(reshaped), reshaped.rows
+        if judge.replaces_planned(table.categories):
+            refuse_respelled_keys(identities[table.role], judge.seen.get(table.role, NOTHING_SEEN), window.key)
 
 
 def tables_of(source: Source, categories: Sequence[Category]) -> list[SourceTable]:

@@ -13,7 +13,7 @@ Each row is, the first that applies:
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -35,6 +35,7 @@ from statsig_export.table_identity import NOTHING_SEEN, Seen
 
 DUPLICATE = "duplicate"
 """The rule under which a repeated timeUUID is filtered."""
+_UUID: Final = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 
 
 @dataclass(slots=True)
@@ -112,6 +113,12 @@ class Judge:
         encoded = encode(events, self._max_event_bytes)
         return Judged(self._take_new(encoded.table), self._take_failed(failed, encoded.failed))
 
+    def replaces_planned(self, categories: Iterable[Category]) -> bool:
+        """Whether the window has rows to plan while some that earlier exports planned were not found in it again."""
+        mine = [category for category in categories if category in self.tallies]
+        missing = any(len(self._planned[one]) > self.tallies[one].already_planned for one in mine)
+        return missing and any(self.tallies[one].new for one in mine)
+
     def _mine(self, frame: pd.DataFrame) -> pd.DataFrame:
         wanted = pa.array([category.value for category in self._planned], TEXT)
         return _rows(frame, where(pc.is_in(column(frame, "category", TEXT), wanted)))
@@ -124,7 +131,7 @@ class Judge:
         for category, rows in _by_category(frame):
             if not len(self._planned[category]):
                 continue
-            found = self._planned[category].contains(ids.filter(pa.array(rows & known)))
+            found = _holds(self._planned[category], ids.filter(pa.array(rows & known)))
             taken[np.flatnonzero(rows & known)[found]] = True
             first = self._seen[category].add_new(ids.filter(pa.array(rows & taken)))
             self.tallies[category].already_planned += int(first.sum())
@@ -170,6 +177,19 @@ class Judge:
     def _count_duplicates(self, category: Category, rows: int) -> None:
         if rows:
             self.tallies[category].filtered_by[DUPLICATE] += rows
+
+
+def _holds(planned: SeenIds, ids: Column) -> Mask:
+    """Which of the ids were planned, a UUID in whatever case: a column of UUIDs writes them small."""
+    found = planned.contains(ids)
+    others = ids.filter(pa.array(~found))
+    uuids = where(pc.match_substring_regex(others, _UUID))
+    if uuids.any():
+        spelled = others.filter(pa.array(uuids))
+        found[np.flatnonzero(~found)[uuids]] = planned.contains(pc.utf8_lower(spelled)) | planned.contains(
+            pc.utf8_upper(spelled)
+        )
+    return found
 
 
 def _rows(frame: pd.DataFrame, mask: Mask) -> pd.DataFrame:

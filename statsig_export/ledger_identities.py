@@ -19,6 +19,7 @@ from statsig_export.partitions import Window, length_of
 from statsig_export.source_identity import identity_of
 from statsig_export.table_identity import (
     DERIVATION,
+    NUMBERS,
     Change,
     Made,
     Seen,
@@ -75,6 +76,20 @@ def remember(connection: Connection, destination: str, found: Iterable[TableIden
         if merged != known:
             mine = [identities.c[name] == value for name, value in _key(destination, identity.role).items()]
             connection.execute(update(identities).where(*mine).values(**_row(merged)))
+
+
+def refuse_respelled_keys(known: TableIdentity, seen: Seen, window: str) -> None:
+    """Of a window in which new rows stand and earlier ones are gone: raise ConfigError where its keys, which were
+    numbers, are other texts now ('007', '1.0'). What type a column of texts had before, only its values tell.
+    """
+    was = known.made.key_type
+    if was in NUMBERS and known.seen.derived and seen.other_keys:
+        raise ConfigError(
+            f"[source.{known.role}] is not what was sent: its key {known.made.key} was {was}, and in {window}, of "
+            "which rows that were sent are gone, it has keys that are no integers. What was sent would be sent again. "
+            "Nothing of this window was sent",
+            hint=f"put it back, as numbers, or {_ANEW}; {_PAGE}",
+        )
 
 
 def refuse_overlapping_windows(database: LedgerDatabase, config: Config, windows: Sequence[Window]) -> None:

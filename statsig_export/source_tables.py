@@ -8,7 +8,7 @@ from statsig_export.errors import ConfigError
 from statsig_export.layout_rules import ROW_KEY, ColumnRule, Form, Kind, Role, SourceTable, unit_column
 from statsig_export.layouts import LAYOUTS
 from statsig_export.settings import SourceSettings, TableSettings
-from statsig_export.source_identity import salt_of
+from statsig_export.source_identity import identity_of, salt_of
 
 
 def source_tables(settings: SourceSettings) -> tuple[SourceTable, ...]:
@@ -20,7 +20,9 @@ def source_tables(settings: SourceSettings) -> tuple[SourceTable, ...]:
     tables = [table for table in LAYOUTS[settings.layout] if overrides[table.role].table != ""]
     if not tables:
         raise ConfigError("every table of the layout is left out", hint='[source.<table>] table = "" leaves one out')
-    return tuple(_placed(table, overrides[table.role], settings.name) for table in tables)
+    placed = tuple(_placed(table, overrides[table.role], settings.name) for table in tables)
+    _refuse_one_identity(placed, settings.name)
+    return placed
 
 
 def table_settings(settings: SourceSettings) -> dict[Role, TableSettings]:
@@ -31,6 +33,19 @@ def table_settings(settings: SourceSettings) -> dict[Role, TableSettings]:
         Role.SDK_EVENTS: settings.sdk_events,
         Role.STATSIG_EVENTS: settings.statsig_events,
     }
+
+
+def _refuse_one_identity(tables: Sequence[SourceTable], source_name: str) -> None:
+    """Raise ConfigError where `identity` gives two tables one: row 1 of each would be an event of the same id."""
+    sections: dict[tuple[str, str], SourceTable] = {}
+    for table in tables:
+        other = sections.setdefault(table.salted(source_name), table)
+        if other is not table and (table.salt or other.salt):
+            raise ConfigError(
+                f"{_section(other)} and {_section(table)} have the same identity, "
+                f"{identity_of(table.salted(source_name), source_name)}: their rows would get the same ids",
+                hint="each table keeps the name it had when its rows were first sent: mend or remove one of the lines",
+            )
 
 
 def _placed(table: SourceTable, settings: TableSettings, source_name: str) -> SourceTable:

@@ -21,11 +21,13 @@ DERIVATION: Final = 2
 """How the ids of a table that is new to a ledger are derived (identity.py). One that it knows keeps its derivation."""
 OLDEST_DERIVATION: Final = 1
 INTEGER: Final = "integer"
+_NUMERIC: Final = "numeric"
+NUMBERS: Final = frozenset({INTEGER, _NUMERIC})
 _TEXT: Final = "text"
 _TYPES: Final[Mapping[Family, str]] = {
     Family.INTEGER: INTEGER,
-    Family.NUMERIC: "numeric",
-    Family.FLOAT: "numeric",
+    Family.NUMERIC: _NUMERIC,
+    Family.FLOAT: _NUMERIC,
     Family.LABEL: "label",
 }
 """A column's types, as far as they decide how a value is spelled; any other is text."""

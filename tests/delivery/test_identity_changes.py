@@ -273,6 +273,68 @@ def test_keys_that_were_no_integers_are_not_made_integers(home: Home):
     assert home.ids() == sent
 
 
+@pytest.mark.fault("F154")
+@pytest.mark.parametrize("spelled", ["'00' || id", "id || '.0'", "'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a1' || id"])
+@pytest.mark.parametrize("before", ["INTEGER PRIMARY KEY", "NUMERIC(20, 2)"])
+def test_keys_that_were_numbers_and_are_other_texts_stop_before_anything_is_planned(
+    home: Home, before: str, spelled: str
+):
+    fill(home, before)
+    home.run()
+    sent = home.ids()
+    rebuilt("TEXT")(home)
+    home.sql(f"UPDATE custom_events SET id = {spelled}")  # noqa: S608 - our own
+
+    for refused in (home.run(), home.verb("plan", *DAY)):
+        assert refused.exit_code == 2
+        assert "it has keys that are no integers" in refused.stderr
+    assert home.verb("ship").exit_code == 0
+    assert home.ids() == sent
+
+    home.sql("UPDATE custom_events SET id = rowid")
+    add(home, 4)
+    assert home.run().exit_code == 0
+    assert len(set(home.ids())) == len(home.ids()) == 4
+
+
+@pytest.mark.fault("F154")
+def test_a_late_row_whose_key_is_a_text_is_sent_where_the_numbers_before_it_are_still_there(home: Home):
+    fill(home)
+    home.run()
+    rebuilt("TEXT")(home)
+    add(home, "a-4")
+
+    assert home.run().exit_code == 0
+    assert len(set(home.ids())) == len(home.ids()) == 4
+
+
+@pytest.mark.fault("F155")
+@pytest.mark.parametrize("identity", ["events", "/events"])
+def test_two_tables_of_one_identity_are_refused(home: Home, identity: str):
+    fill(home)
+    home.set("source.exposures", table="events")
+    home.set("source.custom_events", identity=identity)
+    refused = home.run()
+
+    assert refused.exit_code == 2
+    assert "[source.exposures] and [source.custom_events] have the same identity, events" in refused.stderr
+
+
+@pytest.mark.fault("F156")
+@pytest.mark.parametrize(("before", "after"), [("upper", "lower"), ("lower", "upper")])
+def test_an_id_of_the_sources_own_is_known_in_whatever_case_it_is_written(home: Home, before: str, after: str):
+    fill(home, keys=())
+    for key in (1, 2):
+        add(home, key, time_uuid=f"A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A1{key}")
+    home.sql(f"UPDATE custom_events SET time_uuid = {before}(time_uuid)")  # noqa: S608 - our own
+    home.run()
+    sent = home.ids()
+    home.sql(f"UPDATE custom_events SET time_uuid = {after}(time_uuid)")  # noqa: S608 - our own
+
+    assert home.run().exit_code == 0
+    assert home.ids() == sent
+
+
 @pytest.mark.fault("F122")
 def test_windows_of_another_length_begin_where_the_old_ones_end(home: Home):
     fill(home)
