@@ -5,6 +5,7 @@ the statements that were run bears it out.
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -32,6 +33,8 @@ from statsig_export.table_identity import (
 )
 
 _ANEW = "send under new ids from some day on: another [webhook] name, with windows.start after what this one was sent"
+_OF_NO_ROW = re.compile(r"WHERE (0 = 1|false)\b", re.IGNORECASE)
+"""A statement on a table without a single window: it does not name the window column."""
 _PAGE = "docs/sources.md has the whole of it"
 
 
@@ -149,7 +152,9 @@ def _adopted_or_new(
 
 def _not_in(statement: str, made: Made) -> list[Change]:
     """What the statement that read the table last did not name."""
-    columns = {"key": made.key, "time_uuid": made.own_id, "window column": made.window}
+    columns = {"key": made.key, "time_uuid": made.own_id}
+    if not _OF_NO_ROW.search(statement):
+        columns["window column"] = made.window
     text = statement.casefold()
     return [
         Change(f"its {what} is {column} now, which was not read before", f'renamed = {{ {column} = "..." }}')

@@ -335,6 +335,23 @@ def test_an_id_of_the_sources_own_is_known_in_whatever_case_it_is_written(home: 
     assert home.ids() == sent
 
 
+@pytest.mark.fault("F157")
+def test_a_ledger_that_remembers_no_identities_adopts_a_table_that_was_empty(home: Home):
+    fill(home)
+    home.sql(
+        f"CREATE TABLE exposures (id INTEGER, {TABLE}, exposure_type TEXT, name TEXT, rule_id TEXT, "
+        "gate_value BOOLEAN, group_name TEXT, reason TEXT, unit_type TEXT)"
+    )
+    home.sections.pop("source.exposures")
+    home.run()
+    with closing(sqlite3.connect(home.folder / "ledger.db")) as ledger, ledger:
+        ledger.execute("DELETE FROM identities")
+    add(home, 4)
+
+    assert home.run().exit_code == 0
+    assert len(set(home.ids())) == len(home.ids()) == 4
+
+
 @pytest.mark.fault("F122")
 def test_windows_of_another_length_begin_where_the_old_ones_end(home: Home):
     fill(home)
