@@ -141,7 +141,8 @@ def _log_what_waits(context: dg.OpExecutionContext, report: ShipReport) -> None:
     account, log = report.account, context.log
     log.info("%d events forwarded, %d pending, %d failed", account.forwarded, account.pending, account.failed)
     if report.paused_until is not None:
-        log.warning("too many failures in a row: sending pauses until the next probe, nothing is lost")
+        why = "the webhook's rate limit" if report.rate_limited else "too many failures in a row"
+        log.warning("%s: sending pauses for %.0f s, nothing is lost", why, report.paused_until - time.time())
     if report.busy:
         context.instance.add_run_tags(context.run.run_id, {OUTCOME_TAG: BUSY})
         log.info("partitions that another shipper holds: %d, such as %s", len(report.busy), report.busy[0])

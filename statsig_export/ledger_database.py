@@ -34,7 +34,7 @@ class LedgerDatabase:
         self.version = SCHEMA_VERSION
         """Of the schema, as it was found. What reads takes an older one as it is, what writes brings it up to date."""
         self.readable = True
-        """False for a ledger from before partitions could be pruned: it is brought up to date even to be read."""
+        """False for a ledger from before partitions could be pruned: it gets a table even to be read."""
         self._view: dict[str, object] = {"ledger_reads": True}
         self._turn: AbstractContextManager[object] = Lock()
         """SQLite has one writer at a time, and lets the others look again every few ms: here they stand in line."""
@@ -62,7 +62,7 @@ class LedgerDatabase:
                 if _checked_version(connection) < SCHEMA_VERSION:
                     upgrade(connection)
             reach(CrashPoint.MIGRATED)
-        self.version, self.readable = SCHEMA_VERSION, True
+        self.version = SCHEMA_VERSION
 
     @property
     def remembers_identities(self) -> bool:
@@ -93,7 +93,7 @@ def open_database(url: URL) -> LedgerDatabase:
         if not _look(database):
             _make_tables(database)
         if not database.readable:
-            database.bring_up_to_date()
+            _add_later_tables(database)
     except BaseException:  # whatever it was goes on its way, but leaves no connection behind
         database.close()
         raise
@@ -168,6 +168,18 @@ def _make_tables(database: LedgerDatabase) -> None:
             connection.execute(insert(meta), [{"key": key, "value": value} for key, value in rows.items()])
             connection.execute(insert(alembic_version), [{"version_num": REVISION}])
     _look(database)
+
+
+def _add_later_tables(database: LedgerDatabase) -> None:
+    """A ledger from before partitions could be pruned gets the table for that: nothing reads it without.
+
+    Its version stays: what only reads does not migrate.
+    """
+    with ledger_errors(database.engine.url), database.engine.begin() as connection:
+        _lock_setup(connection)
+        if not inspect(connection).has_table(pruned_partitions.name):
+            pruned_partitions.create(connection)
+    database.readable = True
 
 
 def _lock_setup(connection: Connection) -> None:

@@ -32,7 +32,7 @@ from statsig_export.shipping import (
 from statsig_export.telling import told
 
 if TYPE_CHECKING:
-    from statsig_export.exporting import plan
+    from statsig_export.exporting import Exporter, plan
     from statsig_export.openlineage_events import RunEvents
     from statsig_export.pruning import prune
     from statsig_export.repairing import repair
@@ -93,20 +93,26 @@ def export_windows(
     from statsig_export.exporting import Exporter
 
     with Exporter(config) as exporter:
-        exporter.check(list(windows))
+        unchecked = list(windows)  # all are looked at before the first is read
         for window, categories in windows.items():
             events = partial(_export_events, config, window, categories, orchestrator_run_id)
             export = partial(
                 exporter.export, window, categories, orchestrator_run_id=orchestrator_run_id, on_progress=on_progress
             )
             try:
-                report = told(config, events, export)
+                report = told(config, events, partial(_checked, exporter, unchecked, export))
             except PartitionFileError as error:
                 unread.append(error)
             else:
                 yield report
     if unread:
         raise joined(unread)
+
+
+def _checked(exporter: "Exporter", unchecked: list[Window], export: Callable[[], ExportReport]) -> ExportReport:
+    exporter.check(unchecked)
+    unchecked.clear()
+    return export()
 
 
 def _export_events(

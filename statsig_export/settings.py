@@ -260,7 +260,7 @@ class StorageSettings(Settings):
     """`[storage]`: where the partition files lie."""
 
     url: str = "./.statsig_export/events"
-    """A path (relative to the configuration file), or any fsspec URL: s3://, gs://, ..."""
+    """A path (relative to the configuration file), any fsspec URL (s3://, gs://, ...), or env:NAME: docs/storage.md."""
 
 
 class LedgerSettings(Settings):

@@ -320,6 +320,9 @@ class Shipper:
             self.halted = decision.reason
 
 
+EVERYTHING_REJECTED = "everything is rejected, down to single events"
+
+
 def rejects_everything(words: str) -> str:
     """Why a destination is halted that rejects all it gets."""
-    return f"{words}, and so it answers to everything, down to single events"
+    return f"{EVERYTHING_REJECTED}: {words}"

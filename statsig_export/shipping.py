@@ -27,7 +27,7 @@ from statsig_export.memory import prefer_jemalloc
 from statsig_export.partitions import split_partition_key
 from statsig_export.rate_limit import ROUNDING, RateLimit
 from statsig_export.reports import DestinationStanding, DuePartition, PartitionStatus, Shipment, ShipReport
-from statsig_export.shipper import Route, Shipper, Timing
+from statsig_export.shipper import EVERYTHING_REJECTED, Route, Shipper, Timing
 from statsig_export.storage import Storage
 from statsig_export.testing.crash import CrashPoint, reach
 from statsig_export.version import VERSION
@@ -177,8 +177,9 @@ def resume(config: Config) -> frozenset[int]:
     """
     with ledger_of(config) as ledger:
         name = config.webhook.name
-        halted = queries.destination(ledger.database, name).halted_reason is not None
-        statuses = doubted_statuses(ledger.database, name) if halted else frozenset()
+        reason = queries.destination(ledger.database, name).halted_reason or ""
+        rejecting = reason.startswith(EVERYTHING_REJECTED)
+        statuses = doubted_statuses(ledger.database, name) if rejecting else frozenset()
         told = [str(status) for status in sorted(statuses)][:_MOST_STATUSES]
         ledger.resume(name, ",".join(told) or None, REAL_TIME.now_ms() if told else None)
     return frozenset(map(int, told))

@@ -47,11 +47,16 @@ _BY_CODE: Final[Mapping[str, str]] = {
     "HTTP 500": _BUSY,
     "HTTP 503": _BUSY,
     "AccessDenied": "let these credentials list, read, write and delete there",
+    "HTTP 401": _CREDENTIALS,
     "HTTP 403": "check the credentials, and let them list, read, write and delete there: docs/storage.md",
     "InvalidAccessKeyId": _CREDENTIALS,
     "SignatureDoesNotMatch": _CREDENTIALS,
     "InvalidToken": _CREDENTIALS,
     "ExpiredToken": _CREDENTIALS,
+    "AuthenticationFailed": _CREDENTIALS,
+    "AuthorizationFailure": _CREDENTIALS,
+    "NoAuthenticationInformation": _CREDENTIALS,
+    "ContainerNotFound": "create the container, or correct [storage] url",
 }
 _BY_KIND: Final[Mapping[str, str]] = {
     "NoCredentialsError": _CREDENTIALS,
@@ -135,11 +140,15 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _service_code(error: BaseException) -> str:
-    """The code of a service's answer, as botocore has it; `HTTP 403` where the answer said no more."""
+    """The code of a service's answer, as botocore, Azure's or Google's client has it; else `HTTP 403`."""
     response = getattr(error, "response", None)
-    if not isinstance(response, Mapping):
+    if isinstance(response, Mapping):
+        code = str(response.get("Error", {}).get("Code", ""))
+    elif type(error).__module__.startswith(("azure.", "gcsfs.")):
+        names = ("error_code", "status_code", "code")
+        code = next((str(getattr(error, name)) for name in names if getattr(error, name, None)), "")
+    else:
         return ""
-    code = str(response.get("Error", {}).get("Code", ""))
     if code.isdigit():
         return f"HTTP {code}"
     return code if code.isalnum() else ""

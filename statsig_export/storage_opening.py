@@ -1,5 +1,6 @@
 """Opening a storage by its URL: the file system, which extra brings it, and how long it may keep a run waiting."""
 
+import logging
 from typing import Any, Final
 
 import fsspec
@@ -13,14 +14,16 @@ _EXTRAS: Final = {
     **dict.fromkeys(("gs", "gcs"), "gcs"),
     **dict.fromkeys(("abfs", "abfss", "az", "adl"), "azure"),
 }
-_BOUNDED: Final = {"connect_timeout": 5, "read_timeout": 30, "retries": {"max_attempts": 3, "mode": "standard"}}
-"""Of a request to S3: seconds and tries. A dead endpoint is an error within a minute, not within several."""
+_BOUNDED: Final = {"connect_timeout": 5, "read_timeout": 30, "retries": {"max_attempts": 2, "mode": "standard"}}
+"""Of a request to S3: seconds and tries; s3fs tries five times on top. A dead endpoint is an error within a minute."""
+_CLIENTS: Final = ("s3fs", "aiobotocore", "botocore", "gcsfs", "google", "azure", "adlfs", "asyncio")
 
 
 def open_filesystem(url: str) -> tuple[Any, str]:
     """The file system of a URL or path, and the root in its own words. Raises StorageError."""
     protocol = url.partition("://")[0] if "://" in url else "file"
     options: dict[str, object] = {}
+    _keep_quiet()
     if protocol in {"s3", "s3a"} and "config_kwargs" not in fsspec.config.conf.get(protocol, {}):
         options["config_kwargs"] = _BOUNDED
     try:
@@ -35,6 +38,17 @@ def open_filesystem(url: str) -> tuple[Any, str]:
             f"the storage {without_secrets(url)} cannot be opened ({cause.words})", hint=_hint(protocol, cause.hint)
         ) from error
     return filesystem, str(root).rstrip("/")
+
+
+def _keep_quiet() -> None:
+    """The clients log tracebacks, with URLs in them, of what is raised and told here in one line; unless all is asked
+    for (--debug).
+    """
+    if not logging.getLogger().isEnabledFor(logging.DEBUG):
+        for name in _CLIENTS:
+            logger = logging.getLogger(name)
+            if logger.level == logging.NOTSET:
+                logger.setLevel(logging.CRITICAL)
 
 
 def is_local(filesystem: object) -> bool:

@@ -198,7 +198,8 @@ def resume(ctx: click.Context, *, json_: bool) -> None:
     believed = sorted(lift(config))
     due = sum(partition.events for partition in due_partitions(config))
     if json_:
-        output.print_json({"was_halted": before is not None, "due_events": due, "believed": believed})
+        told = {"believed": believed} if believed else {}
+        output.print_json({"was_halted": before is not None, "due_events": due, **told})
     else:
         click.echo(f"{'Resumed' if before else 'It was not halted'}: {due:,} events are due. `statsig-export ship`.")
         if believed:

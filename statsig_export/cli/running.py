@@ -29,6 +29,8 @@ class _Exports:
     missing: list[str] = field(default_factory=list)
     """The windows that were not exported."""
     errors: list[StatsigExportError] = field(default_factory=list)
+    untried: int = 0
+    """Windows that were not tried, after so many failures in a row."""
 
 
 @click.command
@@ -110,6 +112,7 @@ def _export(
             exports.missing.append(left.pop(0).key)
             in_a_row += 1
     exports.missing += [window.key for window in left]
+    exports.untried = len(left)
     return exports
 
 
@@ -127,6 +130,6 @@ def _unplaced(config: Config, categories: Sequence[Category], exports: _Exports)
 
 
 def _say_missing(exports: _Exports, windows: Sequence[Window]) -> None:
-    if exports.missing and len(windows) > 1:  # of a single one the error says it all
+    if exports.missing and (exports.reports or exports.untried):  # else the errors say it all
         some = f"{len(exports.missing):,} of {len(windows):,} windows"
         output.say(f"{some} could not be exported, such as {exports.missing[0]}: run them again.")

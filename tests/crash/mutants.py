@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, insert
 
-from statsig_export import batching, delivery, evidence, exporting, ledger, locks, shipper, storage, webhook
+from statsig_export import batching, delivery, evidence, ledger, locks, repairing, shipper, storage, webhook
 from statsig_export.batching import Batch
 from statsig_export.delivery import Decision, Failure, Outcome, Reply, Step
 from statsig_export.ledger import Claim, ExportRun, Ledger, PartitionPlan, PlannedBatch
@@ -67,7 +67,7 @@ def a_dead_shipper_has_delivered() -> None:
 
 def no_antijoin() -> None:
     """An export plans what earlier ones planned again."""
-    exporting._ids_of = lambda *_: SeenIds()
+    repairing.read_ids = lambda *_: (SeenIds(), {})
 
 
 def no_lock() -> None:
@@ -97,6 +97,7 @@ def named_before_it_is_there() -> None:
         aside = temporary.with_suffix(".aside")
         temporary.rename(aside)
         waiting.append((self, aside, path))
+        Path(self._root, path).parent.mkdir(parents=True, exist_ok=True)
 
     def plan_first(self: Ledger, run: ExportRun, plans: Iterable[PartitionPlan]) -> None:
         plan(self, run, plans)

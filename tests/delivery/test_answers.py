@@ -121,7 +121,7 @@ def test_of_answers_that_quote_the_request_in_any_spelling_nothing_is_stored_or_
     verbs = [["status", "--failed"], ["status", "--json", "--failed"], ["verify"], *(["trace", uuid] for uuid in ids)]
     printed += run_verbs([[*options, *verb] for verb in verbs], home.environ)
 
-    assert len(reasons) == len(quoted)
+    assert len(reasons) >= len(quoted)  # those that are rejected alone are tried once more
     for name, text in {
         "the ledger": stored,
         "what is printed": without_events(printed),

@@ -141,8 +141,8 @@ def test_a_set_up_that_changes_between_tries_sends_the_frozen_bytes_with_the_new
         ship(home.config, timing=AT_ONCE)
         in_ledger(home, "UPDATE batches SET due_ms = 0")
         home.environ |= {"SECRET": "new", "HOOK": moved.url}
-        home.set("webhook", max_events=3, max_bytes=1_000, compression="gzip")
-        ship(home.config, timing=AT_ONCE)
+        home.set("webhook", max_events=30, max_bytes=2_000_000, compression="gzip")
+        ship(home.config, timing=AT_ONCE, now=True)
 
         assert {request.webhook_id for request in moved.requests} == {
             request.webhook_id for request in home.receiver.requests

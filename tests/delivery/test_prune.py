@@ -16,7 +16,7 @@ from statsig_export.events import Category
 from statsig_export.ledger import ledger_of
 from statsig_export.ledger_tables import attempts, batches, export_runs, generations, pruned_partitions
 from statsig_export.locks import lock_name, open_locks
-from statsig_export.pipeline import due_partitions, export_window, plan, prune, replay, status, verify
+from statsig_export.pipeline import due_partitions, export_window, plan, prune, replay, ship, status, verify
 from statsig_export.replaying import plan_replay
 from statsig_export.reports import PruneReport
 from statsig_export.testing.receiver import Rule, answer
@@ -71,7 +71,7 @@ def test_a_partition_of_which_something_is_pending_is_left_as_it_is(any_home: Ex
     assert replay(any_home.config, [CUSTOM]).sent == 0
     with ledger_of(any_home.config) as ledger, ledger.database.write() as connection:
         connection.execute(update(batches).values(due_ms=0))
-    assert any_home.ship().sent == 1
+    assert ship(any_home.config, now=True).sent == 1
     assert pruned(any_home).pruned == (CUSTOM,)
 
 

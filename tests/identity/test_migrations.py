@@ -176,13 +176,15 @@ def test_a_ledger_of_a_newer_version_is_refused_in_a_sentence_and_left_as_it_is(
     assert rows(left) == before
 
 
-def test_a_ledger_from_before_pruning_is_brought_up_to_date_at_once(left: Left):
+def test_a_ledger_from_before_pruning_is_read_and_brought_up_to_date(left: Left):
     engine = create_engine(left.ledger_url)
     with engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE pruned_partitions")
     engine.dispose()
 
     assert status(left.config)
+    assert left.version() == "1"
+    upgraded(left)
     assert left.version() == str(SCHEMA_VERSION)
 
 

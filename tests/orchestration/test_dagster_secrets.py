@@ -119,7 +119,7 @@ def test_after_every_failure_no_secret_and_no_payload_is_in_anything_that_dagste
         for job in ("ship_batches", "export_events")
     ]
 
-    assert len(failures) == 3
+    assert len(failures) == 4
     assert project.materialized("fivetran", "statsig_events") == {f"custom_event|{DAYS[0]}"}
     kept_texts = list(kept(project.folder / "dagster_home"))
     assert any("ASSET_MATERIALIZATION" in text for _, text in kept_texts)

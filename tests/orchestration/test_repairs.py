@@ -78,3 +78,21 @@ def test_verify_fails_when_a_file_is_gone_and_names_the_partition(shipped: Proje
 
     assert what_failed(result).startswith("differences in the ledger: ")
     assert GATES in what_failed(result)
+
+
+@pytest.mark.fault("F102")
+def test_a_ship_run_that_cannot_read_a_file_reports_the_others_first_and_then_fails_with_its_name(project: Project):
+    project.fill([DAYS[0]])
+    pipeline.export_window(project.config, window_from_key(DAYS[0], project.config.windows))
+    (file,) = [path for path in project.folder.rglob("*.parquet") if "gate_exposure" in str(path)]
+    kept = file.read_bytes()
+    file.unlink()
+
+    result = project.run("ship_batches", {}, {})
+
+    assert not result.success
+    assert file.name in what_failed(result)
+    assert project.metadata("fivetran", "statsig_events", partition=EVENTS)["pending"] == 0
+    file.write_bytes(kept)
+    assert project.run("ship_batches", {}, {}).success
+    assert project.metadata("fivetran", "statsig_events", partition=GATES)["delivered events"] == 3

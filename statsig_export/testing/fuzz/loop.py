@@ -25,7 +25,7 @@ _PATIENCE: Final = 0.05
 """Seconds that the server waits for another request on a connection after an answer of the fuzz."""
 _MOMENT: Final = 0.005
 """Seconds between interim answers and a final one that comes later."""
-_ORDINARY: Final = 1_000_000_000
+_ORDINARY: Final = 500_000_000
 """Markers of ordinary answers begin here."""
 _TRIES: Final = 5
 _SHOWN: Final = 20

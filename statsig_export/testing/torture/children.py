@@ -7,6 +7,7 @@ is a process like any other, with connections, locks and threads of its own.
 import json
 import multiprocessing
 import os
+import resource
 import sys
 from dataclasses import dataclass
 from importlib import import_module
@@ -41,6 +42,10 @@ class Task:
     """The crash point to arm, as STATSIG_EXPORT_CRASH has it."""
     prepare: str = ""
     """`module:function`, called first: how a test breaks the code in the child and nowhere else."""
+    file_limit: int | None = None
+    """Bytes that no file of the child grows beyond, as on a full disk: the ledger's neither."""
+    may_fail: bool = False
+    """Whether the child may end with exit code 5: a file or the disk was taken away from it."""
     report: Path | None = None
     """Where to write what the ship run left to another (`busy`) and what it sent, as JSON."""
 
@@ -72,9 +77,13 @@ def _work(task: Task) -> None:
     if task.prepare:
         module, _, function = task.prepare.partition(":")
         getattr(import_module(module), function)()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if task.file_limit is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (task.file_limit, limits[1]))
     try:
         _export_and_ship(task)
     except StatsigExportError as error:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_code)
 

@@ -1,18 +1,20 @@
 """The torture itself: late rows, children, kills; then everything drains, and is held against the oracle."""
 
 import random
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from multiprocessing.context import ForkServerProcess
+from pathlib import Path
 from typing import Final
 
 from sqlalchemy import create_engine, func, select
 
 from statsig_export.delivery import PENDING
-from statsig_export.errors import DestinationError
+from statsig_export.errors import DestinationError, LedgerError
 from statsig_export.ledger import ledger_of
 from statsig_export.ledger_database import exists, open_database
 from statsig_export.ledger_tables import batches
@@ -60,6 +62,10 @@ class Ordeal:
     """The share of steps in which the webhook rejects everything, limits the rate or is down, instead of `faults`."""
     rivals: float = 0.15
     """The share of ship runs that have another beside them."""
+    losses: float = 0.06
+    """The share of steps in which a partition file is gone for a while."""
+    full_disks: float = 0.06
+    """The share of steps in which the disk is full."""
     faults: Callable[[int], Faults] = webhook.usual
     """What the webhook does wrong, by a seed."""
     ledger_url: str | None = None
@@ -97,12 +103,21 @@ class Torture:
             phase = self.dice.choice(webhook.PHASES) if self.dice.random() < self.ordeal.phases else self.ordeal.faults
             self.receiver.play(phase(self.ordeal.seed))
             self._step()
+        if self.ordeal.phases:
+            self._meet_a_wrong_set_up()
         self.receiver.play(webhook.quiet())
         self._drain()
         self.receiver.close()
         self._judge()
         self.report.seconds = time.monotonic() - began
         return self.report
+
+    def _meet_a_wrong_set_up(self) -> None:
+        """With new events, no pause and nobody who is killed: here the destination is halted for certain."""
+        self.receiver.play(webhook.rejecting(self.ordeal.seed))
+        self._run_alone(self._export())
+        self._clear_the_destination()
+        self._run_alone(self._ship())
 
     def _enough(self) -> bool:
         if len(self.report.findings.problems) >= _ENOUGH_PROBLEMS:
@@ -116,7 +131,12 @@ class Torture:
     def _step(self) -> None:
         """One child, or a few at once; most of them do not live to the end."""
         self.steps += 1
-        if not self.ordeal.points or self.dice.random() < self.ordeal.random_kills:
+        trouble = self.dice.random()
+        if trouble < self.ordeal.losses:
+            self._lose_a_file()
+        elif trouble < self.ordeal.losses + self.ordeal.full_disks:
+            self._fill_the_disk()
+        elif not self.ordeal.points or self.dice.random() < self.ordeal.random_kills:
             self._kill_at_random()
         elif self.dice.random() < 0.5:  # noqa: PLR2004
             self._kill_at(min(self.ordeal.points, key=lambda point: self.report.kills_at[point]))
@@ -129,6 +149,31 @@ class Torture:
         children[0].process.join(self.dice.uniform(0, 1.3) * self.seconds[ships])
         children[0].process.kill()
         self._bury(children, AT_RANDOM)
+
+    def _lose_a_file(self) -> None:
+        """A ship run, and an export of its window that may write it again, while one file is gone; then it is back."""
+        root, kept = Path(self.home.config.storage_url()), self.home.folder / "kept"
+        files = sorted((root / "events").rglob("*.parquet"))
+        if not files:
+            return
+        file = self.dice.choice(files)
+        shutil.move(file, kept)
+        window = file.parent.name.removeprefix("window=")
+        for task in self.dice.sample(
+            [self._ship(), Task(self.home, windows=(window,), prepare=self.ordeal.prepare)], 2
+        ):
+            self._run_alone(replace(task, may_fail=True))
+        if file.exists() and file.read_bytes() != kept.read_bytes():
+            self.report.findings.problems.append(f"{file.name} was written again with other bytes")
+        kept.replace(file)
+        self.report.losses += 1
+
+    def _fill_the_disk(self) -> None:
+        """An export or a ship run for which the disk takes no more from some moment on."""
+        task = self.dice.choice([self._export, self._ship])()
+        limit = self.dice.choice([0, 4_096, self.dice.randrange(1_000_000)])
+        self._run_alone(replace(task, file_limit=limit, may_fail=True))
+        self.report.full_disks += 1
 
     def _kill_at(self, point: CrashPoint) -> None:
         if point in EXPORTING:
@@ -182,6 +227,8 @@ class Torture:
                 self.report.kills_at[cause] += 1
             elif code == _HALTED:
                 self._lift_the_halt()
+            elif code == LedgerError.exit_code and child.task.may_fail:
+                continue
             elif code:
                 self.report.findings.problems.append(f"a child ended with exit code {code}: {self._last_words()}")
             else:
@@ -192,7 +239,11 @@ class Torture:
         """Somebody has mended the set-up. Once all faults are over it is the events that are wrong, and they fail."""
         if self.draining:
             resume(self.home.config)
-            return
+        else:
+            self._clear_the_destination()
+
+    def _clear_the_destination(self) -> None:
+        """No halt, no pause, and no verdict that is to be believed."""
         with ledger_of(self.home.config) as ledger:
             ledger.resume(self.home.config.webhook.name)
 

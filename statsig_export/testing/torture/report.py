@@ -29,6 +29,10 @@ class Report:
     """Requests that the script did something to."""
     rivals: int = 0
     """Times that two shippers were at work at once."""
+    losses: int = 0
+    """Times that a partition file was gone for a while."""
+    full_disks: int = 0
+    """Times that the disk was full."""
     seconds: float = 0
 
     @property
@@ -53,6 +57,8 @@ class Report:
         yield "rows / events to deliver", f"{self.rows:,} / {self.events:,}"
         yield "requests / with a fault", f"{self.requests:,} / {self.faulty:,}"
         yield "two shippers at once", f"{self.rivals:,}"
+        yield "a file gone for a while", f"{self.losses:,}"
+        yield "the disk full", f"{self.full_disks:,}"
         yield "lost", f"{found.lost:,}"
         yield "alien", f"{found.alien:,}"
         yield "stuck", f"{found.stuck:,}"
