@@ -160,7 +160,7 @@ def refuse_overlapping_plan(connection: Connection, destination: str, window: Wi
         return
     for row in found:
         if row.window_start_ms + round(length_of(row.window).total_seconds() * 1000) > start:
-            raise StalePlanError(f"another run planned {row.window}, which overlaps {window.key}", hint="export it again")
+            raise StalePlanError(f"another run planned {row.window}, which overlaps {window.key}", hint="run it again")
 
 
 def _adopted_or_new(

@@ -45,13 +45,13 @@ def test_of_runs_with_windows_of_two_lengths_the_one_that_plans_second_is_refuse
 
     with pytest.raises(ConfigError, match=f"was sent windows of an? {first}"):
         export(of_windows(left.config, second), other_run)
-    planned = "SELECT sum(g.rows) FROM generations g JOIN partitions p ON p.id = g.partition WHERE p.window >= '2026-11-24'"
+    planned = "SELECT sum(rows) FROM generations g JOIN partitions p ON p.id = g.partition WHERE window > '2026-11-23'"
     assert left.ledger(planned) == [(1,)]
 
 
 @pytest.fixture
 def waiting_planner(left: Left, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
-    """The first transaction that plans waits until another planner is through, or waits for it. Yields what ends that."""
+    """The first transaction that plans waits until another is through or waits for it. Yields what ends that."""
     export_window(left.config, window_from_key(DELIVERED, left.config.windows))  # its tables are known from then on
     engine = create_engine(left.ledger_url)
     through, first = threading.Event(), threading.Lock()
