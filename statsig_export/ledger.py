@@ -20,7 +20,7 @@ from statsig_export.delivery import TRANSITIONS, Decision, Failure, Outcome, Rep
 from statsig_export.errors import LedgerError, StalePlanError
 from statsig_export.events import Category
 from statsig_export.ledger_database import LedgerDatabase, open_database, open_to_read
-from statsig_export.ledger_identities import remember
+from statsig_export.ledger_identities import one_plan_at_a_time, refuse_overlapping_plan, remember
 from statsig_export.ledger_lists import among
 from statsig_export.ledger_tables import (
     attempts,
@@ -139,9 +139,11 @@ class Ledger:
         """Write down an export run and all it planned. The files are durable already.
 
         Raises ConfigError when one of the partitions was pruned, or another run made other ids for a table meanwhile;
-        StalePlanError when another run planned one first.
+        StalePlanError when another run planned one first, or windows of another length over this one.
         """
         with self.database.write() as connection:
+            one_plan_at_a_time(connection, run.destination)
+            refuse_overlapping_plan(connection, run.destination, run.window)
             remember(connection, run.destination, run.identities)
             connection.execute(insert(export_runs), [_export_run_row(run)])
             for plan in plans:

@@ -92,6 +92,7 @@ _WITH_SQLITE: Final = (
     ("SQLITE_BUSY", f"another process has been writing to it; {_AGAIN}"),
     ("SQLITE_LOCKED", f"another process has been writing to it; {_AGAIN}"),
     ("SQLITE_FULL", "free space on its disk"),
+    ("SQLITE_IOERR_SHM", "free space on its disk: SQLite keeps a file beside it that it could not make or enlarge"),
     ("SQLITE_READONLY", "let this user write to the ledger's file and its folder, where SQLite keeps files beside it"),
     ("SQLITE_PERM", "let this user write to the ledger's file and its folder"),
     ("SQLITE_CANTOPEN", f"{_CHECK}: it names a file, which this user may write to, as well as its folder"),

@@ -9,15 +9,15 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, text, update
 
 from statsig_export.config import Config
-from statsig_export.errors import ConfigError, LedgerError
+from statsig_export.errors import ConfigError, LedgerError, StalePlanError
 from statsig_export.layout_rules import Role
 from statsig_export.ledger_database import LedgerDatabase
 from statsig_export.ledger_lists import among
 from statsig_export.ledger_tables import export_runs, identities, partitions
-from statsig_export.partitions import Window, length_of
+from statsig_export.partitions import LENGTH, Window, length_of
 from statsig_export.source_identity import identity_of
 from statsig_export.table_identity import (
     DERIVATION,
@@ -37,6 +37,8 @@ _ANEW = "send under new ids from some day on: another [webhook] name, with windo
 _OF_NO_ROW = re.compile(r"WHERE (0 = 1|false)\b", re.IGNORECASE)
 """A statement on a table without a single window: it does not name the window column."""
 _PAGE = "docs/sources.md has the whole of it"
+_PLANNING_LOCK = 0x504C414E
+"""The first half of PostgreSQL's advisory lock under which runs for one destination plan one after another."""
 
 
 def identities_of(database: LedgerDatabase, config: Config, tables: Mapping[Role, Made]) -> dict[Role, TableIdentity]:
@@ -126,13 +128,40 @@ def refuse_overlapping_windows(database: LedgerDatabase, config: Config, windows
     if known.issuperset(keys):
         return
     before = "day" if settings.every == "hour" else "hour"
+    article = "a" if before == "day" else "an"
     boundary = end if settings.every == "hour" else _next_day(end)
     raise ConfigError(
-        f"{name} was sent windows of a {before}, until {end:%Y-%m-%d %H:%M} UTC, and windows.every is "
+        f"{name} was sent windows of {article} {before}, until {end:%Y-%m-%d %H:%M} UTC, and windows.every is "
         f'"{settings.every}" now: rows of windows that overlap would be sent again. Nothing was read or sent',
         hint=f'put windows.every = "{before}" back, or begin where the old windows end: '
         f'windows.start = "{boundary:%Y-%m-%dT%H:%M:%SZ}"',
     )
+
+
+def one_plan_at_a_time(connection: Connection, destination: str) -> None:
+    """Until the transaction ends no other run plans for this destination, so that what it finds in the ledger holds.
+
+    In SQLite it is the one writer anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        lock = text("SELECT pg_advisory_xact_lock(:planning, hashtext(:destination))")
+        connection.execute(lock, {"planning": _PLANNING_LOCK, "destination": destination})
+
+
+def refuse_overlapping_plan(connection: Connection, destination: str, window: Window) -> None:
+    """In the transaction that plans a window: raise StalePlanError where another run planned windows of another length
+    over it since `refuse_overlapping_windows` looked.
+    """
+    start, end = (round(moment.timestamp() * 1000) for moment in (window.start, window.end))
+    longest = round(max(LENGTH.values()).total_seconds() * 1000)
+    near = (partitions.c.window_start_ms > start - longest, partitions.c.window_start_ms < end)
+    wanted = select(partitions.c.window, partitions.c.window_start_ms).distinct()
+    found = connection.execute(wanted.where(partitions.c.destination == destination, *near)).all()
+    if any(row.window == window.key for row in found):
+        return
+    for row in found:
+        if row.window_start_ms + round(length_of(row.window).total_seconds() * 1000) > start:
+            raise StalePlanError(f"another run planned {row.window}, which overlaps {window.key}", hint="run it again")
 
 
 def _adopted_or_new(

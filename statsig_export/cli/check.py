@@ -146,10 +146,11 @@ class _Plugin(click.Command):
         parent: click.Context | None = None,
         **extra: Any,  # noqa: ANN401  as click has it
     ) -> click.Context:
+        json_ = "--json" in args
         try:
             return super().make_context(info_name, args, parent, **extra)
         except click.UsageError as error:
-            _end(Level.UNKNOWN, error.format_message())
+            _end(Level.UNKNOWN, error.format_message(), json_=json_)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  as click has it
         try:

@@ -147,7 +147,7 @@ def status(ctx: click.Context, start: datetime | None, end: datetime | None, *, 
     rows = _failed_rows(config, start, end, None if json_ else output.MOST_ROWS) if failed else []
     now = datetime.now(UTC)
     missing = not_exported(statuses, start, end, config.windows, now)
-    unsent = waiting(statuses, now)
+    unsent = waiting(statuses, now, paused_until=standing.paused_until)
     if json_:
         found = {
             "account": account.to_dict(),

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Iterable
 from pathlib import Path
 
-from statsig_export.cli import output
+from statsig_export.cli import json_object, output
 from statsig_export.cli.tracebacks import traceback_of
 from statsig_export.errors import OWN_ERROR, StatsigExportError
 
@@ -18,6 +18,8 @@ _OURS = ("statsig_export", "dagster_project")
 
 
 def say(line: str) -> None:
+    """The one line about an error: on standard error, and in the JSON object where one was asked for."""
+    json_object.keep_error(line)
     output.say(f"statsig-export: {line}")
 
 

@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 
 import click
 
-from statsig_export.cli import failures
-from statsig_export.cli.verdict import INTERRUPTED
+from statsig_export.cli import failures, json_object
+from statsig_export.cli.verdict import DONE, INTERRUPTED
 from statsig_export.config import Config, load_config
-from statsig_export.errors import ConfigError
+from statsig_export.errors import ConfigError, LedgerError
 from statsig_export.events import Category
 from statsig_export.partitions import Window, closed_windows, windows_between
 from statsig_export.version import VERSION
@@ -39,18 +39,45 @@ class _Verbs(click.Group):
         cmd.params += [_CONFIG_OF_VERB, _DEBUG_OF_VERB]
         super().add_command(cmd, name)
 
-    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  as click has it
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        json_object.ask(ctx, args)
         try:
-            return super().invoke(ctx)
-        except (click.ClickException, click.Abort, click.exceptions.Exit):  # click's own way of ending
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            json_object.keep_error(error.format_message())
+            json_object.print_kept(ctx, error.exit_code)
+            raise
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  as click has it
+        """Ends with an Exit always, or as click does for what is wrong on the command line."""
+        try:
+            code = self._exit_code(ctx)
+        except click.ClickException as error:
+            json_object.keep_error(error.format_message())
+            json_object.print_kept(ctx, error.exit_code)
+            raise
+        try:
+            json_object.print_kept(ctx, code)
+        except LedgerError as error:
+            code = max(code, failures.tell(error, debug=ctx.meta.get(_DEBUG, False)))
+        ctx.exit(code)
+
+    def _exit_code(self, ctx: click.Context) -> int:
+        """Run the verb; what went wrong is said, and a verb that ends by itself has its own say."""
+        try:
+            super().invoke(ctx)
+        except click.exceptions.Exit as end:
+            return end.exit_code
+        except (click.ClickException, click.Abort):  # click's own way of ending
             raise
         except KeyboardInterrupt:
             failures.say(
                 "interrupted: what was under way is finished or taken up by the next run, the rest stays pending"
             )
-            ctx.exit(INTERRUPTED)
+            return INTERRUPTED
         except Exception as error:  # noqa: BLE001  an exit code that says whose fault it was, never Python's 1
-            ctx.exit(failures.tell(error, debug=ctx.meta.get(_DEBUG, False)))
+            return failures.tell(error, debug=ctx.meta.get(_DEBUG, False))
+        return DONE
 
 
 _DEBUG = "statsig_export.debug"

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from statsig_export.account import Account, total
+from statsig_export.cli import json_object
 from statsig_export.cli.verdict import Waiting, by_reason
 from statsig_export.events import Category
 from statsig_export.reports import FailedRow
@@ -25,8 +26,8 @@ _ACCOUNT_COLUMNS = ("Events", "Forwarded", "Filtered", "Failed", "Pending", "Rat
 
 
 def print_json(report: Mapping[str, object]) -> None:
-    """The whole standard output of a verb with --json."""
-    click.echo(json.dumps(report, ensure_ascii=False))
+    """The whole standard output of a verb with --json, when it ends: with the errors that it met."""
+    json_object.keep(report)
 
 
 def say(line: str) -> None:

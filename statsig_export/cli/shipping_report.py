@@ -99,4 +99,4 @@ def windows_without(keys: Sequence[str], report: ShipReport) -> list[str]:
 
 
 def _waiting(report: ShipReport) -> list[Waiting]:
-    return waiting(report.statuses.values(), datetime.now(UTC), report.busy)
+    return waiting(report.statuses.values(), datetime.now(UTC), report.busy, report.paused_until)

@@ -39,13 +39,22 @@ def verdict(checks: CheckSettings, account: Account, *, unsent: int = 0, missing
     return NOT_ALL_DONE if unfinished or not checks.tolerates(account) else DONE
 
 
-def waiting(statuses: Iterable[PartitionStatus], now: datetime, busy: Collection[str] = ()) -> list[Waiting]:
-    """What is still to be sent of these partitions, and why; of those in `busy` another run has the lock."""
+def waiting(
+    statuses: Iterable[PartitionStatus],
+    now: datetime,
+    busy: Collection[str] = (),
+    paused_until: float | None = None,
+) -> list[Waiting]:
+    """What is still to be sent of these partitions, and why; of those in `busy` another run has the lock.
+
+    Nothing is due before the end of a pause (`paused_until`, a Unix time).
+    """
+    resumed = now if paused_until is None else datetime.fromtimestamp(paused_until, now.tzinfo)
     return [
         Waiting(
             partition=status.partition,
             events=status.unsent,
-            due=None if status.due_in is None else now + timedelta(seconds=status.due_in),
+            due=None if status.due_in is None else max(now + timedelta(seconds=status.due_in), resumed),
             why=_why(status, held=status.partition in busy),
         )
         for status in statuses

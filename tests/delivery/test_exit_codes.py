@@ -1,8 +1,10 @@
 """The table of docs/exit-codes.md, cell by cell, on real ledgers and the real stand-in webhook."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -286,17 +288,20 @@ def test_ship_with_everything_deferred_says_how_many_are_pending_since_when_and_
     assert re.search(r"5 events are pending \(.*\), due 2\d{3}-.* UTC: last error: HTTP 503", people.stdout)
 
 
-@pytest.mark.fault("F130")
+@pytest.mark.fault("F130", "F168")
 def test_ship_says_until_when_sending_pauses(shell: Shell):
     shell.home.receiver.play([Rule(actions=[answer(500)])])
     shell.home.add(rows(0, 60))
     shell.home.set("webhook", max_events=10)
     shell.home.export()
     shell("ship")
-    result = shell("ship")
+    result, *reports = shell("ship"), shell.json("ship"), shell.json("status")
 
     assert result.exit_code == 1
     assert "Sending pauses until " in result.stdout
+    for report in reports:  # nothing is due before the pause is over
+        due = [datetime.fromisoformat(one["due"]).timestamp() for one in report["pending"]]
+        assert due == [int(report["paused_until"])]
 
 
 @pytest.mark.fault("F130")
@@ -357,6 +362,8 @@ def test_a_run_that_is_refused_reports_the_account_before_it_says_so(shell: Shel
     shell.home.receiver.play(REFUSED)
     during, before = shell.json(verb, *DAY), shell.json(verb, *DAY)
 
+    assert during["exit_code"] == before["exit_code"] == 4
+    assert during["errors"] == before["errors"]
     assert during["account"]["events"] == before["account"]["events"] == 2
     assert [one["events"] for one in during["pending"]] == [one["events"] for one in before["pending"]] == [2]
 
@@ -478,6 +485,21 @@ def test_an_error_of_our_own_is_one_line_without_its_message_and_debug_adds_wher
     for told in (result, debugged, after):
         assert SECRET not in told.output.replace("raise RuntimeError(", "")
         assert told.stdout == ""
+
+
+@pytest.mark.fault("F167")
+def test_a_script_that_asked_for_json_reads_one_object_of_whatever_went_wrong(shell: Shell):
+    shell.config.write_text("[source")
+    for words in [*WORDS.values(), ["init"]]:
+        configured, mistyped = shell(*words, "--json"), shell(*words, "--jsn", "--json")
+        told, usage = json.loads(configured.stdout), json.loads(mistyped.stdout)
+
+        if words[0] == "check":
+            assert (told["state"], usage["state"]) == ("UNKNOWN", "UNKNOWN")
+            continue
+        assert told["exit_code"] == configured.exit_code == usage["exit_code"] == mistyped.exit_code == 2
+        assert configured.stderr == f"statsig-export: {told['errors'][0]}\n"
+        assert "--jsn" in usage["errors"][0]
 
 
 @pytest.mark.fault("F132")

@@ -90,7 +90,8 @@ def test_the_verb_says_in_one_line_what_an_unknown_id_may_mean(home: ExportHome,
     home.export()
     for words in (["nowhere\x1b[2J"], ["nowhere", "--json"]):
         result = say("trace", *words)
-        assert (result.exit_code, result.stdout) == (2, "")
+        told = {"errors": [result.stderr.strip().removeprefix("statsig-export: ")], "exit_code": 2}
+        assert (result.exit_code, result.stdout) == (2, json.dumps(told) + "\n" if "--json" in words else "")
         assert result.stderr.count("\n") == 1
         assert "is not known to this ledger (1 files searched)" in result.stderr
         assert "`statsig-export plan --from ... --to ...`" in result.stderr
