@@ -123,6 +123,19 @@ def read_answer(receive: Receive, limit: int) -> HttpAnswer:
     return HttpAnswer(head.status, head.headers, bytes(body), whole=True, reusable=reusable and wire.empty)
 
 
+def read_tunnel_status(receive: Receive) -> int:
+    """The status of a proxy's final answer to CONNECT, 1xx skipped. No body is read.
+
+    Raises NoAnswerError, or what `receive` raises, where there is no whole head, or where something lies behind one
+    that opens the tunnel: the other side of a tunnel says nothing before it is asked.
+    """
+    wire = _Wire(receive)
+    status = _final_head(wire).status
+    if status // 100 == 2 and not wire.empty:  # noqa: PLR2004  the class of success
+        raise NoAnswerError("something lies behind the proxy's answer")
+    return status
+
+
 def _final_head(wire: _Wire) -> _Head:
     strict = True
     for _ in range(INTERIM_ANSWERS + 1):

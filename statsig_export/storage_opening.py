@@ -41,8 +41,8 @@ def open_filesystem(url: str) -> tuple[Any, str]:
 
 
 def _keep_quiet() -> None:
-    """The clients log tracebacks, with URLs in them, of what is raised and told here in one line; unless all is asked
-    for (--debug).
+    """The clients log tracebacks, with URLs in them, of what is raised and told here in one line; unless whoever
+    calls the library asks for all.
     """
     if not logging.getLogger().isEnabledFor(logging.DEBUG):
         for name in _CLIENTS:

@@ -5,8 +5,10 @@ asks for another URL or signs with another key, and looks like the other side's 
 ConfigError that names the variable or the file; the value never shows.
 """
 
+import re
 import ssl
 import unicodedata
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -17,6 +19,8 @@ _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
 """Unicode's categories of what has no ink: control and format characters, lone surrogates, separators."""
 _QUOTES: Final = "\"'`\u201c\u201d\u2018\u2019\u00ab\u00bb"
+_HEXADECIMAL: Final = re.compile("0[xX][0-9a-fA-F]*")
+_LONGEST_NAME: Final = 253
 _HTTP: Final = frozenset({"http", "https"})
 _COPY_HINT: Final = "copy the value again, and nothing but the value"
 
@@ -107,20 +111,43 @@ def _split(variable: str, url: str) -> SplitResult:
         raise ConfigError(f"{variable} does not hold a URL: it has a backslash")
     if port == 0:
         raise ConfigError(f"{variable} holds a URL with port 0")
-    if host and not _is_a_host(host):
+    possible = _is_an_address(host) if "[" in parts.netloc else _is_a_name(host)
+    if host and not (possible and (parts.scheme not in _HTTP or _is_taken(url))):
         raise ConfigError(f"{variable} holds a URL whose host is no host name")
     return parts
 
 
-def _is_a_host(host: str) -> bool:
-    """Whether a resolver would take it: labels of 1 to 63 characters, those of other scripts by IDNA."""
-    if ":" in host:  # IPv6: urlsplit has looked at it
-        return "%" not in host
+def _is_an_address(host: str) -> bool:
+    """What stands in brackets: IPv6, without a zone, which means something on one machine only."""
     try:
-        resolved = host.encode("idna").decode()
-    except UnicodeError:
+        return IPv6Address(host).scope_id is None
+    except ValueError:
         return False
-    return all(character.isalnum() or character in "-._" for character in resolved)
+
+
+def _is_a_name(host: str) -> bool:
+    """Whether a resolver would look for it: labels of 1 to 63 characters, those of other scripts by IDNA. What ends in
+    a number is an IPv4 address of four (`1.2.3`, `0x7f.1` and `256.1.1.1` are none), as browsers have it.
+    """
+    try:
+        name = host.encode("idna").decode().removesuffix(".")
+        last = name.rpartition(".")[2]
+        if last.isdigit() or _HEXADECIMAL.fullmatch(last):
+            return str(IPv4Address(name)) == host
+    except ValueError:
+        return False
+    return len(name) <= _LONGEST_NAME and all(character.isalnum() or character in "-._" for character in name)
+
+
+def _is_taken(url: str) -> bool:
+    """Whether the HTTP library makes a request of it: it knows a newer IDNA than Python does."""
+    from requests import PreparedRequest, RequestException  # noqa: PLC0415  whoever comes here needs it anyway
+
+    try:
+        PreparedRequest().prepare_url(url, None)
+    except (RequestException, ValueError):
+        return False
+    return True
 
 
 def _refuse_copying_faults(variable: str, value: str, *, blanks: bool) -> None:

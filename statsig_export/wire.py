@@ -4,6 +4,9 @@ requests tells neither whether a body byte left before an error, nor does its ti
 that drips a byte a second never trips it. Both decide whether events may have arrived, so the connection itself notes
 when the body begins, and a timer shuts the socket down at the deadline, in whatever phase the request is.
 
+So do the addresses of a host: urllib3 gives each of them the whole time to connect, and looks the name up without a
+limit. Here they share it.
+
 The answer is read by http_answer.py and stays in Progress. requests and urllib3 get to see its status and an empty
 body, none of its headers: so there is nothing to redirect, to decode, to keep as a cookie or to trip over.
 """
@@ -13,19 +16,23 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
+from http import HTTPStatus
 from http.client import HTTPMessage, HTTPResponse
 from io import BufferedReader, BytesIO
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidSchema
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import NameResolutionError, NewConnectionError
+from urllib3.util.connection import allowed_gai_family
 
-from statsig_export.http_answer import HttpAnswer, read_answer
+from statsig_export.http_answer import HttpAnswer, read_answer, read_tunnel_status
 from statsig_export.testing.crash import CrashPoint, reach
 
 ANSWER_BYTES: Final = 16_384
@@ -33,7 +40,12 @@ ANSWER_BYTES: Final = 16_384
 IDLE_SECONDS: Final = 1.5
 """A connection that lay idle for longer is not used again: the shortest usual patience of servers is 2 s, and a POST
 that meets their closing is one whose fate nobody knows."""
+_LEAST_SECONDS: Final = 0.001
 _TUNNEL_STATUS: Final = re.compile(r"Tunnel connection failed: (\d+)")
+
+
+_Address: TypeAlias = tuple[int, int, int, str, Any]
+"""As getaddrinfo has it: family, kind, protocol, canonical name, and what `connect` takes."""
 
 
 class LeftoverError(ConnectionError):
@@ -63,8 +75,14 @@ class Progress:
         """The final answer. It is not whole where it came before the whole request was sent."""
         self.expired = False
         """The deadline ended it."""
+        self._deadline = time.monotonic() + seconds
         self._handle: socket.socket | None = None
         self._guard = threading.Lock()
+
+    @property
+    def left(self) -> float:
+        """Seconds until the deadline; never none at all, which sockets take for a call that does not wait."""
+        return max(_LEAST_SECONDS, self._deadline - time.monotonic())
 
     def attach(self, connection: socket.socket) -> None:
         """Note the socket in use, by a handle of our own: TLS takes the original one away while it shakes hands."""
@@ -136,6 +154,17 @@ class _FinalAnswer(HTTPResponse):
         stream.close()
 
 
+class _TunnelAnswer(HTTPResponse):
+    """A proxy's answer to CONNECT, read by the same rules: 1xx are skipped, and any 2xx opens the tunnel."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        stream = self.fp
+        status = read_tunnel_status(stream.read1)
+        self.fp = BufferedReader(BytesIO(b"\r\n"))  # the end of the headers: they are read
+        stream.close()
+        return "HTTP/1.1", HTTPStatus.OK if status // 100 == 2 else status, ""  # noqa: PLR2004  the class of success
+
+
 class _Watched(HTTPConnection):
     """Reports to the Progress of the thread that uses it."""
 
@@ -148,17 +177,67 @@ class _Watched(HTTPConnection):
 
     @property
     def is_connected(self) -> bool:
-        """What the pool asks before it uses a connection again."""
+        """What the pool asks before it uses a connection again.
+
+        Not TLS within a proxy's TLS: urllib3 reads ahead for it, and what lies there nobody can see from outside.
+        """
         idle = 0.0 if self._answered_at is None else time.monotonic() - self._answered_at
-        return idle < IDLE_SECONDS and super().is_connected
+        return isinstance(self.sock, socket.socket) and idle < IDLE_SECONDS and super().is_connected
 
     def connect(self) -> None:
         self._answered_at = None
         super().connect()
 
     def _new_conn(self) -> socket.socket:
-        connection = super()._new_conn()
-        _progress().attach(connection)
+        """The first of the host's addresses that takes a connection, within the time to connect for all of them: each
+        has an equal share of what those before it left over.
+        """
+        addresses = self._addresses()
+        end = time.monotonic() + min(float(self.timeout or 0), _progress().left)
+        for number, address in enumerate(addresses, start=1):
+            share = (end - time.monotonic()) / (len(addresses) - number + 1)
+            try:
+                connection = self._connected(address, max(_LEAST_SECONDS, share))
+            except OSError as error:
+                if number == len(addresses) or time.monotonic() >= end:
+                    raise NewConnectionError(self, "none of the host's addresses takes a connection") from error
+            else:
+                _progress().attach(connection)
+                return connection
+        raise NewConnectionError(self, "the host's name has no address")
+
+    def _addresses(self) -> Sequence[_Address]:
+        """In the order of the system. Its resolver knows no deadline and cannot be ended, so a thread waits for it."""
+        looked_up: Future[Sequence[_Address]] = Future()
+
+        def look_up(host: str) -> None:
+            try:
+                looked_up.set_result(socket.getaddrinfo(host, self.port, allowed_gai_family(), socket.SOCK_STREAM))
+            except (OSError, UnicodeError) as error:
+                looked_up.set_exception(error)
+
+        progress = _progress()
+        threading.Thread(target=look_up, args=(self._dns_host.strip("[]"),), daemon=True).start()
+        try:
+            return looked_up.result(progress.left)
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
+        except TimeoutError as error:
+            progress.expire()
+            raise NewConnectionError(self, "the host's name was not looked up in time") from error
+
+    def _connected(self, address: _Address, seconds: float) -> socket.socket:
+        family, kind, protocol, _, place = address
+        connection = socket.socket(family, kind, protocol)
+        try:
+            for option in self.socket_options or ():
+                connection.setsockopt(*option)
+            connection.settimeout(seconds)
+            connection.connect(place)
+        except OSError:
+            connection.close()
+            raise
+        connection.settimeout(self.timeout)
         return connection
 
     def putrequest(self, *args: Any, **kwargs: Any) -> None:
@@ -202,6 +281,7 @@ class _WatchedTls(_Watched, HTTPSConnection):
     """The same over TLS, and through a proxy's tunnel."""
 
     def _tunnel(self) -> None:
+        self.response_class = _TunnelAnswer
         try:
             super()._tunnel()
         except OSError as error:

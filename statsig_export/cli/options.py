@@ -15,6 +15,7 @@ from statsig_export.cli.verdict import DONE, INTERRUPTED
 from statsig_export.config import Config, load_config
 from statsig_export.errors import ConfigError, LedgerError
 from statsig_export.events import Category
+from statsig_export.http_records import quiet_records
 from statsig_export.partitions import Window, closed_windows, windows_between
 from statsig_export.version import VERSION
 
@@ -81,6 +82,9 @@ class _Verbs(click.Group):
 
 
 _DEBUG = "statsig_export.debug"
+_SHOWN = ("statsig_export", "urllib3.connectionpool")
+"""The loggers of `--debug`: ours, and the one that tells of requests, of which http_records.py lets the status through.
+"""
 _CONFIG_HELP = "The configuration; else $STATSIG_EXPORT_CONFIG, else ./export.toml."
 _DEBUG_HELP = "Log every step, and show the traceback of an error."
 
@@ -126,11 +130,21 @@ def cli(context: click.Context, config_path: Path | None, *, debug: bool) -> Non
 
 
 def _show_everything(ctx: click.Context) -> None:
-    """Until the verb has ended: whoever called it within a process of his own has his level back."""
-    root = logging.getLogger()
-    before = root.level
-    root.setLevel(logging.DEBUG)
-    ctx.call_on_close(lambda: root.setLevel(before))
+    """What this library logs, and of requests their status, until the verb has ended: whoever called it within a
+    process of his own has his levels back. Not what other libraries log: drivers and clients of object storage write
+    session tokens, signed URLs and rows there.
+    """
+    loggers = [logging.getLogger(name) for name in _SHOWN]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.DEBUG)
+
+    def put_back() -> None:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+
+    ctx.call_on_close(put_back)
+    ctx.call_on_close(quiet_records())
     ctx.meta[_DEBUG] = True
 
 

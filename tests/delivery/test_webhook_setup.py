@@ -1,8 +1,9 @@
 """What is wrong with our own set-up is said before anything is sent, or halts: it is never told as network trouble."""
 
 import socket
+import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -124,18 +125,23 @@ def proxied(answer: Reply | Failure) -> tuple[Outcome, str]:
     return answer.outcome, answer.detail
 
 
+CONNECTED = b"HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\n"
+
+
 @contextmanager
-def tunnels() -> Iterator[str]:
-    """The address of a proxy that carries one connection to where it is asked to."""
+def tunnels(answer: bytes = CONNECTED, tls: ssl.SSLContext | None = None, times: int = 1) -> Iterator[str]:
+    """The address of a proxy that carries so many connections, one after the other, to where it is asked to."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def carry() -> None:
-            client, _ = listener.accept()
+            accepted, _ = listener.accept()
+            accepted.settimeout(5)
+            client = tls.wrap_socket(accepted, server_side=True) if tls else accepted
             stream = client.makefile("rb", buffering=0)
             head = read_head(stream)  # type: ignore[arg-type]
             host, _, port = head.target.rpartition(":")
             with client, socket.create_connection((host, int(port))) as server:
-                client.sendall(b"HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\n")
+                client.sendall(answer)
                 back = threading.Thread(target=pump, args=(server, client))
                 back.start()
                 pump(client, server)
@@ -150,22 +156,94 @@ def tunnels() -> Iterator[str]:
             except OSError:
                 return
 
-        thread = threading.Thread(target=carry)
+        thread = threading.Thread(target=lambda: [carry() for _ in range(times)])
         thread.start()
         yield f"127.0.0.1:{listener.getsockname()[1]}"
         thread.join()
 
 
-@pytest.mark.fault("F82")
-def test_through_a_proxy_the_webhook_is_reached_and_its_answer_is_its_own(tmp_path: Path, authority: trustme.CA):
+@pytest.mark.fault("F82", "F182")
+@pytest.mark.parametrize(
+    "answer",
+    [
+        CONNECTED,
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\nX: y\r\n\r\n" + CONNECTED,
+        b"HTTP/1.0 299 Fine\n\n",
+        b"HTTP/1.1 201 Created\r\n" + b"X: y\r\n" * 500 + b"\r\n",
+    ],
+)
+def test_through_a_proxy_the_webhook_is_reached_and_its_answer_is_its_own(
+    tmp_path: Path, authority: trustme.CA, answer: bytes
+):
     bundle = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(bundle))
-    with Receiver(tls=tls_for(authority, "127.0.0.1")) as receiver, tunnels() as proxy:
+    with Receiver(tls=tls_for(authority, "127.0.0.1")) as receiver, tunnels(answer) as proxy:
         target = destination(receiver.url, ca_bundle=str(bundle), proxy=f"http://u:canary@{proxy}")
         with webhook_to(target) as webhook:
             assert classify(webhook.post(BODY, BATCH_ID, 1)) is Outcome.ACCEPTED
             assert classify(webhook.post(BODY, BATCH_ID, 2)) is Outcome.ACCEPTED
         assert len(receiver.requests) == 2
+
+
+@contextmanager
+def answers_twice(tls: ssl.SSLContext, times: int) -> Iterator[tuple[str, list[bytes]]]:
+    """The URL of a webhook that refuses each request and sends an acceptance after it: two records of TLS in one block
+    of TCP. And what was asked.
+    """
+    asked: list[bytes] = []
+
+    def serve(raw: socket.socket) -> None:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        session = tls.wrap_bio(incoming, outgoing, server_side=True)
+
+        def until_done(step: Callable[[], object]) -> bytes:
+            while True:
+                try:
+                    done = step()
+                except ssl.SSLWantReadError:
+                    raw.sendall(outgoing.read())
+                    incoming.write(raw.recv(65_536))
+                else:
+                    return done if isinstance(done, bytes) else b""
+
+        until_done(session.do_handshake)
+        request = b""
+        while not request.endswith(BODY):
+            request += until_done(lambda: session.read(65_536) or b"")
+        asked.append(request)
+        session.write(ok(b"", b"500 Internal Server Error"))
+        session.write(ok())
+        raw.sendall(outgoing.read())
+        raw.recv(65_536)
+
+    def serve_all() -> None:
+        for _ in range(times):
+            connection, _ = listener.accept()
+            connection.settimeout(5)
+            with connection:
+                serve(connection)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve_all)
+        thread.start()
+        yield f"https://127.0.0.1:{listener.getsockname()[1]}/canary", asked
+        thread.join()
+
+
+@pytest.mark.fault("F180")
+def test_through_a_proxy_with_tls_a_second_answer_is_never_the_next_requests(tmp_path: Path, authority: trustme.CA):
+    bundle = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(bundle))
+    tls = tls_for(authority, "127.0.0.1")
+    with (
+        answers_twice(tls, 2) as (url, asked),
+        tunnels(tls=tls, times=2) as proxy,
+        webhook_to(destination(url, ca_bundle=str(bundle), proxy=f"https://{proxy}")) as webhook,
+    ):
+        found = [classify(webhook.post(BODY, BATCH_ID, attempt)) for attempt in (1, 2)]
+
+    assert found == [Outcome.UNAVAILABLE] * 2
+    assert len(asked) == 2
 
 
 @pytest.mark.fault("F82")
@@ -195,7 +273,15 @@ def test_a_proxy_that_does_not_reach_the_webhook_is_tried_again(status: int):
 
 @pytest.mark.fault("F82")
 @pytest.mark.parametrize(
-    "answer", [b"", b"garbage\r\n\r\n", b"HTTP/1.1 20x\r\n\r\n", b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 500]
+    "answer",
+    [
+        b"",
+        b"garbage\r\n\r\n",
+        b"HTTP/1.1 20x\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 500,
+        b"HTTP/1.1 101 Switching\r\n\r\n",
+        CONNECTED + b"?",
+    ],
 )
 def test_whatever_a_proxy_answers_no_event_was_sent(answer: bytes):
     with scripted(close(answer)) as proxy, webhook_to(destination(URL, proxy=proxy.url[:-7])) as webhook:
@@ -241,6 +327,7 @@ def test_a_proxy_whose_certificate_does_not_hold_halts_and_is_named(authority: t
         ("http://:3128", "PROXY does not hold the URL of a proxy"),
         ("http://127.0.0.1:99999", "PROXY does not hold a URL"),
         ("http://127.0.0.1:0", "PROXY holds a URL with port 0"),
+        ("http://127.0.0.256:3128", "PROXY holds a URL whose host is no host name"),
         ("http://127.0.0.1:3128/canary", "PROXY holds a proxy with more behind its port"),
         ("http://127.0.0.1:3128\n", "PROXY begins or ends with a blank or a line end"),
         ("http://user:%E2%82%ACcanary@127.0.0.1:3128", "PROXY holds credentials with a character"),
@@ -290,7 +377,7 @@ def test_an_empty_variable_is_refused(tmp_path: Path, variable: str, value: str)
     assert variable in refusal(configured(tmp_path, {variable: value}, auth=auth, proxy="env:PROXY"))
 
 
-@pytest.mark.fault("F83")
+@pytest.mark.fault("F83", "F183")
 @pytest.mark.parametrize(
     ("url", "said"),
     [
@@ -311,6 +398,16 @@ def test_an_empty_variable_is_refused(tmp_path: Path, variable: str, value: str)
         (f"https://{'x' * 64}.org/canary", "no host name"),
         ("https://exa*mple.org/canary", "no host name"),
         ("https://[fe80::1%25eth0]/canary", "no host name"),
+        ("https://[v1.canary]/canary", "no host name"),
+        ("https://256.0.0.1/canary", "no host name"),
+        ("https://192.0.2/canary", "no host name"),
+        ("https://192.0.2.1.1/canary", "no host name"),
+        ("https://127.0x1/canary", "no host name"),
+        ("https://3232235777/canary", "no host name"),
+        ("https://b\u00fccher_x.example/canary", "no host name"),
+        ("https://\u2603.example/canary", "no host name"),
+        ("https://example\u3002org/canary", "no host name"),
+        (f"https://{'.'.join(['x' * 60] * 5)}/canary", "no host name"),
         ("https:\\\\example.org\\canary", "does not hold"),
         ("https://example.org\\@127.0.0.1/canary", "does not hold"),
         ("https:/example.org/canary", "does not hold an https"),
@@ -332,7 +429,7 @@ def test_a_url_that_no_request_can_be_made_with_is_refused_by_its_variable(tmp_p
     [
         *(URL, URL + "?key=%2B", URL + "/a%20b", "https://b\u00fccher.example/x", "https://example.org:8443/x"),
         *("HTTPS://EXAMPLE.ORG/x", "https://example.org./x", "https://a_b.example.org/x", "https://192.0.2.1/x"),
-        "https://[2001:db8::1]:443/x",
+        *("https://[2001:db8::1]:443/x", "https://1.example.org/x", "https://1und1.de1/x"),
     ],
 )
 def test_a_url_that_a_request_can_be_made_with_is_taken(tmp_path: Path, url: str):

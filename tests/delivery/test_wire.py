@@ -5,6 +5,8 @@ import logging
 import socket
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -290,6 +292,49 @@ def test_a_slow_upload_has_as_long_as_the_whole_request(monkeypatch: pytest.Monk
         thread.join()
 
     assert classify(found) is Outcome.ACCEPTED
+
+
+@contextmanager
+def address_that_never_answers() -> Iterator[tuple[str, int]]:
+    """A port whose queue of connections is full."""
+    with socket.socket() as listener, ExitStack() as waiting:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            client = waiting.enter_context(socket.socket())
+            client.settimeout(0)
+            client.connect_ex(listener.getsockname())
+        yield listener.getsockname()
+
+
+@pytest.mark.fault("F181")
+def test_all_addresses_of_a_host_share_the_time_to_connect(monkeypatch: pytest.MonkeyPatch):
+    with address_that_never_answers() as silent, scripted(ok()) as served:
+        port = int(served.url.split(":")[2].split("/")[0])
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in (silent, ("127.0.0.1", port))]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        (answer,) = told(served, 1, timeout=1.0)
+
+    assert classify(answer) is Outcome.ACCEPTED
+
+
+@pytest.mark.fault("F181")
+def test_a_name_that_is_looked_up_for_ever_ends_with_the_request(monkeypatch: pytest.MonkeyPatch):
+    stuck, looked_up = threading.Event(), threading.Event()
+
+    def look_up(*_: object, **__: object) -> list[object]:
+        stuck.wait(10)
+        looked_up.set()
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with webhook_to(destination("https://webhooks.example.org/canary", timeout=0.1)) as webhook:
+        answer = webhook.post(BODY, BATCH_ID, 1)
+    assert not looked_up.is_set()
+    stuck.set()
+
+    assert isinstance(answer, Failure)
+    assert (answer.outcome, answer.detail) == (Outcome.NOT_SENT, "no connection within 0.1 s")
 
 
 @pytest.mark.fault("F80")

@@ -108,13 +108,13 @@ def keys(s3: S3Server) -> list[str]:
     return [item["Key"] for item in found]
 
 
-@pytest.mark.fault("F105")
+@pytest.mark.fault("F105", "F184")
 def test_run_ship_verify_replay_read_and_prune_work_on_a_bucket(
     home: Home, s3: S3Server, monkeypatch: pytest.MonkeyPatch
 ):
-    aws = s3.environ()
+    aws = s3.environ(AWS_SESSION_TOKEN=SECRET)  # a client of S3 logs it with every request that it signs
     assert json.loads(home.say("run", *DAYS, "--json", code=0, **aws).stdout)["sent"] == 40
-    assert home.say("verify", code=None, **aws).exit_code == 0
+    assert home.say("verify", "--debug", code=None, **aws).exit_code == 0
     for name, value in {**home.environ, **aws}.items():
         monkeypatch.setenv(name, value)
     assert len(statsig_export.read_events(statsig_export.load_config(home.config))) == 40
