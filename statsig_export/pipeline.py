@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from statsig_export import replaying, shipping
 from statsig_export.config import Config
 from statsig_export.delivery import RetryPolicy
-from statsig_export.errors import PartitionFileError
+from statsig_export.errors import PartitionFileError, StatsigExportError
 from statsig_export.events import Category
 from statsig_export.file_faults import joined
 from statsig_export.partitions import Window
@@ -51,6 +51,7 @@ __all__ = [
     "ship",
     "shipments_of",
     "status",
+    "try_windows",
     "verify",
 ]
 
@@ -87,9 +88,33 @@ def export_windows(
     """The same for several windows in this order, each with its categories, over the same connections.
 
     Each window is exported when its report is asked for. What one raises ends it; those before it stay exported. A
-    window of which a partition file is lost has no report and does not end it: its PartitionFileError comes last.
+    window of which a partition file is lost has no report and does not end it: its PartitionFileError comes last, or
+    its words are among those of the error that ends it.
     """
     unread: list[PartitionFileError] = []
+    exports = try_windows(config, windows, orchestrator_run_id=orchestrator_run_id, on_progress=on_progress)
+    try:
+        for export in exports:
+            if isinstance(export, PartitionFileError):
+                unread.append(export)
+            else:
+                yield export
+    except StatsigExportError as error:
+        if not unread:
+            raise
+        raise type(error)(f"{error.message}; before that, {joined(unread).message}", hint=error.hint) from error
+    if unread:
+        raise joined(unread)
+
+
+def try_windows(
+    config: Config,
+    windows: Mapping[Window, Sequence[Category] | None],
+    *,
+    orchestrator_run_id: str | None = None,
+    on_progress: Callable[[int], None] | None = None,
+) -> Iterator[ExportReport | PartitionFileError]:
+    """The same, but of each window that does not end it there is one item: its report, or the error of its files."""
     from statsig_export.exporting import Exporter
 
     with Exporter(config) as exporter:
@@ -100,13 +125,12 @@ def export_windows(
                 exporter.export, window, categories, orchestrator_run_id=orchestrator_run_id, on_progress=on_progress
             )
             try:
-                report = told(config, events, partial(_checked, exporter, unchecked, export))
+                done: ExportReport | PartitionFileError = told(
+                    config, events, partial(_checked, exporter, unchecked, export)
+                )
             except PartitionFileError as error:
-                unread.append(error)
-            else:
-                yield report
-    if unread:
-        raise joined(unread)
+                done = error
+            yield done
 
 
 def _checked(exporter: "Exporter", unchecked: list[Window], export: Callable[[], ExportReport]) -> ExportReport:

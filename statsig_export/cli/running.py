@@ -98,20 +98,19 @@ def _export(
     config: Config, windows: Sequence[Window], categories: Sequence[Category], on_progress: Callable[[int], None]
 ) -> _Exports:
     """Export one window after another. Raises ConfigError; what else goes wrong is that window's own."""
-    from statsig_export.pipeline import export_windows
+    from statsig_export.pipeline import try_windows
 
     exports = _Exports()
     left, in_a_row = list(windows), 0
     while left and in_a_row < MOST_FAILURES:
         try:
-            for report in export_windows(config, dict.fromkeys(left, categories), on_progress=on_progress):
-                exports.reports.append(report)
-                while (key := left.pop(0).key) != report.window:  # of a window whose file is lost there is no report
-                    exports.missing.append(key)
-                in_a_row = 0
-        except PartitionFileError as error:  # comes last, after all others
-            exports.errors.append(error)
-            break
+            for export in try_windows(config, dict.fromkeys(left, categories), on_progress=on_progress):
+                window, in_a_row = left.pop(0), 0
+                if isinstance(export, PartitionFileError):
+                    exports.errors.append(export)
+                    exports.missing.append(window.key)
+                else:
+                    exports.reports.append(export)
         except (SourceError, LedgerError) as error:
             exports.errors.append(error)
             exports.missing.append(left.pop(0).key)

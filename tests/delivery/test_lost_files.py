@@ -4,17 +4,19 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 from export_home import DAY, ExportHome, custom_event, exposure
+from sqlalchemy import create_engine
 
 import statsig_export
 from statsig_export.cli.options import cli
 from statsig_export.errors import LedgerError, PartitionFileError, StorageError
-from statsig_export.pipeline import repair, replay, ship, status, verify
+from statsig_export.pipeline import export_windows, repair, replay, ship, status, verify
 from statsig_export.shipping import due_partitions
 
 NEXT = "2026-11-21"
@@ -245,6 +247,41 @@ def test_run_goes_on_with_the_other_windows_and_ends_with_the_name_of_the_file(h
     assert (report["sent"], len(report["export_runs"])) == (8, 1)
     assert report["account"]["pending"] == 25
     assert [file.name in line for line in result.stderr.splitlines()].count(True) == 1
+
+
+@pytest.mark.fault("F152")
+def test_windows_with_a_lost_file_beside_one_that_cannot_be_exported_are_each_told_and_the_others_go_on(
+    home: ExportHome,
+):
+    (home.folder / "export.toml").write_text(CONFIG)
+    days = [f"2026-11-{20 + day}" for day in range(4)]
+    for key, day in enumerate(days, 1):
+        home.add([custom_event(key, ingested_at=datetime.fromisoformat(f"{day}T12:00"))])
+        home.export(day)
+    home.ship()
+    lost = [next((home.folder / "files").rglob(f"window={day}/*")) for day in days[:2]]
+    for key, file in enumerate(lost, 1):
+        file.unlink()
+        home.remove(key)
+        home.add(exposures=[exposure(key, ingested_at=datetime.fromisoformat(f"{days[key - 1]}T12:00"))])
+    home.add([custom_event(9, "late", ingested_at=datetime.fromisoformat(f"{days[3]}T12:00"))])
+    ledger = create_engine(home.ledger_url)
+    with ledger.begin() as connection:
+        connection.exec_driver_sql(
+            f"CREATE TRIGGER broken BEFORE UPDATE ON partitions WHEN new.window = '{days[2]}'"
+            " BEGIN SELECT json('{'); END"
+        )
+    ledger.dispose()
+    windows = dict.fromkeys(map(home.window, days))
+    with pytest.raises(LedgerError, match=f"SQLITE_ERROR.*{lost[0].name}.*{lost[1].name}"):
+        list(export_windows(home.config, windows))
+    result = say(home, "run", "--from", days[0], "--to", "2026-11-24", "--json")
+    report = json.loads(result.stdout)
+
+    assert result.exit_code == 5
+    assert (report["sent"], report["missing"], len(report["export_runs"])) == (3, days[:3], 1)
+    assert [result.stderr.count(file.name) for file in lost] == [1, 1]
+    assert result.stderr.count("SQLITE_ERROR") == 1
 
 
 @pytest.mark.fault("F101")
