@@ -45,5 +45,7 @@ def joined(errors: Sequence[PartitionFileError]) -> PartitionFileError:
     """Several as one; of each file what the first error says of it."""
     if len(errors) == 1:
         return errors[0]
-    files = {file: fault for error in reversed(errors) for file, fault in error.files.items()}
+    files: dict[str, str] = {}
+    for error in errors:
+        files |= {file: fault for file, fault in error.files.items() if file not in files}
     return damaged(files, hint=errors[0].hint, report=errors[-1].report)
