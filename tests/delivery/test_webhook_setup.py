@@ -132,6 +132,7 @@ CONNECTED = b"HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\n"
 def tunnels(answer: bytes = CONNECTED, tls: ssl.SSLContext | None = None, times: int = 1) -> Iterator[str]:
     """The address of a proxy that carries so many connections, one after the other, to where it is asked to."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(5)
 
         def carry() -> None:
             accepted, _ = listener.accept()
@@ -224,6 +225,7 @@ def answers_twice(tls: ssl.SSLContext, times: int) -> Iterator[tuple[str, list[b
                 serve(connection)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(5)
         thread = threading.Thread(target=serve_all)
         thread.start()
         yield f"https://127.0.0.1:{listener.getsockname()[1]}/canary", asked
