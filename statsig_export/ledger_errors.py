@@ -98,7 +98,6 @@ _WITH_SQLITE: Final = (
     ("SQLITE_CANTOPEN", f"{_CHECK}: it names a file, which this user may write to, as well as its folder"),
     ("SQLITE_NOTADB", f"{_CHECK}: the file there is no SQLite database, or is damaged; put back a copy"),
     ("SQLITE_CORRUPT", f"the file is damaged: put back a copy, or {_CHECK}"),
-    ("SQLITE_IOERR_SHMSIZE", "free space on its disk, where SQLite keeps files beside it"),
     ("SQLITE_IOERR", "its disk failed, or is a network share: a SQLite ledger belongs on a local disk"),
     ("SQLITE_PROTOCOL", "a SQLite ledger belongs on a local disk, not on a network share"),
     ("EACCES", "let this user write to the ledger's folder"),
