@@ -36,7 +36,7 @@ demo: .venv/ready ## the whole way of an event, on embedded parts
 
 dev: .venv/ready ## the Dagster UI on the demo's home
 	@test -f $(DEMO_HOME)/environment || $(MAKE) --no-print-directory demo
-	@$(BIN)/python -m dagster_project.dev $(DEMO_HOME)
+	@$(BIN)/python -m statsig_export.demo.dev $(DEMO_HOME)
 
 notebook: .venv/ready ## JupyterLab on the demo's home, with a copy of the notebook
 	@test -f $(DEMO_HOME)/environment || $(MAKE) --no-print-directory demo
@@ -58,10 +58,10 @@ bench: .venv/ready ## how fast it is, beside the raw read and other tools; BENCH
 	@$(BIN)/python -m benchmarks $(BENCH)
 
 torture: .venv/ready ## exports and shipments killed KILLS times, against a webhook that misbehaves: what was lost
-	@$(BIN)/python -m statsig_export.testing.torture --kills $(KILLS) --seed $(SEED)
+	@$(BIN)/python -m torture --kills $(KILLS) --seed $(SEED)
 
 fuzz: .venv/ready ## ANSWERS answers of every kind to the shipper's requests, over real sockets: what was mistaken
-	@$(BIN)/python -m statsig_export.testing.fuzz --answers $(ANSWERS) --seed $(SEED)
+	@$(BIN)/python -m fuzz --answers $(ANSWERS) --seed $(SEED)
 
 pictures: .venv/ready ## what the browser tests see of Dagster, into docs/pictures; needs chromium
 	@STATSIG_EXPORT_BROWSER=required STATSIG_EXPORT_PICTURES=docs/pictures $(BIN)/pytest -q tests/browser

@@ -22,15 +22,13 @@ import dagster as dg
 from sqlalchemy import create_engine
 
 from benchmarks.receiving import ROOT
-from dagster_project.assets import EXPORT_JOB
-from dagster_project.automation import RANGE_END, RANGE_START
-from dagster_project.definitions import definitions_for
-from dagster_project.delivery import JOB
 from statsig_export.config import CONFIG_VARIABLE, Config, load_config
-from statsig_export.events import Category
-from statsig_export.partitions import Window, windows_between
+from statsig_export.dagster.definitions import definitions_for
+from statsig_export.dagster.keys import EXPORT_JOB, JOB, RANGE_END, RANGE_START
+from statsig_export.layouts.native_tables import create_tables
 from statsig_export.pipeline import export_windows, ship
-from statsig_export.tables import create_tables
+from statsig_export.vocabulary import Category
+from statsig_export.windows import Window, windows_between
 
 _REPEATS: Final = 3
 _MANY: Final = 31
@@ -115,7 +113,7 @@ def _run(folder: Path, instance: dg.DagsterInstance, job: str, tags: dict[str, s
 
 
 def _execute(folder: Path) -> None:
-    command = [sys.executable, "-m", "dagster", "job", "execute", "-m", "dagster_project.definitions", "-j", JOB]
+    command = [sys.executable, "-m", "dagster", "job", "execute", "-m", "statsig_export.dagster.definitions", "-j", JOB]
     environ = {
         **os.environ,
         "DAGSTER_HOME": str(folder),

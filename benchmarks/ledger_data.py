@@ -15,14 +15,17 @@ from typing import Any, Final
 import pyarrow as pa
 from sqlalchemy import Table, func, insert, select, text
 
-from statsig_export.batching import Batch
 from statsig_export.config import Config
-from statsig_export.delivery import Outcome, State
-from statsig_export.events import Category
-from statsig_export.ledger import ExportRun, Ledger, PartitionPlan
-from statsig_export.ledger_tables import attempts, batches, export_runs, generations, partitions, ship_runs
-from statsig_export.partitions import StoredFile, Window
-from statsig_export.storage import EVENTS, Storage
+from statsig_export.delivery.batches import Batch
+from statsig_export.delivery.outcomes import Outcome
+from statsig_export.delivery.rules import State
+from statsig_export.ledger.records import ExportRun, PartitionPlan
+from statsig_export.ledger.tables import attempts, batches, export_runs, generations, partitions, ship_runs
+from statsig_export.ledger.transactions import Ledger
+from statsig_export.storage.files import EVENTS, StoredFile
+from statsig_export.storage.storage import Storage
+from statsig_export.vocabulary import Category
+from statsig_export.windows import Window
 
 PENDING: Final = 10_000
 """Batches still to be sent, however large the ledger."""

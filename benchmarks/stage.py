@@ -9,8 +9,8 @@ from pathlib import Path
 
 from benchmarks.probe import measured
 from statsig_export.config import load_config
-from statsig_export.partitions import window_from_key
 from statsig_export.pipeline import export_window, ship
+from statsig_export.windows import window_from_key
 
 
 def main(stage: str, config_path: str, window_key: str) -> None:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from statsig_export.config import load_config
-    from statsig_export.exporting import plan
-    from statsig_export.partitions import window_from_key
+    from statsig_export.export.plan import plan
+    from statsig_export.lineage.frames import deliveries, event_chunks, failed_rows, partition_files, read_events
+    from statsig_export.lineage.trace import trace
     from statsig_export.pipeline import export_window, export_windows, ship
-    from statsig_export.reading import deliveries, event_chunks, failed_rows, partition_files, read_events
-    from statsig_export.shipping import status
-    from statsig_export.tracing import trace
+    from statsig_export.shipping.status import status
+    from statsig_export.windows import window_from_key
 
 __all__ = [
     "deliveries",
@@ -33,19 +33,19 @@ __all__ = [
 ]
 
 _HOMES = {
-    "deliveries": "statsig_export.reading",
-    "event_chunks": "statsig_export.reading",
+    "deliveries": "statsig_export.lineage.frames",
+    "event_chunks": "statsig_export.lineage.frames",
     "export_window": "statsig_export.pipeline",
     "export_windows": "statsig_export.pipeline",
-    "failed_rows": "statsig_export.reading",
+    "failed_rows": "statsig_export.lineage.frames",
     "load_config": "statsig_export.config",
-    "partition_files": "statsig_export.reading",
-    "plan": "statsig_export.exporting",
-    "read_events": "statsig_export.reading",
+    "partition_files": "statsig_export.lineage.frames",
+    "plan": "statsig_export.export.exporter",
+    "read_events": "statsig_export.lineage.frames",
     "ship": "statsig_export.pipeline",
-    "status": "statsig_export.shipping",
-    "trace": "statsig_export.tracing",
-    "window_from_key": "statsig_export.partitions",
+    "status": "statsig_export.shipping.ship",
+    "trace": "statsig_export.lineage.trace",
+    "window_from_key": "statsig_export.windows",
 }
 
 

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from statsig_export.reports import ShipReport
+    from statsig_export.shipping.reports import ShipReport
 
 OWN_ERROR = 6
 """The exit code of any exception that is none of these: nobody foresaw it, so nobody but us can mend it."""

@@ -11,32 +11,27 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from statsig_export import replaying, shipping
 from statsig_export.config import Config
-from statsig_export.delivery import RetryPolicy
+from statsig_export.delivery.rules import DEFAULT_POLICY, RetryPolicy
 from statsig_export.errors import PartitionFileError, StatsigExportError
-from statsig_export.events import Category
-from statsig_export.file_faults import joined
-from statsig_export.partitions import Window
-from statsig_export.reports import ExportReport, ReplayReport, ShipReport
-from statsig_export.shipper import Timing
-from statsig_export.shipping import (
-    DEFAULT_POLICY,
-    REAL_TIME,
-    due_partitions,
-    halted_reason,
-    resume,
-    shipments_of,
-    status,
-)
-from statsig_export.telling import told
+from statsig_export.export.reports import ExportReport
+from statsig_export.openlineage.emitter import told
+from statsig_export.runs import REAL_TIME, Timing
+from statsig_export.shipping import replay as replaying
+from statsig_export.shipping import ship as shipping
+from statsig_export.shipping.reports import ReplayReport, ShipReport
+from statsig_export.shipping.status import due_partitions, halted_reason, resume, shipments_of, status
+from statsig_export.storage.file_faults import joined
+from statsig_export.vocabulary import Category
+from statsig_export.windows import Window
 
 if TYPE_CHECKING:
-    from statsig_export.exporting import Exporter, plan
-    from statsig_export.openlineage_events import RunEvents
-    from statsig_export.pruning import prune
-    from statsig_export.repairing import repair
-    from statsig_export.verifying import verify
+    from statsig_export.export.exporter import Exporter
+    from statsig_export.export.plan import plan
+    from statsig_export.export.repair import repair
+    from statsig_export.maintenance.prune import prune
+    from statsig_export.maintenance.verify import verify
+    from statsig_export.openlineage.events import RunEvents
 
 __all__ = [
     "due_partitions",
@@ -56,10 +51,10 @@ __all__ = [
 ]
 
 _HOMES = {
-    "plan": "statsig_export.exporting",
-    "prune": "statsig_export.pruning",
-    "repair": "statsig_export.repairing",
-    "verify": "statsig_export.verifying",
+    "plan": "statsig_export.export.exporter",
+    "prune": "statsig_export.maintenance.prune",
+    "repair": "statsig_export.export.repair",
+    "verify": "statsig_export.maintenance.verify",
 }
 
 
@@ -115,7 +110,7 @@ def try_windows(
     on_progress: Callable[[int], None] | None = None,
 ) -> Iterator[ExportReport | PartitionFileError]:
     """The same, but of each window that does not end it there is one item: its report, or the error of its files."""
-    from statsig_export.exporting import Exporter
+    from statsig_export.export.exporter import Exporter
 
     with Exporter(config) as exporter:
         unchecked = list(windows)  # all are looked at before the first is read
@@ -142,7 +137,7 @@ def _checked(exporter: "Exporter", unchecked: list[Window], export: Callable[[],
 def _export_events(
     config: Config, window: Window, categories: Sequence[Category] | None, orchestrator_run_id: str | None
 ) -> "RunEvents[ExportReport]":
-    from statsig_export.openlineage_events import export_run
+    from statsig_export.openlineage.events import export_run
 
     return export_run(config, window, categories, orchestrator_run_id)
 
@@ -160,7 +155,7 @@ def ship(  # noqa: PLR0913  what to ship, who asks and who watches, and how
     """Send what is due of some partitions, or of all; with `now` all that waits: `shipping.ship`."""
 
     def events() -> "RunEvents[ShipReport]":
-        from statsig_export.openlineage_events import ship_run
+        from statsig_export.openlineage.events import ship_run
 
         return ship_run(config, partitions, orchestrator_run_id)
 
@@ -191,7 +186,7 @@ def replay(  # noqa: PLR0913  what ship takes, and failed_only
     """Send again what was sent, or what failed in delivery: `replaying.replay`."""
 
     def events() -> "RunEvents[ReplayReport]":
-        from statsig_export.openlineage_events import replay_run
+        from statsig_export.openlineage.events import replay_run
 
         return replay_run(config, keys, orchestrator_run_id)
 

@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from statsig_export.account import Account
-from statsig_export.events import Category
+from statsig_export.vocabulary import Category
 
 _DURATION = re.compile(r"([0-9]{1,15})\s*(ms|s|m|h|d)")
 _OUR_HEADERS = frozenset(

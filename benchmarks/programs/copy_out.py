@@ -4,7 +4,7 @@ import os
 
 import psycopg
 
-from statsig_export.tables import CUSTOM_EVENTS, EXPOSURES
+from statsig_export.layouts.native_tables import CUSTOM_EVENTS, EXPOSURES
 
 
 def run() -> int:

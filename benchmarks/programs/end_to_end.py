@@ -2,10 +2,9 @@
 
 import os
 
-import statsig_export.exporting  # noqa: F401 - what the first export would import, and no run is to pay for
 from statsig_export.config import load_config
-from statsig_export.partitions import window_from_key
 from statsig_export.pipeline import export_windows, ship
+from statsig_export.windows import window_from_key
 
 
 def run() -> dict[str, object]:

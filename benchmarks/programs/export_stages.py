@@ -2,15 +2,14 @@
 
 import os
 
-import statsig_export.exporting  # noqa: F401 - what the first export would import, and no run is to pay for
 from benchmarks.watching import Watch
 from statsig_export.config import load_config
-from statsig_export.judging import Judge
-from statsig_export.ledger import Ledger
-from statsig_export.partitions import window_from_key
+from statsig_export.export.judge import Judge
+from statsig_export.export.writer import WindowWriter
+from statsig_export.ledger.transactions import Ledger
 from statsig_export.pipeline import export_windows
-from statsig_export.source import Source
-from statsig_export.writing import WindowWriter
+from statsig_export.source.source import Source
+from statsig_export.windows import window_from_key
 
 
 def run() -> dict[str, object]:

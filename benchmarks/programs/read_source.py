@@ -3,8 +3,8 @@
 import os
 
 from statsig_export.config import load_config
-from statsig_export.partitions import window_from_key
-from statsig_export.source import open_source
+from statsig_export.source.source import open_source
+from statsig_export.windows import window_from_key
 
 
 def run() -> int:

@@ -4,10 +4,10 @@ import os
 
 from benchmarks.watching import Watch
 from statsig_export.config import load_config
-from statsig_export.ledger import Ledger
+from statsig_export.ledger.transactions import Ledger
 from statsig_export.pipeline import ship
-from statsig_export.storage import Storage
-from statsig_export.webhook import Webhook
+from statsig_export.shipping.webhook import Webhook
+from statsig_export.storage.storage import Storage
 
 
 def run() -> dict[str, object]:

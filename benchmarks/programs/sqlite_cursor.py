@@ -4,7 +4,7 @@ import os
 import sqlite3
 from contextlib import closing
 
-from statsig_export.tables import CUSTOM_EVENTS, EXPOSURES
+from statsig_export.layouts.native_tables import CUSTOM_EVENTS, EXPOSURES
 
 _ROWS = 10_000
 

@@ -14,7 +14,7 @@ from statsig_export.errors import OWN_ERROR, StatsigExportError
 
 REPORT_AT = "https://github.com/statsig-export/statsig-export/issues"
 _ROOT = Path(__file__).parents[2]
-_OURS = ("statsig_export", "dagster_project")
+_OURS = ("statsig_export",)
 
 
 def say(line: str) -> None:

@@ -5,8 +5,9 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -14,10 +15,10 @@ from statsig_export.cli import failures, json_object
 from statsig_export.cli.verdict import DONE, INTERRUPTED
 from statsig_export.config import Config, load_config
 from statsig_export.errors import ConfigError, LedgerError
-from statsig_export.events import Category
-from statsig_export.http_records import quiet_records
-from statsig_export.partitions import Window, closed_windows, windows_between
+from statsig_export.shipping.http_records import quiet_records
 from statsig_export.version import VERSION
+from statsig_export.vocabulary import Category
+from statsig_export.windows import Window, closed_windows, windows_between
 
 Verb = TypeVar("Verb", bound=Callable[..., object])
 
@@ -33,12 +34,45 @@ class Invocation:
         return load_config(self.config_path)
 
 
+VERBS: Final = {
+    "check": "One line and one exit code for a monitor (Nagios).",
+    "demo": "The whole way of an event, on embedded parts.",
+    "events": "Each event's volume, and whether the filter lets it through.",
+    "init": "Write an export.toml that fits a database.",
+    "plan": "Dry run: what exporting these windows would come to.",
+    "prune": "Remove what is old, and keep its account.",
+    "receiver": "The stand-in webhook, by itself.",
+    "replay": "Send again what these windows sent.",
+    "resume": "Lift a halt once the set-up is mended.",
+    "run": "Export these windows and ship them.",
+    "ship": "Ship what is due.",
+    "status": "The account of every window and category.",
+    "test-event": "Send one test event, and show the answer.",
+    "trace": "From an event's timeUUID to its row and every attempt.",
+    "verify": "Recompute every state, and say what differs.",
+}
+"""Verb -> its line in --help. Each is a module in `verbs/`, imported when the verb is used."""
+
+
 class _Verbs(click.Group):
     """Verbs that take the options of the whole command too, and end with an exit code that says what they met."""
 
-    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
-        cmd.params += [_CONFIG_OF_VERB, _DEBUG_OF_VERB]
-        super().add_command(cmd, name)
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  as click has it
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  likewise
+        if cmd_name not in VERBS:
+            return None
+        name = cmd_name.replace("-", "_")
+        verb: click.Command = getattr(import_module(f"statsig_export.cli.verbs.{name}"), name)
+        if _CONFIG_OF_VERB not in verb.params:
+            verb.params += [_CONFIG_OF_VERB, _DEBUG_OF_VERB]
+        return verb
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  likewise
+        """From the table, so that --help imports no verb."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         json_object.ask(ctx, args)

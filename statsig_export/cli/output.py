@@ -17,8 +17,8 @@ from rich.table import Table
 from statsig_export.account import Account, total
 from statsig_export.cli import json_object
 from statsig_export.cli.verdict import Waiting, by_reason
-from statsig_export.events import Category
-from statsig_export.reports import FailedRow
+from statsig_export.export.reports import FailedRow
+from statsig_export.vocabulary import Category
 
 MOST_ROWS = 50
 """A longer list of rows is cut for people; --json has them all."""

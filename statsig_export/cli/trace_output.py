@@ -10,20 +10,11 @@ from rich.table import Table
 
 from statsig_export.cli import output
 from statsig_export.cli.output import printable
-from statsig_export.traces import (
-    PrunedFiles,
-    QuarantinedRow,
-    SourceRow,
-    Trace,
-    TracedAttempt,
-    TracedBatch,
-    TracedEvent,
-    TracedExport,
-    TracedShipRun,
-)
+from statsig_export.ledger.history import PrunedFiles, TracedAttempt, TracedBatch, TracedExport, TracedShipRun
+from statsig_export.lineage.trace_report import QuarantinedRow, SourceRow, Trace, TracedEvent
 
 if TYPE_CHECKING:  # it imports pandas
-    from statsig_export.volumes import EventVolume, EventVolumes
+    from statsig_export.export.volumes import EventVolume, EventVolumes
 
 
 def print_trace(found: Trace) -> None:

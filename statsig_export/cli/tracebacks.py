@@ -5,7 +5,7 @@ import traceback
 from collections.abc import Iterator
 from types import TracebackType
 
-from statsig_export.answer_text import readable
+from statsig_export.delivery.answer_text import readable
 from statsig_export.errors import StatsigExportError
 
 

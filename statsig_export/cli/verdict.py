@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from statsig_export.account import Account
-from statsig_export.events import Category
-from statsig_export.partitions import closed_windows
-from statsig_export.reports import PartitionStatus
+from statsig_export.ledger.records import PartitionStatus
 from statsig_export.settings import CheckSettings, WindowSettings
+from statsig_export.vocabulary import Category
+from statsig_export.windows import closed_windows
 
 DONE, NOT_ALL_DONE = 0, 1
 INTERRUPTED = 130

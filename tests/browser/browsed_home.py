@@ -8,12 +8,12 @@ from pathlib import Path
 import dagster as dg
 from sqlalchemy import create_engine
 
-from dagster_project.automation import CHECK_JOB
-from dagster_project.definitions import definitions_for
-from dagster_project.demo import OF_LOCATION, DemoRun, run_demo
-from statsig_export.events import Category
-from statsig_export.testing.receiver import Receiver
-from statsig_export.testing.sample import create_sample
+from statsig_export.dagster.definitions import definitions_for
+from statsig_export.dagster.keys import CHECK_JOB
+from statsig_export.demo.dagster_stage import OF_LOCATION, DemoRun, run_demo
+from statsig_export.testing.sample.sample import create_sample
+from statsig_export.testing.webhook.receiver import Receiver
+from statsig_export.vocabulary import Category
 
 URL_SECRET = "canary-of-the-path"
 SECRET = "canary-of-the-signature"

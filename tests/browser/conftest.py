@@ -12,8 +12,9 @@ from dagster_processes import DagsterDev, dagster_dev, environment, wait_for
 from pictures import VIEWPORT
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
-from dagster_project.demo import DemoRun
-from statsig_export.testing.receiver import Authentication, Receiver
+from statsig_export.demo.dagster_stage import DemoRun
+from statsig_export.testing.webhook.endpoint import Authentication
+from statsig_export.testing.webhook.receiver import Receiver
 
 REQUIRED = "STATSIG_EXPORT_BROWSER"
 """Set to `required`, a missing browser fails the tests instead of skipping them."""

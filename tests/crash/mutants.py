@@ -6,15 +6,24 @@ from pathlib import Path
 
 from sqlalchemy import Connection, insert
 
-from statsig_export import batching, delivery, evidence, ledger, locks, repairing, shipper, storage, webhook
-from statsig_export.batching import Batch
-from statsig_export.delivery import Decision, Failure, Outcome, Reply, Step
-from statsig_export.ledger import Claim, ExportRun, Ledger, PartitionPlan, PlannedBatch
-from statsig_export.seen_ids import SeenIds
-from statsig_export.shipper import Shipper
-from statsig_export.storage import Storage
-from statsig_export.testing.crash import CrashPoint, reach
-from statsig_export.webhook import Webhook
+from statsig_export.crashpoints import CrashPoint, reach
+from statsig_export.delivery import batches as batching
+from statsig_export.delivery import evidence
+from statsig_export.delivery import rules as delivery
+from statsig_export.delivery.batches import Batch
+from statsig_export.delivery.outcomes import Outcome
+from statsig_export.delivery.rules import Decision, Failure, Reply, Step
+from statsig_export.events.seen_ids import SeenIds
+from statsig_export.export import repair as repairing
+from statsig_export.ledger import locks
+from statsig_export.ledger import transactions as ledger
+from statsig_export.ledger.records import Claim, ExportRun, PartitionPlan, PlannedBatch
+from statsig_export.ledger.transactions import Ledger
+from statsig_export.shipping import shipper, webhook
+from statsig_export.shipping.shipper import Shipper
+from statsig_export.shipping.webhook import Webhook
+from statsig_export.storage import storage
+from statsig_export.storage.storage import Storage
 
 
 def delivered_before_it_is_sent() -> None:

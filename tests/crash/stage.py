@@ -10,14 +10,14 @@ from pathlib import Path
 
 from sqlalchemy import create_engine, func, select
 
-from statsig_export.ledger_database import open_database
-from statsig_export.ledger_tables import batches
-from statsig_export.testing.receiver import Receiver
-from statsig_export.testing.torture.audit import Findings, audit
-from statsig_export.testing.torture.children import Task, start, warm_up
-from statsig_export.testing.torture.home import Home, make_home, scratch_folder
-from statsig_export.testing.torture.oracle import expected
-from statsig_export.testing.torture.rows import HOPELESS, RULES, RowMaker, add
+from statsig_export.ledger.database import open_database
+from statsig_export.ledger.tables import batches
+from statsig_export.testing.webhook.receiver import Receiver
+from torture.audit import Findings, audit
+from torture.children import Task, start, warm_up
+from torture.home import Home, make_home, scratch_folder
+from torture.oracle import expected
+from torture.rows import HOPELESS, RULES, RowMaker, add
 
 DAYS = ("2026-11-01", "2026-11-02")
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from stage import DAYS, Stage
 
-from statsig_export.reports import PartitionStatus
-from statsig_export.shipping import status
-from statsig_export.testing import crash
-from statsig_export.testing.crash import CrashPoint
-from statsig_export.testing.torture import webhook
-from statsig_export.verifying import verify
+from statsig_export import crashpoints as crash
+from statsig_export.crashpoints import CrashPoint
+from statsig_export.ledger.records import PartitionStatus
+from statsig_export.maintenance.verify import verify
+from statsig_export.shipping.status import status
+from torture import webhook
 
 CONFIG = """\
 [source]

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 from stage import Stage
 
-from statsig_export.testing.crash import CrashPoint
-from statsig_export.testing.faults import Action, Faults, Rule
-from statsig_export.testing.faults import Stage as ResetAt
-from statsig_export.testing.torture import webhook
-from statsig_export.testing.torture.loop import Ordeal, torture
-from statsig_export.testing.torture.report import Report
+from statsig_export.crashpoints import CrashPoint
+from statsig_export.testing.webhook.faults import Action, Faults, Rule
+from statsig_export.testing.webhook.faults import Stage as ResetAt
+from torture import webhook
+from torture.loop import Ordeal, torture
+from torture.report import Report
 
 
 def never(_: int) -> Faults:

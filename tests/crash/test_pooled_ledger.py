@@ -13,8 +13,8 @@ from stage import Stage, ended, staged
 from test_rivals import slow
 
 from statsig_export.errors import ConfigError, LedgerError
-from statsig_export.ledger_database import open_database, open_to_read
-from statsig_export.locks import open_locks
+from statsig_export.ledger.database import open_database, open_to_read
+from statsig_export.ledger.locks import open_locks
 
 
 @pytest.fixture(params=["transaction", "session"])

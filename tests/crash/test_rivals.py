@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy.engine import make_url
 from stage import DAYS, Stage, ended
 
-from statsig_export.testing.faults import Action, Faults, Rule
-from statsig_export.testing.torture import webhook
+from statsig_export.testing.webhook.faults import Action, Faults, Rule
+from torture import webhook
 
 ROUNDS = 12
 

@@ -13,10 +13,10 @@ from snowflake.sqlalchemy.parser.custom_type_parser import parse_type
 from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy_bigquery._types import get_columns
 
-from statsig_export.layout_rules import ColumnRule, Kind, SourceTable
-from statsig_export.source_catalogs import found_columns
-from statsig_export.source_dialects import DuckDbDialect
-from statsig_export.source_schema import FoundColumn, found_column
+from statsig_export.layouts.model import ColumnRule, Kind, SourceTable
+from statsig_export.source.backends.duckdb import DuckDbDialect
+from statsig_export.source.catalogs import found_columns
+from statsig_export.source.schema import FoundColumn, found_column
 
 URLS: Final = {
     "mysql": "mysql+pymysql://host/events",

@@ -13,8 +13,8 @@ import psycopg
 from sqlalchemy import make_url
 
 from statsig_export.config import parse_config
-from statsig_export.events import Category
-from statsig_export.source import Source, open_source
+from statsig_export.source.source import Source, open_source
+from statsig_export.vocabulary import Category
 
 Row = Mapping[str, object]
 

@@ -12,7 +12,7 @@ from real_databases import DAY, NEXT_DAY, RealDatabase, read, source_at
 from test_every_database import CUSTOM_EVENTS, EXPOSURES, custom_event, exposure
 
 from statsig_export.errors import SourceError
-from statsig_export.events import Category
+from statsig_export.vocabulary import Category
 
 HOLD = """
 import duckdb, sys

@@ -11,8 +11,8 @@ from canonical_frames import outcomes
 from real_databases import DAY, NEXT_DAY, RealDatabase, read, source_at
 
 from statsig_export.errors import SourceError
-from statsig_export.events import Category
-from statsig_export.layout_rules import CANONICAL_COLUMNS
+from statsig_export.layouts.model import CANONICAL_COLUMNS
+from statsig_export.vocabulary import Category
 
 NOON = "2026-11-01 12:00:00.123456"
 EXPOSURES = {

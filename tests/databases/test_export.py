@@ -9,11 +9,11 @@ from real_databases import RealDatabase
 from test_every_database import filled
 
 from statsig_export.config import Config, parse_config
-from statsig_export.layout_rules import Kind, SourceTable
-from statsig_export.layouts import LAYOUTS
-from statsig_export.partitions import window_from_key
+from statsig_export.layouts.known import LAYOUTS
+from statsig_export.layouts.model import Kind, SourceTable
+from statsig_export.lineage.frames import failed_rows, read_events
 from statsig_export.pipeline import export_window
-from statsig_export.reading import failed_rows, read_events
+from statsig_export.windows import window_from_key
 
 READERS = [("sqlite", "plain"), ("postgresql", "plain"), ("postgresql", "fastest"), ("duckdb", "fastest")]
 """Each database with what reads it; the first two are the reference."""

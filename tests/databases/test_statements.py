@@ -16,12 +16,12 @@ from real_databases import source_at
 from sqlglot import exp
 
 from statsig_export.errors import SourceError
-from statsig_export.events import Category
-from statsig_export.layouts import LAYOUTS
+from statsig_export.layouts.known import LAYOUTS
+from statsig_export.layouts.placement import source_tables
 from statsig_export.settings import SourceSettings
-from statsig_export.source import Source
-from statsig_export.source_schema import Family
-from statsig_export.source_tables import source_tables
+from statsig_export.source.schema import Family
+from statsig_export.source.source import Source
+from statsig_export.vocabulary import Category
 
 STATEMENTS = Path(__file__).parent / "statements"
 DATABASES = ("mysql", "mariadb", "snowflake", "bigquery", "redshift", "duckdb")

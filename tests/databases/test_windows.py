@@ -7,7 +7,7 @@ import pytest
 from real_databases import RealDatabase, keys, read
 from test_every_database import EXPOSURES, exposure
 
-from statsig_export.source import Source
+from statsig_export.source.source import Source
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from canonical_frames import CUSTOM_EVENTS, EXPOSURES, canonical_frame, outcome, outcomes
 
-from statsig_export.events import EVENT_KEYS
+from statsig_export.vocabulary import EVENT_KEYS
 
 HERE = Path(__file__).parent
 TABLES = {"exposures": EXPOSURES, "custom_events": CUSTOM_EVENTS}

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from ledger_of_version_1 import Left, left_in_postgres, left_in_sqlite
 
-from statsig_export.testing.receiver import Receiver
+from statsig_export.testing.webhook.receiver import Receiver
 
 
 @pytest.fixture

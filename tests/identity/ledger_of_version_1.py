@@ -10,7 +10,7 @@ import psycopg
 from sqlalchemy import create_engine, text
 
 from statsig_export.config import Config, parse_config
-from statsig_export.testing.receiver import Receiver
+from statsig_export.testing.webhook.receiver import Receiver
 
 VERSION_1 = Path(__file__).parent / "version_1"
 PRUNED, DELIVERED, FAULTY = "2026-11-02", "2026-11-19", "2026-11-20"

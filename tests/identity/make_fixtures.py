@@ -31,18 +31,18 @@ from sqlalchemy import String, create_engine, insert
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 import statsig_export
-from statsig_export import pruning
 from statsig_export.config import Config, parse_config
 from statsig_export.errors import DestinationError
-from statsig_export.ledger_database import open_database
-from statsig_export.ledger_tables import LEDGER, SCHEMA_VERSION, export_runs, meta, partitions
-from statsig_export.partitions import window_from_key
+from statsig_export.layouts.native_tables import CUSTOM_EVENTS, EXPOSURES, create_tables
+from statsig_export.ledger.database import open_database
+from statsig_export.ledger.tables import LEDGER, SCHEMA_VERSION, export_runs, meta, partitions
+from statsig_export.lineage.frames import read_events
+from statsig_export.maintenance import prune as pruning
 from statsig_export.pipeline import export_window, replay, ship
-from statsig_export.reading import read_events
-from statsig_export.tables import CUSTOM_EVENTS, EXPOSURES, create_tables
-from statsig_export.testing.faults import Rule, answer
 from statsig_export.testing.postgres import postgres_server
-from statsig_export.testing.receiver import Receiver
+from statsig_export.testing.webhook.faults import Rule, answer
+from statsig_export.testing.webhook.receiver import Receiver
+from statsig_export.windows import window_from_key
 
 HERE = Path(__file__).parent / "version_1"
 PRUNED, DELIVERED, FAULTY = "2026-11-02", "2026-11-19", "2026-11-20"

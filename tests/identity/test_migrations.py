@@ -15,13 +15,16 @@ from ledger_of_version_1 import DELIVERED, FAULTY, Left
 from sqlalchemy import create_engine, inspect, make_url
 
 from statsig_export.errors import LedgerError
-from statsig_export.late_rows import changed_windows
-from statsig_export.ledger_database import open_database
-from statsig_export.ledger_tables import REVISION, SCHEMA_VERSION
-from statsig_export.partitions import window_from_key
-from statsig_export.pipeline import due_partitions, export_window, plan, replay, ship, status, verify
-from statsig_export.reading import deliveries, read_events
-from statsig_export.tracing import trace
+from statsig_export.export.late_rows import changed_windows
+from statsig_export.export.plan import plan
+from statsig_export.ledger.database import open_database
+from statsig_export.ledger.tables import REVISION, SCHEMA_VERSION
+from statsig_export.lineage.frames import deliveries, read_events
+from statsig_export.lineage.trace import trace
+from statsig_export.maintenance.verify import verify
+from statsig_export.pipeline import export_window, replay, ship
+from statsig_export.shipping.status import due_partitions, status
+from statsig_export.windows import window_from_key
 
 TABLES = [
     *("meta", "destinations", "export_runs", "partitions", "generations", "batches", "ship_runs", "attempts"),
@@ -32,7 +35,7 @@ TABLES = [
 def migrate(url: str, crash: str = "") -> int:
     """Open and write in a process of its own; how it ended."""
     code = (
-        "import sys; from sqlalchemy import make_url; from statsig_export.ledger_database import open_database\n"
+        "import sys; from sqlalchemy import make_url; from statsig_export.ledger.database import open_database\n"
         "open_database(make_url(sys.argv[1])).bring_up_to_date()"
     )
     environ = {**os.environ, "STATSIG_EXPORT_CRASH": crash}
@@ -200,7 +203,7 @@ def test_a_migration_leaves_the_logging_of_the_host_alone(left: Left, capfd):
 
 def test_alembic_is_imported_only_where_a_migration_is_due(tmp_path: Path):
     code = (
-        "import sys; from sqlalchemy import make_url; from statsig_export.ledger_database import open_database\n"
+        "import sys; from sqlalchemy import make_url; from statsig_export.ledger.database import open_database\n"
         "open_database(make_url(sys.argv[1])).bring_up_to_date(); sys.exit('alembic' in sys.modules)"
     )
     said = subprocess.run([sys.executable, "-c", code, f"sqlite:///{tmp_path}/new.db"], check=False)
@@ -216,7 +219,7 @@ def test_the_wheel_has_the_migrations(tmp_path: Path):
     subprocess.run([uv, "build", "--wheel", "--offline", "-q", "-o", str(tmp_path), str(root)], check=True)
     (wheel,) = tmp_path.glob("*.whl")
     listed = subprocess.run([sys.executable, "-m", "zipfile", "-l", str(wheel)], check=True, capture_output=True)
-    scripts = sorted(path.name for path in (root / "statsig_export/ledger_migrations/versions").glob("*.py"))
+    scripts = sorted(path.name for path in (root / "statsig_export/ledger/migrations/versions").glob("*.py"))
 
     assert all(f"ledger_migrations/versions/{name}" in listed.stdout.decode() for name in scripts)
     assert "ledger_migrations/env.py" in listed.stdout.decode()

@@ -12,9 +12,8 @@ from execution import committed
 from matplotlib import pyplot as plt
 from sqlalchemy import create_engine
 
-from statsig_export import load_config
-from statsig_export.config import Config
-from statsig_export.testing.sample import create_sample
+from statsig_export.config import Config, load_config
+from statsig_export.testing.sample.sample import create_sample
 
 EVENTS = 1_500
 EXPORT_TOML = """\

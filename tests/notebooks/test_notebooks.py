@@ -12,15 +12,17 @@ import pytest
 from execution import CHARTS, FOLDER, PICTURES, committed, environment, executed, figures
 from nbformat import NotebookNode
 
-from statsig_export import export_window, load_config, ship, status, window_from_key
 from statsig_export.account import total
-from statsig_export.config import Config
+from statsig_export.config import Config, load_config
 from statsig_export.errors import DestinationError
-from statsig_export.events import EXPOSURES, Category
-from statsig_export.replaying import replay
-from statsig_export.shipper import Timing
-from statsig_export.shipping import resume
-from statsig_export.testing.receiver import Receiver, Rule, answer
+from statsig_export.pipeline import export_window, ship
+from statsig_export.runs import Timing
+from statsig_export.shipping.replay import replay
+from statsig_export.shipping.status import resume, status
+from statsig_export.testing.webhook.faults import Rule, answer
+from statsig_export.testing.webhook.receiver import Receiver
+from statsig_export.vocabulary import EXPOSURES, Category
+from statsig_export.windows import window_from_key
 
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 NO_DAGSTER = 'raise ModuleNotFoundError(f"No module named {__name__!r}")\n'

@@ -18,10 +18,10 @@ from sqlalchemy import create_engine, insert
 import statsig_export
 from statsig_export.cli.options import cli
 from statsig_export.errors import StorageError
-from statsig_export.storage import Storage
-from statsig_export.tables import CUSTOM_EVENTS, create_tables
-from statsig_export.testing.faults import Action, Rule
-from statsig_export.testing.receiver import Receiver
+from statsig_export.layouts.native_tables import CUSTOM_EVENTS, create_tables
+from statsig_export.storage.storage import Storage
+from statsig_export.testing.webhook.faults import Action, Rule
+from statsig_export.testing.webhook.receiver import Receiver
 
 DAY, NEXT = "2026-11-20", "2026-11-21"
 DAYS = ["--from", DAY, "--to", "2026-11-22"]

@@ -5,7 +5,8 @@ import dagster as dg
 import pytest
 from dagster_folder import EXPORT_TOML, SECRET, Project
 
-from statsig_export.testing.receiver import Authentication, Receiver
+from statsig_export.testing.webhook.endpoint import Authentication
+from statsig_export.testing.webhook.receiver import Receiver
 
 
 @pytest.fixture

@@ -15,13 +15,14 @@ from dagster_folder import SECRET, START, TODAY, Project, event
 from dagster_processes import backfill, dagster_dev, ended, environment, wait_for
 from sqlalchemy import create_engine, insert
 
-from dagster_project.automation import RANGE_START
-from dagster_project.demo import INSTANCE_SETTINGS
-from dagster_project.grouping import MAX_PARTITIONS, MAX_RUNS
 from statsig_export import pipeline
-from statsig_export.tables import CUSTOM_EVENTS, create_tables
-from statsig_export.testing.receiver import Authentication, Receiver
-from statsig_export.testing.torture.home import scratch_folder
+from statsig_export.dagster.delivery.grouping import MAX_PARTITIONS, MAX_RUNS
+from statsig_export.dagster.keys import RANGE_START
+from statsig_export.demo.dagster_stage import INSTANCE_SETTINGS
+from statsig_export.layouts.native_tables import CUSTOM_EVENTS, create_tables
+from statsig_export.testing.webhook.endpoint import Authentication
+from statsig_export.testing.webhook.receiver import Receiver
+from torture.home import scratch_folder
 
 HOURS = 720
 FIRST = TODAY - timedelta(hours=HOURS)

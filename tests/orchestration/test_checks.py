@@ -5,12 +5,13 @@ import dagster as dg
 from dagster_folder import DAYS, Project
 from sqlalchemy import create_engine, text, update
 
-from dagster_project.assets import DELIVERED, EVENTS
-from statsig_export import pipeline, shipping
-from statsig_export.ledger import ledger_of
-from statsig_export.ledger_tables import batches
-from statsig_export.tables import CUSTOM_EVENTS
-from statsig_export.testing.receiver import Rule, answer
+from statsig_export import pipeline
+from statsig_export.dagster.keys import DELIVERED, EVENTS
+from statsig_export.layouts.native_tables import CUSTOM_EVENTS
+from statsig_export.ledger.tables import batches
+from statsig_export.ledger.transactions import ledger_of
+from statsig_export.shipping import ship as shipping
+from statsig_export.testing.webhook.faults import Rule, answer
 
 
 def evaluations(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:

@@ -13,14 +13,13 @@ from dagster_folder import DAYS, Project
 from dagster_processes import ROOT, daemon, environment, kill_all, wait_for
 from sqlalchemy import select
 
-from dagster_project.ship_sensor import SHIP_RUNS_AT_ONCE
 from statsig_export import pipeline
-from statsig_export.events import Category
-from statsig_export.ledger import ledger_of
-from statsig_export.ledger_tables import ship_runs
-from statsig_export.partitions import window_from_key
-from statsig_export.testing.faults import Action
-from statsig_export.testing.receiver import Rule
+from statsig_export.dagster.delivery.sensors import SHIP_RUNS_AT_ONCE
+from statsig_export.ledger.tables import ship_runs
+from statsig_export.ledger.transactions import ledger_of
+from statsig_export.testing.webhook.faults import Action, Rule
+from statsig_export.vocabulary import Category
+from statsig_export.windows import window_from_key
 
 POOL = "fivetran_webhook"
 EVENTS, DELIVERED = dg.AssetKey(["statsig", "events"]), dg.AssetKey(["fivetran", "statsig_events"])

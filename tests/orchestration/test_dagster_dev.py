@@ -6,7 +6,7 @@ import pytest
 from dagster_folder import DAYS, Project
 from dagster_processes import backfill, dagster_dev, ended, environment, wait_for
 
-from dagster_project.demo import INSTANCE_SETTINGS
+from statsig_export.demo.dagster_stage import INSTANCE_SETTINGS
 
 PARTITIONS = """{
   assetNodes { assetKey { path } partitionStats { numMaterialized } }

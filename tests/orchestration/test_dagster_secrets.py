@@ -14,8 +14,10 @@ from dagster_folder import DAYS, EXPORT_TOML, Project, what_failed
 from sqlalchemy import create_engine, insert
 
 from statsig_export import pipeline
-from statsig_export.tables import CUSTOM_EVENTS, create_tables
-from statsig_export.testing.receiver import Action, Authentication, Receiver, Rule, answer
+from statsig_export.layouts.native_tables import CUSTOM_EVENTS, create_tables
+from statsig_export.testing.webhook.endpoint import Authentication
+from statsig_export.testing.webhook.faults import Action, Rule, answer
+from statsig_export.testing.webhook.receiver import Receiver
 
 CANARY = "canary"
 PATH = "/webhooks/canary-of-the-path"

@@ -8,11 +8,10 @@ import dagster as dg
 import pytest
 from dagster_folder import DAYS, Project
 
-import dagster_project
 from statsig_export.errors import ConfigError
-from statsig_export.partitions import window_from_key
+from statsig_export.windows import window_from_key
 
-ROOT = Path(dagster_project.__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 FORBIDDEN = {"pandas", "pyarrow", "requests", "urllib3", "sqlalchemy", "sqlite3"}
 
 

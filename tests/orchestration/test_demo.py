@@ -5,10 +5,10 @@ import dagster as dg
 import pytest
 from dagster_folder import DAYS, SECRET, Project
 
-from dagster_project.demo import DemoRun, run_demo
 from statsig_export import pipeline
 from statsig_export.account import total
-from statsig_export.testing.receiver import Rule, answer
+from statsig_export.demo.dagster_stage import DemoRun, run_demo
+from statsig_export.testing.webhook.faults import Rule, answer
 
 
 def demo(project: Project, steps: list[str]) -> DemoRun:

@@ -4,8 +4,8 @@ from dagster_folder import DAYS, Project, everything_logged, what_failed
 from sqlalchemy import create_engine, update
 
 from statsig_export import pipeline
-from statsig_export.events import Category
-from statsig_export.tables import CUSTOM_EVENTS
+from statsig_export.layouts.native_tables import CUSTOM_EVENTS
+from statsig_export.vocabulary import Category
 
 
 def test_a_range_of_windows_and_categories_is_one_run_that_materializes_each_partition(project: Project):

@@ -6,8 +6,8 @@ from dagster._core.definitions.data_version import CachingStaleStatusResolver
 from dagster._core.loader import LoadingContextForTest
 from dagster_folder import DAYS, Project
 
-from dagster_project.assets import EVENTS
 from statsig_export import pipeline
+from statsig_export.dagster.keys import EVENTS
 
 EXPORTED = f"custom_event|{DAYS[0]}"
 WIDER = ("debug_ping = false", "debug_ping = true")

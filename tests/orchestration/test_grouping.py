@@ -2,8 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagster_project.grouping import MAX_PARTITIONS, MAX_RUNS, EndedRun, groups, pause_after, paused
-from statsig_export.reports import DuePartition
+from statsig_export.dagster.delivery.grouping import MAX_PARTITIONS, MAX_RUNS, EndedRun, groups, paused
+from statsig_export.dagster.runs import pause_after
+from statsig_export.ledger.records import DuePartition
 
 
 def due(partition: str, *export_runs: str) -> DuePartition:

@@ -8,13 +8,13 @@ import dagster as dg
 import pytest
 from dagster_folder import DAYS, SECRET, Project, what_failed
 
-from dagster_project import ship_sensor
-from statsig_export import ledger_queries as queries
 from statsig_export import pipeline
-from statsig_export.ledger import ledger_of
-from statsig_export.locks import lock_name, open_locks
-from statsig_export.partitions import split_partition_key, window_from_key
-from statsig_export.testing.receiver import Rule, answer
+from statsig_export.dagster.delivery import sensors as ship_sensor
+from statsig_export.ledger import queries
+from statsig_export.ledger.locks import lock_name, open_locks
+from statsig_export.ledger.transactions import ledger_of
+from statsig_export.testing.webhook.faults import Rule, answer
+from statsig_export.windows import split_partition_key, window_from_key
 
 REFUSES = [Rule(actions=(answer(401),))]
 

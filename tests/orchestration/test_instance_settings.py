@@ -8,7 +8,7 @@ import yaml
 from dagster_folder import Project
 from dagster_processes import ROOT
 
-from dagster_project.demo import INSTANCE_SETTINGS
+from statsig_export.demo.dagster_stage import INSTANCE_SETTINGS
 
 SQLITE, POSTGRES = (ROOT / "deploy" / f"dagster-{name}.yaml" for name in ("sqlite", "postgres"))
 

@@ -7,16 +7,17 @@ import pytest
 from dagster_folder import DAYS, EXPORT_TOML, SECRET, Project
 from sqlalchemy import create_engine, delete, insert
 
-from dagster_project import late_rows
-from dagster_project.automation import RANGE_END, RANGE_START
-from dagster_project.late_rows import late_rows_sensor
 from statsig_export import pipeline
 from statsig_export.account import Account, total
-from statsig_export.events import EXPOSURES as EXPOSURE_CATEGORIES
-from statsig_export.events import Category
-from statsig_export.partitions import window_from_key
-from statsig_export.tables import CUSTOM_EVENTS, EXPOSURES, SDK_EVENTS, create_tables
-from statsig_export.testing.receiver import Authentication, Receiver
+from statsig_export.dagster.events import sensors as late_rows
+from statsig_export.dagster.events.sensors import late_rows_sensor
+from statsig_export.dagster.keys import RANGE_END, RANGE_START
+from statsig_export.layouts.native_tables import CUSTOM_EVENTS, EXPOSURES, SDK_EVENTS, create_tables
+from statsig_export.testing.webhook.endpoint import Authentication
+from statsig_export.testing.webhook.receiver import Receiver
+from statsig_export.vocabulary import EXPOSURES as EXPOSURE_CATEGORIES
+from statsig_export.vocabulary import Category
+from statsig_export.windows import window_from_key
 
 OTHERS = [Category.CONFIG_CHANGE, Category.CUSTOM_EVENT]
 UNCHANGED = "every exported window of the lookback holds as many rows as it held"

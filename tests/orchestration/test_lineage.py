@@ -5,12 +5,13 @@ import pytest
 from dagster_folder import DAYS, Project
 from sqlalchemy import create_engine, insert
 
-from dagster_project.assets import DELIVERED, EVENTS, FILE_COLUMNS
-from dagster_project.stored_events import StoredEvents
-from statsig_export.column_lineage import feeding_columns
-from statsig_export.layouts import LAYOUTS
-from statsig_export.partitions import window_from_key
-from statsig_export.tables import SDK_EVENTS, create_tables
+from statsig_export.dagster.events.assets import FILE_COLUMNS
+from statsig_export.dagster.io_manager import StoredEvents
+from statsig_export.dagster.keys import DELIVERED, EVENTS
+from statsig_export.layouts.known import LAYOUTS
+from statsig_export.layouts.native_tables import SDK_EVENTS, create_tables
+from statsig_export.lineage.columns import feeding_columns
+from statsig_export.windows import window_from_key
 
 GATES = f"gate_exposure|{DAYS[0]}"
 
@@ -94,7 +95,7 @@ def test_assets_say_what_they_are_who_owns_them_and_where_their_code_is(project:
     assert graph.get(DELIVERED).kinds == {"fivetran"}
     assert list(graph.get(EVENTS).owners) == list(graph.get(DELIVERED).owners) == ["team:data"]
     references = graph.get(EVENTS).metadata["dagster/code_references"].code_references
-    assert any(reference.file_path.endswith("dagster_project/assets.py") for reference in references)
+    assert any(reference.file_path.endswith("statsig_export/dagster/events/assets.py") for reference in references)
     assert all(graph.get(key).description for key in graph.get_all_asset_keys())
 
 

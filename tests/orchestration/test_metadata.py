@@ -4,8 +4,8 @@ import pytest
 from dagster_folder import DAYS, Project
 from sqlalchemy import create_engine, insert
 
-from dagster_project.metadata import MOST, OTHERS, largest, newest
-from statsig_export.tables import CUSTOM_EVENTS
+from statsig_export.dagster.metadata import MOST, OTHERS, largest, newest
+from statsig_export.layouts.native_tables import CUSTOM_EVENTS
 
 
 @pytest.mark.fault("F74")

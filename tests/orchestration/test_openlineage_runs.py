@@ -5,7 +5,7 @@ import json
 import pytest
 from dagster_folder import DAYS, Project
 
-from statsig_export import telling
+from statsig_export.openlineage import emitter as telling
 
 
 def test_a_run_of_dagster_is_the_parent_of_what_it_exports_and_ships(project: Project, monkeypatch: pytest.MonkeyPatch):

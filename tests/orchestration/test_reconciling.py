@@ -6,10 +6,10 @@ import dagster as dg
 import pytest
 from dagster_folder import DAYS, Project
 
-from dagster_project import reconciling
-from dagster_project.reconciling import RUNS_A_TICK
 from statsig_export import pipeline
-from statsig_export.partitions import window_from_key
+from statsig_export.dagster.delivery import reconcile as reconciling
+from statsig_export.dagster.delivery.reconcile import RUNS_A_TICK
+from statsig_export.windows import window_from_key
 
 SHIPPED = ["fivetran", "statsig_events"]
 BOTH = [f"{category}|{DAYS[0]}" for category in ("custom_event", "gate_exposure")]

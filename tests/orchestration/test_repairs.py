@@ -7,8 +7,8 @@ import pytest
 from dagster_folder import DAYS, Project, what_failed
 
 from statsig_export import pipeline
-from statsig_export.partitions import window_from_key
-from statsig_export.testing.receiver import Rule, answer
+from statsig_export.testing.webhook.faults import Rule, answer
+from statsig_export.windows import window_from_key
 
 GATES, EVENTS = f"gate_exposure|{DAYS[0]}", f"custom_event|{DAYS[0]}"
 

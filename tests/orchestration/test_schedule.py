@@ -5,12 +5,14 @@ import dagster as dg
 import pytest
 from dagster_folder import DAYS, TODAY, Project, box
 
-from dagster_project import runs
-from dagster_project.automation import RANGE_END, RANGE_START, boxes, cron, missing_partitions
-from dagster_project.partitions import event_partitions
 from statsig_export.config import Config, parse_config
-from statsig_export.events import Category
-from statsig_export.partitions import Window, windows_between
+from statsig_export.dagster import runs
+from statsig_export.dagster.events.ranges import boxes, missing_partitions
+from statsig_export.dagster.events.schedules import cron
+from statsig_export.dagster.keys import RANGE_END, RANGE_START
+from statsig_export.dagster.partitions import event_partitions
+from statsig_export.vocabulary import Category
+from statsig_export.windows import Window, windows_between
 
 
 def config(**tables: dict[str, object]) -> Config:

@@ -5,10 +5,11 @@ import dagster as dg
 import pytest
 from dagster_folder import DAYS, SECRET, Project, everything_logged, what_failed
 
-from dagster_project import runs, ship_sensor
 from statsig_export import pipeline
-from statsig_export.partitions import window_from_key
-from statsig_export.testing.receiver import Rule, answer
+from statsig_export.dagster import runs
+from statsig_export.dagster.delivery import sensors as ship_sensor
+from statsig_export.testing.webhook.faults import Rule, answer
+from statsig_export.windows import window_from_key
 
 SHIPPED = ["fivetran", "statsig_events"]
 BOTH = [f"custom_event|{DAYS[0]}", f"gate_exposure|{DAYS[0]}"]

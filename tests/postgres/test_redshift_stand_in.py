@@ -15,7 +15,7 @@ from sqlalchemy import make_url
 from test_source_postgres import DAY, NEXT_DAY, NOON, read, source_at
 
 from statsig_export.errors import SourceError
-from statsig_export.events import Category
+from statsig_export.vocabulary import Category
 
 STAND_IN = """
 CREATE DOMAIN super AS text;

@@ -16,10 +16,10 @@ from sqlalchemy import Engine, create_engine, make_url
 
 from statsig_export.config import parse_config
 from statsig_export.errors import SourceError
-from statsig_export.events import Category
-from statsig_export.layout_rules import CANONICAL_COLUMNS
-from statsig_export.source import Source, open_source
-from statsig_export.tables import create_tables
+from statsig_export.layouts.model import CANONICAL_COLUMNS
+from statsig_export.layouts.native_tables import create_tables
+from statsig_export.source.source import Source, open_source
+from statsig_export.vocabulary import Category
 
 DAY = datetime(2026, 11, 1, tzinfo=UTC)
 NEXT_DAY = DAY + timedelta(days=1)

@@ -9,15 +9,18 @@ import pyarrow as pa
 from ledger_model import BAD, GIVE_UP_AFTER_MS, GIVE_UP_ATTEMPTS, MAX_EVENTS, Row
 from sqlalchemy import event, make_url, select
 
-from statsig_export import ledger_queries as queries
-from statsig_export.batching import Batch, Batcher, halve
-from statsig_export.delivery import Attempted, Decision, Failure, Outcome, Reply, RetryPolicy, Step, decide
-from statsig_export.events import Category
-from statsig_export.ledger import Claim, ExportRun, Ledger, PartitionPlan, PlannedBatch, ShipRun
-from statsig_export.ledger_database import LedgerDatabase, open_database
-from statsig_export.ledger_tables import attempts, batches, partitions
-from statsig_export.partitions import StoredFile, partition_key, window_from_key
+from statsig_export.delivery.batches import Batch, Batcher, halve
+from statsig_export.delivery.outcomes import Outcome
+from statsig_export.delivery.rules import Attempted, Decision, Failure, Reply, RetryPolicy, Step, decide
+from statsig_export.ledger import queries
+from statsig_export.ledger.database import LedgerDatabase, open_database
+from statsig_export.ledger.records import Claim, ExportRun, PartitionPlan, PlannedBatch, ShipRun
+from statsig_export.ledger.tables import attempts, batches, partitions
+from statsig_export.ledger.transactions import Ledger
 from statsig_export.settings import WindowSettings
+from statsig_export.storage.files import StoredFile
+from statsig_export.vocabulary import Category
+from statsig_export.windows import partition_key, window_from_key
 
 WINDOW = window_from_key("2026-11-20", WindowSettings())
 CATEGORIES = (Category.CUSTOM_EVENT, Category.GATE_EXPOSURE)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from statsig_export.events import Category
+from statsig_export.vocabulary import Category
 
 MAX_EVENTS = 4
 GIVE_UP_AFTER_MS, GIVE_UP_ATTEMPTS = 100_000, 3

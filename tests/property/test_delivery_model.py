@@ -22,13 +22,13 @@ from hypothesis.stateful import (
 from ledger_driver import ANSWERS, CATEGORIES, POLICY, WINDOW, LedgerDriver, open_ledger
 from ledger_model import BAD, WAITING, LedgerModel
 
-from statsig_export import ledger_queries as queries
-from statsig_export import verifying
 from statsig_export.errors import LedgerError, StalePlanError
-from statsig_export.ledger import Claim
-from statsig_export.ledger_database import LedgerDatabase
-from statsig_export.partitions import partition_key
-from statsig_export.replaying import plan_replay
+from statsig_export.ledger import queries
+from statsig_export.ledger.database import LedgerDatabase
+from statsig_export.ledger.records import Claim
+from statsig_export.ledger.replays import plan_replay
+from statsig_export.maintenance import verify as verifying
+from statsig_export.windows import partition_key
 
 categories = st.sampled_from(CATEGORIES)
 outcomes = st.sampled_from(["accepted", *ANSWERS])

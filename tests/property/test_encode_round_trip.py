@@ -11,7 +11,7 @@ from canonical_frames import CUSTOM_EVENTS, EXPOSURES, Row, canonical_frame, out
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from statsig_export.layout_rules import SourceTable
+from statsig_export.layouts.model import SourceTable
 
 NEVER = ("privateAttributes", "secondaryExposures")
 NAMES = {"gate": "gate", "config": "config", "experiment": "config", "layer": "config"}

@@ -19,12 +19,13 @@ from naive_events import Expected, check, expected, naive_id
 from psycopg import sql
 from sqlalchemy import create_engine, make_url
 
-from statsig_export import export_window, failed_rows, read_events
 from statsig_export.config import Config, parse_config
-from statsig_export.exporting import unplaced_rows
-from statsig_export.partitions import window_from_key
-from statsig_export.row_faults import Reason
-from statsig_export.tables import create_tables
+from statsig_export.events.faults import Reason
+from statsig_export.export.plan import unplaced_rows
+from statsig_export.layouts.native_tables import create_tables
+from statsig_export.lineage.frames import failed_rows, read_events
+from statsig_export.pipeline import export_window
+from statsig_export.windows import window_from_key
 
 ROWS = int(os.environ.get("STATSIG_EXPORT_FUZZ_ROWS", "20000"))
 ON_POSTGRESQL = max(1_500, ROWS // 20)

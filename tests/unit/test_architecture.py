@@ -1,105 +1,150 @@
-"""The shape of the library, held by tests: imports go one way, pure modules stay pure, the shipper starts light."""
+"""The shape of the library, held by tests: who may import whom, what stays pure, what starts light."""
 
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "statsig_export"
+ROOT = "(root)"
 
-PURE = [
-    *("errors", "events", "account", "settings", "partitions", "layout_rules", "layouts", "source_tables"),
-    *(
-        "contiguous",
-        "arrow_columns",
-        "timestamps",
-        "identity",
-        "seen_ids",
-        "content_ids",
-        "row_faults",
-        "json_text",
-        "json_values",
-    ),
-    *("source_names", "source_schema", "source_dialects", "source_statement", "source_window", "source_chunks"),
-    *("event_metadata", "logged_exposures", "sdk_log", "event_log", "exported", "reshape", "filters", "encoding"),
-    *("source_catalogs", "column_lineage", "judging", "batching", "outcomes", "delivery", "evidence", "rate_limit"),
-    *("reports", "traces", "source_rows", "dataset_names", "answer_words", "answer_text", "retry_after"),
-    *("source_identity", "table_identity"),
-]
+MAY_IMPORT: dict[str, set[str]] = {
+    ROOT: set(),
+    "arrow": set(),
+    "layouts": set(),
+    "storage": {"arrow"},
+    "delivery": {"arrow"},
+    "source": {"arrow", "layouts"},
+    "events": {"arrow", "layouts"},
+    "ledger": {"delivery", "events", "layouts", "storage"},
+    "export": {"arrow", "delivery", "events", "layouts", "ledger", "openlineage", "source", "storage"},
+    "shipping": {"delivery", "ledger", "openlineage", "storage"},
+    "lineage": {"arrow", "delivery", "events", "layouts", "ledger", "storage"},
+    "maintenance": {"delivery", "events", "ledger", "storage"},
+    "openlineage": {"layouts", "ledger", "lineage", "storage"},
+    "testing": {"layouts"},
+}
+"""Package -> the packages it may import; the root modules always. What is not named here stands on top."""
+ON_TOP = {"cli", "dagster", "demo"}
+"""May import every package that is named above; the command line and the demo each other and Dagster's part, too."""
+FACE = {"__init__", "__main__"}
+"""The root modules that hand on what lies in the packages."""
+PURE = ("delivery", "events", "layouts", "arrow")
 IMPURE_IMPORTS = {"logging", "os", "random", "requests", "secrets", "socket", "subprocess", "time", "urllib", "pathlib"}
-LIGHT = [
-    *("shipper", "ledger", "webhook", "delivery", "batching", "shipping", "replaying", "telling", "pipeline"),
-    "openlineage_events",
-]
+LIGHT = ("shipping.ship", "shipping.replay", "cli")
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    """Each file of the library, with its package."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).parts
+        yield (parts[0] if len(parts) > 1 else ROOT), path
 
 
 @cache
-def imports(module: str) -> frozenset[str]:
-    """The top-level names and the sibling modules that a module imports, wherever in it."""
+def imported(path: Path) -> frozenset[str]:
+    """The dotted names that a file imports, wherever in it."""
     found = set()
-    for node in ast.walk(ast.parse((PACKAGE / f"{module}.py").read_text())):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
             found |= {f"{node.module}.{alias.name}" for alias in node.names}
     return frozenset(found)
 
 
-def siblings(module: str) -> set[str]:
-    names = {name.removeprefix("statsig_export.") for name in imports(module) if name.startswith("statsig_export.")}
-    return {name for name in names if (PACKAGE / f"{name}.py").exists()}
+def packages_of(names: frozenset[str]) -> set[str]:
+    """The packages of ours among imported names; none for the root modules."""
+    parts = [name.split(".") for name in names if name.startswith("statsig_export.")]
+    return {part[1] for part in parts if (PACKAGE / part[1]).is_dir()}
 
 
-def modules() -> list[str]:
-    return sorted(path.stem for path in PACKAGE.glob("*.py"))
-
-
-def test_imports_form_no_circle():
-    reached: dict[str, set[str]] = {}
-
-    def visit(module: str, trail: tuple[str, ...]) -> set[str]:
-        assert module not in trail, " -> ".join((*trail, module))
-        if module not in reached:
-            below = [visit(inner, (*trail, module)) for inner in siblings(module)]
-            reached[module] = siblings(module).union(*below)
-        return reached[module]
-
-    for module in modules():
-        visit(module, ())
-
-
-@pytest.mark.parametrize("module", PURE)
-def test_a_pure_module_imports_no_io_clock_or_chance_and_only_pure_modules(module: str):
-    outside = {name.split(".")[0] for name in imports(module)}
-
-    assert not outside & IMPURE_IMPORTS
-    assert siblings(module) <= set(PURE)
-
-
-def test_the_library_never_imports_dagster_but_for_the_demo():
+def test_each_package_imports_only_what_the_table_lets_it():
     guilty = [
-        str(path.relative_to(PACKAGE))
-        for path in PACKAGE.rglob("*.py")
-        if "dagster" in path.read_text() and "import dagster" in path.read_text()
+        f"{path.relative_to(PACKAGE)} imports {package}"
+        for home, path in modules()
+        if home in MAY_IMPORT and not (home == ROOT and path.stem in FACE)
+        for package in packages_of(imported(path)) - MAY_IMPORT[home] - {home}
     ]
 
     assert guilty == []
 
 
-def test_the_dagster_project_holds_no_requests_pandas_or_sql():
-    for path in (PACKAGE.parent / "dagster_project").glob("*.py"):
-        text = path.read_text()
-        for library in ("requests", "pandas", "sqlalchemy"):
-            assert f"import {library}" not in text
-            assert f"from {library}" not in text
+def test_the_table_names_every_package_and_has_no_circle():
+    assert {home for home, _ in modules()} == set(MAY_IMPORT) | ON_TOP
+    left = dict(MAY_IMPORT)
+    while free := [package for package, below in left.items() if not below & set(left)]:
+        for package in free:
+            del left[package]
+    assert left == {}
+
+
+def test_modules_import_each_other_in_no_circle():
+    paths = {".".join(("statsig_export", *p.relative_to(PACKAGE).with_suffix("").parts)): p for _, p in modules()}
+    reached: set[str] = set()
+
+    def visit(module: str, trail: tuple[str, ...]) -> None:
+        assert module not in trail, " -> ".join((*trail, module))
+        if module not in reached:
+            names = imported(paths[module])
+            for inner in {name if name in paths else name.rpartition(".")[0] for name in names} & set(paths):
+                visit(inner, (*trail, module))
+            reached.add(module)
+
+    for module in paths:
+        visit(module, ())
+
+
+def test_only_the_ledger_knows_its_tables():
+    guilty = [
+        str(path.relative_to(PACKAGE))
+        for home, path in modules()
+        if home != "ledger" and any(name.startswith("statsig_export.ledger.tables") for name in imported(path))
+    ]
+
+    assert guilty == []
+
+
+def test_nothing_that_ships_events_imports_its_stand_ins():
+    guilty = [
+        str(path.relative_to(PACKAGE))
+        for home, path in modules()
+        if home not in {"testing", "demo"} and path.stem != "receiver"
+        if "testing" in packages_of(imported(path))
+    ]
+
+    assert guilty == []
+
+
+@pytest.mark.parametrize("package", PURE)
+def test_what_decides_imports_no_io_clock_or_chance(package: str):
+    guilty = [
+        f"{path.relative_to(PACKAGE)}: {name}"
+        for home, path in modules()
+        if home == package
+        for name in imported(path)
+        if name.split(".")[0] in IMPURE_IMPORTS
+    ]
+
+    assert guilty == []
+
+
+def test_dagsters_part_is_thin_and_alone_knows_dagster():
+    for home, path in modules():
+        outside = {name.split(".")[0] for name in imported(path)}
+        if home == "dagster":
+            assert not outside & {"requests", "pandas", "sqlalchemy"}, path
+        elif home != "demo":
+            assert "dagster" not in outside, path
 
 
 @pytest.mark.parametrize("module", LIGHT)
 def test_what_ships_imports_neither_pandas_nor_dagster(module: str):
-    code = f"import statsig_export.{module}, sys; sys.exit(bool({{'pandas', 'dagster'}} & set(sys.modules)))"
+    code = f"import statsig_export.{module}, sys; print(*{{'pandas', 'dagster'}} & set(sys.modules))"
+    imported_too = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
 
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert imported_too.split() == []

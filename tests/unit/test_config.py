@@ -6,7 +6,7 @@ import pytest
 
 from statsig_export.config import Config, load_config, parse_config
 from statsig_export.errors import ConfigError
-from statsig_export.events import Category
+from statsig_export.vocabulary import Category
 
 CANARY = "https://webhooks.fivetran.com/webhooks/canary_endpoint"
 

@@ -1,0 +1,1 @@
+"""Answers of every kind against the webhook's client, over real sockets: `python -m fuzz`."""

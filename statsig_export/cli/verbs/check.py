@@ -1,0 +1,230 @@
+"""The verb check: one line and one exit code for a monitor, in the manner of Nagios' plugins."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum
+from typing import Any, NoReturn
+
+import click
+from pydantic import TypeAdapter, ValidationError
+
+from statsig_export.account import Account, total
+from statsig_export.cli import failures, output
+from statsig_export.cli.options import as_json
+from statsig_export.cli.verdict import gaps
+from statsig_export.config import Config
+from statsig_export.ledger.records import PartitionStatus
+from statsig_export.settings import Duration, WindowSettings
+from statsig_export.shipping.reports import DestinationStanding
+from statsig_export.windows import LENGTH
+
+CRITICAL_FACTOR = 24
+"""Events that are pending for so many times the age that is a warning are critical: a day, by default."""
+
+
+class Level(IntEnum):
+    """The exit codes of Nagios' plugins. The worst of several findings is the verb's."""
+
+    OK = 0
+    WARNING = 1
+    CRITICAL = 2
+    UNKNOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that a monitor has to know."""
+
+    level: Level
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """From when on something is worth a warning, or critical."""
+
+    pending: timedelta
+    pending_critical: timedelta
+    export: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What the ledger says, and what of it has to be known."""
+
+    account: Account
+    """Of the newest exported windows, as far back as `[windows] lookback`."""
+    unsent: int
+    """Events still to be sent, of all windows and with replays."""
+    oldest: timedelta
+    """How long the oldest of them is pending."""
+    skipped: Sequence[str]
+    """Closed windows that were never exported."""
+    findings: Sequence[Finding]
+
+    @property
+    def level(self) -> Level:
+        return max((finding.level for finding in self.findings), default=Level.OK)
+
+    @property
+    def text(self) -> str:
+        worst_first = sorted(self.findings, key=lambda finding: -finding.level)
+        good = f"{self.account.forwarded:,} events of the newest windows forwarded, {self.unsent:,} pending"
+        return "; ".join(finding.text for finding in worst_first) or good
+
+
+def observe(
+    config: Config, statuses: Sequence[PartitionStatus], standing: DestinationStanding, limits: Limits, now: datetime
+) -> Observed:
+    """Judge what the ledger says. Pure."""
+    unsent = sum(status.unsent for status in statuses)
+    since = min((status.pending_since for status in statuses if status.pending_since), default=now)
+    oldest = max(now - since, timedelta())
+    account = total(status.account for status in _newest(statuses, config.windows))
+    skipped = gaps(statuses, config.filter.enabled_categories(), config.windows, now - limits.export)
+    found: list[Finding] = []
+    if standing.halted:
+        said = f"the destination {config.webhook.name} is halted: {standing.halted}"
+        found.append(Finding(Level.CRITICAL, f"{said}; mend the set-up, then `statsig-export resume`"))
+    if standing.paused_until and not standing.rate_limited:
+        until = datetime.fromtimestamp(standing.paused_until, UTC)
+        found.append(Finding(Level.WARNING, f"sending pauses until {until:%H:%M} UTC after failures in a row"))
+    if unsent and oldest > limits.pending:
+        level = Level.CRITICAL if oldest > limits.pending_critical else Level.WARNING
+        found.append(
+            Finding(
+                level,
+                f"{unsent:,} events are pending, the oldest for {timedelta(seconds=round(oldest.total_seconds()))}",
+            )
+        )
+    if not config.checks.tolerates(account):
+        share = f"{account.failed:,} of {account.events:,} events of the newest windows failed"
+        found.append(Finding(Level.WARNING, f"{share}: `statsig-export status --failed` lists them"))
+    if skipped:
+        found.append(
+            Finding(Level.WARNING, f"{len(skipped):,} closed windows are not exported, the first {skipped[0]}")
+        )
+    if not statuses and not found:
+        found.append(Finding(Level.UNKNOWN, f"nothing was exported yet for the destination {config.webhook.name}"))
+    return Observed(account, unsent, oldest, skipped, found)
+
+
+def perfdata(observed: Observed, config: Config, limits: Limits) -> str:
+    """'label=value;warning;critical;minimum' for what is counted."""
+    account = observed.account
+    ages = f"{limits.pending.total_seconds():.0f};{limits.pending_critical.total_seconds():.0f}"
+    return " ".join(
+        (
+            f"pending={observed.unsent};;;0",
+            f"pending_age={observed.oldest.total_seconds():.0f}s;{ages};0",
+            f"failed={account.failed};;;0",
+            f"failed_share={account.failed_share * 100:.3g}%;{config.checks.max_failed_share * 100:.3g};;0;100",
+            f"missing_windows={len(observed.skipped)};0;;0",
+        )
+    )
+
+
+class _Age(click.ParamType[timedelta]):
+    """A duration as export.toml has it."""
+
+    name = "duration"
+
+    def convert(self, value: str | timedelta, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        try:
+            return TypeAdapter[timedelta](Duration).validate_python(value)
+        except ValidationError:
+            self.fail(f'{value!r} is no number with a unit, such as "90s", "30m", "2h", "3d"', param, ctx)
+
+
+class _Plugin(click.Command):
+    """Whatever keeps the verb from an answer is UNKNOWN to a monitor: click's own 2 would be CRITICAL."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,  # noqa: ANN401  as click has it
+    ) -> click.Context:
+        json_ = "--json" in args
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as error:
+            _end(Level.UNKNOWN, error.format_message(), json_=json_)
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  as click has it
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.Abort, click.exceptions.Exit):  # click's own way of ending
+            raise
+        except Exception as error:  # noqa: BLE001  whatever it is, a monitor gets its one line
+            failures.show_traceback(error, debug=ctx.obj.debug)
+            _end(Level.UNKNOWN, failures.sentence(error), json_=ctx.params["json_"])
+
+
+@click.command(cls=_Plugin)
+@click.option("--pending-age", type=_Age(), help="Events pending for longer are a warning; [checks] overdue_after.")
+@click.option("--pending-age-critical", type=_Age(), help=f"For longer are critical; {CRITICAL_FACTOR} times as long.")
+@click.option("--export-age", type=_Age(), help="A window closed for longer is to be exported; [checks] overdue_after.")
+@as_json
+@click.pass_context
+def check(
+    ctx: click.Context,
+    pending_age: timedelta | None,
+    pending_age_critical: timedelta | None,
+    export_age: timedelta | None,
+    *,
+    json_: bool,
+) -> None:
+    """For a monitor: whether all is well, in one line and with the exit codes of Nagios' plugins.
+
+    0 OK; 1 WARNING: sending pauses, events are pending for long, too much failed, a closed window is not exported;
+    2 CRITICAL: halted, or events are pending for very long; 3 UNKNOWN: the ledger cannot be read, or is empty.
+
+    Reads the ledger only: neither the source's nor the webhook's variables need be set.
+    """
+    from statsig_export.shipping.status import how_it_stands, status
+
+    config: Config = ctx.obj.config()
+    usual = config.checks.overdue_after
+    pending = usual if pending_age is None else pending_age
+    critical = pending * CRITICAL_FACTOR if pending_age_critical is None else pending_age_critical
+    limits = Limits(pending, critical, usual if export_age is None else export_age)
+    standing = how_it_stands(config)
+    observed = observe(config, status(config), standing, limits, datetime.now(UTC))
+    if json_:
+        output.print_json(_object(observed, standing))
+        ctx.exit(observed.level)
+    _end(observed.level, observed.text, perfdata(observed, config, limits))
+
+
+def _end(level: Level, text: str, figures: str = "", *, json_: bool = False) -> NoReturn:
+    """Print the one line, and exit. The bar would end the text, and a line break the line: neither may be in it."""
+    if json_:
+        output.print_json({"state": level.name, "text": text})
+    else:
+        line = output.printable(" ".join(text.split()), None).replace("|", "/")
+        click.echo(f"{level.name} - {line}" + (f" | {figures}" if figures else ""))
+    raise click.exceptions.Exit(level)
+
+
+def _object(observed: Observed, standing: DestinationStanding) -> dict[str, object]:
+    return {
+        "state": observed.level.name,
+        "text": observed.text,
+        "findings": [{"state": finding.level.name, "text": finding.text} for finding in observed.findings],
+        "account": observed.account.to_dict(),
+        "pending": observed.unsent,
+        "pending_age": round(observed.oldest.total_seconds()),
+        "halted": standing.halted,
+        "paused_until": standing.paused_until,
+        "missing": list(observed.skipped),
+    }
+
+
+def _newest(statuses: Sequence[PartitionStatus], settings: WindowSettings) -> list[PartitionStatus]:
+    """Of the windows up to the newest exported one, those of the lookback: old failures are known by now."""
+    count = max(1, -(-settings.lookback // LENGTH[settings.every]))
+    newest = set(sorted({status.window for status in statuses})[-count:])
+    return [status for status in statuses if status.window in newest]

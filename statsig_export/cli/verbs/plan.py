@@ -1,0 +1,112 @@
+"""The verb plan: what exporting and shipping would come to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+import click
+
+from statsig_export.account import Account, total
+from statsig_export.cli import output
+from statsig_export.cli.options import as_json, categories_of, list_failed, one_category, window_range, windows_in
+from statsig_export.cli.verdict import verdict
+from statsig_export.config import Config
+from statsig_export.errors import PartitionFileError
+from statsig_export.export.reports import FailedRow, PlanReport
+from statsig_export.storage.file_faults import joined
+from statsig_export.windows import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What several windows would come to."""
+
+    reports: Sequence[PlanReport]
+    """Of the windows that could be planned."""
+    failed_rows: Sequence[FailedRow]
+    unplaced: Mapping[str, int]
+    unread: Sequence[PartitionFileError]
+    """One a window that could not be planned, since a file of an earlier export cannot be read."""
+
+    @property
+    def account(self) -> Account:
+        return total(report.account for report in self.reports)
+
+    @property
+    def to_send(self) -> int:
+        return sum(report.to_send for report in self.reports)
+
+    @property
+    def examples(self) -> dict[str, str]:
+        """Category -> one event of it as it would be sent."""
+        return {name.value: text for report in self.reports for name, text in report.examples.items()}
+
+    def to_dict(self) -> dict[str, object]:
+        return {
+            "account": self.account.to_dict(),
+            "to_send": self.to_send,
+            "windows": [report.window for report in self.reports],
+            "examples": self.examples,
+            **output.unplaced(self.unplaced),
+        }
+
+
+@click.command
+@window_range
+@one_category
+@list_failed
+@as_json
+@click.pass_context
+def plan(
+    ctx: click.Context, start: datetime, end: datetime, category: str | None, *, failed: bool, json_: bool
+) -> None:
+    """Dry run: what would be forwarded, filtered and failed. Sends nothing and writes nothing.
+
+    Exit code 1 when more than `[checks] max_failed_share` would fail.
+    """
+    config: Config = ctx.obj.config()
+    most_rows = (None if json_ else output.MOST_ROWS) if failed else 0
+    planned = plan_of(config, windows_in(config, start, end), category, most_rows)
+    if json_:
+        rows = {"failed_rows": [asdict(row) for row in planned.failed_rows]} if failed else {}
+        output.print_json({**planned.to_dict(), **rows})
+    else:
+        print_plan(planned, failed=failed)
+    if planned.unread:
+        raise joined(planned.unread)
+    ctx.exit(verdict(config.checks, planned.account))
+
+
+def plan_of(config: Config, windows: Sequence[Window], category: str | None, most_failed_rows: int | None) -> Plan:
+    """The dry run of some windows. Raises SourceError, LedgerError."""
+    from statsig_export.export.plan import plan as plan_window
+    from statsig_export.export.plan import unplaced_rows
+
+    categories = categories_of(category)
+    unplaced = unplaced_rows(config, categories)
+    reports: list[PlanReport] = []
+    rows: list[FailedRow] = []
+    unread: list[PartitionFileError] = []
+    with output.steps("plan", len(windows)) as step:
+        for window in windows:
+            limit = None if most_failed_rows is None else most_failed_rows - len(rows)
+            try:
+                reports.append(plan_window(config, window, categories, failed_limit=limit))
+                rows += reports[-1].failed_rows
+            except PartitionFileError as error:
+                unread.append(error)
+            step(1)
+    return Plan(reports, rows, unplaced, unread)
+
+
+def print_plan(planned: Plan, *, failed: bool) -> None:
+    """For people; with the failed rows where `failed` says so."""
+    accounts = [(report.window, name, part) for report in planned.reports for name, part in report.accounts.items()]
+    output.print_accounts("If these windows were exported and shipped now", accounts)
+    output.print_breakdown(planned.account)
+    output.say_unplaced(planned.unplaced)
+    if failed:
+        output.print_failed_rows(planned.failed_rows, planned.account.failed)
+    click.echo(f"{planned.to_send:,} events would be sent; nothing was sent or written.")
+    for name, text in planned.examples.items():
+        click.echo(f"\n{name}, for example:\n{output.printable(text, None)}")

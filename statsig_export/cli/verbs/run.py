@@ -1,0 +1,140 @@
+"""The verb run: export some windows and ship them, whatever becomes of single ones."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import click
+
+from statsig_export.cli import failures, output
+from statsig_export.cli.options import as_json, categories_of, one_category, window_range, windows_in
+from statsig_export.cli.shipments import print_shipped, ship_or_refusal, shipped_object
+from statsig_export.cli.verdict import NOT_ALL_DONE, verdict
+from statsig_export.config import Config
+from statsig_export.errors import LedgerError, PartitionFileError, SourceError, StatsigExportError
+from statsig_export.export.reports import ExportReport
+from statsig_export.shipping.reports import ShipReport
+from statsig_export.storage.file_faults import joined
+from statsig_export.vocabulary import Category
+from statsig_export.windows import Window, partition_key
+
+MOST_FAILURES = 3
+"""After so many windows in a row that could not be exported the rest is not tried: each may take a minute to fail."""
+
+
+@dataclass(slots=True)
+class _Exports:
+    """What became of the windows that were asked for."""
+
+    reports: list[ExportReport] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    """The windows that were not exported."""
+    errors: list[StatsigExportError] = field(default_factory=list)
+    untried: int = 0
+    """Windows that were not tried, after so many failures in a row."""
+
+    @property
+    def partly(self) -> bool:
+        """Whether windows have lost a partition's file: their other categories may be new all the same."""
+        return any(isinstance(error, PartitionFileError) for error in self.errors)
+
+
+@click.command
+@window_range
+@one_category
+@as_json
+@click.pass_context
+def run(ctx: click.Context, start: datetime, end: datetime, category: str | None, *, json_: bool) -> None:
+    """Export these windows and ship them, without Dagster. Safe to repeat: only what is new is sent.
+
+    A window that cannot be exported does not keep the others from being exported and shipped.
+    """
+    config: Config = ctx.obj.config()
+    windows, categories = windows_in(config, start, end), categories_of(category)
+    with output.progress("export") as advance:
+        exports = _export(config, windows, categories, advance)
+    if not exports.reports and not exports.partly:  # nothing was added: there is nothing to tell but what went wrong
+        _say_missing(exports, windows)
+        ctx.exit(failures.tell_all(exports.errors, debug=ctx.obj.debug))
+    unplaced = _unplaced(config, categories, exports)
+    keys = [partition_key(name, window.key) for window in windows for name in categories]
+    try:
+        shipped, refusal = ship_or_refusal(config, keys)
+    except StatsigExportError as error:
+        shipped, refusal = None, error
+    if shipped is not None:
+        _print(shipped, windows, exports, unplaced, json_=json_)
+    _say_missing(exports, windows)
+    errors = _files_in_one([*exports.errors, *([refusal] if refusal else [])])
+    code = max(_verdict(config, shipped, exports), failures.tell_all(errors, debug=ctx.obj.debug))
+    ctx.exit(code)
+
+
+def _files_in_one(errors: Sequence[StatsigExportError]) -> list[StatsigExportError]:
+    """The errors, those about partition files as one: the export and the shipment may have met the same file."""
+    files = [error for error in errors if isinstance(error, PartitionFileError)]
+    others = [error for error in errors if not isinstance(error, PartitionFileError)]
+    return [*others, *([joined(files)] if files else [])]
+
+
+def _verdict(config: Config, shipped: ShipReport | None, exports: _Exports) -> int:
+    if shipped is None:
+        return NOT_ALL_DONE
+    unsent = sum(status.unsent for status in shipped.statuses.values())
+    return verdict(config.checks, shipped.account, unsent=unsent, missing=len(exports.missing))
+
+
+def _print(
+    shipped: ShipReport, windows: Sequence[Window], exports: _Exports, unplaced: Mapping[str, int], *, json_: bool
+) -> None:
+    if json_:
+        runs = {"windows": [window.key for window in windows], "export_runs": [each.run_id for each in exports.reports]}
+        output.print_json({**shipped_object(shipped), **runs, "missing": exports.missing, **output.unplaced(unplaced)})
+    else:
+        print_shipped("The account of these windows", shipped)
+        output.say_unplaced(unplaced)
+
+
+def _export(
+    config: Config, windows: Sequence[Window], categories: Sequence[Category], on_progress: Callable[[int], None]
+) -> _Exports:
+    """Export one window after another. Raises ConfigError; what else goes wrong is that window's own."""
+    from statsig_export.pipeline import try_windows
+
+    exports = _Exports()
+    left, in_a_row = list(windows), 0
+    while left and in_a_row < MOST_FAILURES:
+        try:
+            for export in try_windows(config, dict.fromkeys(left, categories), on_progress=on_progress):
+                window, in_a_row = left.pop(0), 0
+                if isinstance(export, PartitionFileError):
+                    exports.errors.append(export)
+                    exports.missing.append(window.key)
+                else:
+                    exports.reports.append(export)
+        except (SourceError, LedgerError) as error:
+            exports.errors.append(error)
+            exports.missing.append(left.pop(0).key)
+            in_a_row += 1
+    exports.missing += [window.key for window in left]
+    exports.untried = len(left)
+    return exports
+
+
+def _unplaced(config: Config, categories: Sequence[Category], exports: _Exports) -> dict[str, int]:
+    """The rows that belong to no window; of a source that has just failed nothing is asked."""
+    from statsig_export.export.plan import unplaced_rows
+
+    if exports.errors:
+        return {}
+    try:
+        return unplaced_rows(config, categories)
+    except SourceError as error:
+        exports.errors.append(error)
+        return {}
+
+
+def _say_missing(exports: _Exports, windows: Sequence[Window]) -> None:
+    if exports.missing and (exports.reports or exports.untried):  # else the errors say it all
+        some = f"{len(exports.missing):,} of {len(windows):,} windows"
+        output.say(f"{some} could not be exported, such as {exports.missing[0]}: run them again.")

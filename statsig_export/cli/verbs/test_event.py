@@ -1,0 +1,59 @@
+"""The verb test-event: one event, and the answer to it."""
+
+import json
+import time
+from uuid import uuid4
+
+import click
+
+from statsig_export.cli import output
+from statsig_export.cli.options import as_json
+from statsig_export.cli.verdict import NOT_ALL_DONE
+
+
+@click.command("test-event")
+@as_json
+@click.pass_context
+def test_event(ctx: click.Context, *, json_: bool) -> None:
+    """Send one test event to the webhook and show its answer. The ledger takes no note of it."""
+    import pyarrow as pa
+
+    from statsig_export.delivery.batches import batch_id, body
+    from statsig_export.delivery.outcomes import Outcome
+    from statsig_export.delivery.rules import Reply, classify, explain
+    from statsig_export.errors import DestinationError
+    from statsig_export.shipping.destination import destination_of
+    from statsig_export.shipping.webhook import Webhook
+
+    config = ctx.obj.config()
+    webhook = Webhook(destination_of(config), clock=time.time, monotonic=time.monotonic)
+    event = body(pa.array([_test_event()]))
+    try:
+        answer = webhook.post(event, batch_id(config.webhook.name, event), 1)
+    finally:
+        webhook.close()
+    outcome = classify(answer)
+    status = answer.status if isinstance(answer, Reply) else None
+    if json_:
+        report = {"outcome": outcome.value, "status": status, "latency_ms": round(answer.latency_ms, 1)}
+        output.print_json({**report, "answer": explain(answer)})
+    else:
+        click.echo(f"{outcome.value}: {explain(answer)} ({answer.latency_ms:.0f} ms)")
+    if outcome is Outcome.REFUSED:
+        raise DestinationError(f"the webhook refuses the set-up ({explain(answer)})", hint="mend the URL or the secret")
+    if outcome is not Outcome.ACCEPTED:
+        ctx.exit(NOT_ALL_DONE)
+
+
+def _test_event() -> bytes:
+    event = {
+        "eventName": "statsig_export_test_event",
+        "user": {"userID": "statsig-export"},
+        "userID": "statsig-export",
+        "timestamp": time.time_ns() // 1_000_000,
+        "statsigMetadata": {},
+        "value": "",
+        "metadata": {"sent_by": "statsig-export test-event"},
+        "timeUUID": str(uuid4()),
+    }
+    return json.dumps(event, separators=(",", ":")).encode()

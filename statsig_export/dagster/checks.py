@@ -1,0 +1,156 @@
+"""The asset checks: does the source fit, does the account balance, do too many rows fail, is all that is due sent.
+
+Counts only. What would make a shipment wrong is checked by the library itself before a file is published, since a check
+blocks no more than the later steps of its own run; the checks say it where people look.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from statsig_export import pipeline
+from statsig_export.account import Account, total
+from statsig_export.config import Config
+from statsig_export.dagster.keys import DELIVERED, EVENTS, source_key
+from statsig_export.dagster.metadata import failure, largest
+from statsig_export.dagster.resources import ExportResource
+from statsig_export.dagster.runs import asked_for
+from statsig_export.errors import SchemaError, StatsigExportError
+from statsig_export.layouts.model import SourceTable
+from statsig_export.layouts.placement import source_tables
+from statsig_export.ledger.records import PartitionStatus
+from statsig_export.shipping.status import unsent_partitions
+from statsig_export.source.source import Source, open_source
+from statsig_export.windows import LENGTH, split_partition_key, window_from_key
+
+WARN = dg.AssetCheckSeverity.WARN
+
+
+def asset_checks(config: Config) -> Sequence[dg.AssetChecksDefinition]:
+    return [_source_schemas(config), account_balances, few_rows_fail, everything_due_is_sent]
+
+
+def _source_schemas(config: Config) -> dg.AssetChecksDefinition:
+    """One step for all tables: a database that is away is one failure."""
+    specs = [
+        dg.AssetCheckSpec(
+            "schema",
+            asset=source_key(table),
+            blocking=True,
+            description="The table has the columns that the layout reads, of types that can be read so.",
+        )
+        for table in source_tables(config.source)
+    ]
+
+    @dg.multi_asset_check(specs=specs, name="source_schemas")
+    def source_schemas(export: ExportResource) -> Iterator[dg.AssetCheckResult]:
+        try:
+            with open_source(export.config()) as source:
+                for table in source.tables:
+                    yield _schema_result(source, table)
+        except StatsigExportError as error:
+            raise failure(error) from None
+
+    return source_schemas
+
+
+def _schema_result(source: Source, table: SourceTable) -> dg.AssetCheckResult:
+    wrong = None
+    try:
+        source.check_schema(table)
+    except SchemaError as error:
+        wrong = str(error)
+    return dg.AssetCheckResult(
+        passed=wrong is None,
+        asset_key=source_key(table),
+        check_name="schema",
+        description=wrong,
+        metadata={"columns read": len(table.selected_rules)},
+    )
+
+
+@dg.asset_check(
+    asset=EVENTS,
+    blocking=True,
+    description="Events = forwarded + filtered + failed + pending, in each partition of the run, else of the lookback.",
+)
+def account_balances(context: dg.AssetCheckExecutionContext, export: ExportResource) -> dg.AssetCheckResult:
+    lines = _lines(context, export.config())
+    wrong = [line.partition for line in lines if not line.account.balances]
+    account = total(line.account for line in lines)
+    return dg.AssetCheckResult(
+        passed=not wrong,
+        description=f"partitions whose account does not balance: {len(wrong)}, such as {wrong[0]}" if wrong else None,
+        metadata={"partitions": len(lines), **_figures(account)},
+    )
+
+
+@dg.asset_check(
+    asset=EVENTS, description="Few of the rows fail, in the run (else in the lookback): `[checks] max_failed_share`."
+)
+def few_rows_fail(context: dg.AssetCheckExecutionContext, export: ExportResource) -> dg.AssetCheckResult:
+    config = export.config()
+    account = total(line.account for line in _lines(context, config))
+    return dg.AssetCheckResult(
+        passed=config.checks.tolerates(account),
+        severity=WARN,
+        description=f"{account.failed} of {account.events} rows failed: `statsig-export status --failed` lists them"
+        if account.failed
+        else None,
+        metadata={
+            "failed share": account.failed_share,
+            "failed by": dg.MetadataValue.json(largest(account.failed_by)),
+            **_figures(account),
+        },
+    )
+
+
+@dg.asset_check(asset=DELIVERED, description="Nothing has been due for longer than `[checks] overdue_after`.")
+def everything_due_is_sent(export: ExportResource) -> dg.AssetCheckResult:
+    config = export.config()
+    try:
+        halted = pipeline.halted_reason(config)
+        due = unsent_partitions(config)
+    except StatsigExportError as error:
+        raise failure(error) from None
+    late = [partition for partition in due if partition.overdue > config.checks.overdue_after.total_seconds()]
+    said = (
+        f"events overdue: {sum(partition.events for partition in late)}, in partitions: {len(late)}" if late else None
+    )
+    return dg.AssetCheckResult(
+        passed=not late and halted is None,
+        description=f"the destination {config.webhook.name} is halted: {halted}" if halted else said,
+        metadata={
+            "events due": sum(partition.events for partition in due),
+            "partitions due": len(due),
+            "longest overdue (s)": max((partition.overdue for partition in due), default=0.0),
+        },
+    )
+
+
+def _lines(context: dg.AssetCheckExecutionContext, config: Config) -> list[PartitionStatus]:
+    """The status of the run's partitions; of the lookback where the run carries none."""
+    keys = asked_for(context.run, config)
+    try:
+        if not keys:
+            return pipeline.status(config, start=datetime.now(UTC) - config.windows.lookback)
+        starts = [window_from_key(split_partition_key(key)[1], config.windows).start for key in keys]
+        lines = pipeline.status(config, min(starts), max(starts) + LENGTH[config.windows.every])
+    except StatsigExportError as error:
+        raise failure(error) from None
+    return _of(lines, keys)
+
+
+def _of(lines: Iterable[PartitionStatus], keys: set[str]) -> list[PartitionStatus]:
+    return [line for line in lines if line.partition in keys]
+
+
+def _figures(account: Account) -> dict[str, int]:
+    return {
+        "events": account.events,
+        "forwarded": account.forwarded,
+        "filtered": account.filtered,
+        "failed": account.failed,
+        "pending": account.pending,
+    }

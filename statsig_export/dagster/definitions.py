@@ -1,0 +1,65 @@
+"""What Dagster loads: everything of this project, collected. workspace.yaml points here.
+
+Loading reads export.toml (for the partitions) and no environment variable it names. An error in it is shown as the
+code location's error.
+"""
+
+import warnings
+from pathlib import Path
+
+import dagster as dg
+
+from statsig_export.config import load_config
+from statsig_export.dagster.checks import asset_checks
+from statsig_export.dagster.delivery.assets import delivered_spec
+from statsig_export.dagster.delivery.jobs import ship_job
+from statsig_export.dagster.delivery.sensors import ship_sensor
+from statsig_export.dagster.events.assets import events_asset, source_specs
+from statsig_export.dagster.events.schedules import EXPORT_MAX_RUNTIME_S, check_schedule, export_schedule
+from statsig_export.dagster.events.sensors import late_rows_sensor
+from statsig_export.dagster.io_manager import StoredEvents
+from statsig_export.dagster.keys import CHECK_JOB, DELIVERED, EVENTS, EXPORT_JOB, STORED, source_key
+from statsig_export.dagster.maintenance.jobs import replay_job, verify_ledger
+from statsig_export.dagster.resources import config_file, export_resource
+from statsig_export.layouts.placement import source_tables
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    return definitions_for(config_file())
+
+
+def definitions_for(path: Path) -> dg.Definitions:
+    """The definitions for the configuration at `path`. Raises ConfigError as `load_config` does."""
+    config = load_config(path, environ={})
+    tables = [source_key(table) for table in source_tables(config.source)]
+    with warnings.catch_warnings():
+        # Both beta: the backfill policy, which keeps a backfill of a year from being 2,000 runs, and the references
+        # that lead from an asset in the UI to its code.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        assets = dg.with_source_code_references([*source_specs(config), events_asset(config), delivered_spec(config)])
+    return dg.Definitions(
+        assets=assets,
+        asset_checks=asset_checks(config),
+        jobs=[
+            dg.define_asset_job(
+                EXPORT_JOB,
+                selection=dg.AssetSelection.assets(EVENTS) | dg.AssetSelection.checks_for_assets(*tables),
+                description="Exports windows: checks, reads, filters, plans. Give it partitions or backfill the asset.",
+                tags={"dagster/max_retries": "2", "dagster/max_runtime": str(EXPORT_MAX_RUNTIME_S)},
+            ),
+            dg.define_asset_job(
+                CHECK_JOB,
+                selection=dg.AssetSelection.checks_for_assets(EVENTS, DELIVERED),
+                description="The checks of what was exported inside the lookback, and of what was delivered.",
+            ),
+            ship_job(config),
+            replay_job(config),
+            verify_ledger,
+        ],
+        schedules=[export_schedule(config), check_schedule],
+        sensors=[ship_sensor, late_rows_sensor],
+        resources={"export": export_resource(path, config), STORED: StoredEvents(config_path=str(path))},
+        # A run has one step after another: a process for each would only double the start. Runs are what is spread.
+        executor=dg.in_process_executor,
+    )

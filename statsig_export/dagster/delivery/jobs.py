@@ -1,0 +1,144 @@
+"""The shipment in Dagster: the op and its job, and what they report of a partition. ship_sensor.py starts the runs.
+
+The ledger owns retries, so the job has none: a batch that waits for its time is no failure of the run, and the sensor
+brings its partition back when it is due. Log lines hold counts and ids only.
+"""
+
+import time
+from dataclasses import replace
+from datetime import timedelta
+
+import dagster as dg
+from pydantic import Field
+
+from statsig_export import pipeline
+from statsig_export.config import Config
+from statsig_export.dagster.delivery.assets import log_shipments
+from statsig_export.dagster.keys import (
+    BUSY,
+    DESTINATION_TAG,
+    GROUP_TAG,
+    HALTED,
+    JOB,
+    OUTCOME_TAG,
+    pool_of,
+)
+from statsig_export.dagster.metadata import failure, newest
+from statsig_export.dagster.resources import ExportResource
+from statsig_export.errors import DestinationError, LedgerError, PartitionFileError, StatsigExportError
+from statsig_export.runs import REAL_TIME, Timing
+from statsig_export.shipping.reports import ShipReport
+
+STOPS_AFTER = timedelta(minutes=50)
+"""A ship run then ends in good order, and what remains is due for the next. So a run that is gone without a word (its
+machine died) is known by its age, and holds its partitions and its place in the pool for an hour at most."""
+MAX_RUNTIME_S = 3_600
+
+
+class ShipConfig(dg.Config):
+    """What one ship run carries: ids, never payload."""
+
+    partitions: list[str] = Field(default=[], description="Keys `category|window`; empty: all that is due.")
+
+
+def ship_job(config: Config) -> dg.JobDefinition:
+    """`ship_batches`: the job of one op."""
+    destination = config.webhook.name
+    ship = dg.op(
+        name="ship",
+        pool=pool_of(destination),
+        description="Sends what is due of the partitions, and records every answer.",
+    )(_ship)
+
+    @dg.job(
+        name=JOB,
+        description="Ships planned batches to the webhook. The sensor starts it; by hand it ships all that is due.",
+        executor_def=dg.in_process_executor,
+        tags={
+            DESTINATION_TAG: destination,
+            "dagster/priority": "1",  # before the exports of a long backfill, which have filled the queue
+            "dagster/max_retries": "0",
+            "dagster/max_runtime": str(MAX_RUNTIME_S),
+        },
+    )
+    def ship_batches() -> None:
+        ship()
+
+    return ship_batches
+
+
+def stop_in_good_time() -> Timing:
+    """The real time, and an end to the run before run monitoring ends it."""
+    stops = time.monotonic() + STOPS_AFTER.total_seconds()
+    return replace(REAL_TIME, stopping=lambda: time.monotonic() > stops)
+
+
+def _ship(context: dg.OpExecutionContext, config: ShipConfig, export: ExportResource) -> None:
+    settings = export.config()
+    timing = stop_in_good_time()
+    try:
+        report = pipeline.ship(
+            settings, config.partitions or None, orchestrator_run_id=context.run.run_id, timing=timing
+        )
+    except DestinationError as error:
+        _take_refusal(context, settings, error)
+    except StatsigExportError as error:
+        raise failed_shipment(context, settings, error) from None
+    else:
+        _log_what_waits(context, report)
+        log_shipments(context, report)
+
+
+def _take_refusal(context: dg.OpExecutionContext, config: Config, error: DestinationError) -> None:
+    """One run fails over a halted destination: the one that halted it, or one that somebody started by hand.
+
+    The others, which were refused at the same time or waited in the queue, say so and end well.
+    """
+    if error.report is not None:
+        log_shipments(context, error.report)
+    context.instance.add_run_tags(context.run.run_id, {OUTCOME_TAG: HALTED})
+    if error.halts or GROUP_TAG not in context.run.tags:
+        raise failure(error, {**_destination(config), **_counts(error.report)}) from None
+    context.log.warning("the destination is halted, as the run says that met it first: what was left stays pending")
+
+
+def failed_shipment(context: dg.OpExecutionContext, config: Config, error: StatsigExportError) -> dg.Failure:
+    """The run's failure, after what it sent all the same was reported; it names the files that cannot be read."""
+    more = _destination(config)
+    if isinstance(error, LedgerError) and error.report is not None:
+        log_shipments(context, error.report)
+        more |= _counts(error.report)
+    if isinstance(error, PartitionFileError):
+        more["unreadable files"] = dg.MetadataValue.json(
+            {file: error.files[file] for file in newest(list(error.files))}
+        )
+    return failure(error, more)
+
+
+def _log_what_waits(context: dg.OpExecutionContext, report: ShipReport) -> None:
+    account, log = report.account, context.log
+    log.info("%d events forwarded, %d pending, %d failed", account.forwarded, account.pending, account.failed)
+    if report.paused_until is not None:
+        why = "the webhook's rate limit" if report.rate_limited else "too many failures in a row"
+        log.warning("%s: sending pauses for %.0f s, nothing is lost", why, report.paused_until - time.time())
+    if report.busy:
+        context.instance.add_run_tags(context.run.run_id, {OUTCOME_TAG: BUSY})
+        log.info("partitions that another shipper holds: %d, such as %s", len(report.busy), report.busy[0])
+    for shipment in report.shipments.values():
+        if shipment.due_in is not None:
+            pending = shipment.account.pending
+            log.info("%s: %d events wait, due in %.0f s", shipment.partition, pending, shipment.due_in)
+
+
+def _destination(config: Config) -> dict[str, dg.MetadataValue]:
+    return {"destination": dg.MetadataValue.text(config.webhook.name)}
+
+
+def _counts(report: ShipReport | None) -> dict[str, dg.MetadataValue]:
+    """What an alert tells of a run that was refused; nothing of one that was refused before it began."""
+    if report is None:
+        return {}
+    account = report.account
+    counts = {"delivered events": report.sent, "requests": report.requests}
+    standing = {"forwarded": account.forwarded, "pending": account.pending, "failed": account.failed}
+    return {label: dg.MetadataValue.int(count) for label, count in {**counts, **standing}.items()}

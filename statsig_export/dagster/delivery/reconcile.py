@@ -1,0 +1,59 @@
+"""Keeps `fivetran/statsig_events` true to the ledger: a run that was cancelled, killed or failed over the ledger has
+delivered what the ledger says, and could not say so itself. The sensor says it for the run.
+"""
+
+from datetime import timedelta
+
+import dagster as dg
+
+from statsig_export import pipeline
+from statsig_export.config import Config
+from statsig_export.dagster.delivery.assets import export_links, materialization
+from statsig_export.dagster.keys import DELIVERED, DESTINATION_TAG
+
+TOLD_TAG = "statsig_export/deliveries"
+TOLD = "told"
+RUNS_A_TICK = 5
+_NEWEST = 50
+ENDED_FOR = timedelta(minutes=1)
+"""A run that is marked as ended by force may have a request under way still."""
+
+
+def tell_deliveries(instance: dg.DagsterInstance, config: Config, now: float) -> int:
+    """Report what runs that ended badly have delivered and did not report. Returns the number of materializations.
+
+    A few runs a call, each once: a tag on the run says that it was looked at. When the daemon dies before that, it is
+    looked at again, and what was reported then is reported once more: a materialization counts nothing up.
+    """
+    ended = dg.RunsFilter(
+        tags={DESTINATION_TAG: config.webhook.name},
+        statuses=[dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED],
+    )
+    before = now - ENDED_FOR.total_seconds()
+    silent = [
+        record.dagster_run
+        for record in instance.get_run_records(ended, limit=_NEWEST)
+        if TOLD_TAG not in record.dagster_run.tags and (record.end_time or 0) < before
+    ]
+    return sum(_tell(instance, config, run.run_id) for run in silent[-RUNS_A_TICK:])
+
+
+def _tell(instance: dg.DagsterInstance, config: Config, run_id: str) -> int:
+    told = _told_by(instance, run_id)
+    missing = [
+        shipment
+        for shipment in pipeline.shipments_of(config, run_id)
+        if shipment.delivered_batches and shipment.partition not in told
+    ]
+    for shipment in missing:
+        links = export_links(instance, shipment.export_runs)
+        instance.report_runless_asset_event(materialization(shipment, run_id, links))
+    instance.add_run_tags(run_id, {TOLD_TAG: TOLD})
+    return len(missing)
+
+
+def _told_by(instance: dg.DagsterInstance, run_id: str) -> set[str]:
+    """The partitions whose shipment the run reported itself."""
+    records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION).records
+    events = [record.asset_materialization for record in records]
+    return {str(event.partition) for event in events if event is not None and event.asset_key == DELIVERED}

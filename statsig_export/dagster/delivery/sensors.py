@@ -1,0 +1,123 @@
+"""The sensor that starts ship runs.
+
+It keeps no cursor: every tick asks the ledger what is due and the run storage what is under way, so a lost tick, a
+failed run or a daemon that was away heals at the next one.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import cast
+
+import dagster as dg
+
+from statsig_export import pipeline
+from statsig_export.config import Config
+from statsig_export.dagster.delivery.grouping import MAX_RUNS, EndedRun, Group, groups, paused
+from statsig_export.dagster.delivery.reconcile import tell_deliveries
+from statsig_export.dagster.keys import (
+    BUSY,
+    DESTINATION_TAG,
+    EXPORT_RUN_TAG,
+    GROUP_TAG,
+    HALTED,
+    JOB,
+    OUTCOME_TAG,
+    pool_of,
+)
+from statsig_export.dagster.resources import ExportResource
+from statsig_export.dagster.runs import FINISHED, under_way
+
+PAUSED = f"their last runs did nothing for them, the next try waits up to an hour (or launch {JOB} by hand)"
+SHIP_RUNS_AT_ONCE = 2
+"""The pool's limit, where nobody has set one."""
+_REMEMBERED_RUNS = 100
+
+
+@dg.sensor(
+    name="ship_sensor",
+    job_name=JOB,
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Starts ship runs for partitions with batches that are due, unless a run under way carries them.",
+)
+def ship_sensor(context: dg.SensorEvaluationContext, export: ExportResource) -> dg.SensorResult:
+    config, instance, now = export.config(), context.instance, datetime.now(UTC).timestamp()
+    _limit_pool(instance, pool_of(config.webhook.name))
+    told = tell_deliveries(instance, config, now)
+    if told:
+        context.log.info("shipments reported for runs that could not report them: %d", told)
+    due = pipeline.due_partitions(config)
+    if not due:
+        return dg.SensorResult(skip_reason=_why_nothing_is_due(config))
+    live = under_way(instance, JOB, _of(config))
+    carried = {key for run in live for key in _partitions_of(run)}
+    if _takes_all(live) or len(live) >= MAX_RUNS or carried.issuperset(partition.partition for partition in due):
+        return dg.SensorResult(skip_reason=f"partitions due: {len(due)}; ship runs under way: {len(live)}")
+    pausing = paused(_ended_runs(instance, config), now)
+    waiting = groups((partition for partition in due if partition.partition not in pausing), carried)
+    if not waiting:
+        return dg.SensorResult(skip_reason=f"partitions due: {len(due)}; {PAUSED}")
+    return dg.SensorResult(
+        run_requests=[_request(instance, config, group) for group in waiting[: MAX_RUNS - len(live)]]
+    )
+
+
+def _of(config: Config) -> dict[str, str]:
+    """What tells this destination's runs from those of another code location on the same instance."""
+    return {DESTINATION_TAG: config.webhook.name}
+
+
+def _limit_pool(instance: dg.DagsterInstance, pool: str) -> None:
+    """Give the pool a limit before its first run: Dagster applies `default_limit` to a pool only after that."""
+    storage = instance.event_log_storage
+    if any(limit.name == pool for limit in storage.get_pool_limits()):
+        return
+    if instance.global_op_concurrency_default_limit is not None:
+        storage.initialize_concurrency_limit_to_default(pool)
+    else:
+        storage.set_concurrency_slots(pool, SHIP_RUNS_AT_ONCE)
+
+
+def _why_nothing_is_due(config: Config) -> str:
+    halted = pipeline.halted_reason(config)
+    if halted is not None:
+        return f"the destination {config.webhook.name} is halted: {halted}"
+    return "nothing is due: what is planned has been sent, or waits for its next try"
+
+
+def _partitions_of(run: dg.DagsterRun) -> list[str]:
+    ops = cast("Mapping[str, Mapping[str, Mapping[str, list[str]]]]", run.run_config.get("ops", {}))
+    return ops.get("ship", {}).get("config", {}).get("partitions", [])
+
+
+def _takes_all(live: Iterable[dg.DagsterRun]) -> bool:
+    """A run started by hand without partitions ships whatever is due."""
+    return any(not _partitions_of(run) for run in live)
+
+
+def _ended_runs(instance: dg.DagsterInstance, config: Config) -> list[EndedRun]:
+    """The newest first. A refusal halts the destination, so it needs no pause of its own."""
+    ended = dg.RunsFilter(job_name=JOB, tags=_of(config), statuses=list(FINISHED))
+    return [
+        EndedRun(
+            partitions=frozenset(_partitions_of(record.dagster_run)),
+            fruitless=_fruitless(record.dagster_run),
+            ended=record.end_time or 0.0,
+        )
+        for record in instance.get_run_records(ended, limit=_REMEMBERED_RUNS)
+    ]
+
+
+def _fruitless(run: dg.DagsterRun) -> bool:
+    outcome = run.tags.get(OUTCOME_TAG)
+    return outcome == BUSY or (run.status is dg.DagsterRunStatus.FAILURE and outcome != HALTED)
+
+
+def _request(instance: dg.DagsterInstance, config: Config, group: Group) -> dg.RunRequest:
+    """Dagster never launches a run_key twice, so the key counts the group's runs: it changes while work remains."""
+    earlier = instance.get_runs_count(dg.RunsFilter(job_name=JOB, tags={GROUP_TAG: group.digest}))
+    return dg.RunRequest(
+        run_key=f"{group.digest}:{earlier}",
+        run_config={"ops": {"ship": {"config": {"partitions": list(group.partitions)}}}},
+        tags={EXPORT_RUN_TAG: group.export_tag, GROUP_TAG: group.digest, **_of(config)},
+    )

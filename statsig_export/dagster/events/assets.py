@@ -1,0 +1,175 @@
+"""The assets: the source tables, the exported events, and what the webhook has received of them.
+
+Only `statsig/events` is computed here. The tables belong to whoever fills them; `fivetran/statsig_events` is
+materialized by the shipment, from its op, one event a partition.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from statsig_export.config import Config
+from statsig_export.dagster.keys import EVENTS, GROUP, STORED, source_key
+from statsig_export.dagster.metadata import failure, largest
+from statsig_export.dagster.partitions import _freshness, event_partitions
+from statsig_export.dagster.resources import ExportResource
+from statsig_export.errors import StatsigExportError
+from statsig_export.export.plan import unplaced_rows
+from statsig_export.export.reports import ExportReport, PartitionExport
+from statsig_export.layouts.placement import source_tables
+from statsig_export.lineage.columns import feeding_columns
+from statsig_export.pipeline import export_windows
+from statsig_export.vocabulary import Category
+from statsig_export.windows import Window, split_partition_key, window_from_key
+
+FILE_COLUMNS = dg.TableSchema(
+    columns=[
+        dg.TableColumn("time_uuid", "string", "the event's identity; a receiver deduplicates by it"),
+        dg.TableColumn("event_name", "string"),
+        dg.TableColumn("timestamp", "int64", "milliseconds since 1970, UTC"),
+        dg.TableColumn("user_id", "string"),
+        dg.TableColumn("unit_id", "string", "exposures only"),
+        dg.TableColumn("event", "string", "the JSON text, byte for byte as it is sent"),
+    ]
+)
+
+
+def source_specs(config: Config) -> list[dg.AssetSpec]:
+    """The layout's tables, as external assets."""
+    return [
+        dg.AssetSpec(
+            source_key(table),
+            description="Read by the export, a window at a time; filled by someone else.",
+            metadata={"dagster/table_name": table.qualified_name, "window column": table.window_column},
+            group_name=GROUP,
+            kinds={"sql"},
+            tags={"statsig_export/layout": config.source.layout},
+        )
+        for table in source_tables(config.source)
+    ]
+
+
+def events_asset(config: Config) -> dg.AssetsDefinition:
+    """`statsig/events`: reads closed windows, filters, and plans immutable partition files for the shipment.
+
+    Its code version names the filter: a changed one shows as unsynced partitions, and nothing that was planned is lost.
+    """
+
+    @dg.asset(
+        key=EVENTS,
+        deps=[spec.key for spec in source_specs(config)],
+        description="Events as they will be sent: filtered, encoded, frozen in one file a partition and generation.",
+        partitions_def=event_partitions(config.windows),
+        backfill_policy=dg.BackfillPolicy.multi_run(config.dagster.max_windows_a_run),
+        metadata={"dagster/column_schema": FILE_COLUMNS},
+        group_name=GROUP,
+        kinds={"python", "parquet"},
+        owners=config.dagster.owners,
+        code_version=data_version(config),
+        freshness_policy=_freshness(config.windows),
+        io_manager_key=STORED,
+    )
+    def statsig_events(context: dg.AssetExecutionContext, export: ExportResource) -> None:
+        try:
+            _export(context, export.config())
+        except StatsigExportError as error:
+            raise failure(error) from None
+
+    return statsig_events
+
+
+def data_version(config: Config) -> str:
+    """Names what decides which events a window comes to, beside its rows."""
+    return f"{config.source.layout}-filter-{config.filter_fingerprint()}"
+
+
+def _column_lineage(config: Config) -> dg.TableColumnLineage:
+    tables = [(source_key(table), feeding_columns(table)) for table in source_tables(config.source)]
+    return dg.TableColumnLineage(
+        {
+            column.name: [
+                dg.TableColumnDep(asset_key=key, column_name=name)
+                for key, feeding in tables
+                for name in feeding.get(column.name, ())
+            ]
+            for column in FILE_COLUMNS.columns
+        }
+    )
+
+
+def _export(context: dg.AssetExecutionContext, config: Config) -> None:
+    """The windows in order of time. Running them again adds only what is new."""
+    asked_for = dict(sorted(_by_window(config, context.partition_keys).items()))
+    _refuse_open_windows(config, asked_for, datetime.now(UTC))
+    lineage = _column_lineage(config)
+    context.set_data_version(EVENTS, dg.DataVersion(data_version(config)))
+    reports = export_windows(config, asked_for, orchestrator_run_id=context.run.run_id)
+    by_key = {window.key: window for window in asked_for}
+    for number, report in enumerate(reports, start=1):
+        window = by_key[report.window]
+        said = (number, len(asked_for), window.key, report.rows_read, report.account.pending, report.seconds)
+        context.log.info("%d of %d: %s, %d rows read, %d planned, %.1f s", *said)
+        for exported in report.partitions.values():
+            metadata = {**_metadata(report, window, exported), "dagster/column_lineage": lineage}
+            context.add_asset_metadata(metadata, partition_key=exported.partition)
+    _warn_of_unplaced_rows(context, config, asked_for.values())
+
+
+def _warn_of_unplaced_rows(
+    context: dg.AssetExecutionContext, config: Config, categories: Iterable[Iterable[Category]]
+) -> None:
+    for table, rows in unplaced_rows(config, sorted({name for part in categories for name in part})).items():
+        if rows:
+            context.log.warning("%s: %d rows belong to no window and are never exported: no usable time", table, rows)
+
+
+def _by_window(config: Config, keys: Iterable[str]) -> dict[Window, list[Category]]:
+    asked_for: dict[Window, list[Category]] = {}
+    for key in keys:
+        category, window_key = split_partition_key(str(key))
+        asked_for.setdefault(window_from_key(window_key, config.windows), []).append(category)
+    return asked_for
+
+
+def _refuse_open_windows(config: Config, windows: Iterable[Window], now: datetime) -> None:
+    """A window exported before it settled would look finished and miss rows: nothing of the run is done then."""
+    settle = config.windows.settle
+    for window in sorted(windows, reverse=True):
+        if not window.is_closed(now, settle):
+            closes = f"{window.closes_at(settle):%Y-%m-%d %H:%M:%S} UTC"
+            raise dg.Failure(
+                description=f"window {window.key} is not closed yet: rows may arrive until {closes}; run it after that",
+                allow_retries=False,
+            )
+
+
+def _metadata(report: ExportReport, window: Window, exported: PartitionExport) -> Mapping[str, dg.MetadataValue]:
+    account = exported.account
+    optional: dict[str, dg.MetadataValue] = {}
+    if exported.file is not None and exported.digest is not None:
+        optional = {
+            "dagster/uri": dg.MetadataValue.text(exported.file),
+            "file": dg.MetadataValue.path(exported.file),
+            "digest": dg.MetadataValue.text(exported.digest),
+        }
+    return {
+        "dagster/partition_row_count": dg.MetadataValue.int(exported.planned + exported.already_planned),
+        "dagster/row_count": dg.MetadataValue.int(exported.planned + exported.already_planned),
+        "events": dg.MetadataValue.int(account.events),
+        "planned": dg.MetadataValue.int(exported.planned),
+        "planned before": dg.MetadataValue.int(exported.already_planned),
+        "filtered": dg.MetadataValue.int(account.filtered),
+        "filtered by": dg.MetadataValue.json(largest(account.filtered_by)),
+        "failed": dg.MetadataValue.int(account.failed),
+        "failed by": dg.MetadataValue.json(largest(account.failed_by)),
+        "batches": dg.MetadataValue.int(exported.batches),
+        "generation": dg.MetadataValue.int(exported.generation),
+        "file bytes": dg.MetadataValue.int(exported.file_bytes),
+        "window start": dg.MetadataValue.timestamp(window.start),
+        "window end": dg.MetadataValue.timestamp(window.end),
+        "export run": dg.MetadataValue.text(report.run_id),
+        "filter": dg.MetadataValue.text(report.source_filter),
+        "queries": dg.MetadataValue.json(dict(report.queries)),
+        **optional,
+    }

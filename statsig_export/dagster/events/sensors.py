@@ -1,0 +1,82 @@
+"""The sensor that finds late rows: windows of the lookback whose source has changed are exported again.
+
+It keeps no cursor: a window that was exported again counts as many rows as the source has, and is left alone. A range
+whose last runs failed is asked for again after a pause.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import takewhile
+
+import dagster as dg
+
+from statsig_export.dagster.events.ranges import boxes
+from statsig_export.dagster.keys import EXPORT_JOB, RANGE_END, RANGE_START
+from statsig_export.dagster.resources import ExportResource
+from statsig_export.dagster.runs import being_exported, pause_after
+from statsig_export.export.late_rows import ChangedWindow, changed_windows
+from statsig_export.vocabulary import Category
+from statsig_export.windows import Window, closed_windows, partition_key
+
+LATE_ROWS_TAG = "statsig_export/late_rows"
+MAX_REQUESTS = 10
+EVERY = timedelta(minutes=10)
+PAUSED = "their last runs failed, the next try waits up to an hour (or export them by hand)"
+
+
+@dg.sensor(
+    name="late_rows_sensor",
+    job_name=EXPORT_JOB,
+    minimum_interval_seconds=int(EVERY.total_seconds()),
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Exports windows of the lookback again when the source has other rows than were exported.",
+)
+def late_rows_sensor(context: dg.SensorEvaluationContext, export: ExportResource) -> dg.SensorResult:
+    config = export.config()
+    now = datetime.now(UTC)
+    changed = changed_windows(config, now)
+    waiting = _not_under_way(changed, being_exported(context.instance, config))
+    if not waiting:
+        return dg.SensorResult(skip_reason=_why_nothing_is_exported(len(changed)))
+    windows = closed_windows(now - config.windows.lookback, now, config.windows, now)
+    ranges = boxes(_by_window(waiting), windows, config.dagster.max_windows_a_run)
+    ready = [(first, last) for first, last in ranges if not _pauses(context.instance, first, last, now)]
+    if not ready:
+        return dg.SensorResult(skip_reason=f"windows that have changed: {len(changed)}; {PAUSED}")
+    late = sum(change.rows_now - change.rows_exported for change in waiting)
+    context.log.info("windows that have changed: %d, by %+d rows", len(waiting), late)
+    return dg.SensorResult(run_requests=[_request(first, last, now, late) for first, last in ready[:MAX_REQUESTS]])
+
+
+def _why_nothing_is_exported(changed: int) -> str:
+    if changed:
+        return f"windows that have changed: {changed}, all of them being exported"
+    return "every exported window of the lookback holds as many rows as it held"
+
+
+def _pauses(instance: dg.DagsterInstance, first: str, last: str, now: datetime) -> bool:
+    """Whether the latest runs over this range failed, and the pause after so many failures is not over."""
+    of_range = dg.RunsFilter(job_name=EXPORT_JOB, tags={RANGE_START: first, RANGE_END: last})
+    latest = instance.get_run_records(of_range, limit=10)
+    failed = list(takewhile(lambda record: record.dagster_run.status is dg.DagsterRunStatus.FAILURE, latest))
+    return bool(failed) and now.timestamp() < (failed[0].end_time or 0) + pause_after(len(failed))
+
+
+def _request(first: str, last: str, now: datetime, late: int) -> dg.RunRequest:
+    tags = {RANGE_START: first, RANGE_END: last, LATE_ROWS_TAG: f"{late:+d}"}
+    return dg.RunRequest(run_key=f"late rows {now.isoformat()} {first}", tags=tags)
+
+
+def _by_window(changes: Iterable[ChangedWindow]) -> dict[Window, tuple[Category, ...]]:
+    categories: dict[Window, set[Category]] = {}
+    for change in changes:
+        categories.setdefault(change.window, set()).update(change.categories)
+    return {window: tuple(category for category in Category if category in of) for window, of in categories.items()}
+
+
+def _not_under_way(changed: Sequence[ChangedWindow], under_way: set[str]) -> list[ChangedWindow]:
+    return [
+        change
+        for change in changed
+        if not any(partition_key(category, change.window.key) in under_way for category in change.categories)
+    ]

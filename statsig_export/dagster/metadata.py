@@ -1,0 +1,35 @@
+"""What keeps metadata short enough for a page: the UI shows each value whole, and keeps it for every run."""
+
+from collections.abc import Mapping, Sequence
+
+import dagster as dg
+
+from statsig_export.errors import StatsigExportError
+
+MOST = 50
+OTHERS = "(others, see `statsig-export status --json`)"
+
+
+def largest(counts: Mapping[str, int]) -> dict[str, int]:
+    """The counts themselves; of more than MOST the largest, and the rest in one."""
+    if len(counts) <= MOST:
+        return dict(counts)
+    falling = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return {**dict(falling[:MOST]), OTHERS: sum(count for _, count in falling[MOST:])}
+
+
+def newest(items: Sequence[str]) -> Sequence[str]:
+    """The last MOST of them."""
+    return items[-MOST:]
+
+
+def failure(error: StatsigExportError, more: Mapping[str, dg.MetadataValue] | None = None) -> dg.Failure:
+    """The run's failure, with what an alert needs: whose fault it is, and what to do. No secret, no payload."""
+    metadata = {
+        "error": dg.MetadataValue.text(type(error).__name__),
+        "exit code": dg.MetadataValue.int(error.exit_code),
+        "what happened": dg.MetadataValue.text(error.message),
+        "what to do": dg.MetadataValue.text(error.hint),
+        **(more or {}),
+    }
+    return dg.Failure(description=str(error), metadata=metadata, allow_retries=False)

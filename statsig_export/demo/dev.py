@@ -1,0 +1,42 @@
+"""`make dev`: the Dagster UI on a demo's home, with the stand-in webhook listening so that shipments arrive.
+
+python -m statsig_export.demo.dev .statsig_export/demo
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from statsig_export.testing.webhook.endpoint import Authentication
+from statsig_export.testing.webhook.receiver import Receiver
+
+COMMAND = ("dagster", "dev", "--host", "127.0.0.1", "--workspace", "workspace.yaml")
+
+
+def main(home: Path) -> int:
+    """Run until `dagster dev` ends (Ctrl-C). Returns its exit code."""
+    lines = (home / "environment").read_text(encoding="utf-8").splitlines()
+    environ = dict(line.split("=", 1) for line in lines)
+    url = urlsplit(environ["FIVETRAN_WEBHOOK_URL"])
+    receiver = Receiver(
+        url.port or 0,
+        url.path,
+        auth=Authentication("hmac", environ["FIVETRAN_WEBHOOK_SECRET"]),
+        transcript=home / "received.jsonl",
+        tables=home / "received.db",
+        keep_events=False,
+    )
+    with receiver:
+        process = subprocess.Popen(  # noqa: S603  our own program, with our own arguments
+            [sys.executable, "-m", *COMMAND], env={**os.environ, **environ}
+        )
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            return process.wait()  # the terminal told it, too
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

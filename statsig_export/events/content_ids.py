@@ -1,0 +1,119 @@
+"""Identity for rows without a primary key: a UUID over what the row says, and its ordinal among equal rows. Pure.
+
+The content of a row is the JSON object of its non-null columns under their canonical names, in alphabetical order, with
+JSON values brought to one spelling. It does not depend on how the database writes JSON, on the order of reading, or on
+columns that are null in this row. Equal rows are as many events: the second gets another id than the first. So a
+re-reading in any order gives the same set of ids, and a row that came late adds one.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+import numpy as np
+import pandas as pd
+
+from statsig_export.arrow.columns import (
+    TEXT,
+    Column,
+    array,
+    choose,
+    column,
+    frame_of,
+    join,
+    mapped,
+    pc,
+    text,
+    values_of,
+)
+from statsig_export.arrow.timestamps import to_epoch_ms
+from statsig_export.events.json_text import escaped
+from statsig_export.events.seen_ids import Occurrences
+from statsig_export.layouts.model import ROW_KEY, ColumnRule, Kind, SourceTable
+
+_MAYBE_WHOLE_FLOAT: Final = re.compile(r"[0-9](?:\.[0-9]|[eE])")
+_LARGEST_EXACT: Final = 2.0**53
+_VARIANTS: Final = "89ab"
+
+
+def with_content_keys(
+    frame: pd.DataFrame, table: SourceTable, source_name: str, occurrences: Occurrences | None
+) -> pd.DataFrame:
+    """The chunk of a table without a key, with a `row_key` (large_string): the UUID of the row's content.
+
+    `occurrences` counts the contents of the window so far, so that equal rows get different ids; None gives equal
+    rows one id, whatever else their columns `added_later` say.
+    """
+    rules = [rule for rule in table.columns if occurrences is not None or rule.canonical not in table.added_later]
+    salt = json.dumps(table.salted(source_name)).encode()
+    digests = [hashlib.sha256(salt + content.encode()).digest() for content in values_of(_contents(frame, rules))]
+    if occurrences is not None:
+        digests = _told_apart(digests, occurrences)
+    keys = array([_uuid(digest.hex()) for digest in digests], TEXT)
+    return frame_of({ROW_KEY: keys, **{name: column(frame, name) for name in frame.columns}})
+
+
+def canonical_json(value: str) -> str:
+    """One spelling for equal JSON values: members sorted, no spaces, 3.0 as 3; text that is no JSON as it is."""
+    try:
+        decoded: object = msgspec.json.decode(value)
+        if _MAYBE_WHOLE_FLOAT.search(value):
+            decoded = _whole_numbers(decoded)
+        return msgspec.json.encode(decoded, order="sorted").decode()
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+        return value
+
+
+def _contents(frame: pd.DataFrame, rules: Sequence[ColumnRule]) -> Column:
+    members = [_member(frame, rule) for rule in sorted(rules, key=lambda rule: rule.canonical)]
+    return join("{", *members, "}")
+
+
+def _member(frame: pd.DataFrame, rule: ColumnRule) -> Column:
+    """`"name":"value",`, or nothing where the column is null."""
+    values = _SPELLINGS.get(rule.kind, _as_it_is)(column(frame, rule.canonical))
+    name = json.dumps(rule.canonical)
+    return join(f'{name}:"', escaped(values), '",').fill_null("")
+
+
+def _as_it_is(values: Column) -> Column:
+    return values.cast(TEXT)
+
+
+def _json(values: Column) -> Column:
+    spelled = mapped(values.cast(TEXT), canonical_json)
+    return choose(pc.equal(spelled, "null"), text(None), spelled)
+
+
+def _time(values: Column) -> Column:
+    """Milliseconds, as an event has them; a time that is none as it is."""
+    return pc.coalesce(to_epoch_ms(values).cast(TEXT), values.cast(TEXT))  # type: ignore[no-any-return]  # untyped
+
+
+_SPELLINGS: Final[dict[Kind, Callable[[Column], Column]]] = {Kind.JSON: _json, Kind.TIME: _time}
+
+
+def _whole_numbers(value: object) -> object:
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and abs(value) <= _LARGEST_EXACT else value
+    if isinstance(value, dict):
+        return {key: _whole_numbers(member) for key, member in value.items()}
+    return [_whole_numbers(item) for item in value] if isinstance(value, list) else value
+
+
+def _told_apart(digests: Sequence[bytes], occurrences: Occurrences) -> list[bytes]:
+    words = np.frombuffer(b"".join(digest[:16] for digest in digests), dtype="<u8").reshape(-1, 2).astype(np.uint64)
+    ordinals = occurrences.ordinals(words[:, 0], words[:, 1]).tolist()
+    return [
+        hashlib.sha256(digest + str(ordinal).encode()).digest() if ordinal else digest
+        for digest, ordinal in zip(digests, ordinals, strict=True)
+    ]
+
+
+def _uuid(digest: str) -> str:
+    """The first 128 bits of a hexadecimal digest as an RFC 9562 version-8 UUID."""
+    variant = _VARIANTS[int(digest[16], 16) % 4]
+    return f"{digest[:8]}-{digest[8:12]}-8{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"

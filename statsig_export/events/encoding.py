@@ -1,0 +1,66 @@
+"""Event frame -> one JSON text per event: the bytes that are stored, digested and sent, built once.
+
+The nine keys in the documented order, UTF-8, no spaces but those inside JSON that passes through. Each event is one
+join of columns in Arrow; no Python object is made for a row.
+"""
+
+from dataclasses import dataclass
+
+import pandas as pd
+import pyarrow as pa
+
+from statsig_export.arrow.columns import TEXT, Column, array, column, join, mapped, pc, where
+from statsig_export.events.faults import FailureMarks, Reason
+from statsig_export.events.json_text import checked_objects, escaped, quote
+
+_STORED = ("row_key", "category", "time_uuid", "event_name", "timestamp", "user_id", "unit_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A chunk, row by row in exactly one of two places, each in the chunk's order.
+
+    table: row_key, category, time_uuid, event_name, user_id, unit_id, event (large_string; event is the JSON text
+    exactly as it will be sent) and timestamp (int64, ms).
+    failed: row_key, category, time_uuid, reason, detail (large_string).
+    """
+
+    table: pa.Table
+    failed: pd.DataFrame
+
+
+def encode(events: pd.DataFrame, max_event_bytes: int) -> Encoded:
+    """The events of an event frame (see reshape) as JSON.
+
+    A row fails where user or statsig_metadata is no valid JSON object, or its text exceeds max_event_bytes.
+    """
+    marks = FailureMarks(len(events))
+    columns = {name: column(events, name, None if name == "timestamp" else TEXT) for name in events.columns}
+    event = _event_texts(columns, marks)
+    marks.mark(where(pc.greater(pc.binary_length(event), max_event_bytes)), Reason.TOO_LARGE, "event")
+    failed = marks.frame(columns["row_key"], columns["category"], columns["time_uuid"])
+    table = pa.table({**{name: columns[name] for name in _STORED}, "event": event})
+    return Encoded(table.filter(array(marks.passed)) if len(failed) else table, failed)
+
+
+def _event_texts(columns: dict[str, Column], marks: FailureMarks) -> Column:
+    return join(
+        '{"eventName":',
+        mapped(columns["event_name"], quote),
+        ',"user":',
+        checked_objects(columns["user"], "user", marks),
+        ',"userID":"',
+        escaped(columns["user_id"]),
+        '","timestamp":',
+        columns["timestamp"].cast(TEXT),
+        ',"statsigMetadata":',
+        checked_objects(columns["statsig_metadata"], "statsigMetadata", marks),
+        ',"value":"',
+        escaped(columns["value"]),
+        '","metadata":',
+        columns["metadata"],
+        ',"timeUUID":"',
+        escaped(columns["time_uuid"]),
+        '"',
+        mapped(columns["unit_id"], lambda unit: f',"unitID":{quote(unit)}}}').fill_null("}"),
+    )

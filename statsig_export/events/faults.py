@@ -1,0 +1,103 @@
+"""Rows that cannot become events: the reasons, and the marks that reshape and encoding set on the rows of a chunk.
+
+A failed row is counted and kept in quarantine by its key; neither reason nor detail ever holds any of its payload.
+"""
+
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from statsig_export.arrow.columns import TEXT, Column, Mask, array, frame_of, take
+
+
+class Reason(StrEnum):
+    """Why a row failed, as `failed_by` counts it."""
+
+    MALFORMED_JSON = "malformed_json"
+    """A JSON column holds no JSON text, or JSON nested deeper than the parser goes (about 1,000 levels)."""
+    NOT_JSON_NUMBER = "not_json_number"
+    """NaN, Infinity, or an exponent beyond every double."""
+    WRONG_TYPE = "wrong_type"
+    """Valid JSON of another type than the key needs."""
+    NOT_UNICODE = "not_unicode"
+    """Bytes that are not UTF-8, or an escape that is half a surrogate pair."""
+    BAD_TIMESTAMP = "bad_timestamp"
+    """No timestamp, or none that can be told with certainty."""
+    MISSING_EVENT_NAME = "missing_event_name"
+    UNKNOWN_EXPOSURE_TYPE = "unknown_exposure_type"
+    """An exposure of no type, or of a type that is not gate, config, experiment or layer."""
+    EXPOSURE_NAME_IN_CUSTOM_EVENTS = "exposure_name_in_custom_events"
+    """A row of custom_events that bears the name of an exposure, whose keys that table cannot give."""
+    MISSING_NAME = "missing_name"
+    """An exposure that does not say of which gate, config, experiment or layer."""
+    MISSING_GATE_VALUE = "missing_gate_value"
+    """A gate exposure that is neither true nor false."""
+    TOO_LARGE = "too_large"
+    """An event that no request could hold."""
+
+
+class Fault(NamedTuple):
+    """What is wrong with a row: the reason, and which column or rule (no payload)."""
+
+    reason: Reason
+    detail: str
+
+
+class BadValueError(ValueError):
+    """A value that fails its row. Never leaves the pure modules: they turn it into a mark."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.detail)
+        self.fault = fault
+
+
+NONE_FAILED: Final = frame_of(
+    {name: pa.nulls(0, TEXT) for name in ("row_key", "category", "time_uuid", "reason", "detail")}
+)
+"""The failed rows of a chunk that has none, which most have."""
+
+
+class FailureMarks:
+    """At most one fault for each row of a chunk: the first that was marked stays."""
+
+    def __init__(self, rows: int) -> None:
+        self._codes = np.zeros(rows, dtype=np.int32)
+        self._faults: dict[Fault, int] = {}
+
+    def mark(self, rows: Mask, reason: Reason, detail: str) -> None:
+        """Fail every row of the mask that has not failed yet."""
+        self._codes[rows & (self._codes == 0)] = self._code(Fault(reason, detail))
+
+    def mark_row(self, row: int, fault: Fault) -> None:
+        """Fail one row, unless it has failed already."""
+        if self._codes[row] == 0:
+            self._codes[row] = self._code(fault)
+
+    @property
+    def passed(self) -> Mask:
+        """The rows without a fault."""
+        passed: Mask = self._codes == 0
+        return passed
+
+    def frame(self, row_key: Column, category: Column, time_uuid: Column) -> pd.DataFrame:
+        """The failed rows: row_key, category, time_uuid (null unless known), reason, detail; all large_string."""
+        failed = np.flatnonzero(self._codes)
+        if not len(failed):
+            return NONE_FAILED
+        codes = self._codes[self._codes != 0] - 1
+        faults = list(self._faults)
+        return frame_of(
+            {
+                "row_key": take(row_key, failed),
+                "category": take(category, failed),
+                "time_uuid": take(time_uuid, failed),
+                "reason": take(array([fault.reason.value for fault in faults], TEXT), codes),
+                "detail": take(array([fault.detail for fault in faults], TEXT), codes),
+            }
+        )
+
+    def _code(self, fault: Fault) -> int:
+        return self._faults.setdefault(fault, len(self._faults) + 1)

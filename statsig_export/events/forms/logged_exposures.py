@@ -1,0 +1,87 @@
+"""What an exposure says where only its metadata tells: as the SDKs log it, and in Statsig's ingestion table. Pure.
+
+A config exposure is an experiment where its metadata has configExposureType "experiment" or an experimentGroupName,
+or where the configuration says so of its name: SDKs log both under one name, and some without any sign. The ID type is
+what the configuration says for the name; else, for a user without userID and with exactly one custom ID, that ID's
+name; else userID (which reshape fills in).
+"""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+import msgspec
+
+from statsig_export.events.json_values import flat_object, strings_of
+from statsig_export.layouts.model import EXPOSURE_TYPES
+from statsig_export.settings import SourceSettings
+from statsig_export.vocabulary import EVENT_NAMES, Category
+
+TYPES: Final = {EVENT_NAMES[category]: kind for category, kind in EXPOSURE_TYPES.items()}
+"""Event name -> exposure type."""
+
+GATE_VALUES: Final = {"true": True, "false": False}
+
+_GATE: Final = EXPOSURE_TYPES[Category.GATE_EXPOSURE]
+_CONFIG: Final = EXPOSURE_TYPES[Category.CONFIG_EXPOSURE]
+_EXPERIMENT: Final = EXPOSURE_TYPES[Category.EXPERIMENT_EXPOSURE]
+_NULL: Final = msgspec.Raw(b"null")
+_EMPTY: Final = frozenset({b"null", b'""'})
+
+
+class _Units(msgspec.Struct):
+    userID: msgspec.Raw = _NULL  # noqa: N815 - the keys' own spelling
+    customIDs: dict[str, msgspec.Raw] | None = None  # noqa: N815 - likewise
+
+
+_UNITS: Final = msgspec.json.Decoder(_Units)
+
+
+class LoggedExposure(NamedTuple):
+    """The canonical columns that an exposure's metadata fills; `metadata` is what is left of it."""
+
+    exposure_type: str
+    name: str | None
+    rule_id: str | None
+    group_name: str | None
+    reason: str | None
+    unit_type: str | None
+    gate_value: bool | None
+    metadata: str
+
+
+def logged_exposure(kind: str, metadata: str | None, user: str | None, settings: SourceSettings) -> LoggedExposure:
+    """The exposure of type `kind` (a value of TYPES). Raises BadValueError where `metadata` is no valid object."""
+    strings = strings_of(metadata or "{}", "metadata")
+    name = strings.pop("gate" if kind == _GATE else "config", None)
+    if kind == _CONFIG and _is_experiment(name, strings, settings):
+        kind = _EXPERIMENT
+    gate_value = GATE_VALUES.get(strings.get("gateValue", "")) if kind == _GATE else None
+    if gate_value is not None:
+        del strings["gateValue"]
+    return LoggedExposure(
+        exposure_type=kind,
+        name=name,
+        rule_id=strings.pop("ruleID", None),
+        group_name=strings.pop("experimentGroupName", None) if kind == _EXPERIMENT else None,
+        reason=strings.pop("reason", None),
+        unit_type=None if name in settings.unit_types else _lone_custom_id(user),
+        gate_value=gate_value,
+        metadata=flat_object(strings),
+    )
+
+
+def _is_experiment(name: str | None, metadata: Mapping[str, str], settings: SourceSettings) -> bool:
+    told = metadata.get("configExposureType") == _EXPERIMENT or "experimentGroupName" in metadata
+    return told or (name is not None and settings.exposure_types.get(name) == _EXPERIMENT)
+
+
+def _lone_custom_id(user: str | None) -> str | None:
+    """The name of the only ID of a user without userID; None where the user says otherwise, or is no valid object."""
+    if user is None:
+        return None
+    try:
+        units = _UNITS.decode(user)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    custom = [name for name, value in (units.customIDs or {}).items() if bytes(value) not in _EMPTY]
+    return custom[0] if bytes(units.userID) in _EMPTY and len(custom) == 1 else None

@@ -1,0 +1,106 @@
+"""Values of JSON as the strings that events carry: in `metadata` every value is one, and so is `value`.
+
+The rules, which no documentation gives: a string stays, a boolean is "true" or "false", a number its shortest
+positional text ("7", "19.99", never "7.0" or "1e+21"; digits are never lost), an object or array its compact JSON
+text, and null is left out.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Final
+
+import msgspec
+
+from statsig_export.arrow.columns import Column, Mask, pc, where
+from statsig_export.events.faults import BadValueError, Fault, Reason
+from statsig_export.events.json_text import members, without_never_sent
+from statsig_export.vocabulary import NEVER_SENT
+
+MAX_EXPONENT: Final = 400
+"""Beyond every double (1.8e308): a number written with a larger exponent would be written out in so many zeros."""
+
+_SHORTEST: Final = re.compile(r"0|-?[1-9][0-9]*|-?(?:0|[1-9][0-9]*)\.[0-9]*[1-9]")
+"""Numbers that are written as they are to be."""
+_STRING: Final = msgspec.json.Decoder(str)
+
+_HEX: Final = "[0-9a-fA-F]"
+_UNICODE_ESCAPE: Final = (
+    rf"u[0-9abcefABCEF]{_HEX}{{3}}|u[dD][0-7]{_HEX}{{2}}|u[dD][89abAB]{_HEX}{{2}}\\u[dD][c-fC-F]{_HEX}{{2}}"
+)
+_PLAIN_KEY: Final = r'"[^"\\\x00-\x1f]*"'
+_STRING_VALUE: Final = rf'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|{_UNICODE_ESCAPE}))*"'
+_MEMBER: Final = f"{_PLAIN_KEY} ?: ?{_STRING_VALUE}"
+_FLAT_OBJECT: Final = rf"^\{{{_MEMBER}(?:, ?{_MEMBER})*\}}$"
+
+
+def number_text(literal: str, name: str) -> str:
+    """A JSON number's shortest positional text. Works on the text, so no digit is lost.
+
+    Raises BadValueError (not_json_number) for an exponent beyond MAX_EXPONENT.
+    """
+    if _SHORTEST.fullmatch(literal):
+        return literal
+    try:
+        number = Decimal(literal)
+    except InvalidOperation:
+        raise BadValueError(_bad_exponent(name)) from None
+    if not number:
+        return "0"
+    if abs(number.adjusted()) > MAX_EXPONENT and ("e" in literal or "E" in literal):
+        raise BadValueError(_bad_exponent(name))
+    positional = format(number, "f")
+    return positional.rstrip("0").rstrip(".") if "." in positional else positional
+
+
+def string_of(value: str, name: str) -> str | None:
+    """The string that an event carries for a JSON value; None for null.
+
+    `value` is the value's valid JSON text. Raises BadValueError for an absurd exponent.
+    """
+    match value[0]:
+        case '"':
+            return _STRING.decode(value) if "\\" in value else value[1:-1]
+        case "n":
+            return None
+        case "t" | "f":
+            return value
+        case "{" | "[":
+            return str(msgspec.json.format(without_never_sent(value, name).encode(), indent=-1), "utf-8")
+        case _:
+            return number_text(value, name)
+
+
+def strings_of(text: str, name: str) -> dict[str, str]:
+    """An object's members as strings, without nulls and without the keys that never leave.
+
+    Raises BadValueError where the text is no valid JSON object.
+    """
+    strings = {}
+    for key, value in members(text, name).items():
+        string = string_of(value, name)
+        if string is not None and key not in NEVER_SENT:
+            strings[key] = string
+    return strings
+
+
+def flat_object(strings: Mapping[str, str]) -> str:
+    """The compact JSON object of strings."""
+    return str(msgspec.json.encode(strings), "utf-8")
+
+
+def are_flat(texts: Column) -> Mask:
+    """Texts that may be spliced as they stand: an object of one string or more, its keys without escapes.
+
+    Anything that is not written in this plain way, valid or not, is left for `strings_of` to judge.
+    """
+    return where(pc.match_substring_regex(texts, _FLAT_OBJECT))
+
+
+def have_key(texts: Column, keys: Iterable[str]) -> Mask:
+    """Flat texts that have one of the keys."""
+    return where(pc.match_substring_regex(texts, f'"(?:{"|".join(sorted(keys))})" ?:'))
+
+
+def _bad_exponent(name: str) -> Fault:
+    return Fault(Reason.NOT_JSON_NUMBER, f"{name}: exponent beyond {MAX_EXPONENT}")

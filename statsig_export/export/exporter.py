@@ -1,0 +1,242 @@
+"""Exporting a window: read, judge, write, plan; and the dry run of the same."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Self
+from uuid import uuid4
+
+from statsig_export.account import Account
+from statsig_export.arrow.memory import prefer_jemalloc
+from statsig_export.config import Config
+from statsig_export.crashpoints import CrashPoint, reach
+from statsig_export.errors import LedgerError, StalePlanError
+from statsig_export.events.seen_ids import SeenIds
+from statsig_export.export.judge import Judge, Tally
+from statsig_export.export.prefetch import write_behind
+from statsig_export.export.repair import HINT, earlier_ids, read_ids
+from statsig_export.export.reports import ExportReport, PartitionExport
+from statsig_export.export.window import identities_for, judge_window, tables_of
+from statsig_export.export.writer import window_writer
+from statsig_export.ledger import queries
+from statsig_export.ledger.identities import refuse_overlapping_windows
+from statsig_export.ledger.pruned import refuse_pruned
+from statsig_export.ledger.records import ExportRun, PartitionPlan, Planned
+from statsig_export.ledger.tables import partitions
+from statsig_export.ledger.transactions import Ledger, ledger_of
+from statsig_export.source.source import Source, open_source
+from statsig_export.storage.file_faults import damaged
+from statsig_export.storage.storage import Storage
+from statsig_export.version import VERSION
+from statsig_export.vocabulary import Category, chosen
+from statsig_export.windows import Window, partition_key
+
+_TRIES = 3
+"""How often a window is exported again when another run planned it in between."""
+
+
+class Exporter:
+    """Exports windows, one after another, over the same connections: to connect and to look at the source's catalog
+    costs more than a small window itself. Use it as a context manager; everything opens with the first window.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._until = ExitStack()
+        self._opened: _Opened | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._until.close()
+
+    def export(
+        self,
+        window: Window,
+        categories: Sequence[Category] | None = None,
+        *,
+        orchestrator_run_id: str | None = None,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> ExportReport:
+        """Read one window, write its partition files and plan their batches. Safe to repeat: only new events are added.
+
+        `categories` None means all. `on_progress` is called with the number of rows of each chunk.
+        A file of an earlier export that is gone or damaged is written again where the source still makes the same one.
+        Raises ConfigError (also for a window of which a category was pruned), SourceError or LedgerError; then nothing
+        of the window was planned. PartitionFileError, for files that the source does not make again, concerns their
+        categories alone: the others were planned.
+        """
+        opened = self._open()
+        for remaining in reversed(range(_TRIES)):
+            run = _Run(self._config, window, chosen(categories), orchestrator_run_id, _now_ms())
+            try:
+                return _export(run, opened, on_progress or _ignore)
+            except StalePlanError:
+                if not remaining:
+                    raise
+        raise AssertionError("unreachable")
+
+    def check(self, windows: Sequence[Window]) -> None:
+        """Raise ConfigError where one of the windows would overlap windows of another length, before any is read."""
+        refuse_overlapping_windows(self._open().ledger.database, self._config, windows)
+
+    def _open(self) -> "_Opened":
+        if self._opened is None:
+            prefer_jemalloc()
+            ledger = self._until.enter_context(ledger_of(self._config))
+            ledger.database.bring_up_to_date()
+            storage = self._until.enter_context(Storage(self._config.storage_url()))
+            if queries.names_files(ledger.database, self._config.webhook.name):
+                storage.require_root()  # else a disk that is not mounted would be written beside
+            self._opened = _Opened(ledger, storage, self._until.enter_context(open_source(self._config)))
+        return self._opened
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    config: Config
+    window: Window
+    categories: tuple[Category, ...]
+    orchestrator_run_id: str | None
+    started_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    ledger: Ledger
+    storage: Storage
+    source: Source
+
+
+def _export(run: _Run, opened: _Opened, on_progress: Callable[[int], None]) -> ExportReport:
+    config, window = run.config, run.window
+    ledger, storage, source = opened.ledger, opened.storage, opened.source
+    began = time.monotonic()
+    refuse_overlapping_windows(ledger.database, config, [window])
+    identities = identities_for(ledger.database, config, source, run.categories)
+    planned = _planned(ledger, config, window, run.categories)
+    earlier, lost = earlier_ids(config, (storage, source), window, planned, identities)
+    if lost:
+        run = replace(run, categories=tuple(category for category in run.categories if category in earlier))
+        if not run.categories:
+            raise damaged(lost, hint=HINT)
+    others = _planned_elsewhere(ledger, storage, config, window, run.categories)
+    judge = Judge(config.source, config.filter, config.webhook.max_bytes, earlier, others)
+    rows_read = 0
+    with window_writer(storage, config.webhook, run.categories) as writer:
+        with write_behind(writer.add) as write:
+            for judged, rows in judge_window(source, window, judge, identities):
+                write(judged)
+                rows_read += rows
+                on_progress(rows)
+                reach(CrashPoint.READING)
+        _check_balance(window, judge.tallies)
+        generations = {category: planned[category].generation for category in run.categories}
+        plans = writer.publish(window, generations, judge.tallies)
+    reports = {plan.category: _partition_export(plan, window, judge.tallies[plan.category], storage) for plan in plans}
+    known = [identity.having_seen(judge.seen.get(identity.role)) for identity in identities.values()]
+    record = replace(_export_run(run, source, judge.tallies, rows_read), identities=known)
+    reach(CrashPoint.FILES_PUBLISHED)
+    ledger.plan(record, plans)
+    if lost:
+        raise damaged(lost, "; the other categories of the window were exported", hint=HINT)
+    return ExportReport(
+        run_id=record.id,
+        orchestrator_run_id=run.orchestrator_run_id,
+        window=window.key,
+        rows_read=record.rows_read,
+        seconds=time.monotonic() - began,
+        queries=record.queries,
+        source_filter=record.filter_fingerprint,
+        partitions=reports,
+    )
+
+
+def _planned_elsewhere(
+    ledger: Ledger, storage: Storage, config: Config, window: Window, categories: Sequence[Category]
+) -> SeenIds:
+    """What earlier exports put into the window's partitions of other categories, as far as its files can be read."""
+    name = config.webhook.name
+    ids, _ = read_ids(storage, queries.planned_elsewhere(ledger.database, name, window.key, categories))
+    return ids
+
+
+def _planned(ledger: Ledger, config: Config, window: Window, categories: Sequence[Category]) -> dict[Category, Planned]:
+    """What earlier exports put into each category's partition of the window. Raises ConfigError if one was pruned."""
+    name = config.webhook.name
+    mine = (partitions.c.destination == name, partitions.c.window == window.key, partitions.c.category.in_(categories))
+    with ledger.database.read() as connection:
+        refuse_pruned(connection, *mine)
+    return {category: queries.planned(ledger.database, name, window.key, category) for category in categories}
+
+
+def _check_balance(window: Window, tallies: Mapping[Category, Tally]) -> None:
+    for category, tally in tallies.items():
+        if not tally.balances:
+            raise LedgerError(
+                f"{partition_key(category, window.key)}: {tally.rows} rows read, but {tally} add up otherwise"
+            )
+
+
+def _partition_export(plan: PartitionPlan, window: Window, tally: Tally, storage: Storage) -> PartitionExport:
+    return PartitionExport(
+        partition=partition_key(plan.category, window.key),
+        category=plan.category,
+        account=Account(
+            events=tally.rows,
+            forwarded=tally.already_planned,
+            pending=tally.new,
+            filtered_by=tally.filtered_by,
+            failed_by=tally.failed_by,
+        ),
+        planned=tally.new,
+        already_planned=tally.already_planned,
+        batches=len(plan.batches),
+        file=storage.uri(plan.file.path) if plan.file else None,
+        digest=plan.file.digest if plan.file else None,
+        file_bytes=plan.file.bytes if plan.file else 0,
+        generation=plan.after_generation + (1 if plan.file else 0),
+    )
+
+
+def _export_run(run: _Run, source: Source, tallies: Mapping[Category, Tally], rows_read: int) -> ExportRun:
+    window = run.window
+    return ExportRun(
+        id=uuid4().hex,
+        orchestrator_run=run.orchestrator_run_id,
+        destination=run.config.webhook.name,
+        window=window,
+        started_ms=run.started_ms,
+        finished_ms=_now_ms(),
+        rows_read=rows_read,
+        queries={
+            table.qualified_name: source.query(table, window.start, window.end, run.categories)
+            for table in tables_of(source, run.categories)
+        },
+        config_fingerprint=run.config.fingerprint(),
+        filter_fingerprint=run.config.filter_fingerprint(),
+        library_version=f"{VERSION}+{source.reader}",
+        account={
+            category.value: {
+                "rows": tally.rows,
+                "planned": tally.new,
+                "already_planned": tally.already_planned,
+                "filtered_by": tally.filtered_by,
+                "failed_by": tally.failed_by,
+            }
+            for category, tally in tallies.items()
+        },
+    )
+
+
+def _ignore(_: int) -> None:
+    """Nobody watches."""
+
+
+def _now_ms() -> int:
+    return round(time.time() * 1000)

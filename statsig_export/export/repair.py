@@ -1,0 +1,223 @@
+"""Lost partition files, written again from what the source gives now: only where that makes the very same bytes.
+
+A window's events come in the order in which they came before, and those that readable files hold are left out. So the
+first of what remains are the rows of the oldest lost file, then those of the next one. Late rows between them,
+changed rows and another filter make other bytes: then nothing is written. Where something else lies in a file's
+place, or nobody may write there, that file alone stays lost.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import ExitStack, closing
+
+import pyarrow as pa
+from sqlalchemy import select
+
+from statsig_export.config import Config
+from statsig_export.errors import PartitionFileError, StorageError
+from statsig_export.events.seen_ids import SeenIds
+from statsig_export.events.table_identity import TableIdentity
+from statsig_export.export.judge import Judge, Judged
+from statsig_export.export.reports import RepairReport
+from statsig_export.export.window import identities_for, judge_window
+from statsig_export.layouts.model import Role
+from statsig_export.ledger.database import LedgerDatabase
+from statsig_export.ledger.pruned import NOT_PRUNED
+from statsig_export.ledger.records import Planned
+from statsig_export.ledger.tables import generations, partitions
+from statsig_export.ledger.transactions import ledger_to_read
+from statsig_export.source.source import Source, open_source
+from statsig_export.storage.errors import cause_of, concerns_this_place
+from statsig_export.storage.file_faults import damaged
+from statsig_export.storage.files import EVENTS, StoredFile
+from statsig_export.storage.new_file import NewFile
+from statsig_export.storage.storage import Storage
+from statsig_export.vocabulary import Category
+from statsig_export.windows import Window, window_from_key
+
+HINT = (
+    "restore them from a backup; until then what is pending there stays pending, and these partitions take no late rows"
+)
+CHANGED = "and the source gives other rows now"
+
+
+def repair(config: Config) -> RepairReport:
+    """Write every lost or damaged file of the destination again, where the source still makes the same bytes of it.
+
+    Reads every file, and of the source the windows that have lost one. Raises SourceError, LedgerError.
+    """
+    repaired: list[str] = []
+    left: dict[str, str] = {}
+    with ledger_to_read(config) as ledger, Storage(config.storage_url()) as storage, ExitStack() as until:
+        if ledger is None:
+            return RepairReport()
+        storage.require_root()
+        source: Source | None = None
+        for window, planned in _stored_windows(ledger.database, config.webhook.name).items():
+            lost = {category: damaged_files(storage, files) for category, files in planned.items()}
+            lost = {category: found for category, found in lost.items() if found}
+            if lost:
+                source = source or until.enter_context(open_source(config))
+                ids = {category: ids_of(storage, planned[category], found) for category, found in lost.items()}
+                identities = identities_for(ledger.database, config, source, list(lost))
+                opened, when = (storage, source), window_from_key(window, config.windows)
+                still = _read_again(config, opened, when, ids, lost, identities)
+                left |= still
+                repaired += [file.path for found in lost.values() for file in found if file.path not in still]
+    return RepairReport(tuple(repaired), left)
+
+
+def earlier_ids(
+    config: Config,
+    opened: tuple[Storage, Source],
+    window: Window,
+    planned: Mapping[Category, Planned],
+    identities: Mapping[Role, TableIdentity],
+) -> tuple[dict[Category, SeenIds], dict[str, str]]:
+    """The ids that earlier exports planned, and the files that neither can be read nor are made again by the source:
+    file -> what is wrong. Without them nothing can be told of their category, which has no ids then.
+    """
+    read = {category: read_ids(opened[0], found.stored) for category, found in planned.items()}
+    lost = {category: lost for category, (_, lost) in read.items() if lost}
+    ids = {category: found for category, (found, _) in read.items()}
+    if not lost:
+        return ids, {}
+    left = _read_again(config, opened, window, {category: ids[category] for category in lost}, lost, identities)
+    for category, files in lost.items():
+        if any(file.path in left for file in files):
+            del ids[category]
+        else:
+            ids[category] = ids_of(opened[0], planned[category].stored)
+    return ids, left
+
+
+def _read_again(
+    config: Config,
+    opened: tuple[Storage, Source],
+    window: Window,
+    ids: Mapping[Category, SeenIds],
+    lost: Mapping[Category, Mapping[StoredFile, str]],
+    identities: Mapping[Role, TableIdentity],
+) -> dict[str, str]:
+    """Read the window once more for these files alone; those that did not come out as they were -> what is wrong."""
+    storage, source = opened
+    judge = Judge(config.source, config.filter, config.webhook.max_bytes, ids)
+    with closing(judge_window(source, window, judge, identities)) as chunks:
+        different = write_again(
+            storage,
+            (judged for judged, _ in chunks),
+            {category: list(files) for category, files in lost.items()},
+        )
+    faults = {file: fault for files in lost.values() for file, fault in files.items()}
+    return {file.path: f"{faults[file]}, {why}" for file, why in different.items()}
+
+
+def ids_of(storage: Storage, files: Sequence[StoredFile], lost: Collection[StoredFile] = ()) -> SeenIds:
+    """The ids of the events in the files, but for those that are lost. Raises PartitionFileError for any other."""
+    ids, more = read_ids(storage, [file for file in files if file not in lost])
+    if more:
+        raise damaged({file.path: fault for file, fault in more.items()})
+    return ids
+
+
+def read_ids(storage: Storage, files: Sequence[StoredFile]) -> tuple[SeenIds, dict[StoredFile, str]]:
+    """The ids of the events in those files that can be read, and what is wrong with the others."""
+    lost: dict[StoredFile, str] = {}
+    while True:
+        ids, readable = SeenIds(), [file for file in files if file not in lost]
+        for file in readable:
+            try:
+                storage.require_whole(file.path, file.bytes)
+                for column in storage.read_column(file.path, "time_uuid"):
+                    ids.add_new(column)
+            except PartitionFileError as error:
+                lost[file] = error.files[file.path]
+        if not lost.keys() & set(readable):  # else some of a damaged file's ids are among them
+            return ids, lost
+
+
+def damaged_files(storage: Storage, files: Iterable[StoredFile]) -> dict[StoredFile, str]:
+    """Those of the files that are not, byte for byte, what was written, and what is wrong with them."""
+    found: dict[StoredFile, str] = {}
+    for file in files:
+        try:
+            storage.require_whole(file.path, file.bytes)
+            if storage.digest(file.path) != file.digest:
+                found[file] = "is not the file that was written: its digest differs"
+        except PartitionFileError as error:
+            found[file] = error.files[file.path]
+    return found
+
+
+def write_again(
+    storage: Storage, judged: Iterable[Judged], lost: Mapping[Category, Sequence[StoredFile]]
+) -> dict[StoredFile, str]:
+    """Write the lost files (oldest first) from the events of their window. Returns those still lost, and why."""
+    writers = {category: _Files(storage, files) for category, files in lost.items()}
+    try:
+        for chunk in judged:
+            for category, events in chunk.events.items():
+                writers[category].add(events)
+        return {file: why for writer in writers.values() for file, why in writer.close().items()}
+    finally:
+        for writer in writers.values():
+            writer.discard()
+
+
+class _Files:
+    """The lost files of one partition, one after another."""
+
+    def __init__(self, storage: Storage, files: Sequence[StoredFile]) -> None:
+        self._storage = storage
+        self._left = list(files)
+        self._still: dict[StoredFile, str] = {}
+        self._file: NewFile | None = None
+
+    def add(self, events: pa.Table) -> None:
+        """Take the next events; those beyond the last lost file are new ones, which the export is for."""
+        while events.num_rows and self._left:
+            self._file = self._file or self._storage.new_file(EVENTS)
+            part = events.slice(0, self._left[0].rows - self._file.rows)
+            self._file.add(part)
+            events = events.slice(part.num_rows)
+            if self._file.rows == self._left[0].rows:
+                self._end(self._file, self._left.pop(0))
+
+    def close(self) -> dict[StoredFile, str]:
+        """The files that could not be written again, and why; of the last ones there were too few rows."""
+        return self._still | dict.fromkeys(self._left, CHANGED)
+
+    def discard(self) -> None:
+        if self._file is not None:
+            self._file.discard()
+            self._file = None
+
+    def _end(self, file: NewFile, wanted: StoredFile) -> None:
+        digest, _ = file.finish()
+        if digest != wanted.digest:
+            self._still[wanted] = CHANGED
+        else:
+            try:
+                file.install(wanted.path)
+            except StorageError as error:
+                in_the_way = error.__cause__
+                if in_the_way is None or not concerns_this_place(in_the_way):
+                    raise
+                self._still[wanted] = f"and cannot be written again there ({cause_of(in_the_way).words})"
+        self.discard()
+
+
+def _stored_windows(database: LedgerDatabase, destination: str) -> dict[str, dict[Category, list[StoredFile]]]:
+    """Window -> category -> the files of its generations, oldest first; of partitions that were not pruned."""
+    wanted = (
+        select(partitions.c.window, partitions.c.category)
+        .add_columns(generations.c.file, generations.c.digest, generations.c.bytes, generations.c.rows)
+        .join(generations, generations.c.partition == partitions.c.id)
+        .where(partitions.c.destination == destination, NOT_PRUNED)
+        .order_by(partitions.c.window_start_ms, partitions.c.category, generations.c.generation)
+    )
+    found: dict[str, dict[Category, list[StoredFile]]] = defaultdict(lambda: defaultdict(list))
+    with database.read() as connection:
+        for window, category, *facts in connection.execute(wanted):
+            found[window][Category(category)].append(StoredFile(*facts))
+    return found

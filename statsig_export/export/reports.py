@@ -1,0 +1,91 @@
+"""What the two verbs report: values for the command line, the notebook and Dagster's metadata. Counts and ids only."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from statsig_export.account import Account, total
+from statsig_export.vocabulary import Category
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionExport:
+    """What one export run did to one partition (`category|window`)."""
+
+    partition: str
+    category: Category
+    account: Account
+    """This run's own account: `pending` are the events it planned, `forwarded` those planned before."""
+    planned: int
+    """Events added by this run."""
+    already_planned: int
+    """Events of the window that earlier generations hold."""
+    batches: int
+    file: str | None
+    """The partition file of this run's generation; None where the run added nothing."""
+    digest: str | None
+    """sha256 of that file."""
+    file_bytes: int
+    generation: int
+    """The newest generation of the partition; 0 where it has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportReport:
+    """One export run: one window, the categories that were asked for."""
+
+    run_id: str
+    orchestrator_run_id: str | None
+    window: str
+    rows_read: int
+    """Rows that the source yielded, of whichever category: what late rows are told by."""
+    seconds: float
+    queries: Mapping[str, str]
+    """Source table -> the statement that read it."""
+    source_filter: str
+    """The fingerprint of the filter configuration."""
+    partitions: Mapping[Category, PartitionExport] = field(default_factory=dict)
+
+    @property
+    def account(self) -> Account:
+        return total(partition.account for partition in self.partitions.values())
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRow:
+    """A row that cannot become an event: where it is and why, nothing of what it holds."""
+
+    category: Category
+    window: str
+    row_key: str | None
+    """Its primary key; None for an event that was planned and failed in delivery."""
+    time_uuid: str | None
+    reason: str
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReport:
+    """A dry run of one window: nothing was written and nothing sent."""
+
+    window: str
+    accounts: Mapping[Category, Account]
+    """What the account would be with everything shipped: `forwarded` counts what earlier runs planned as well."""
+    to_send: int
+    """Events that an export would add."""
+    examples: Mapping[Category, str]
+    """One event a category, as the JSON text that would be sent."""
+    failed_rows: Sequence[FailedRow] = ()
+    """As many as were asked for."""
+
+    @property
+    def account(self) -> Account:
+        return total(self.accounts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class RepairReport:
+    """Which lost or damaged partition files were written again."""
+
+    repaired: tuple[str, ...] = ()
+    left: Mapping[str, str] = field(default_factory=dict)
+    """File -> what is wrong with it; the source does not make it again."""

@@ -1,0 +1,61 @@
+"""A window of the source, chunk by chunk: what a judge makes of it."""
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
+
+from statsig_export.config import Config
+from statsig_export.events.table_identity import NOTHING_SEEN, Made, TableIdentity, made_of
+from statsig_export.export.judge import Judge, Judged
+from statsig_export.export.prefetch import read_ahead
+from statsig_export.layouts.model import Role, SourceTable
+from statsig_export.layouts.placement import table_settings
+from statsig_export.ledger.database import LedgerDatabase
+from statsig_export.ledger.identities import identities_of, refuse_respelled_keys
+from statsig_export.source.schema import Family
+from statsig_export.source.source import Source
+from statsig_export.vocabulary import Category
+from statsig_export.windows import Window
+
+
+def judge_window(
+    source: Source, window: Window, judge: Judge, identities: Mapping[Role, TableIdentity]
+) -> Generator[tuple[Judged, int]]:
+    """Every chunk of every table that can hold the judge's categories, with its number of rows.
+
+    Raises ConfigError, once a table was read, where its keys are spelled otherwise than when the window was exported.
+    """
+    categories = list(judge.tallies)
+    for table in tables_of(source, categories):
+        chunks = read_ahead(source.read_window(table, window.start, window.end, categories))
+        known = replace(
+            table,
+            keys_as_text=identities[table.role].keys_as_text,
+            keys_are_decimals=table.key is not None and source.families(table)[table.key] is Family.NUMERIC,
+        )
+        for reshaped in read_ahead(judge.reshaped(chunks, known)):
+            yield judge.judge(reshaped), reshaped.rows
+        if judge.replaces_planned(table.categories):
+            refuse_respelled_keys(identities[table.role], judge.seen.get(table.role, NOTHING_SEEN), window.key)
+
+
+def tables_of(source: Source, categories: Sequence[Category]) -> list[SourceTable]:
+    tables = [table for table in source.tables if set(table.categories) & set(categories)]
+    for table in tables:
+        source.check_schema(table)
+    return tables
+
+
+def identities_for(
+    database: LedgerDatabase, config: Config, source: Source, categories: Sequence[Category]
+) -> dict[Role, TableIdentity]:
+    """The identity of each table that a run for `categories` reads. Raises ConfigError where it would be another."""
+    return identities_of(database, config, made_of_tables(config, source, categories))
+
+
+def made_of_tables(config: Config, source: Source, categories: Sequence[Category]) -> dict[Role, Made]:
+    """What the ids and windows of each table that a run for `categories` reads are made of."""
+    settings = table_settings(config.source)
+    return {
+        table.role: made_of(table, source.families(table), config.source.name, settings[table.role].renamed)
+        for table in tables_of(source, categories)
+    }

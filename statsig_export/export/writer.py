@@ -1,0 +1,104 @@
+"""The partitions of one window being laid down: files and batches, ready for the ledger to name.
+
+Memory is bounded by one row group and one batch a category.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+
+import pyarrow as pa
+
+from statsig_export.arrow.contiguous import contiguous
+from statsig_export.delivery.batches import Batch, Batcher
+from statsig_export.export.judge import Judged, Tally
+from statsig_export.ledger.records import PartitionPlan
+from statsig_export.settings import WebhookSettings
+from statsig_export.storage.files import EVENTS, QUARANTINE
+from statsig_export.storage.new_file import NewFile
+from statsig_export.storage.storage import Storage
+from statsig_export.vocabulary import Category
+from statsig_export.windows import Window
+
+
+class PartitionWriter:
+    """The files and batches of one category while its window is read. A file is begun with its first row."""
+
+    def __init__(self, storage: Storage, webhook: WebhookSettings) -> None:
+        self._storage = storage
+        self._batcher = Batcher(webhook.name, webhook.max_events, webhook.max_bytes)
+        self._batches: list[Batch] = []
+        self._events: NewFile | None = None
+        self._failed: NewFile | None = None
+
+    def add_events(self, events: pa.Table) -> None:
+        """Append new events (columns of storage.EVENTS)."""
+        if events.num_rows:
+            self._events = self._events or self._storage.new_file(EVENTS)
+            self._events.add(events)
+            self._batches.extend(self._batcher.add(contiguous(events["event"])))
+
+    def add_failed(self, failed: pa.Table) -> None:
+        """Append failed rows (columns of storage.QUARANTINE)."""
+        if failed.num_rows:
+            self._failed = self._failed or self._storage.new_file(QUARANTINE)
+            self._failed.add(failed)
+
+    def publish(self, category: Category, window: Window, after_generation: int, tally: Tally) -> PartitionPlan:
+        """Make the files durable, and say what the ledger is to write down."""
+        self._batches.extend(self._batcher.close())
+        file, quarantine = None, None
+        if self._events is not None:
+            file = self._events.publish("events", category, window.key, after_generation + 1)
+        if self._failed is not None:
+            quarantine = self._failed.publish("quarantine", category, window.key).path
+        return PartitionPlan(
+            category=category,
+            after_generation=after_generation,
+            file=file,
+            batches=self._batches,
+            filtered_by=tally.filtered_by,
+            failed_by=tally.failed_by,
+            quarantine=quarantine,
+        )
+
+    def discard(self) -> None:
+        """Remove what is not published."""
+        for file in (self._events, self._failed):
+            if file is not None:
+                file.discard()
+
+
+class WindowWriter:
+    """The writers of one window, one a category."""
+
+    def __init__(self, storage: Storage, webhook: WebhookSettings, categories: Iterable[Category]) -> None:
+        self._writers = {category: PartitionWriter(storage, webhook) for category in categories}
+
+    def add(self, judged: Judged) -> None:
+        for category, events in judged.events.items():
+            self._writers[category].add_events(events)
+        for category, failed in judged.failed.items():
+            self._writers[category].add_failed(failed)
+
+    def publish(
+        self, window: Window, generations: Mapping[Category, int], tallies: Mapping[Category, Tally]
+    ) -> list[PartitionPlan]:
+        """Publish every category; `generations` are the newest ones that the run read."""
+        return [
+            writer.publish(category, window, generations[category], tallies[category])
+            for category, writer in self._writers.items()
+        ]
+
+    def discard(self) -> None:
+        for writer in self._writers.values():
+            writer.discard()
+
+
+@contextmanager
+def window_writer(storage: Storage, webhook: WebhookSettings, categories: Iterable[Category]) -> Iterator[WindowWriter]:
+    """A writer that leaves nothing behind when the window is not published."""
+    writer = WindowWriter(storage, webhook, categories)
+    try:
+        yield writer
+    finally:
+        writer.discard()

@@ -1,0 +1,199 @@
+"""Opening the ledger's database, for writing or only to read it.
+
+Every database error leaves here as one of ours, which names the cause and no parameter.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from threading import Lock
+from uuid import uuid4
+
+from sqlalchemy import Connection, Engine, insert, inspect, select, text
+from sqlalchemy.engine import URL
+
+from statsig_export.crashpoints import CrashPoint, reach
+from statsig_export.errors import LedgerError
+from statsig_export.ledger.engine import Reader, check_url, engine_to_read, engine_to_write, refuse_broken_link
+from statsig_export.ledger.errors import ledger_errors
+from statsig_export.ledger.tables import LEDGER, REVISION, SCHEMA_VERSION, alembic_version, meta, pruned_partitions
+
+BUSY_TIMEOUT_MS = 30_000
+"""How long a transaction waits for another process's before it gives up."""
+_SETUP_LOCK = 0x57A75169
+"""PostgreSQL's advisory lock under which the tables are made and migrated: any number of our own."""
+_IDENTITIES_SINCE = 2
+"""The schema version that has the table for them."""
+
+
+class LedgerDatabase:
+    """The ledger's connections. `write` is one transaction, `read` one consistent view."""
+
+    def __init__(self, engine: Engine, *, reads_only: bool = False) -> None:
+        self.engine = engine
+        self.version = SCHEMA_VERSION
+        """Of the schema, as it was found. What reads takes an older one as it is, what writes brings it up to date."""
+        self.readable = True
+        """False for a ledger from before partitions could be pruned: it gets a table even to be read."""
+        self._view: dict[str, object] = {"ledger_reads": True}
+        self._turn: AbstractContextManager[object] = Lock()
+        """SQLite has one writer at a time, and lets the others look again every few ms: here they stand in line."""
+        if engine.dialect.name == "postgresql":  # where each statement sees its own moment otherwise
+            self._view["isolation_level"] = "REPEATABLE READ"
+            if reads_only:
+                self._view["postgresql_readonly"] = True
+            self._turn = nullcontext()
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        self.bring_up_to_date()
+        with self._turn, ledger_errors(self.engine.url), self.engine.begin() as connection:
+            yield connection
+
+    def bring_up_to_date(self) -> None:
+        """Migrate a ledger of an older version; a no-op for any other. Raises LedgerError."""
+        if self.version >= SCHEMA_VERSION:
+            return
+        from statsig_export.ledger.upgrade import upgrade  # noqa: PLC0415  only where a migration is due
+
+        with self._turn, ledger_errors(self.engine.url):
+            with self.engine.begin() as connection:
+                _lock_setup(connection)
+                if _checked_version(connection) < SCHEMA_VERSION:
+                    upgrade(connection)
+            reach(CrashPoint.MIGRATED)
+        self.version = SCHEMA_VERSION
+
+    @property
+    def remembers_identities(self) -> bool:
+        return self.version >= _IDENTITIES_SINCE
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        with ledger_errors(self.engine.url), self.engine.connect().execution_options(**self._view) as connection:
+            yield connection
+            reader = connection.connection.dbapi_connection
+            if isinstance(reader, Reader):
+                reader.check_unchanged()
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def open_database(url: URL) -> LedgerDatabase:
+    """Connect, and make the tables where they are not there yet. A ledger that has them is only looked at; one of an
+    older version is left as it is until something is written to it.
+
+    Raises ConfigError for a database that cannot be a ledger, LedgerError where it cannot be opened, is damaged, or
+    was written by a newer version.
+    """
+    with ledger_errors(url):
+        database = LedgerDatabase(engine_to_write(url, BUSY_TIMEOUT_MS))
+    try:
+        if not _look(database):
+            _make_tables(database)
+        if not database.readable:
+            _add_later_tables(database)
+    except BaseException:  # whatever it was goes on its way, but leaves no connection behind
+        database.close()
+        raise
+    return database
+
+
+def open_to_read(url: URL) -> LedgerDatabase | None:
+    """Connect only to read, which needs no right to write and waits for no writer; None where there is no ledger yet.
+
+    A ledger of the previous version is read as it is. Raises as `open_database`.
+    """
+    database = _reader(url)
+    if database is None:
+        return None
+    try:
+        if not _look(database) or not database.readable:
+            open_database(url).close()
+            _look(database)
+    except BaseException:  # as above
+        database.close()
+        raise
+    return database
+
+
+def exists(url: URL) -> bool:
+    """Whether there is a ledger already: for verbs that promise to write nothing."""
+    database = _reader(url)
+    if database is None:
+        return False
+    database.close()
+    return True
+
+
+def _reader(url: URL) -> LedgerDatabase | None:
+    """Whatever ledger there is, of any version. A SQLite file that is empty, or being made, holds none."""
+    check_url(url)
+    if url.get_backend_name() == "sqlite":
+        file = Path(str(url.database))
+        refuse_broken_link(file)
+        with ledger_errors(url):
+            if not file.exists() or (file.is_file() and file.stat().st_size == 0):
+                return None
+    database = LedgerDatabase(engine_to_read(url, BUSY_TIMEOUT_MS), reads_only=True)
+    try:
+        with database.read() as connection:
+            found = inspect(connection).has_table(meta.name)
+    except BaseException:  # as above
+        database.close()
+        raise
+    if found:
+        return database
+    database.close()
+    return None
+
+
+def _look(database: LedgerDatabase) -> bool:
+    """Whether there is a ledger in the database; notes its version. Raises LedgerError for a newer one."""
+    with database.read() as connection:
+        if not inspect(connection).has_table(meta.name):
+            return False
+        database.version = _checked_version(connection)
+        database.readable = inspect(connection).has_table(pruned_partitions.name)
+        return True
+
+
+def _make_tables(database: LedgerDatabase) -> None:
+    """Make a ledger; of several processes that do so at once, the first."""
+    with database.write() as connection:
+        _lock_setup(connection)
+        if not inspect(connection).has_table(meta.name):
+            LEDGER.create_all(connection)
+            rows = {"schema_version": str(SCHEMA_VERSION), "ledger_id": uuid4().hex}
+            connection.execute(insert(meta), [{"key": key, "value": value} for key, value in rows.items()])
+            connection.execute(insert(alembic_version), [{"version_num": REVISION}])
+    _look(database)
+
+
+def _add_later_tables(database: LedgerDatabase) -> None:
+    """A ledger from before partitions could be pruned gets the table for that: nothing reads it without.
+
+    Its version stays: what only reads does not migrate.
+    """
+    with ledger_errors(database.engine.url), database.engine.begin() as connection:
+        _lock_setup(connection)
+        if not inspect(connection).has_table(pruned_partitions.name):
+            pruned_partitions.create(connection)
+    database.readable = True
+
+
+def _lock_setup(connection: Connection) -> None:
+    """Until the transaction ends nobody else makes or migrates tables; in SQLite it is the one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SETUP_LOCK})
+
+
+def _checked_version(connection: Connection) -> int:
+    found = int(connection.execute(select(meta.c.value).where(meta.c.key == "schema_version")).scalar_one())
+    if found > SCHEMA_VERSION:
+        raise LedgerError(
+            f"the ledger has schema version {found}, this statsig-export knows version {SCHEMA_VERSION} and older: "
+            "run the version that wrote it, or a newer one"
+        )
+    return found

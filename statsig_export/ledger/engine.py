@@ -1,0 +1,217 @@
+"""The engine of the ledger's database: SQLite (WAL, synchronous=FULL, write lock taken at BEGIN) or PostgreSQL.
+
+PostgreSQL may stand behind a pooler that gives a session to one transaction at a time (PgBouncer in transaction mode):
+nothing is prepared on the server, and what is set is set for the transaction.
+"""
+
+import re
+import sqlite3
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import NoSuchModuleError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from statsig_export.errors import ConfigError, LedgerError
+from statsig_export.lock_timeout import bound_lock_waits_in_transactions
+
+_WHAT_TO_WRITE: Final = "use sqlite:///file.db or postgresql+psycopg://"
+_LOOK_AGAIN_S: Final = 0.01
+_NO_FILES_BESIDE_IT: Final = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
+"""SQLite cannot make the files beside a database that a reader of WAL needs; SQLITE_IOERR_SHMSIZE: the disk is full."""
+
+
+def check_url(url: URL) -> None:
+    """Raise ConfigError, saying what to write or to install, unless a ledger can live at this URL."""
+    backend = url.get_backend_name()
+    if backend == "postgres":
+        raise ConfigError("ledger.url: SQLAlchemy knows no postgres://", hint="write postgresql://")
+    on_disk = backend == "sqlite" and url.database and url.database != ":memory:"
+    if backend != "postgresql" and not on_disk:
+        raise ConfigError(f"ledger.url: a ledger cannot live in this {backend} database", hint=_WHAT_TO_WRITE)
+    if backend == "postgresql" and "@" in f"{url.host}{url.database}":
+        raise ConfigError(
+            "ledger.url: this is not an SQLAlchemy URL",
+            hint="@, / and : in a user or password are written %40, %2F and %3A",
+        )
+    try:
+        dialect = url.get_dialect()
+        usable = not dialect.is_async
+        if usable:
+            dialect.import_dbapi()
+    except NoSuchModuleError:
+        usable = False
+    except ImportError:
+        driver = url.get_driver_name()
+        what_to_do = "pip install 'statsig-export[postgres]'" if driver == "psycopg" else _WHAT_TO_WRITE
+        raise ConfigError(f"ledger.url: the driver {driver} is not installed", hint=what_to_do) from None
+    if usable and on_disk and Path(str(url.database)).is_dir():
+        raise ConfigError(f"ledger.url: {url.database} is a folder", hint="name a file in it")
+    if not usable:
+        raise ConfigError(f"ledger.url: a ledger cannot be reached through {url.drivername}", hint=_WHAT_TO_WRITE)
+
+
+def engine_to_write(url: URL, wait_ms: int) -> Engine:
+    """`wait_ms`: how long a transaction waits for another process's. Raises ConfigError, LedgerError, OSError."""
+    check_url(url)
+    if url.get_backend_name() == "postgresql":
+        return _postgresql(url, wait_ms)
+    file = Path(str(url.database))
+    refuse_broken_link(file)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    _refuse_second_name(file)
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": wait_ms / 1000})
+    event.listen(engine, "connect", partial(_set_pragmas, wait_ms))
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def engine_to_read(url: URL, wait_ms: int) -> Engine:
+    """For a ledger that is there: nothing is written, not even to make it fit for this version."""
+    check_url(url)
+    if url.get_backend_name() == "postgresql":
+        return _postgresql(url, wait_ms)
+    connect = partial(_connect_to_read, Path(str(url.database)), wait_ms)
+    engine = create_engine(url, hide_parameters=True, creator=connect)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+class Reader(sqlite3.Connection):
+    """Reads a database; where this user may write nothing in its folder, without SQLite's locks.
+
+    That is right as long as nobody writes to it: `check_unchanged` after each reading.
+    """
+
+    file: Path
+    unlocked: tuple[int, int] | None = None
+    """How the file was when it began to read without locks."""
+
+    def check_unchanged(self) -> None:
+        if self.unlocked is not None and (_write_ahead_log(self.file) or _stamp(self.file) != self.unlocked):
+            raise LedgerError(f"the ledger at {self.file} was written to while it was read", hint="run it again")
+
+
+def _postgresql(url: URL, wait_ms: int) -> Engine:
+    arguments = {"prepare_threshold": None} if url.get_driver_name() == "psycopg" else {}
+    engine = create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=arguments)
+    bound_lock_waits_in_transactions(engine, wait_ms)
+    options = url.query.get("options", "")
+    wanted = re.search(r"search_path=(\S+)", options if isinstance(options, str) else " ".join(options))
+    if wanted is not None:
+        event.listen(engine, "connect", partial(_check_search_path, wanted[1]))
+    return engine
+
+
+def _check_search_path(wanted: str, connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    """A pooler can be told to ignore `options`: the ledger would be looked for, and made, in another schema."""
+    cursor = connection.cursor()
+    cursor.execute("SELECT current_setting('search_path')")
+    ((found,),) = cursor.fetchall()
+    cursor.close()
+    connection.rollback()
+    if _bare(found) != _bare(wanted):
+        raise ConfigError(
+            "ledger.url: a pooler ignores its `options`, so that its search_path does not hold",
+            hint="set it for the user (ALTER ROLE ... SET search_path), or name the server itself",
+        )
+
+
+def _bare(search_path: str) -> str:
+    return re.sub(r"[\s\\\"']", "", search_path)
+
+
+def _set_pragmas(wait_ms: int, connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # the driver's own BEGIN comes too late: _begin sends it
+    cursor: Any = connection.cursor()
+    _use_write_ahead_log(cursor, time.monotonic() + wait_ms / 1000)
+    cursor.execute("PRAGMA synchronous = FULL")  # NORMAL may lose the last commits in a power cut
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _use_write_ahead_log(cursor: sqlite3.Cursor, until: float) -> None:
+    """Of several processes that open a new ledger at once one makes the switch, and SQLite lets the others not wait."""
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+        else:
+            return
+        time.sleep(_LOOK_AGAIN_S)
+
+
+def _begin(connection: Connection) -> None:
+    reads = connection.get_execution_options().get("ledger_reads", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _refuse_second_name(file: Path) -> None:
+    """SQLite keeps its log beside the name by which a file was opened, so under two hard links it is torn apart."""
+    if file.is_file() and file.stat().st_nlink > 1:
+        raise LedgerError(
+            f"the ledger at {file} has a second name (hard link), under which SQLite would damage it",
+            hint="copy the file and keep one name; a symbolic link does no harm",
+        )
+
+
+def refuse_broken_link(file: Path) -> None:
+    """Raise LedgerError where the way to the file is a symbolic link to nothing: it is no new ledger, but one whose
+    disk is not mounted. A new one made in its place would know nothing of what was sent.
+    """
+    for place in (file, *file.parents):
+        if place.is_symlink() and not place.exists():
+            raise LedgerError(
+                f"the ledger at {file} is not there: {place} is a symbolic link to nothing",
+                hint="mount its disk; for a new ledger name the file itself in [ledger] url",
+            )
+
+
+def _connect_to_read(file: Path, wait_ms: int) -> Reader:
+    connection = _reader(file, "mode=ro", wait_ms)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except sqlite3.OperationalError as error:
+        connection.close()
+        unable = error.sqlite_errorcode == sqlite3.SQLITE_IOERR_SHMSIZE
+        unable = unable or error.sqlite_errorcode & 0xFF in _NO_FILES_BESIDE_IT
+        if not unable or not file.is_file() or _write_ahead_log(file):
+            raise
+    else:
+        return connection
+    before = _stamp(file)
+    connection = _reader(file, "immutable=1", wait_ms)
+    connection.unlocked = before
+    return connection
+
+
+def _reader(file: Path, how: str, wait_ms: int) -> Reader:
+    connection = sqlite3.connect(
+        f"file:{quote(str(file.absolute()))}?{how}",
+        uri=True,
+        timeout=wait_ms / 1000,
+        isolation_level=None,
+        check_same_thread=False,  # as SQLAlchemy has it: its pool gives a connection to one thread at a time
+        factory=Reader,
+    )
+    connection.file = file
+    return connection
+
+
+def _write_ahead_log(file: Path) -> bool:
+    """Whether there are commits that are not in the file yet, or somebody is at it."""
+    log = Path(f"{file}-wal")
+    return log.exists() and log.stat().st_size > 0
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    facts = file.stat()
+    return facts.st_mtime_ns, facts.st_size

@@ -1,0 +1,295 @@
+"""What the ledger tells of one row of one partition file: its export run, its batches, their attempts and ship runs.
+
+Every statement finds its rows by an index, so that a trace stays fast in a ledger of millions of batches.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, select
+
+from statsig_export.delivery.rules import PENDING, State
+from statsig_export.ledger.database import LedgerDatabase
+from statsig_export.ledger.lists import among
+from statsig_export.ledger.pruned import NOT_PRUNED, pruned_partitions_of
+from statsig_export.ledger.tables import attempts, batches, export_runs, generations, partitions, ship_runs
+from statsig_export.vocabulary import Category
+from statsig_export.windows import partition_key
+
+
+@dataclass(frozen=True, slots=True)
+class TracedExport:
+    """The export run that laid an event down."""
+
+    run_id: str
+    orchestrator_run_id: str | None
+    started: datetime
+    finished: datetime
+    rows_read: int
+    queries: Mapping[str, str]
+    """Source table -> the statement that read it."""
+    config_fingerprint: str
+    filter_fingerprint: str
+    library_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class TracedBatch:
+    """A batch that held an event: consecutive rows of its file, [first_row, first_row + rows)."""
+
+    number: int
+    """What `parent` and `replay_of` name: a replay has the batch_id of what it sends again."""
+    batch_id: str
+    """The `webhook-id` of its requests."""
+    first_row: int
+    rows: int
+    body_bytes: int
+    state: State
+    planned: datetime
+    due: datetime | None
+    """When it is to be sent; None unless it is pending."""
+    parent: int | None
+    """The batch that it was split from."""
+    replay_of: int | None
+    """The delivered batch that it sends again."""
+
+
+@dataclass(frozen=True, slots=True)
+class TracedAttempt:
+    """One request that held an event, and what came back."""
+
+    batch: int
+    number: int
+    """1 for the batch's first attempt."""
+    started: datetime
+    finished: datetime | None
+    """None while it is under way."""
+    outcome: str | None
+    status: int | None
+    """HTTP, where there was an answer."""
+    latency_ms: float | None
+    answer: str | None
+    """The beginning of the answer, or what went wrong."""
+    ship_run: str
+
+
+@dataclass(frozen=True, slots=True)
+class TracedShipRun:
+    """A ship run that made some of the attempts."""
+
+    run_id: str
+    orchestrator_run_id: str | None
+    started: datetime
+    finished: datetime | None
+    config_fingerprint: str
+    library_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class PrunedFiles:
+    """A partition whose files would have been searched, and are gone."""
+
+    partition: str
+    pruned: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which partitions to look in."""
+
+    destination: str
+    categories: tuple[Category, ...]
+    since_ms: int
+    """Windows that start in [since_ms, until_ms)."""
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventFile:
+    """A generation of a partition, as the ledger names it."""
+
+    partition: int
+    category: Category
+    window: str
+    window_start_ms: int
+    generation: int
+    path: str
+    digest: str
+    rows: int
+    bytes: int
+    export_run: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineFile:
+    """The failed rows of a partition, as its latest export saw them."""
+
+    category: Category
+    window: str
+    window_start_ms: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All that happened to one row of a file."""
+
+    export: TracedExport
+    batches: tuple[TracedBatch, ...]
+    attempts: tuple[TracedAttempt, ...]
+    ship_runs: tuple[TracedShipRun, ...]
+
+
+def event_files(database: LedgerDatabase, where: Where) -> list[EventFile]:
+    """The files of these partitions, newest window first; of pruned ones there is none."""
+    columns = generations.c
+    wanted = (
+        select(partitions.c.id, partitions.c.category, partitions.c.window, partitions.c.window_start_ms)
+        .add_columns(columns.generation, columns.file, columns.digest, columns.rows, columns.bytes, columns.export_run)
+        .join(generations, columns.partition == partitions.c.id)
+    )
+    with database.read() as connection:
+        rows = connection.execute(_newest_first(wanted, where).order_by(columns.generation)).all()
+    return [EventFile(partition, Category(category), *rest) for partition, category, *rest in rows]
+
+
+def quarantine_files(database: LedgerDatabase, where: Where) -> list[QuarantineFile]:
+    """The quarantines of these partitions, newest window first; of pruned ones there is none."""
+    columns = partitions.c
+    wanted = select(columns.category, columns.window, columns.window_start_ms, columns.quarantine)
+    with database.read() as connection:
+        rows = connection.execute(_newest_first(wanted.where(columns.quarantine.is_not(None)), where)).all()
+    return [QuarantineFile(Category(category), *rest) for category, *rest in rows]
+
+
+def pruned_files(database: LedgerDatabase, where: Where) -> tuple[PrunedFiles, ...]:
+    """Those of these partitions whose files are gone, newest window first."""
+    columns = partitions.c
+    chosen = _chosen(where)
+    with database.read() as connection:
+        pruned = pruned_partitions_of(connection, *chosen)
+        wanted = select(columns.id, columns.category, columns.window).where(*chosen, ~NOT_PRUNED)
+        rows = connection.execute(wanted.order_by(columns.window_start_ms.desc(), columns.category)).all()
+    return tuple(
+        PrunedFiles(partition_key(Category(category), window), pruned[partition].pruned)
+        for partition, category, window in rows
+    )
+
+
+def history(database: LedgerDatabase, file: EventFile, row: int) -> History:
+    """What happened to one row of a file."""
+    with database.read() as connection:
+        held = _batches(connection, file, row)
+        made = _attempts(connection, [batch.number for batch in held])
+        return History(
+            export=_export(connection, file.export_run),
+            batches=held,
+            attempts=made,
+            ship_runs=_ship_runs(connection, [attempt.ship_run for attempt in made]),
+        )
+
+
+def moment(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def _newest_first(statement: "Select[*tuple[Any, ...]]", where: Where) -> "Select[*tuple[Any, ...]]":
+    columns = partitions.c
+    return statement.where(*_chosen(where), NOT_PRUNED).order_by(columns.window_start_ms.desc(), columns.category)
+
+
+def _chosen(where: Where) -> tuple[ColumnElement[bool], ...]:
+    columns = partitions.c
+    return (
+        columns.destination == where.destination,
+        columns.category.in_([category.value for category in where.categories]),
+        columns.window_start_ms >= where.since_ms,
+        columns.window_start_ms < where.until_ms,
+    )
+
+
+def _batches(connection: Connection, file: EventFile, row: int) -> tuple[TracedBatch, ...]:
+    """The batches that hold the row, in the order they were planned.
+
+    As planned, the batches of a file follow each other: the last that begins at or before the row holds it. Its halves
+    and its replays begin inside it, so they are looked for there and nowhere else.
+    """
+    columns = batches.c
+    of_file = (columns.partition == file.partition, columns.generation == file.generation)
+    first = (
+        select(columns.first_row)
+        .where(*of_file, columns.first_row <= row, columns.parent.is_(None), columns.replay_of.is_(None))
+        .order_by(columns.first_row.desc())
+        .limit(1)
+    )
+    begin = connection.execute(first).scalar() or 0
+    inside = (columns.first_row >= begin, columns.first_row <= row, columns.first_row + columns.rows > row)
+    found = connection.execute(select(batches).where(*of_file, *inside).order_by(columns.id)).all()
+    return tuple(
+        TracedBatch(
+            number=batch.id,
+            batch_id=batch.batch_id,
+            first_row=batch.first_row,
+            rows=batch.rows,
+            body_bytes=batch.body_bytes,
+            state=State(batch.state),
+            planned=moment(batch.planned_ms),
+            due=moment(batch.due_ms) if State(batch.state) in PENDING else None,
+            parent=batch.parent,
+            replay_of=batch.replay_of,
+        )
+        for batch in found
+    )
+
+
+def _attempts(connection: Connection, numbers: Sequence[int]) -> tuple[TracedAttempt, ...]:
+    columns = attempts.c
+    wanted = select(attempts).where(among(columns.batch, numbers)).order_by(columns.started_ms, columns.id)
+    return tuple(
+        TracedAttempt(
+            batch=made.batch,
+            number=made.number,
+            started=moment(made.started_ms),
+            finished=None if made.finished_ms is None else moment(made.finished_ms),
+            outcome=made.outcome,
+            status=made.status,
+            latency_ms=made.latency_ms,
+            answer=made.reason,
+            ship_run=made.ship_run,
+        )
+        for made in connection.execute(wanted)
+    )
+
+
+def _ship_runs(connection: Connection, ids: Sequence[str]) -> tuple[TracedShipRun, ...]:
+    columns = ship_runs.c
+    wanted = select(ship_runs).where(among(columns.id, set(ids))).order_by(columns.started_ms, columns.id)
+    return tuple(
+        TracedShipRun(
+            run_id=run.id,
+            orchestrator_run_id=run.orchestrator_run,
+            started=moment(run.started_ms),
+            finished=None if run.finished_ms is None else moment(run.finished_ms),
+            config_fingerprint=run.config_fingerprint,
+            library_version=run.library_version,
+        )
+        for run in connection.execute(wanted)
+    )
+
+
+def _export(connection: Connection, run_id: str) -> TracedExport:
+    run = connection.execute(select(export_runs).where(export_runs.c.id == run_id)).one()
+    return TracedExport(
+        run_id=run.id,
+        orchestrator_run_id=run.orchestrator_run,
+        started=moment(run.started_ms),
+        finished=moment(run.finished_ms),
+        rows_read=run.rows_read,
+        queries=json.loads(run.queries),
+        config_fingerprint=run.config_fingerprint,
+        filter_fingerprint=run.filter_fingerprint,
+        library_version=run.library_version,
+    )

@@ -1,0 +1,200 @@
+"""The ledger's reading side: what is due, what is planned, and the account of every partition."""
+
+from collections.abc import Collection, Iterable, Sequence
+from enum import Enum
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+
+from statsig_export.delivery.rules import State
+from statsig_export.ledger.conditions import (
+    PENDING_STATES,
+    WAITING_STATES,
+    due_at,
+    export_runs_of,
+    is_due,
+    same_generation,
+)
+from statsig_export.ledger.database import LedgerDatabase
+from statsig_export.ledger.lists import among
+from statsig_export.ledger.pruned import NOT_PRUNED
+from statsig_export.ledger.records import Destination, DuePartition, Planned, PlannedBatch
+from statsig_export.ledger.tables import attempts, batches, destinations, generations, partitions
+from statsig_export.storage.files import StoredFile
+from statsig_export.vocabulary import Category
+from statsig_export.windows import partition_key
+
+
+def destination(database: LedgerDatabase, name: str) -> Destination:
+    columns = destinations.c
+    wanted = select(columns.halted_reason, columns.halted_setup, columns.breaker_openings, columns.probe_ms)
+    wanted = wanted.add_columns(columns.halted_ms)
+    with database.read() as connection:
+        row = connection.execute(wanted.where(columns.name == name)).one_or_none()
+    return Destination(*row) if row else Destination()
+
+
+def planned(database: LedgerDatabase, destination: str, window: str, category: Category) -> Planned:
+    """The generations of one partition."""
+    wanted = (
+        select(generations.c.generation, generations.c.file, generations.c.digest, generations.c.bytes)
+        .add_columns(generations.c.rows)
+        .join(partitions, partitions.c.id == generations.c.partition)
+        .where(*_partition_is(destination, window, category))
+        .order_by(generations.c.generation)
+    )
+    with database.read() as connection:
+        rows = connection.execute(wanted).all()
+    return Planned(rows[-1].generation if rows else 0, tuple(StoredFile(*row[1:]) for row in rows))
+
+
+def names_files(database: LedgerDatabase, destination: str) -> bool:
+    """Whether some file of a destination has to be there."""
+    wanted = (
+        select(generations.c.partition)
+        .join(partitions, partitions.c.id == generations.c.partition)
+        .where(partitions.c.destination == destination, NOT_PRUNED)
+    )
+    with database.read() as connection:
+        return connection.execute(wanted.limit(1)).first() is not None
+
+
+def planned_elsewhere(
+    database: LedgerDatabase, destination: str, window: str, categories: Sequence[Category]
+) -> list[StoredFile]:
+    """The files of the window's partitions of other categories, but for pruned ones: theirs are gone."""
+    wanted = (
+        select(generations.c.file, generations.c.digest, generations.c.bytes, generations.c.rows)
+        .join(partitions, partitions.c.id == generations.c.partition)
+        .where(partitions.c.destination == destination, partitions.c.window == window)
+        .where(partitions.c.category.not_in(categories), NOT_PRUNED)
+    )
+    with database.read() as connection:
+        return [StoredFile(*row) for row in connection.execute(wanted)]
+
+
+def due(database: LedgerDatabase, destination: str, now_ms: int) -> list[DuePartition]:
+    """Partitions with something to send now, oldest window first.
+
+    A batch that is under way counts too: either a shipper is at it and holds the lock, or one died and it is lost
+    until the next ship run recovers it.
+    """
+    # The batches first, by the index on their state: joined to partitions, SQLite would walk every batch there is.
+    of_partition = (
+        select(batches.c.partition, func.count().label("count"), func.sum(batches.c.rows).label("events"))
+        .add_columns(
+            (now_ms - func.min(due_at(now_ms))).label("since_ms"), func.min(batches.c.attempts).label("attempts")
+        )
+        .where(or_(is_due(now_ms), batches.c.state == State.SENDING.value))
+        .group_by(batches.c.partition)
+        .subquery()
+    )
+    wanted = (
+        select(partitions.c.category, partitions.c.window, of_partition.c.count, of_partition.c.events, partitions.c.id)
+        .add_columns(of_partition.c.since_ms, of_partition.c.attempts)
+        .join(of_partition, partitions.c.id == of_partition.c.partition)
+        .where(partitions.c.destination == destination)
+        .order_by(partitions.c.window_start_ms, partitions.c.category)
+    )
+    with database.read() as connection:
+        rows = connection.execute(wanted).all()
+        runs = export_runs_of(connection, [row.id for row in rows])
+    return [
+        DuePartition(
+            partition_key(Category(category), window), count, int(events), runs[partition], since_ms / 1000, tried
+        )
+        for category, window, count, events, partition, since_ms, tried in rows
+    ]
+
+
+def partition_ids(database: LedgerDatabase, destination: str, wanted: Iterable[tuple[Category, str]]) -> dict[str, int]:
+    """Partition key -> its id in the ledger, for those it knows."""
+    keys = set(wanted)
+    query = select(partitions.c.id, partitions.c.category, partitions.c.window).where(
+        partitions.c.destination == destination, among(partitions.c.window, {window for _, window in keys})
+    )
+    with database.read() as connection:
+        rows = connection.execute(query.order_by(partitions.c.window_start_ms, partitions.c.category)).all()
+    return {
+        partition_key(Category(category), window): partition
+        for partition, category, window in rows
+        if (Category(category), window) in keys
+    }
+
+
+def pending_partition_ids(database: LedgerDatabase, destination: str) -> dict[str, int]:
+    """Partition key -> its id, for those of which something is still to be sent, due or not; oldest window first."""
+    unsent = select(batches.c.partition).where(batches.c.state.in_(PENDING_STATES))
+    wanted = select(partitions.c.id, partitions.c.category, partitions.c.window).where(
+        partitions.c.destination == destination, partitions.c.id.in_(unsent)
+    )
+    with database.read() as connection:
+        rows = connection.execute(wanted.order_by(partitions.c.window_start_ms, partitions.c.category)).all()
+    return {partition_key(Category(category), window): partition for partition, category, window in rows}
+
+
+class Order(Enum):
+    """Which batches come first. Among equals it is the order of window, category and row."""
+
+    OLDEST = ()
+    LEAST_TRIED = (batches.c.attempts,)
+    SMALLEST = (batches.c.rows, batches.c.attempts)
+
+
+def waiting_batches(
+    database: LedgerDatabase, ids: Sequence[int], now_ms: int, limit: int, order: Order = Order.OLDEST, first: int = 0
+) -> list[PlannedBatch]:
+    """The next batches to send, from the `first` of them on."""
+    by_row = (partitions.c.window_start_ms, partitions.c.category, batches.c.generation, batches.c.first_row)
+    names = ("id", "batch_id", "partition", "generation", "first_row", "rows", "body_bytes", "attempts", "planned_ms")
+    wanted = (
+        select(*(batches.c[name] for name in (*names, "replay_of", "parent", "replayed_after")), generations.c.file)
+        .join(partitions, partitions.c.id == batches.c.partition)
+        .join(generations, same_generation())
+        .where(among(batches.c.partition, ids), is_due(now_ms))
+        .order_by(*order.value, *by_row)
+        .limit(limit)
+        .offset(first)
+    )
+    with database.read() as connection:
+        return [PlannedBatch(**row) for row in connection.execute(wanted).mappings()]
+
+
+def count_waiting(database: LedgerDatabase, ids: Sequence[int], now_ms: int) -> int:
+    """How many batches could be sent now."""
+    wanted = select(func.count()).select_from(batches).where(batches.c.partition.in_(ids), is_due(now_ms))
+    with database.read() as connection:
+        return int(connection.execute(wanted).scalar_one())
+
+
+def unfinished_replays(database: LedgerDatabase, ids: Sequence[int], ship_run: str) -> tuple[int, int]:
+    """The events of these partitions' replays that are still to be delivered; and the events that failed in a ship run,
+    of whichever batch: one that had failed and was taken up again bears no mark of a replay once it was split.
+    """
+    columns = batches.c
+    replayed = and_(among(columns.partition, ids), columns.replay_of.is_not(None))
+    pending = select(func.sum(columns.rows)).where(replayed, columns.state.in_(PENDING_STATES))
+    failed = (
+        select(func.sum(columns.rows))
+        .join(attempts, and_(attempts.c.batch == columns.id, attempts.c.number == columns.attempts))
+        .where(among(columns.partition, ids), columns.state == State.FAILED.value, attempts.c.ship_run == ship_run)
+    )
+    with database.read() as connection:
+        return int(connection.execute(pending).scalar() or 0), int(connection.execute(failed).scalar() or 0)
+
+
+def next_due_ms(
+    database: LedgerDatabase, ids: Sequence[int], now_ms: int | None = None, without: Collection[int] = ()
+) -> int | None:
+    """When the next waiting batch of these partitions is due, but for some. Without a now, as it is on record."""
+    due_ms = func.min(batches.c.due_ms if now_ms is None else due_at(now_ms))
+    wanted = select(due_ms).where(among(batches.c.partition, ids), batches.c.state.in_(WAITING_STATES))
+    with database.read() as connection:
+        return connection.execute(wanted.where(~among(batches.c.id, without))).scalar()
+
+
+def _partition_is(destination: str, window: str, category: Category) -> tuple[ColumnElement[bool], ...]:
+    return (
+        partitions.c.destination == destination,
+        partitions.c.window == window,
+        partitions.c.category == category.value,
+    )

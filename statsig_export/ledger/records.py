@@ -1,0 +1,179 @@
+"""What the ledger gives and takes: plain records, one per kind of row or answer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from statsig_export.account import Account
+from statsig_export.delivery.batches import Batch
+from statsig_export.events.table_identity import TableIdentity
+from statsig_export.storage.files import StoredFile
+from statsig_export.vocabulary import Category
+from statsig_export.windows import Window
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRun:
+    """One export run, as the lineage keeps it."""
+
+    id: str
+    orchestrator_run: str | None
+    destination: str
+    window: Window
+    started_ms: int
+    finished_ms: int
+    rows_read: int
+    queries: Mapping[str, str]
+    config_fingerprint: str
+    filter_fingerprint: str
+    library_version: str
+    account: Mapping[str, object]
+    identities: Sequence[TableIdentity] = ()
+    """What the ids and windows of the tables that it read are made of."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShipRun:
+    """One ship run, as the lineage keeps it."""
+
+    id: str
+    orchestrator_run: str | None
+    destination: str
+    config_fingerprint: str
+    library_version: str
+    started_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionPlan:
+    """What an export run adds to one partition."""
+
+    category: Category
+    after_generation: int
+    """The newest generation when the run read the window; planning on top of another raises StalePlanError."""
+    file: StoredFile | None
+    """The durable file of the new generation; None where there are no new events."""
+    batches: Sequence[Batch]
+    filtered_by: Mapping[str, int]
+    failed_by: Mapping[str, int]
+    quarantine: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedBatch:
+    """A batch as the shipper sees it."""
+
+    id: int
+    batch_id: str
+    partition: int
+    generation: int
+    file: str
+    first_row: int
+    rows: int
+    body_bytes: int
+    attempts: int
+    planned_ms: int
+    replay_of: int | None
+    """The delivered batch that this one sends again."""
+    parent: int | None = None
+    """The batch that this one was split from."""
+    replayed_after: int | None = None
+    """The attempt that failed it, where it was taken up again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An attempt that was written down and may now be made."""
+
+    batch: PlannedBatch
+    attempt: int
+    number: int
+    """1 for the batch's first attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What earlier exports put into a partition."""
+
+    generation: int
+    """The newest; 0 for a partition that has none."""
+    stored: tuple[StoredFile, ...]
+    """Oldest first."""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Their paths."""
+        return tuple(file.path for file in self.stored)
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """What the ledger remembers of a destination."""
+
+    halted_reason: str | None = None
+    halted_setup: str | None = None
+    breaker_openings: int = 0
+    probe_ms: int | None = None
+    halted_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """What one ship run did for one partition."""
+
+    partition: str
+    account: Account
+    """The partition's account after the run, over all generations."""
+    delivered_events: int
+    delivered_batches: int
+    delivered_bytes: int
+    requests: int
+    outcomes: Mapping[str, int]
+    """Outcome -> number of requests."""
+    statuses: Mapping[int, int]
+    """HTTP status -> number of requests."""
+    latency_ms_median: float | None
+    latency_ms_max: float | None
+    export_runs: tuple[str, ...]
+    """The orchestrator's run ids (else our own) of the export runs whose batches were in it."""
+    files: Mapping[str, str]
+    """Partition file, relative to the storage's root -> sha256 of its bytes, oldest generation first."""
+    due_in: float | None
+    """Seconds until the next pending batch is due; None when nothing is pending."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionStatus:
+    """One line of `status`."""
+
+    partition: str
+    window: str
+    category: Category
+    account: Account
+    last_error: str | None
+    due_in: float | None
+    pruned: datetime | None = None
+    """When its files, batches and attempts were removed (UTC); the account is the one it had."""
+    replay_pending: int = 0
+    """Events of replays that are still to be delivered: no part of the account, which counts them as forwarded."""
+    pending_since: datetime | None = None
+    """When the oldest of what is still to be delivered was planned (UTC)."""
+
+    @property
+    def unsent(self) -> int:
+        """Events that are still to be sent: pending ones, and those that are to be sent again."""
+        return self.account.pending + self.replay_pending
+
+
+@dataclass(frozen=True, slots=True)
+class DuePartition:
+    """What the sensor asks for: a partition with batches that are due now."""
+
+    partition: str
+    batches: int
+    events: int
+    export_runs: tuple[str, ...]
+    overdue: float = 0.0
+    """Seconds since the oldest of the batches was due."""
+    attempts: int = 0
+    """Of the least tried of them."""

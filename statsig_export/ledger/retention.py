@@ -1,0 +1,192 @@
+"""Pruning in the ledger: which partitions can go, what is kept of them, and which of their files are to be removed.
+
+One transaction a partition: its batches and attempts give way to their sums, and its files are due to be removed. They
+are removed after that, by whoever comes first, so that the ledger never names a file as needed that is gone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, delete, exists, func, or_, select, update
+
+from statsig_export.crashpoints import CrashPoint, reach
+from statsig_export.delivery.rules import PENDING, State
+from statsig_export.ledger.database import LedgerDatabase
+from statsig_export.ledger.pruned import NOT_PRUNED, PrunedPartition, keep, pruned_partitions_of
+from statsig_export.ledger.standings import standings
+from statsig_export.ledger.tables import attempts, batches, export_runs, generations, partitions, pruned_partitions
+from statsig_export.vocabulary import Category
+from statsig_export.windows import length_of, partition_key
+
+_PENDING = [state.value for state in PENDING]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A partition that may be pruned, or was."""
+
+    id: int
+    category: Category
+    window: str
+
+    @property
+    def key(self) -> str:
+        return partition_key(self.category, self.window)
+
+
+@dataclass(frozen=True, slots=True)
+class PrunedFile:
+    """A file of a partition that was pruned."""
+
+    path: str
+    written_ms: int
+    """When the export run that last wrote it was finished."""
+    shared: bool
+    """Whether another partition, of another destination, has it too: equal events make equal files."""
+
+
+def candidates(database: LedgerDatabase, destination: str, before: datetime) -> list[Candidate]:
+    """The partitions whose window ended by then and that have a file, oldest first."""
+    columns = partitions.c
+    has_files = exists().where(generations.c.partition == columns.id)
+    wanted = (
+        select(columns.id, columns.category, columns.window, columns.window_start_ms)
+        .where(columns.destination == destination, columns.window_start_ms < round(before.timestamp() * 1000))
+        .where(NOT_PRUNED, or_(has_files, columns.quarantine.is_not(None)))
+        .order_by(columns.window_start_ms, columns.category)
+    )
+    with database.read() as connection:
+        rows = connection.execute(wanted).all()
+    return [
+        Candidate(row.id, Category(row.category), row.window)
+        for row in rows
+        if datetime.fromtimestamp(row.window_start_ms / 1000, UTC) + length_of(row.window) <= before
+    ]
+
+
+def look(database: LedgerDatabase, partition: int, now_ms: int) -> PrunedPartition | None:
+    """What would be left of a partition; None while something of it is pending. Changes nothing."""
+    with database.read() as connection:
+        return _summed(connection, partition, now_ms)
+
+
+def prune_partition(database: LedgerDatabase, partition: int, now_ms: int) -> PrunedPartition | None:
+    """Put the sums in the place of a partition's batches and attempts; the caller holds its lock.
+
+    None, and nothing is changed, while something of it is pending. Where it was pruned already, what was left then.
+    """
+    mine = partitions.c.id == partition
+    with database.write() as connection:
+        quarantine = connection.execute(select(partitions.c.quarantine).where(mine).with_for_update()).scalar_one()
+        before = pruned_partitions_of(connection, mine)
+        if before:
+            return before[partition]
+        left = _summed(connection, partition, now_ms)
+        if left is None:
+            return None
+        keep(connection, partition, left, quarantine)
+        of_partition = select(batches.c.id).where(batches.c.partition == partition)
+        connection.execute(delete(attempts).where(attempts.c.batch.in_(of_partition)))
+        reach(CrashPoint.PRUNING)
+        connection.execute(delete(batches).where(batches.c.partition == partition))
+        connection.execute(update(partitions).where(mine).values(quarantine=None))
+    reach(CrashPoint.PRUNED)
+    return left
+
+
+def unfinished(database: LedgerDatabase, destination: str) -> list[Candidate]:
+    """The pruned partitions whose files may be there still."""
+    wanted = (
+        select(partitions.c.id, partitions.c.category, partitions.c.window)
+        .join(pruned_partitions, pruned_partitions.c.partition == partitions.c.id)
+        .where(partitions.c.destination == destination, pruned_partitions.c.removed_ms.is_(None))
+        .order_by(partitions.c.window_start_ms, partitions.c.category)
+    )
+    with database.read() as connection:
+        return [Candidate(row.id, Category(row.category), row.window) for row in connection.execute(wanted)]
+
+
+def destinations(database: LedgerDatabase) -> list[str]:
+    """The destinations that the ledger has partitions of."""
+    with database.read() as connection:
+        return list(connection.execute(select(partitions.c.destination).distinct()).scalars())
+
+
+def files_of(database: LedgerDatabase, partition: Candidate, known: Sequence[str]) -> list[PrunedFile]:
+    """Every file of a partition, whether it was pruned or is to be; `known` are the ledger's destinations."""
+    events = (
+        select(generations.c.file, export_runs.c.finished_ms)
+        .join(export_runs, export_runs.c.id == generations.c.export_run)
+        .where(generations.c.partition == partition.id)
+        .order_by(generations.c.generation)
+    )
+    quarantine = (
+        select(func.coalesce(partitions.c.quarantine, pruned_partitions.c.quarantine), export_runs.c.finished_ms)
+        .join(export_runs, export_runs.c.id == partitions.c.export_run)
+        .outerjoin(pruned_partitions, pruned_partitions.c.partition == partitions.c.id)
+        .where(partitions.c.id == partition.id)
+    )
+    with database.read() as connection:
+        named = [*connection.execute(events), *connection.execute(quarantine)]
+        elsewhere = _named_elsewhere(connection, partition, known)
+    return [PrunedFile(path, written_ms, path in elsewhere) for path, written_ms in named if path is not None]
+
+
+def removed(database: LedgerDatabase, partition: int, now_ms: int) -> None:
+    """Write down that none of a pruned partition's files is there any more."""
+    mine = pruned_partitions.c.partition == partition
+    with database.write() as connection:
+        connection.execute(update(pruned_partitions).where(mine).values(removed_ms=now_ms))
+
+
+def needed_files(database: LedgerDatabase) -> set[str]:
+    """Every file that a partition of any destination names and that was not pruned."""
+    events = select(generations.c.file).join(partitions, partitions.c.id == generations.c.partition).where(NOT_PRUNED)
+    quarantines = select(partitions.c.quarantine).where(partitions.c.quarantine.is_not(None))
+    with database.read() as connection:
+        return {*connection.execute(events).scalars(), *connection.execute(quarantines).scalars()}
+
+
+def _summed(connection: Connection, partition: int, now_ms: int) -> PrunedPartition | None:
+    mine = batches.c.partition == partition
+    pending = select(func.count()).where(mine, batches.c.state.in_(_PENDING))
+    if connection.execute(pending).scalar_one():
+        return None
+    standing = standings(connection, [partition], now_ms)[partition]
+    made = (
+        select(attempts.c.outcome, func.count(), func.min(attempts.c.started_ms), func.max(attempts.c.started_ms))
+        .join(batches, batches.c.id == attempts.c.batch)
+        .where(mine)
+        .group_by(attempts.c.outcome)
+    )
+    by_outcome = connection.execute(made).all()
+    outcomes = {str(outcome): int(count) for outcome, count, _, _ in by_outcome}
+    return PrunedPartition(
+        pruned_ms=now_ms,
+        forwarded=standing.rows[State.DELIVERED.value],
+        failed_by={outcome: events for outcome, events in standing.failed_by.items() if events},
+        rate_limited=standing.rate_limited,
+        last_error=standing.last_error,
+        batches=connection.execute(select(func.count()).where(mine)).scalar_one(),
+        attempts=sum(outcomes.values()),
+        outcomes=outcomes,
+        first_attempt_ms=min((first for _, _, first, _ in by_outcome), default=None),
+        last_attempt_ms=max((last for _, _, _, last in by_outcome), default=None),
+    )
+
+
+def _named_elsewhere(connection: Connection, partition: Candidate, known: Sequence[str]) -> set[str]:
+    """The files of the same window and category that other destinations name: a file's path holds both."""
+    columns = partitions.c
+    others = (
+        columns.destination.in_(known),  # all there are: so that the index on (destination, category, window) is used
+        columns.category == partition.category.value,
+        columns.window == partition.window,
+        columns.id != partition.id,
+        NOT_PRUNED,
+    )
+    events = select(generations.c.file).join(partitions, columns.id == generations.c.partition).where(*others)
+    quarantines = select(columns.quarantine).where(*others)
+    named = [*connection.execute(events).scalars(), *connection.execute(quarantines).scalars()]
+    return {path for path in named if path is not None}

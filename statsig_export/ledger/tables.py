@@ -1,0 +1,196 @@
+"""The ledger's tables: one row a run, a partition, a generation, a batch, an attempt; never one row an event.
+
+Times are milliseconds since the epoch, as our own clock told them. Bodies are not here: a batch names a row range of an
+immutable partition file, and its id is the digest of the body made of it.
+"""
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import UniqueConstraint as Unique
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+from statsig_export.delivery.answer_text import stored_reason
+
+SCHEMA_VERSION: Final = 2
+"""Of the tables below. An older ledger is brought up to it by ledger_migrations/, a newer one is refused."""
+REVISION: Final = "0002"
+"""The migration that makes them what they are, as Alembic knows it."""
+LEDGER: Final = MetaData()
+
+_ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in an INTEGER key
+
+
+class Reason(TypeDecorator[str]):
+    """Why something went wrong, with what may be kept of the webhook's answer.
+
+    Filtered when it is written and when it is read: a ledger of an older version may hold more of an answer.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002  as SQLAlchemy has it
+        return None if value is None else stored_reason(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002  likewise
+        return None if value is None else stored_reason(value)
+
+
+meta = Table(
+    "meta",
+    LEDGER,
+    Column("key", String(32), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+alembic_version = Table(  # Alembic's own; of a ledger of schema version 1 there is none
+    "alembic_version",
+    LEDGER,
+    Column("version_num", String(32), primary_key=True),
+)
+
+destinations = Table(
+    "destinations",
+    LEDGER,
+    Column("name", String(64), primary_key=True),
+    Column("halted_reason", Reason),
+    # The fingerprint of the URL and secret that were refused. With no reason: the statuses that somebody, in lifting
+    # the halt at halted_ms, told to take as real (`400,413`).
+    Column("halted_setup", String(16)),
+    Column("halted_ms", BigInteger),
+    Column("breaker_openings", Integer, nullable=False, default=0),
+    # Nothing is sent before: while the breaker is open until the next probe, with no openings for a rate limit.
+    Column("probe_ms", BigInteger),
+)
+
+export_runs = Table(
+    "export_runs",
+    LEDGER,
+    Column("id", String(32), primary_key=True),
+    Column("orchestrator_run", String(64)),
+    Column("destination", String(64), nullable=False),
+    Column("window", String(32), nullable=False),
+    Column("started_ms", BigInteger, nullable=False),
+    Column("finished_ms", BigInteger, nullable=False),
+    Column("rows_read", BigInteger, nullable=False),
+    Column("queries", Text, nullable=False),  # JSON: source table -> statement
+    Column("config_fingerprint", String(16), nullable=False),
+    Column("filter_fingerprint", String(16), nullable=False),
+    Column("library_version", String(32), nullable=False),
+    Column("account", Text, nullable=False),  # JSON: the run's own account by category
+)
+
+partitions = Table(
+    "partitions",
+    LEDGER,
+    Column("id", _ID, primary_key=True),
+    Column("destination", String(64), nullable=False),
+    Column("category", String(32), nullable=False),
+    Column("window", String(32), nullable=False),
+    Column("window_start_ms", BigInteger, nullable=False),
+    Column("export_run", String(32), nullable=False),  # the latest
+    Column("filtered_by", Text, nullable=False),  # JSON: rule -> rows, as the latest export saw them
+    Column("failed_by", Text, nullable=False),  # JSON: reason -> rows, likewise
+    Column("quarantine", Text),  # the file that holds those failed rows
+    Unique("destination", "category", "window"),
+)
+
+generations = Table(
+    "generations",
+    LEDGER,
+    Column("partition", ForeignKey("partitions.id"), primary_key=True),
+    Column("generation", Integer, primary_key=True),
+    Column("file", Text, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("export_run", ForeignKey("export_runs.id"), nullable=False),
+)
+
+batches = Table(
+    "batches",
+    LEDGER,
+    Column("id", _ID, primary_key=True),
+    Column("batch_id", String(64), nullable=False),
+    Column("partition", ForeignKey("partitions.id"), nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("first_row", BigInteger, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("body_bytes", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("throttled", Boolean, nullable=False, default=False),
+    Column("planned_ms", BigInteger, nullable=False),
+    Column("due_ms", BigInteger, nullable=False),
+    Column("outcome", String(16)),  # of the last attempt
+    Column("reason", Reason),  # likewise
+    Column("parent", _ID),  # the batch this one was split from
+    Column("replay_of", _ID),  # the delivered batch whose rows this one sends again; no part of the account
+    Column("replayed_after", Integer),  # the attempt that failed it before it was last taken up again
+    Index("ix_batches_due", "state", "due_ms"),
+    Index("ix_batches_partition", "partition", "generation", "first_row"),
+    Index("ix_batches_batch_id", "batch_id"),
+)
+
+ship_runs = Table(
+    "ship_runs",
+    LEDGER,
+    Column("id", String(32), primary_key=True),
+    Column("orchestrator_run", String(64)),
+    Column("destination", String(64), nullable=False),
+    Column("config_fingerprint", String(16), nullable=False),
+    Column("library_version", String(32), nullable=False),
+    Column("started_ms", BigInteger, nullable=False),
+    Column("finished_ms", BigInteger),  # null: still going, or killed
+)
+
+attempts = Table(
+    "attempts",
+    LEDGER,
+    Column("id", _ID, primary_key=True),
+    Column("batch", ForeignKey("batches.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("ship_run", ForeignKey("ship_runs.id"), nullable=False),
+    Column("started_ms", BigInteger, nullable=False),
+    Column("finished_ms", BigInteger),  # null: open
+    Column("outcome", String(16)),
+    Column("status", Integer),  # HTTP, where there was an answer
+    Column("latency_ms", Float),
+    Column("reason", Reason),
+    Unique("batch", "number"),
+    Index("ix_attempts_ship_run", "ship_run"),
+)
+
+pruned_partitions = Table(  # what is left of a partition whose files, batches and attempts were removed
+    "pruned_partitions",
+    LEDGER,
+    Column("partition", ForeignKey("partitions.id"), primary_key=True),
+    Column("pruned_ms", BigInteger, nullable=False),
+    Column("removed_ms", BigInteger),  # null: some of its files may be there still
+    Column("quarantine", Text),  # the file that its partition named
+    Column("forwarded", BigInteger, nullable=False),  # events, as are the next two
+    Column("failed_by", Text, nullable=False),  # JSON: outcome -> events that failed in delivery
+    Column("rate_limited", BigInteger, nullable=False),
+    Column("last_error", Reason),
+    Column("batches", BigInteger, nullable=False),
+    Column("attempts", BigInteger, nullable=False),
+    Column("outcomes", Text, nullable=False),  # JSON: outcome -> attempts
+    Column("first_attempt_ms", BigInteger),
+    Column("last_attempt_ms", BigInteger),
+)
+
+identities = (
+    Table(  # what the ids and windows of a source table are made of (table_identity.py); since schema version 2
+        "identities",
+        LEDGER,
+        Column("destination", String(64), primary_key=True),
+        Column("role", String(32), primary_key=True),
+        Column("derivation", Integer, nullable=False),  # how ids are derived (identity.py)
+        Column("made_of", Text, nullable=False),  # JSON
+        Column("own_ids", Boolean, nullable=False),  # whether any row had an id of the source's own
+        Column("derived_ids", Boolean, nullable=False),  # whether an id was derived for any
+        Column("other_keys", Boolean, nullable=False),  # whether it was from a key that is no integer
+    )
+)

@@ -1,0 +1,287 @@
+"""The ledger's writing side: plan, claim, finish, recover, halt. Each is one transaction.
+
+Every attempt is written down before it is made (claim) and after (finish). What may follow what is delivery.py's to
+say and is only carried out here; each UPDATE names the state it starts from, so that a step that comes too late raises
+and changes nothing.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Final
+
+from sqlalchemy import ColumnElement, Connection, Update, bindparam, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from statsig_export.config import Config
+from statsig_export.crashpoints import CrashPoint, reach
+from statsig_export.delivery.batches import Batch
+from statsig_export.delivery.outcomes import Outcome
+from statsig_export.delivery.rules import TRANSITIONS, Decision, Failure, Reply, State, Step, next_state
+from statsig_export.errors import LedgerError, StalePlanError
+from statsig_export.ledger.database import LedgerDatabase, open_database, open_to_read
+from statsig_export.ledger.identities import one_plan_at_a_time, refuse_overlapping_plan, remember
+from statsig_export.ledger.lists import among
+from statsig_export.ledger.pruned import refuse_pruned
+from statsig_export.ledger.records import Claim, ExportRun, PartitionPlan, PlannedBatch, ShipRun
+from statsig_export.ledger.tables import (
+    attempts,
+    batches,
+    destinations,
+    export_runs,
+    generations,
+    partitions,
+    ship_runs,
+)
+
+
+def _move_by(step: Step) -> Update:
+    origins = [state for state, possible in TRANSITIONS if possible is step]
+    open_to_it = or_(*(batches.c.state == state.value for state in origins))
+    target = next_state(origins[0], step)
+    return update(batches).where(batches.c.id == bindparam("moving"), open_to_it).values(state=target.value)
+
+
+_MOVES: Final = {step: _move_by(step) for step in Step}
+_OPEN: Final = insert(attempts)
+_CLOSE: Final = update(attempts).where(attempts.c.id == bindparam("closing"), attempts.c.finished_ms.is_(None))
+"""What is executed for every request is built once: SQLAlchemy needs longer to build a statement than to run it."""
+
+
+class Ledger:
+    """The record of what was planned, sent and answered. Times are ms since the epoch, handed in by the caller."""
+
+    def __init__(self, database: LedgerDatabase) -> None:
+        self.database = database
+
+    def plan(self, run: ExportRun, plans: Iterable[PartitionPlan]) -> None:
+        """Write down an export run and all it planned. The files are durable already.
+
+        Raises ConfigError when one of the partitions was pruned, or another run made other ids for a table meanwhile;
+        StalePlanError when another run planned one first, or windows of another length over this one.
+        """
+        with self.database.write() as connection:
+            one_plan_at_a_time(connection, run.destination)
+            refuse_overlapping_plan(connection, run.destination, run.window)
+            remember(connection, run.destination, run.identities)
+            connection.execute(insert(export_runs), [_export_run_row(run)])
+            for plan in plans:
+                _plan_partition(connection, run, plan)
+                reach(CrashPoint.PLANNING)
+        reach(CrashPoint.PLANNED)
+
+    def start_ship_run(self, run: ShipRun) -> None:
+        with self.database.write() as connection:
+            connection.execute(insert(ship_runs), [asdict(run)])
+
+    def finish_ship_run(self, run_id: str, now_ms: int) -> None:
+        with self.database.write() as connection:
+            connection.execute(update(ship_runs).where(ship_runs.c.id == run_id).values(finished_ms=now_ms))
+
+    def claim(self, batch: PlannedBatch, ship_run: str, now_ms: int) -> Claim:
+        """Write down that an attempt is about to be made."""
+        number = batch.attempts + 1
+        with self.database.write() as connection:
+            _move(connection, batch.id, Step.CLAIM, attempts=number)
+            reach(CrashPoint.CLAIMING)
+            row = {"batch": batch.id, "number": number, "ship_run": ship_run, "started_ms": now_ms}
+            key = connection.execute(_OPEN, row).inserted_primary_key
+        if key is None:
+            raise LedgerError("the ledger's database gave no key to an attempt")
+        reach(CrashPoint.CLAIMED)
+        return Claim(batch, int(key[0]), number)
+
+    def finish(
+        self,
+        claim: Claim,
+        answer: Reply | Failure,
+        decision: Decision,
+        now_ms: int,
+        halves: Sequence[Batch] = (),
+    ) -> None:
+        """Write down what an attempt came to and what becomes of its batch; after SPLIT, `halves` take its place."""
+        with self.database.write() as connection:
+            _close_attempt(
+                connection,
+                claim.attempt,
+                finished_ms=now_ms,
+                outcome=decision.outcome.value,
+                reason=decision.reason,
+                latency_ms=answer.latency_ms,
+                status=answer.status if isinstance(answer, Reply) else None,
+            )
+            changes: dict[str, object] = {"outcome": decision.outcome.value, "reason": decision.reason}
+            if decision.step is Step.DEFER:
+                changes["due_ms"] = now_ms + round(decision.delay * 1000)
+            if decision.outcome is Outcome.THROTTLED:
+                changes["throttled"] = True
+            reach(CrashPoint.FINISHING)
+            _move(connection, claim.batch.id, decision.step, **changes)
+            if halves:
+                _insert_halves(connection, claim.batch, halves, now_ms)
+        reach(CrashPoint.FINISHED)
+
+    def cut(self, batch: PlannedBatch, halves: Sequence[Batch], now_ms: int) -> None:
+        """Split a batch before it is sent: there is no attempt of it."""
+        with self.database.write() as connection:
+            _move(connection, batch.id, Step.CUT)
+            _insert_halves(connection, batch, halves, now_ms)
+
+    def recover(self, held: Sequence[int], now_ms: int) -> int:
+        """Close the attempts that dead shippers left open as unknown, in the partitions whose locks the caller holds.
+
+        Returns how many there were. Their batches are due at once.
+        """
+        orphans = (
+            select(batches.c.id, attempts.c.id.label("attempt"))
+            .join(attempts, (attempts.c.batch == batches.c.id) & (attempts.c.number == batches.c.attempts))
+            .where(among(batches.c.partition, held), batches.c.state == State.SENDING.value)
+        )
+        said = {
+            "outcome": Outcome.UNKNOWN.value,
+            "reason": "the shipper died while the request was under way",
+        }
+        with self.database.write() as connection:
+            found = connection.execute(orphans).all()
+            for batch, attempt in found:
+                _close_attempt(connection, attempt, finished_ms=now_ms, **said)
+                reach(CrashPoint.RECOVERING)
+                _move(connection, batch, Step.DEFER, due_ms=now_ms, **said)
+        reach(CrashPoint.RECOVERED)
+        return len(found)
+
+    def halt(self, destination: str, reason: str, setup: str, now_ms: int) -> bool:
+        """Stop all sending to a destination until its set-up (the fingerprint) changes or `resume` says go.
+
+        Returns whether it was not halted for this set-up already: of several runs that are refused at once, one is told
+        so, and its reason stays.
+        """
+        columns = destinations.c
+        not_yet = or_(columns.halted_reason.is_(None), columns.halted_setup.is_(None), columns.halted_setup != setup)
+        return self._set_destination(destination, not_yet, halted_reason=reason, halted_setup=setup, halted_ms=now_ms)
+
+    def resume(self, destination: str, believed: str | None = None, now_ms: int | None = None) -> None:
+        """Lift a halt, close the breaker, end a hold; `believed` are statuses that from now on are taken as real."""
+        lifted = {"halted_reason": None, "halted_setup": believed, "halted_ms": now_ms}
+        self._set_destination(destination, **lifted, breaker_openings=0, probe_ms=None)
+
+    def set_breaker(self, destination: str, openings: int, probe_ms: int | None) -> None:
+        """Remember the breaker between runs; `probe_ms` None means closed. With no openings it is a rate limit's."""
+        self._set_destination(destination, breaker_openings=openings, probe_ms=probe_ms)
+
+    def _set_destination(self, name: str, *only_if: ColumnElement[bool], **values: str | int | None) -> bool:
+        """Change the destination's row, where all of `only_if` hold of it; whether they did."""
+        dialect = postgresql if self.database.engine.dialect.name == "postgresql" else sqlite
+        row = dialect.insert(destinations).values(name=name, breaker_openings=0).on_conflict_do_nothing()
+        change = update(destinations).where(destinations.c.name == name, *only_if).values(**values)
+        with self.database.write() as connection:
+            connection.execute(row)  # of two runs that meet a destination for the first time at once neither fails
+            changed = connection.execute(change)
+            reach(CrashPoint.REMEMBERING)
+            return changed.rowcount == 1
+
+
+@contextmanager
+def ledger_of(config: Config) -> Iterator[Ledger]:
+    """The configured ledger, open; made where there is none yet."""
+    database = open_database(config.ledger_url())
+    try:
+        yield Ledger(database)
+    finally:
+        database.close()
+
+
+@contextmanager
+def ledger_to_read(config: Config) -> Iterator[Ledger | None]:
+    """The configured ledger, open for reading only; None where there is none yet."""
+    database = open_to_read(config.ledger_url())
+    if database is None:
+        yield None
+        return
+    try:
+        yield Ledger(database)
+    finally:
+        database.close()
+
+
+def _plan_partition(connection: Connection, run: ExportRun, plan: PartitionPlan) -> None:
+    partition, newest = _take_partition(connection, run, plan)
+    if newest != plan.after_generation:
+        raise StalePlanError(f"{plan.category}|{run.window.key} has a newer generation", hint="export it again")
+    if plan.file is None:
+        return
+    generation = newest + 1
+    row = {
+        "partition": partition,
+        "generation": generation,
+        "file": plan.file.path,
+        "digest": plan.file.digest,
+        "rows": plan.file.rows,
+        "bytes": plan.file.bytes,
+        "export_run": run.id,
+    }
+    connection.execute(insert(generations), [row])
+    rows = [_batch_row(batch, partition, generation, run.finished_ms) for batch in plan.batches]
+    connection.execute(insert(batches), rows)
+
+
+def _take_partition(connection: Connection, run: ExportRun, plan: PartitionPlan) -> tuple[int, int]:
+    """The partition's row, brought up to date and held until the transaction ends, and its newest generation."""
+    seen = {
+        "export_run": run.id,
+        "filtered_by": json.dumps(dict(plan.filtered_by), sort_keys=True),
+        "failed_by": json.dumps(dict(plan.failed_by), sort_keys=True),
+        "quarantine": plan.quarantine,
+    }
+    key = {"destination": run.destination, "category": plan.category.value, "window": run.window.key}
+    mine = [partitions.c[name] == value for name, value in key.items()]
+    partition = connection.execute(select(partitions.c.id).where(*mine).with_for_update()).scalar()
+    if partition is None:
+        start = {"window_start_ms": round(run.window.start.timestamp() * 1000)}
+        connection.execute(insert(partitions), [{**key, **start, **seen}])
+        return connection.execute(select(partitions.c.id).where(*mine)).scalar_one(), 0
+    refuse_pruned(connection, partitions.c.id == partition)
+    connection.execute(update(partitions).where(partitions.c.id == partition).values(**seen))
+    newest = select(func.max(generations.c.generation)).where(generations.c.partition == partition)
+    return partition, connection.execute(newest).scalar() or 0
+
+
+def _move(connection: Connection, batch: int, step: Step, **changes: object) -> None:
+    """Take a batch one step on. Raises LedgerError, changing nothing, when the step is not open to it."""
+    if connection.execute(_MOVES[step], {"moving": batch, **changes}).rowcount != 1:
+        raise LedgerError(f"batch {batch} cannot {step}: another shipper moved it", hint="ship again")
+
+
+def _close_attempt(connection: Connection, attempt: int, **facts: object) -> None:
+    if connection.execute(_CLOSE, {"closing": attempt, **facts}).rowcount != 1:
+        raise LedgerError(f"attempt {attempt} was closed by another shipper", hint="ship again")
+
+
+def _export_run_row(run: ExportRun) -> dict[str, object]:
+    as_text = {name: json.dumps(dict(getattr(run, name))) for name in ("queries", "account")}
+    return {**{name: getattr(run, name) for name in ExportRun.__slots__}, "window": run.window.key, **as_text}
+
+
+def _batch_row(batch: Batch, partition: int, generation: int, now_ms: int) -> dict[str, object]:
+    return {
+        "batch_id": batch.batch_id,
+        "partition": partition,
+        "generation": generation,
+        "first_row": batch.first_row,
+        "rows": batch.rows,
+        "body_bytes": batch.body_bytes,
+        "state": State.PLANNED.value,
+        "planned_ms": now_ms,
+        "due_ms": now_ms,
+    }
+
+
+def _insert_halves(connection: Connection, parent: PlannedBatch, halves: Sequence[Batch], now_ms: int) -> None:
+    reach(CrashPoint.SPLITTING)
+    connection.execute(insert(batches), [_half_row(parent, half, now_ms) for half in halves])
+
+
+def _half_row(parent: PlannedBatch, half: Batch, now_ms: int) -> dict[str, object]:
+    row = _batch_row(half, parent.partition, parent.generation, now_ms)
+    return {**row, "parent": parent.id, "replay_of": parent.replay_of}

@@ -1,0 +1,34 @@
+"""Brings the ledger of an older version up to date: in one transaction, whoever comes first, and by Alembic.
+
+SQLite's DDL is part of the transaction that BEGIN IMMEDIATE opened, PostgreSQL's is under an advisory lock as well. So
+a migration that is killed has never been, and of two processes the second finds it done.
+"""
+
+from threading import Lock
+from typing import Final
+
+from sqlalchemy import Connection, inspect
+
+from statsig_export.crashpoints import CrashPoint, reach
+from statsig_export.ledger.tables import alembic_version
+
+_SCRIPTS: Final = "statsig_export:ledger_migrations"
+_BEFORE_ALEMBIC: Final = "0001"
+_ONE_AT_A_TIME: Final = Lock()
+"""Alembic keeps the migration under way in module globals: two threads would mix theirs up."""
+
+
+def upgrade(connection: Connection) -> None:
+    """Run the migrations that are missing, in the transaction that `connection` has open and with its locks taken."""
+    # Alembic and what it brings is imported when a migration is due, which is once in a ledger's life.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()  # no file, so that no logging is configured
+    config.set_main_option("script_location", _SCRIPTS)
+    config.attributes["connection"] = connection
+    with _ONE_AT_A_TIME:
+        if not inspect(connection).has_table(alembic_version.name):
+            command.stamp(config, _BEFORE_ALEMBIC)
+        command.upgrade(config, "head")
+    reach(CrashPoint.MIGRATING)

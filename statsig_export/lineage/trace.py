@@ -1,0 +1,195 @@
+"""Tracing an event by its timeUUID: from the row of the source to the last answer of the webhook.
+
+The ledger holds no event, so the id is looked for in the files that the ledger names, newest window first, a few files
+at once: in their column of ids alone, and where the ids ascend (derived ones do) in no row group that leaves it out.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from itertools import groupby
+from typing import Final, Protocol, TypeVar
+
+from statsig_export.config import Config
+from statsig_export.errors import ConfigError, LedgerError
+from statsig_export.ledger.database import LedgerDatabase
+from statsig_export.ledger.history import (
+    EventFile,
+    QuarantineFile,
+    Where,
+    event_files,
+    history,
+    moment,
+    pruned_files,
+    quarantine_files,
+)
+from statsig_export.ledger.transactions import ledger_to_read
+from statsig_export.lineage.source_rows import Origin, origin_of
+from statsig_export.lineage.trace_report import QuarantinedRow, SourceRow, Trace, TracedEvent, TracedFile
+from statsig_export.storage.storage import Storage
+from statsig_export.windows import LENGTH, length_of
+
+READERS: Final = 8
+"""Files that are read at once: on a remote storage the wait for each of them is what takes the time."""
+_FOREVER_MS: Final = 2**62
+
+
+def trace(
+    config: Config,
+    time_uuid: str,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    everywhere: bool = False,
+    with_event: bool = False,
+) -> Trace:
+    """What became of the event with this timeUUID, and where it came from.
+
+    `start` and `end` narrow the search to windows that overlap [start, end). It ends with the newest window that holds
+    the id, unless `everywhere` is set: a source may give one id to rows of several windows. `with_event` adds the JSON
+    that is sent. An id that no file holds is looked for in the quarantines; one that is not there either comes back as
+    a Trace that is not `found`: what the filter left out has no trace by its id.
+
+    Raises ConfigError for what can be no id, LedgerError where files cannot be read and the others do not hold the id.
+    """
+    if not _can_be_stored(time_uuid):
+        raise ConfigError("a timeUUID is a text, and not the empty one")
+    origin = origin_of(time_uuid, config.source)
+    where = Where(config.webhook.name, origin.categories, *_range_ms(start, end))
+    with ledger_to_read(config) as ledger, Storage(config.storage_url()) as storage:
+        if ledger is None:
+            return Trace(time_uuid, origin.derived_from, files_searched=0)
+        search = _Search(storage, time_uuid, everywhere=everywhere)
+        events = tuple(
+            _event(ledger.database, storage, origin, (file, row), with_event=with_event)
+            for file, row in search.find(event_files(ledger.database, where))
+        )
+        failed = () if events else tuple(search.find(quarantine_files(ledger.database, where)))
+        rows = tuple(_quarantined(storage, origin, file, row) for file, row in failed)
+        pruned = pruned_files(ledger.database, where) if everywhere or not events else ()
+    if not events and not rows:
+        search.require_all()
+    return Trace(time_uuid, origin.derived_from, search.searched, events, rows, pruned)
+
+
+class _StoredFile(Protocol):
+    @property
+    def path(self) -> str: ...
+    @property
+    def window_start_ms(self) -> int: ...
+
+
+File = TypeVar("File", bound=_StoredFile)
+
+
+class _Search:
+    """The search for one id, file by file."""
+
+    def __init__(self, storage: Storage, time_uuid: str, *, everywhere: bool) -> None:
+        self._storage = storage
+        self._time_uuid = time_uuid
+        self._everywhere = everywhere
+        self._unread: list[str] = []
+        self.searched = 0
+        """Files that were searched."""
+
+    def find(self, files: Sequence[File]) -> list[tuple[File, int]]:
+        """The files that hold the id, each with the row: those of the newest window that has any, or everywhere."""
+        found: list[tuple[File, int]] = []
+        with ThreadPoolExecutor(READERS) as pool:
+            for several in _in_whole_windows(files):
+                for file, row in zip(several, pool.map(self._row_in, several), strict=True):
+                    self._take_note(file, row, found)
+                if found and not self._everywhere:
+                    newest = found[0][0].window_start_ms
+                    return [(file, row) for file, row in found if file.window_start_ms == newest]
+        return found
+
+    def require_all(self) -> None:
+        """Raises LedgerError if a file could not be read: the id may be in it."""
+        if self._unread:
+            raise LedgerError(
+                f"{self.searched} files do not hold this timeUUID, and {len(self._unread)} cannot be read,"
+                f" such as {self._unread[0]}",
+                hint="check [storage] url and the disk, or leave their windows out with --from and --to",
+            )
+
+    def _row_in(self, file: _StoredFile) -> int | LedgerError | None:
+        try:
+            return self._storage.find(file.path, "time_uuid", self._time_uuid)
+        except LedgerError as error:
+            return error
+
+    def _take_note(self, file: File, row: int | LedgerError | None, found: list[tuple[File, int]]) -> None:
+        if isinstance(row, LedgerError):
+            self._unread.append(file.path)
+            return
+        self.searched += 1
+        if row is not None:
+            found.append((file, row))
+
+
+def _in_whole_windows(files: Sequence[File]) -> Iterator[list[File]]:
+    """The files in their order, enough at a time to keep the readers busy; no window is divided."""
+    several: list[File] = []
+    for _, of_window in groupby(files, key=lambda file: file.window_start_ms):
+        several += of_window
+        if len(several) >= READERS:
+            yield several
+            several = []
+    if several:
+        yield several
+
+
+def _event(
+    database: LedgerDatabase, storage: Storage, origin: Origin, place: tuple[EventFile, int], *, with_event: bool
+) -> TracedEvent:
+    file, row = place
+    told = storage.read_row(file.path, row, ["event_name", "timestamp"])
+    past = history(database, file, row)
+    return TracedEvent(
+        category=file.category,
+        window=file.window,
+        generation=file.generation,
+        row=row,
+        event_name=told["event_name"],
+        timestamp=moment(told["timestamp"]),
+        source=_source_row(origin, file),
+        file=TracedFile(storage.uri(file.path), file.digest, file.rows, file.bytes),
+        export=past.export,
+        batches=past.batches,
+        attempts=past.attempts,
+        ship_runs=past.ship_runs,
+        event=storage.read_events(file.path, row, 1)[0].as_py() if with_event else None,
+    )
+
+
+def _quarantined(storage: Storage, origin: Origin, file: QuarantineFile, row: int) -> QuarantinedRow:
+    told = storage.read_row(file.path, row, ["row_key", "reason", "detail"])
+    return QuarantinedRow(
+        category=file.category,
+        window=file.window,
+        row_key=told["row_key"],
+        reason=told["reason"],
+        detail=told["detail"],
+        source=_source_row(origin, file),
+        quarantine=storage.uri(file.path),
+    )
+
+
+def _source_row(origin: Origin, file: EventFile | QuarantineFile) -> SourceRow | None:
+    start = moment(file.window_start_ms)
+    return origin.row(file.category, start, start + length_of(file.window))
+
+
+def _range_ms(start: datetime | None, end: datetime | None) -> tuple[int, int]:
+    """The range in which the windows start that overlap [start, end); a day at most is taken too early."""
+    since = 0 if start is None else round((start - max(LENGTH.values())).timestamp() * 1000) + 1
+    return since, _FOREVER_MS if end is None else round(end.timestamp() * 1000)
+
+
+def _can_be_stored(text: str) -> bool:
+    try:
+        return bool(text.encode())
+    except UnicodeEncodeError:
+        return False

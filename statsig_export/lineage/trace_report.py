@@ -1,0 +1,117 @@
+"""What `trace` tells of an event, from its source row to the last answer: values for the command line and the notebook.
+
+Of the event itself they hold ids, its name and its time; its JSON only where that was asked for. Times are in UTC.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from statsig_export.delivery.rules import PENDING, State
+from statsig_export.ledger.history import PrunedFiles, TracedAttempt, TracedBatch, TracedExport, TracedShipRun
+from statsig_export.vocabulary import Category
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """Where in the source the row of an event is, or where to look for it."""
+
+    table: str
+    window_column: str
+    start: datetime | None
+    """The window column lies in [start, end); None where the window is not known."""
+    end: datetime | None
+    key_column: str | None
+    """The primary key; None for a table that has none, whose rows are known by their content."""
+    key: int | None
+    """The row's primary key, read from the id, which was derived from it; None where the id does not hold it."""
+    id_column: str | None
+    """The column that may hold a timeUUID of the source's own; None where the layout has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class TracedFile:
+    """The partition file that holds an event."""
+
+    uri: str
+    digest: str
+    """sha256 of the file, 64 hex digits."""
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class TracedEvent:
+    """An event that was laid down, and all that happened to it since."""
+
+    category: Category
+    window: str
+    generation: int
+    row: int
+    """Its position in the file, from 0."""
+    event_name: str
+    timestamp: datetime
+    source: SourceRow | None
+    """None where the configuration no longer has a table of this category."""
+    file: TracedFile
+    export: TracedExport
+    batches: tuple[TracedBatch, ...]
+    """In the order they were planned."""
+    attempts: tuple[TracedAttempt, ...]
+    """In the order they were made."""
+    ship_runs: tuple[TracedShipRun, ...]
+    event: str | None = None
+    """Its JSON as it is sent, where that was asked for."""
+
+    @property
+    def partition(self) -> str:
+        return f"{self.category.value}|{self.window}"
+
+    @property
+    def counted_as(self) -> str | None:
+        """The word of the account that counts it: forwarded, pending or failed; None if no batch holds it."""
+        for batch in self.batches:
+            if batch.replay_of is None and batch.state is not State.SPLIT:
+                return "pending" if batch.state in PENDING else _COUNTED_AS[batch.state]
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinedRow:
+    """A row that could not become an event: where it is and why, nothing of what it holds."""
+
+    category: Category
+    window: str
+    row_key: str | None
+    reason: str
+    detail: str | None
+    source: SourceRow | None
+    quarantine: str
+    """The file that says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What is known of a timeUUID. Neither `events` nor `failed_rows`: it is not known to this ledger."""
+
+    time_uuid: str
+    derived_from: SourceRow | None
+    """The row that the id was derived from, where it holds its key and that table is configured."""
+    files_searched: int
+    events: tuple[TracedEvent, ...] = field(default=())
+    """One; more where the source gave one id to rows of several categories, or in `everywhere` of several windows."""
+    failed_rows: tuple[QuarantinedRow, ...] = field(default=())
+    """Where no file holds it: the rows of quarantines that would have had this id."""
+    pruned: tuple[PrunedFiles, ...] = field(default=())
+    """Where no file holds it, and in `everywhere`: what could not be searched any more."""
+
+    @property
+    def found(self) -> bool:
+        return bool(self.events or self.failed_rows)
+
+    @property
+    def all_forwarded(self) -> bool:
+        """Whether it was found, and nothing of it failed or is pending."""
+        return self.found and not self.failed_rows and all(event.counted_as == "forwarded" for event in self.events)
+
+
+_COUNTED_AS = {State.DELIVERED: "forwarded", State.FAILED: "failed"}

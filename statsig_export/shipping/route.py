@@ -1,0 +1,36 @@
+"""Where a ship run sends, and with what."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from statsig_export.delivery.batches import Texts
+from statsig_export.delivery.rules import Failure, Reply
+
+
+class Post(Protocol):
+    """Sends one body and says what came of it; never raises for what the network does."""
+
+    def __call__(self, body: bytes, batch_id: str, attempt: int, /) -> Reply | Failure: ...
+
+
+class ReadEvents(Protocol):
+    """The texts of consecutive rows of a partition file."""
+
+    def __call__(self, path: str, first_row: int, rows: int, /) -> Texts: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a run sends, and with what."""
+
+    destination: str
+    ship_run: str
+    post: Post
+    read_events: ReadEvents
+    still_locked: Callable[[], None]
+    """Raises LedgerError when a partition's lock is lost."""
+    concurrency: int
+    max_events: int | None = None
+    max_bytes: int | None = None
+    """The limits of a body as they are configured now: what was planned over them is cut before it is sent."""

@@ -1,0 +1,73 @@
+"""The columns of a table, asked of the database's own catalog where SQLAlchemy's inspection does not get there. Pure.
+
+DuckDB is read without a SQLAlchemy dialect (source_duckdb.py). Redshift's dialect (sqlalchemy-redshift 1.0.0) cannot
+inspect under SQLAlchemy 2.1: it hands `PGDialect._reflect_type` its arguments in the order of 2.0. Both databases have
+one view that lists the columns of tables and views alike: `information_schema.columns`, and on Redshift
+`svv_columns`, which knows late-binding views and external tables too (Database Developer Guide, SVV_COLUMNS).
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, TableClause, column, func, literal, select
+from sqlalchemy import table as table_clause
+from sqlalchemy.engine import Dialect
+
+from statsig_export.source.expressions import compiled
+from statsig_export.source.schema import Family, FoundColumn
+
+CATALOGS: Final[Mapping[str, TableClause]] = {
+    "duckdb": table_clause(
+        "columns", *map(column, ("table_schema", "table_name", "column_name", "data_type", "ordinal_position")),
+        schema="information_schema",
+    ),
+    "redshift": table_clause(
+        "svv_columns", *map(column, ("table_schema", "table_name", "column_name", "data_type", "ordinal_position"))
+    ),
+}  # fmt: skip
+
+# The first that matches the beginning of a type's name, in whatever case.
+_FAMILIES: Final[tuple[tuple[str, Family], ...]] = (
+    (r".*\]$", Family.OTHER),  # a list of something
+    (r"bool", Family.BOOLEAN),
+    (r"u?(tinyint|smallint|integer|int|bigint|hugeint)\b", Family.INTEGER),
+    (r"(float|double|real)", Family.FLOAT),
+    (r"(decimal|numeric)", Family.NUMERIC),
+    (r"(varchar|character|char|nchar|bpchar|text|string)", Family.TEXT),
+    (r"(uuid|enum)", Family.LABEL),
+    (r"json", Family.JSON),
+    (r"(struct|map|variant|super)", Family.NESTED),
+    (r"timestamp(tz| with time zone)", Family.TIMESTAMP_TZ),
+    (r"timestamp", Family.TIMESTAMP),
+)
+
+
+def columns_query(dialect: Dialect, table: str, schema: str | None) -> str:
+    """A statement for the names and types of a table's columns, in their order."""
+    catalog = CATALOGS[dialect.name]
+    wanted = select(catalog.c.column_name, catalog.c.data_type).where(
+        func.lower(catalog.c.table_name) == table.lower(), _in_schema(catalog, schema)
+    )
+    return compiled(wanted.order_by(catalog.c.ordinal_position), dialect)
+
+
+def tables_query(dialect: Dialect, schema: str | None) -> str:
+    """A statement for the names of a schema's tables and views."""
+    catalog = CATALOGS[dialect.name]
+    return compiled(select(catalog.c.table_name).where(_in_schema(catalog, schema)).distinct(), dialect)
+
+
+def found_columns(rows: Iterable[Sequence[Any]]) -> list[FoundColumn]:
+    """What `columns_query` yields, as columns."""
+    return [FoundColumn(str(name), family_of_name(str(kind)), str(kind)) for name, kind in rows]
+
+
+def family_of_name(kind: str) -> Family:
+    """The family of a type by its name in the catalog, such as `DECIMAL(10,2)` or `character varying`."""
+    return next((family for pattern, family in _FAMILIES if re.match(pattern, kind, re.IGNORECASE)), Family.OTHER)
+
+
+def _in_schema(catalog: TableClause, schema: str | None) -> ColumnElement[bool]:
+    current: ColumnElement[Any] = func.current_schema() if schema is None else literal(schema.lower())
+    return func.lower(catalog.c.table_schema) == current

@@ -1,0 +1,215 @@
+"""What a driver yields -> one canonical frame, a column at a time: no Python object a row but the driver's own. Pure.
+
+A driver yields rows, as PEP 249 has it, or Arrow record batches. The same table gives the same frame either way.
+
+A value that cannot be what its column should hold does not stop the read. The row keeps a null there, `unreadable`
+names the canonical column, and `unreadable_reason` is the reason of the failed row that the reshape makes of it:
+
+    not_unicode      text whose bytes are not UTF-8
+    not_json_number  a numeric `value` that is NaN or infinite: JSON has no such number
+    wrong_type       neither true nor false in a boolean column (SQLite keeps what it is given)
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final, TypeAlias
+
+import pandas as pd
+import pyarrow as pa
+
+from statsig_export.arrow.columns import TEXT, Column, array, frame_of, pc, shortest, values_of
+from statsig_export.errors import SourceError
+from statsig_export.layouts.model import UNREADABLE, UNREADABLE_REASON, Kind, SourceTable
+from statsig_export.source.statement import Reading, SelectedColumn
+
+NOT_UNICODE: Final = "not_unicode"
+NOT_JSON_NUMBER: Final = "not_json_number"
+WRONG_TYPE: Final = "wrong_type"
+
+Chunk: TypeAlias = "Sequence[Sequence[Any]] | pa.RecordBatch"
+"""Rows of a driver's cursor, or the same as Arrow columns."""
+Values: TypeAlias = "Sequence[Any] | Column"
+"""One column of a chunk as the driver gave it."""
+Faults = dict[int, str]
+"""Position in the chunk -> reason."""
+
+_TRUTHS: Final[Mapping[object, bool]] = {
+    1: True, b"1": True, b"t": True, b"true": True, b"True": True, b"TRUE": True,
+    0: False, b"0": False, b"f": False, b"false": False, b"False": False, b"FALSE": False,
+}  # fmt: skip
+_NOT_POSITIONAL: Final = r"[eEnN]|^-0(\.0*)?$"
+
+
+def to_frame(chunk: Chunk, selected: Sequence[SelectedColumn], table: SourceTable) -> pd.DataFrame:
+    """The canonical frame of a chunk: `table.frame_columns`, `unreadable`, `unreadable_reason`, all Arrow-backed.
+
+    Text and JSON are large_string, `gate_value` is bool, `row_key` int64 or large_string, `timestamp` timestamp[us]
+    in UTC or large_string; columns that the table does not have are all null. Needs one row at least, with the values
+    of `selected` in that order. Raises SourceError for a row without a readable key.
+    """
+    arrays: dict[str, Column] = {}
+    first_faults: dict[int, tuple[str, str]] = {}
+    for column, values in zip(selected, _columns(chunk), strict=True):
+        read, faults = _READERS[column.reading](values)
+        if column.kind is Kind.KEY and read.null_count:
+            raise SourceError(
+                f"table {table.qualified_name} holds a row whose key {table.key} is null or not readable",
+                hint=f"every row needs a key: mend the row, or name another column in [source.{table.role}]",
+            )
+        arrays[column.canonical] = read
+        for position, reason in faults.items():
+            if column.kind is Kind.TIME and reason == NOT_JSON_NUMBER:
+                continue  # a null time fails as bad_timestamp, which says it better
+            first_faults.setdefault(position, (column.canonical, reason))
+    height = len(chunk)
+    columns = {name: arrays[name] if name in arrays else _absent(name, height) for name in table.frame_columns}
+    columns |= _fault_columns(first_faults, height)
+    return frame_of(columns)
+
+
+def _columns(chunk: Chunk) -> Iterable[Values]:
+    return chunk.columns if isinstance(chunk, pa.RecordBatch) else zip(*chunk, strict=True)
+
+
+def _absent(name: str, height: int) -> Column:
+    return pa.nulls(height, pa.bool_() if name == "gate_value" else TEXT)
+
+
+def _fault_columns(faults: Mapping[int, tuple[str, str]], height: int) -> dict[str, Column]:
+    if not faults:
+        return dict.fromkeys((UNREADABLE, UNREADABLE_REASON), pa.nulls(height, TEXT))
+    found = [faults.get(position, (None, None)) for position in range(height)]
+    names, reasons = zip(*found, strict=True)
+    return {
+        UNREADABLE: array(names, TEXT),
+        UNREADABLE_REASON: array(reasons, TEXT),
+    }
+
+
+def _integers(values: Values) -> tuple[Column, Faults]:
+    try:
+        inferred = values.cast(pa.int64()) if isinstance(values, pa.Array) else array(values)
+    except pa.ArrowException:
+        inferred = pa.nulls(len(values))
+    return (inferred if pa.types.is_int64(inferred.type) else pa.nulls(len(values), pa.int64())), {}
+
+
+def _texts(values: Values) -> tuple[Column, Faults]:
+    if isinstance(values, pa.Array):
+        return values.cast(TEXT), {}
+    try:
+        return array(values, TEXT), {}
+    except (pa.ArrowInvalid, UnicodeEncodeError):
+        return _one_by_one(values, _text, TEXT)
+
+
+def _booleans(values: Values) -> tuple[Column, Faults]:
+    if isinstance(values, pa.Array):
+        return (values, {}) if pa.types.is_boolean(values.type) else _booleans(values_of(values))
+    try:
+        return array(values, pa.bool_()), {}
+    except pa.ArrowInvalid:
+        pass
+    try:
+        inferred = array(values)
+    except pa.ArrowException:
+        return _one_by_one(values, _truth, pa.bool_())
+    if pa.types.is_int64(inferred.type) and pc.all(pc.is_in(inferred, array([0, 1, None]))).as_py():
+        return inferred.cast(pa.bool_()), {}
+    return _one_by_one(values, _truth, pa.bool_())
+
+
+def _timestamps(values: Values) -> tuple[Column, Faults]:
+    """What is no datetime is null: MySQL's drivers give text for a zero date."""
+    if isinstance(values, pa.Array):
+        return values.cast(pa.timestamp("us")), {}
+    try:
+        return array(values, pa.timestamp("us")), {}
+    except pa.ArrowException:
+        return array([value if isinstance(value, datetime) else None for value in values], pa.timestamp("us")), {}
+
+
+def _number_texts(values: Values) -> tuple[Column, Faults]:
+    """The shortest positional text: 7.00 -> 7, 1e+21 -> 1000000000000000000000."""
+    text, faults = _texts(values)
+    odd = pc.fill_null(pc.match_substring_regex(text, _NOT_POSITIONAL), fill_value=False)
+    if pc.any(odd).as_py():
+        text, faults = _one_by_one(text.to_pylist(), _number, TEXT)
+    return shortest(text), faults
+
+
+def _dynamic(values: Values) -> tuple[Column, Faults]:
+    """Text stands as it is, also "7.0"; a number becomes its shortest positional text."""
+    if isinstance(values, pa.Array):
+        return _dynamic(values_of(values))
+    try:
+        return array(values, TEXT), {}
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        pass
+    try:
+        inferred = array(values)
+    except pa.ArrowException:
+        return _one_by_one(values, _text_or_number, TEXT)
+    if pa.types.is_int64(inferred.type):
+        return inferred.cast(TEXT), {}
+    if pa.types.is_float64(inferred.type):
+        return _number_texts(inferred.cast(TEXT))
+    return _one_by_one(values, _text_or_number, TEXT)
+
+
+_READERS: Final[Mapping[Reading, Callable[[Values], tuple[Column, Faults]]]] = {
+    Reading.INTEGER: _integers,
+    Reading.TEXT: _texts,
+    Reading.BOOLEAN: _booleans,
+    Reading.TIMESTAMP: _timestamps,
+    Reading.NUMBER: _number_texts,
+    Reading.DYNAMIC: _dynamic,
+}
+
+
+def _one_by_one(
+    values: Values, convert: Callable[[Any], str | bool | None], kind: pa.DataType
+) -> tuple[Column, Faults]:
+    """The slow path, for chunks in which something is amiss."""
+    converted: list[str | bool | None] = []
+    faults: Faults = {}
+    for position, value in enumerate(values):
+        try:
+            converted.append(None if value is None else convert(value))
+        except _FaultyValueError as fault:
+            converted.append(None)
+            faults[position] = fault.reason
+    return array(converted, kind), faults
+
+
+class _FaultyValueError(ValueError):
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def _text(value: bytes | str) -> str:
+    try:
+        return (value.encode() if isinstance(value, str) else value).decode()
+    except UnicodeError:
+        raise _FaultyValueError(NOT_UNICODE) from None
+
+
+def _truth(value: object) -> bool:
+    if value not in _TRUTHS:
+        raise _FaultyValueError(WRONG_TYPE)
+    return _TRUTHS[value]
+
+
+def _number(text: str) -> str:
+    number = Decimal(text)
+    if not number.is_finite():
+        raise _FaultyValueError(NOT_JSON_NUMBER)
+    return format(number, "f") if number else "0"
+
+
+def _text_or_number(value: bytes | str | float) -> str:
+    if isinstance(value, int):
+        return str(value)
+    return _number(repr(value)).removesuffix(".0") if isinstance(value, float) else _text(value)

@@ -1,0 +1,194 @@
+"""Whether a source table is what the layout says: its columns, and types that can be read as what they hold.
+
+Pure: takes the columns that an inspection found. Extra columns are nobody's business here.
+"""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import types
+from sqlalchemy.dialects.postgresql import DOMAIN
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import CompileError
+from sqlalchemy.types import TypeEngine
+
+from statsig_export.errors import SchemaError
+from statsig_export.layouts.model import ColumnRule, Kind, SourceTable
+from statsig_export.source.names import named_as, stored_name
+
+
+class Family(StrEnum):
+    """Database types that are read alike."""
+
+    BOOLEAN = "boolean"
+    INTEGER = "integer"
+    FLOAT = "float"
+    NUMERIC = "numeric"
+    TEXT = "text"
+    LABEL = "label"
+    """UUIDs and enumerations: text once they are cast to it."""
+    JSON = "json"
+    NESTED = "nested"
+    """VARIANT, OBJECT, MAP, STRUCT, SUPER, BigQuery's JSON: a function of the database makes JSON text of it."""
+    TIMESTAMP = "timestamp"
+    TIMESTAMP_TZ = "timestamp with time zone"
+    UNTYPED = "untyped"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundColumn:
+    """A column as an inspection found it."""
+
+    name: str
+    """As the database stores it."""
+    family: Family
+    declared: str
+    """The type's name, for messages."""
+
+
+NUMBERS: Final = frozenset({Family.INTEGER, Family.FLOAT, Family.NUMERIC})
+TIMESTAMPS: Final = frozenset({Family.TIMESTAMP, Family.TIMESTAMP_TZ})
+
+# Subclasses stand before their bases: an Enum is a String, a Float a Numeric, in SQLAlchemy's tree.
+_FAMILIES: Final[tuple[tuple[type[TypeEngine[Any]], Family], ...]] = (
+    (types.Boolean, Family.BOOLEAN),
+    (types.Integer, Family.INTEGER),
+    (types.Float, Family.FLOAT),
+    (types.Numeric, Family.NUMERIC),
+    (types.Enum, Family.LABEL),
+    (types.Uuid, Family.LABEL),
+    (types.String, Family.TEXT),
+    (types.JSON, Family.JSON),
+    (types.NullType, Family.UNTYPED),
+)
+
+# Types that a dialect's own classes place wrongly or nowhere, by the name that their class compiles under.
+# Snowflake: its three timestamps are no DateTime to SQLAlchemy (snowflake.sqlalchemy.custom_types). BigQuery:
+# TIMESTAMP is a moment and DATETIME a wall clock, but neither class says so; JSON is a type that the dialect does not
+# know ("null"), and a STRUCT is "user_defined" (sqlalchemy_bigquery._types).
+_BY_NAME: Final[Mapping[str, Mapping[str, Family]]] = {
+    "snowflake": {
+        "TIMESTAMP_NTZ": Family.TIMESTAMP,
+        "TIMESTAMP_LTZ": Family.TIMESTAMP_TZ,
+        "TIMESTAMP_TZ": Family.TIMESTAMP_TZ,
+        "VARIANT": Family.NESTED,
+        "OBJECT": Family.NESTED,
+        "MAP": Family.NESTED,
+    },
+    "bigquery": {"TIMESTAMP": Family.TIMESTAMP_TZ, "null": Family.NESTED, "user_defined": Family.NESTED},
+}
+
+_ACCEPTED: Final[Mapping[Kind, frozenset[Family]]] = {
+    Kind.KEY: frozenset({Family.INTEGER, Family.NUMERIC, Family.TEXT, Family.LABEL}),
+    Kind.WINDOW: TIMESTAMPS | NUMBERS,
+    Kind.IDENTIFIER: frozenset({Family.TEXT, Family.LABEL, Family.INTEGER}),
+    Kind.TEXT: frozenset({Family.TEXT, Family.LABEL}),
+    Kind.JSON: frozenset({Family.JSON, Family.NESTED, Family.TEXT}),
+    Kind.BOOLEAN: frozenset({Family.BOOLEAN, Family.INTEGER}),
+    Kind.VALUE: frozenset({Family.TEXT, *NUMBERS}),
+    Kind.TIME: frozenset({Family.TEXT, *TIMESTAMPS, *NUMBERS}),
+}
+
+# In SQLite a declared type is a preference: a column without one, or with a name that SQLite does not know (which
+# counts as NUMERIC), can hold anything, and times and booleans are text or numbers by nature.
+_SQLITE_ANYWHERE: Final = frozenset({Family.UNTYPED, Family.NUMERIC})
+_SQLITE_ALSO: Final[Mapping[Kind, frozenset[Family]]] = {
+    Kind.WINDOW: frozenset({Family.TEXT}),
+    Kind.BOOLEAN: frozenset({Family.TEXT}),
+}
+
+_EXPECTED: Final[Mapping[Kind, str]] = {
+    Kind.KEY: "an integer or text",
+    Kind.WINDOW: "a timestamp, or an epoch time as a number",
+    Kind.IDENTIFIER: "text, a UUID or an integer",
+    Kind.TEXT: "text",
+    Kind.JSON: "JSON, or text that holds JSON",
+    Kind.BOOLEAN: "a boolean",
+    Kind.VALUE: "text or a number",
+    Kind.TIME: "a timestamp, or an epoch or ISO 8601 time as a number or text",
+}
+
+
+def found_column(name: str, column_type: TypeEngine[Any], dialect: Dialect) -> FoundColumn:
+    """A column as SQLAlchemy's inspection describes it."""
+    try:
+        declared = column_type.compile(dialect=dialect)
+    except CompileError:
+        declared = "a type this library does not know"
+    return FoundColumn(stored_name(name, dialect), family_of(column_type, dialect.name), declared)
+
+
+def family_of(column_type: TypeEngine[Any], database: str) -> Family:
+    if isinstance(column_type, DOMAIN):
+        return family_of(column_type.data_type, database)
+    named = _BY_NAME.get(database, {}).get(column_type.__visit_name__)
+    if named is not None:
+        return named
+    if isinstance(column_type, types.DateTime):
+        return Family.TIMESTAMP_TZ if column_type.timezone else Family.TIMESTAMP
+    if database == "snowflake" and isinstance(column_type, types.Numeric) and column_type.scale == 0:
+        return Family.INTEGER  # every integer of Snowflake is a NUMBER(38, 0)
+    return next((family for base, family in _FAMILIES if isinstance(column_type, base)), Family.OTHER)
+
+
+def check_columns(table: SourceTable, found: Iterable[FoundColumn], dialect: Dialect) -> dict[str, FoundColumn]:
+    """The columns that the layout reads, as they were found, by their names in the layout or in export.toml.
+
+    Raises SchemaError that names the table and each column that is missing or of a type that cannot be read.
+    """
+    present = {column.name: column for column in found}
+    placed: dict[str, FoundColumn] = {}
+    problems = []
+    for rule in (*table.selected_rules, table.window_rule):
+        name = named_as(rule.column, present, dialect)
+        if name is None:
+            problems.append(_missing(rule, present))
+        elif present[name].family not in _accepted(rule.kind, dialect):
+            problems.append(_mistyped(rule, present[name]))
+        else:
+            placed[rule.column] = present[name]
+    if problems:
+        raise SchemaError(f"table {table.qualified_name}: {'; '.join(problems)}", hint=_hint(table))
+    return placed
+
+
+def missing_table(table: SourceTable, present: list[str]) -> SchemaError:
+    """The error for a table that is not there; `present` are the tables and views that are."""
+    names = {name.lower(): name for name in present}
+    near = difflib.get_close_matches(table.table.lower(), names, n=1)
+    there = f" (did you mean {names[near[0]]}?)" if near else ""
+    return SchemaError(
+        f"the source database has no table {table.qualified_name}{there}",
+        hint=f'set [source.{table.role}] table = "..." and schema = "..." to where it is, '
+        "or create it with `statsig-export init --tables`",
+    )
+
+
+def _accepted(kind: Kind, dialect: Dialect) -> frozenset[Family]:
+    if dialect.name != "sqlite":
+        return _ACCEPTED[kind]
+    return _ACCEPTED[kind] | _SQLITE_ANYWHERE | _SQLITE_ALSO.get(kind, frozenset())
+
+
+def _missing(rule: ColumnRule, present: Mapping[str, FoundColumn]) -> str:
+    names = {name.lower(): name for name in present}
+    near = [names[name] for name in difflib.get_close_matches(rule.column.lower(), names, n=1)]
+    return f'column "{rule.column}" is missing (expected {_EXPECTED[rule.kind]}, found ' + (
+        f'no such column, the nearest is "{near[0]}")' if near else "no such column)"
+    )
+
+
+def _mistyped(rule: ColumnRule, found: FoundColumn) -> str:
+    return f'column "{rule.column}" has the wrong type (expected {_EXPECTED[rule.kind]}, found {found.declared})'
+
+
+def _hint(table: SourceTable) -> str:
+    section = f"[source.{table.role}]"
+    return (
+        f'mend the table, or map the column: {section} columns = {{ canonical = "yours" }}, '
+        f'and for the window column {section} window_column = "..."'
+    )

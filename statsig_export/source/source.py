@@ -1,0 +1,205 @@
+"""Reads the source database: windows of its tables as canonical frames, a bounded chunk at a time.
+
+What a statement says in which database is source_statement.py's and source_dialects.py's, which rows a window holds
+source_window.py's, how rows become frames source_chunks.py's, and the driver is behind source_database.py.
+"""
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Final, Self
+
+import pandas as pd
+import pyarrow as pa
+from sqlalchemy import ColumnElement, UnaryExpression, asc, desc
+
+from statsig_export.config import Config
+from statsig_export.errors import SourceError
+from statsig_export.layouts.model import SourceTable
+from statsig_export.layouts.placement import source_tables
+from statsig_export.source.backends.sqlite import Stored, StoredRange, epoch_text_range, sqlite_unplaced, sqlite_window
+from statsig_export.source.chunks import Chunk, to_frame
+from statsig_export.source.readers.opening import open_database
+from statsig_export.source.readers.reader import Database, class_of
+from statsig_export.source.schema import Family, check_columns, missing_table
+from statsig_export.source.statement import PlacedTable, SelectedColumn, all_of
+from statsig_export.source.window import typed_unplaced, typed_window
+from statsig_export.vocabulary import Category
+
+CHUNK_ROWS: Final = 12_000
+"""Rows a frame. Ten to twenty thousand measured best: more only costs memory."""
+
+_SQLITE: Final = "sqlite"
+_NO_NUMBERS_AS_TEXT: Final = frozenset({Family.TIMESTAMP, Family.INTEGER, Family.FLOAT})
+_UNREAD: Final = "nothing of the window was planned: mend the database or the access to it, then run the window again"
+
+
+class Source:
+    """The source database of one configuration. Close it, or use it as a context manager."""
+
+    def __init__(self, database: Database, tables: tuple[SourceTable, ...]) -> None:
+        self.tables = tables
+        """The tables of the layout, as export.toml places them."""
+        self._database = database
+        self._placed: dict[SourceTable, PlacedTable] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._database.close()
+
+    @property
+    def reader(self) -> str:
+        """What reads the database: the driver's name."""
+        return self._database.reader
+
+    def check_schema(self, table: SourceTable) -> None:
+        """Raises SourceError unless the table is there and its columns can be read as the layout says.
+
+        The error names the table, each column that is missing or of the wrong type, what was expected and what was
+        found. Extra columns are ignored. Every read checks first, once a Source and table.
+        """
+        self._checked(table)
+
+    def families(self, table: SourceTable) -> dict[str, Family]:
+        """Column, as the layout or export.toml names it, -> its type: of all that are read. Raises SourceError."""
+        placed = self._checked(table)
+        return {rule.column: placed.family(rule.column) for rule in (*table.selected_rules, table.window_rule)}
+
+    def read_window(
+        self,
+        table: SourceTable,
+        start: datetime,
+        end: datetime,
+        categories: Sequence[Category] | None = None,
+        chunk_rows: int = CHUNK_ROWS,
+    ) -> Generator[pd.DataFrame]:
+        """Canonical frames (`source_chunks.to_frame`) of at most `chunk_rows` rows, in no promised order.
+
+        The rows are those whose window column lies in [start, end), whole seconds with a zone (else ValueError),
+        and that belong to one of `categories` (None: all). A row belongs to exactly one category of its table, see
+        `SourceTable.home`; a table without predicates yields all its rows for any of its categories. One
+        server-side cursor, one snapshot; memory is that of a chunk. Raises SourceError.
+        """
+        wanted = _wanted(table, categories)
+        if not wanted:
+            return
+        sql, selected = self._statement(table, start, end, wanted)
+        with closing(self._chunks(table, sql, chunk_rows)) as chunks:
+            for chunk in chunks:
+                yield to_frame(chunk, selected, table)
+
+    def query(
+        self, table: SourceTable, start: datetime, end: datetime, categories: Sequence[Category] | None = None
+    ) -> str:
+        """The statement that `read_window` runs for these arguments, word for word; "" where it runs none."""
+        wanted = _wanted(table, categories)
+        return self._statement(table, start, end, wanted)[0] if wanted else ""
+
+    def count_rows(
+        self, table: SourceTable, start: datetime, end: datetime, categories: Sequence[Category] | None = None
+    ) -> int:
+        """The rows that `read_window` would yield for these arguments. Raises SourceError."""
+        wanted = _wanted(table, categories)
+        if not wanted:
+            return 0
+        counted = self._checked(table).count_rows(self._rows(table, start, end, wanted))
+        return int(self._first(table, counted) or 0)
+
+    def count_unplaced(self, table: SourceTable) -> int:
+        """The rows that belong to no window: their window column is null, or no time that a window can hold."""
+        placed = self._checked(table)
+        column, family = placed.window_column, placed.window_family
+        sqlite = placed.database == _SQLITE
+        unplaced = sqlite_unplaced(column) if sqlite else typed_unplaced(column, family, placed.database)
+        return int(self._first(table, placed.count_rows(unplaced)) or 0)
+
+    def _statement(
+        self, table: SourceTable, start: datetime, end: datetime, categories: Sequence[Category]
+    ) -> tuple[str, tuple[SelectedColumn, ...]]:
+        return self._checked(table).select_rows(self._rows(table, start, end, categories))
+
+    def _rows(
+        self, table: SourceTable, start: datetime, end: datetime, categories: Sequence[Category]
+    ) -> ColumnElement[Any]:
+        """The predicate of a window's rows that may be of `categories`."""
+        if any(bound.tzinfo is None or bound.microsecond for bound in (start, end)):
+            raise ValueError("the bounds of a window have a zone and are whole seconds")
+        placed = self._checked(table)
+        if placed.database == _SQLITE:
+            window = self._sqlite_window(placed, start, end)
+        else:
+            window = typed_window(placed.window_column, placed.window_family, start, end, placed.database)
+        return all_of(window, placed.rows_of(categories))
+
+    def _sqlite_window(self, placed: PlacedTable, start: datetime, end: datetime) -> ColumnElement[Any]:
+        """Looks first at what is stored, which the index answers: only ranges that can hold rows are asked for."""
+        column = placed.window_column
+        lowest, highest = (self._extreme(placed, direction(column)) for direction in (asc, desc))
+        epoch_texts = epoch_text_range(column, start, end)
+        return sqlite_window(
+            column,
+            start,
+            end,
+            StoredRange(lowest, highest),
+            # Where SQLite prefers numbers, text that is one has become one.
+            epoch_texts=placed.window_family not in _NO_NUMBERS_AS_TEXT
+            and self._first(placed.table, placed.window_value(epoch_texts)) is not None,
+        )
+
+    def _extreme(self, placed: PlacedTable, order: UnaryExpression[Any]) -> Stored:
+        some = placed.window_value(placed.window_column.is_not(None), order)
+        stored: Stored = self._first(placed.table, some)
+        return stored
+
+    def _first(self, table: SourceTable, sql: str) -> Any:  # noqa: ANN401 - whatever the column holds
+        """The first value of the first row; None where there is no row."""
+        with closing(self._chunks(table, sql, 1)) as chunks:
+            chunk = next(chunks, None)
+        if chunk is None:
+            return None
+        return chunk.column(0)[0].as_py() if isinstance(chunk, pa.RecordBatch) else chunk[0][0]
+
+    def _checked(self, table: SourceTable) -> PlacedTable:
+        if table not in self._placed:
+            with self._errors_of(table):
+                columns = self._database.columns(table.table, table.schema)
+                present = [] if columns else self._database.tables(table.schema)
+            if not columns:
+                raise missing_table(table, present)
+            dialect = self._database.dialect
+            self._placed[table] = PlacedTable(table, check_columns(table, columns, dialect), dialect)
+        return self._placed[table]
+
+    def _chunks(self, table: SourceTable, sql: str, rows: int) -> Generator[Chunk]:
+        with self._errors_of(table):
+            yield from self._database.chunks(sql, rows)
+
+    @contextmanager
+    def _errors_of(self, table: SourceTable) -> Iterator[None]:
+        """Errors while `table` is read, by their class only: the driver's text may quote rows or the URL."""
+        errors: tuple[type[Exception], ...] = (*self._database.errors, UnicodeError)
+        try:
+            yield
+        except errors as error:
+            raise SourceError(f"reading table {table.qualified_name} failed: {class_of(error)}", hint=_UNREAD) from None
+
+
+def open_source(config: Config) -> Source:
+    """The source that `config` names. Connects only when it is used, but a SQLite or DuckDB file must exist now.
+
+    Raises ConfigError for what export.toml says, SourceError for a missing file or a driver that is not installed.
+    """
+    tables = source_tables(config.source)
+    return Source(open_database(config.source_url(), plain=config.source.reader == "plain"), tables)
+
+
+def _wanted(table: SourceTable, categories: Sequence[Category] | None) -> tuple[Category, ...]:
+    return table.categories if categories is None else tuple(c for c in table.categories if c in categories)

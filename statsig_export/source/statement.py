@@ -1,0 +1,153 @@
+"""The SELECTs that read a source table: its rows of a window, and how each of their columns is to be read. Pure.
+
+What only passes through is cast to text: JSON parsed by the driver costs more than all the rest of an export. Values
+are rendered into the statement. They are times and names of this project, never a payload, so the text that runs is
+the text that the lineage keeps, and it can be run again by hand.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, and_, column, func, or_, select
+from sqlalchemy import table as table_clause
+from sqlalchemy.engine import Dialect
+from sqlalchemy.sql import quoted_name
+from sqlalchemy.sql.expression import ColumnClause, TableClause
+
+from statsig_export.layouts.model import ColumnRule, Kind, SourceTable
+from statsig_export.source.expressions import as_text, as_utc, compiled, exact_text, keeps_floats
+from statsig_export.source.names import written
+from statsig_export.source.schema import NUMBERS, TIMESTAMPS, Family, FoundColumn
+from statsig_export.vocabulary import Category
+
+
+class Reading(StrEnum):
+    """How the driver's values of a column become an Arrow array (source_chunks.py)."""
+
+    INTEGER = "integer"
+    """Whole numbers."""
+    TEXT = "text"
+    """Text, or bytes that should be UTF-8."""
+    BOOLEAN = "boolean"
+    """Booleans, or what SQLite keeps in their place."""
+    TIMESTAMP = "timestamp"
+    """Naive datetimes in UTC."""
+    NUMBER = "number"
+    """The text of a number."""
+    DYNAMIC = "dynamic"
+    """Row by row text, as text or as bytes, or a number. SQLite, and floats that no database has made text of."""
+
+
+@dataclass(frozen=True, slots=True)
+class SelectedColumn:
+    """A canonical column of the result, in the statement's order."""
+
+    canonical: str
+    kind: Kind
+    reading: Reading
+
+
+_NO_LABEL: Final = re.compile(r"[^A-Za-z0-9_]")
+
+
+class PlacedTable:
+    """A source table as one database has it: the layout's columns under the names and of the types that are there."""
+
+    def __init__(self, table: SourceTable, columns: Mapping[str, FoundColumn], dialect: Dialect) -> None:
+        """`columns`: by the name in the layout or in export.toml, what was found for it (`check_columns`)."""
+        self.table = table
+        self.dialect = dialect
+        self.database = dialect.name
+        self._columns = columns
+        self.clause = _clause(table, (found.name for found in columns.values()), dialect)
+
+    @property
+    def window_column(self) -> ColumnElement[Any]:
+        return self.column(self.table.window_column)
+
+    @property
+    def window_family(self) -> Family:
+        return self.family(self.table.window_column)
+
+    def column(self, name: str) -> ColumnElement[Any]:
+        """Written with its table: SQLite takes a quoted name alone, of a column that is not there, for a text."""
+        return self.clause.c[self._columns[name].name]
+
+    def family(self, name: str) -> Family:
+        return self._columns[name].family
+
+    def select_rows(self, where: ColumnElement[Any]) -> tuple[str, tuple[SelectedColumn, ...]]:
+        """The statement for the rows that `where` selects, and how to read its columns."""
+        expressions: list[ColumnElement[Any]] = []
+        selected = []
+        for position, rule in enumerate(self.table.selected_rules):
+            expression, reading = self._expression(rule)
+            expressions.append(expression.label(_label(rule.canonical, position, expressions)))
+            selected.append(SelectedColumn(rule.canonical, rule.kind, reading))
+        return compiled(select(*expressions).select_from(self.clause).where(where), self.dialect), tuple(selected)
+
+    def count_rows(self, where: ColumnElement[Any]) -> str:
+        return compiled(select(func.count()).select_from(self.clause).where(where), self.dialect)
+
+    def window_value(self, where: ColumnElement[Any], order: ColumnElement[Any] | None = None) -> str:
+        """The window column of one row that `where` selects: the first in an order, or any."""
+        statement = select(self.window_column).select_from(self.clause).where(where).limit(1)
+        return compiled(statement if order is None else statement.order_by(order), self.dialect)
+
+    def window_reach(self) -> str:
+        """The least and the greatest value of the window column."""
+        column = self.window_column
+        return compiled(select(func.min(column), func.max(column)).select_from(self.clause), self.dialect)
+
+    def rows_of(self, categories: Collection[Category]) -> ColumnElement[Any] | None:
+        """The predicate for all rows that may be of `categories`; None where all rows have to be read.
+
+        It may let other rows through, but must hold back none: the rows of the home category are those that no
+        predicate claims, so where the database compares text loosely, they are all rows.
+        """
+        predicates = self.table.predicates
+        if not predicates or set(self.table.categories) <= set(categories):
+            return None
+        name = next(rule.column for rule in self.table.columns if rule.canonical == predicates[0].column)
+        claimed = {predicate.value for predicate in predicates if predicate.category in categories}
+        tested = exact_text(self.column(name), self.family(name), self.database)
+        if self.table.home not in categories:
+            return (self.column(name) if tested is None else tested).in_(sorted(claimed))
+        if tested is None:
+            return None
+        others = {predicate.value for predicate in predicates} - claimed
+        return or_(tested.is_(None), tested.not_in(sorted(others)))
+
+    def _expression(self, rule: ColumnRule) -> tuple[ColumnElement[Any], Reading]:
+        named, family = self.column(rule.column), self.family(rule.column)
+        if rule.kind is Kind.BOOLEAN:
+            return named, Reading.BOOLEAN
+        if rule.kind is Kind.KEY and family is Family.INTEGER:
+            return named, Reading.INTEGER
+        if self.database == "sqlite":
+            return named, Reading.DYNAMIC
+        if rule.kind is Kind.TIME and family in TIMESTAMPS:
+            return as_utc(named, family, self.database), Reading.TIMESTAMP
+        if family is Family.FLOAT and keeps_floats(self.database):
+            return named, Reading.DYNAMIC
+        counted = rule.kind in {Kind.TIME, Kind.VALUE} and family in NUMBERS
+        return as_text(named, family, self.database), Reading.NUMBER if counted else Reading.TEXT
+
+
+def all_of(*conditions: ColumnElement[Any] | None) -> ColumnElement[Any]:
+    return and_(*(condition for condition in conditions if condition is not None))
+
+
+def _clause(table: SourceTable, columns: Iterable[str], dialect: Dialect) -> TableClause:
+    schema = None if table.schema is None else written(table.schema, dialect)
+    clauses: list[ColumnClause[Any]] = [column(quoted_name(name, quote=True)) for name in dict.fromkeys(columns)]
+    return table_clause(written(table.table, dialect), *clauses, schema=schema)
+
+
+def _label(canonical: str, position: int, taken: Iterable[ColumnElement[Any]]) -> str:
+    """A name for a column of the result that every database takes: values are read by their position."""
+    label = _NO_LABEL.sub("_", canonical)
+    return f"{label}_{position}" if any(label == other.key for other in taken) else label

@@ -1,0 +1,61 @@
+"""Opening a storage by its URL: the file system, which extra brings it, and how long it may keep a run waiting."""
+
+import logging
+from typing import Any, Final
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from statsig_export.errors import StorageError
+from statsig_export.storage.errors import cause_of, without_secrets
+
+_EXTRAS: Final = {
+    **dict.fromkeys(("s3", "s3a"), "s3"),
+    **dict.fromkeys(("gs", "gcs"), "gcs"),
+    **dict.fromkeys(("abfs", "abfss", "az", "adl"), "azure"),
+}
+_BOUNDED: Final = {"connect_timeout": 5, "read_timeout": 30, "retries": {"max_attempts": 2, "mode": "standard"}}
+"""Of a request to S3: seconds and tries; s3fs tries five times on top. A dead endpoint is an error within a minute."""
+_CLIENTS: Final = ("s3fs", "aiobotocore", "botocore", "gcsfs", "google", "azure", "adlfs", "asyncio")
+
+
+def open_filesystem(url: str) -> tuple[Any, str]:
+    """The file system of a URL or path, and the root in its own words. Raises StorageError."""
+    protocol = url.partition("://")[0] if "://" in url else "file"
+    options: dict[str, object] = {}
+    _keep_quiet()
+    if protocol in {"s3", "s3a"} and "config_kwargs" not in fsspec.config.conf.get(protocol, {}):
+        options["config_kwargs"] = _BOUNDED
+    try:
+        filesystem, root = fsspec.core.url_to_fs(url, **options)
+    except ImportError as error:
+        extra = _EXTRAS.get(protocol)
+        install = f"pip install 'statsig-export[{extra}]'" if extra else "install fsspec's package for it"
+        raise StorageError(f"{protocol}:// needs a package that is not installed", hint=install) from error
+    except Exception as error:
+        cause = cause_of(error)
+        raise StorageError(
+            f"the storage {without_secrets(url)} cannot be opened ({cause.words})", hint=_hint(protocol, cause.hint)
+        ) from error
+    return filesystem, str(root).rstrip("/")
+
+
+def _keep_quiet() -> None:
+    """The clients log tracebacks, with URLs in them, of what is raised and told here in one line; unless whoever
+    calls the library asks for all.
+    """
+    if not logging.getLogger().isEnabledFor(logging.DEBUG):
+        for name in _CLIENTS:
+            logger = logging.getLogger(name)
+            if logger.level == logging.NOTSET:
+                logger.setLevel(logging.CRITICAL)
+
+
+def is_local(filesystem: object) -> bool:
+    return isinstance(filesystem, LocalFileSystem)
+
+
+def _hint(protocol: str, usual: str) -> str:
+    if _EXTRAS.get(protocol) == "azure":
+        return "name the account and its credentials (AZURE_STORAGE_ACCOUNT_NAME ...): docs/storage.md"
+    return usual

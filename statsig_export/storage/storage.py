@@ -1,0 +1,315 @@
+"""The partition files: immutable Parquet, named by their content, durable before anything refers to them.
+
+    <storage>/events/category=<c>/window=<w>/<generation>-<digest>.parquet       EVENTS, what is sent
+    <storage>/quarantine/category=<c>/window=<w>/<digest>.parquet                QUARANTINE, rows that failed
+
+A file is written under a temporary name on this machine, synced, and then moved (or uploaded) to its name. The ledger
+names a file only after that, so a file the ledger names is whole, and one it does not name was never promised.
+
+An error is told apart: a StorageError where the storage as a whole does not answer, a PartitionFileError where it does
+and one file is gone or is not what was written. Gone is only what the storage itself says is not there.
+"""
+
+from __future__ import annotations  # pyarrow's types are generic in its stubs only
+
+import errno
+import hashlib
+import os
+import re
+import tempfile
+from collections import OrderedDict
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import Any, Final, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from statsig_export.arrow.contiguous import contiguous
+from statsig_export.crashpoints import CrashPoint, reach
+from statsig_export.errors import LedgerError, PartitionFileError, StatsigExportError, StorageError
+from statsig_export.storage.errors import cause_of, concerns_this_process, says_gone, without_secrets
+from statsig_export.storage.file_faults import damaged, fault_of_file
+from statsig_export.storage.files import ROW_GROUP, FileFacts
+from statsig_export.storage.new_file import SCRATCH_PREFIX, NewFile, sync_folder, writing
+from statsig_export.storage.opening import is_local, open_filesystem
+from statsig_export.storage.row_ranges import EventReader, may_hold
+
+_OPEN_FILES = 8
+_PARTITION_FILE: Final = re.compile(r"(events|quarantine)/category=[^/]+/window=[^/]+/[^/]+\.parquet")
+_TEMPORARY_FILE: Final = re.compile(r"\.new-[^/]+\.parquet")
+
+
+class Storage:
+    """A folder or bucket of partition files. Raises StorageError or PartitionFileError."""
+
+    def __init__(self, url: str) -> None:
+        self._fs, self._root = open_filesystem(url)
+        self._local = is_local(self._fs)
+        self.place = self._root if self._local else without_secrets(str(self._fs.unstrip_protocol(self._root)))
+        """The storage as a message may name it."""
+        self._readers: OrderedDict[str, EventReader] = OrderedDict()
+        self._lock = Lock()
+
+    def uri(self, path: str) -> str:
+        """Where a reader outside this library finds the file."""
+        return str(self._fs.unstrip_protocol(f"{self._root}/{path}"))
+
+    def new_file(self, schema: pa.Schema) -> NewFile:
+        """A file to be filled; nothing of it can be seen before `publish`."""
+        return NewFile(Path(self._root) if self._local else None, schema, ROW_GROUP, self._install)
+
+    def read_events(self, path: str, first_row: int, rows: int) -> pa.Array[Any]:
+        """The JSON texts (large_string) of consecutive rows of an events file. Safe to call from several threads."""
+        with self._lock:
+            with self._reading(path):
+                reader = self._readers.pop(path, None) or EventReader(self._parquet(path))
+                texts = reader.read(first_row, rows)
+            self._readers[path] = reader
+            while len(self._readers) > _OPEN_FILES:
+                self._readers.popitem(last=False)[1].close()
+            return texts
+
+    def read_column(self, path: str, column: str) -> Iterator[pa.Array[Any]]:
+        """One column of a file, row group by row group."""
+        with self._reading(path), self._parquet(path) as file:
+            for group in range(file.num_row_groups):
+                yield contiguous(file.read_row_group(group, columns=[column], use_threads=False).column(0))
+
+    def read_chunks(self, path: str, columns: list[str], rows: int) -> Iterator[pa.Table]:
+        """Some columns of a file, at least one, at most `rows` rows at a time."""
+        with self._reading(path), self._parquet(path) as file:
+            for batch in file.iter_batches(rows, columns=columns):
+                yield pa.Table.from_batches([batch]).select(columns)
+
+    def find(self, path: str, column: str, value: str) -> int | None:
+        """The first row of a file whose text `column` equals `value`. Safe to call from several threads.
+
+        Reads that column alone, and of it no row group whose least and greatest text leave the value out.
+        """
+        with self._reading(path), self._parquet(path) as file:
+            position = file.schema_arrow.get_field_index(column)
+            before = 0
+            for group in range(file.num_row_groups):
+                facts = file.metadata.row_group(group)
+                if may_hold(facts.column(position).statistics, value):
+                    texts = file.read_row_group(group, columns=[column], use_threads=False).column(0)
+                    row = texts.index(value).as_py()
+                    if row >= 0:
+                        return before + int(row)
+                before += facts.num_rows
+        return None
+
+    def read_row(self, path: str, row: int, columns: list[str]) -> dict[str, Any]:
+        """Some columns of one row of a file."""
+        with self._reading(path), self._parquet(path) as file:
+            begin = 0
+            for group in range(file.num_row_groups):
+                end = begin + file.metadata.row_group(group).num_rows
+                if row < end:
+                    table = file.read_row_group(group, columns=columns, use_threads=False)
+                    return dict(table.slice(row - begin, 1).to_pylist()[0])
+                begin = end
+            raise pa.ArrowInvalid(f"row {row} of {begin}")
+
+    def read_table(self, path: str) -> pa.Table:
+        """A whole file."""
+        with self._reading(path), self._opened(path) as source:
+            return pq.read_table(source)
+
+    def digest(self, path: str) -> str:
+        """sha256 of a file's bytes, 64 hex digits."""
+        with self._reading(path), self._opened(path) as source:
+            return hashlib.file_digest(source, "sha256").hexdigest()
+
+    def facts(self, path: str) -> FileFacts | None:
+        """What the storage says of a file now; None where there is none."""
+        with self._reading(path):
+            target = f"{self._root}/{path}"
+            self._fs.invalidate_cache(target)  # what was listed before may be gone
+            try:
+                told = self._fs.info(target)
+            except FileNotFoundError as error:
+                self._require_answer(error)
+                return None
+            if told["type"] == "directory":
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            return FileFacts(int(told["size"] or 0), self._modified(target))
+
+    def require_whole(self, path: str, size: int) -> None:
+        """Raises PartitionFileError where there is no file of so many bytes: what can be told without reading it."""
+        facts = self.facts(path)
+        if facts is None:
+            raise self._file_error(path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
+        if facts.bytes != size:
+            raise damaged({path: f"has {facts.bytes} bytes, {size} were written"})
+
+    def require_any(self, paths: Collection[str]) -> None:
+        """Raises StorageError where the storage has none of these files, of which the ledger says that it has all.
+
+        A folder that has lost every file has the folders of their windows still: another storage has not.
+        """
+        if paths and not any(self._is_there(path) or self._has_folder_of(path) for path in paths):
+            raise StorageError(
+                f"none of the {len(paths):,} files that the ledger names is in the storage {self.place}",
+                hint="mount its disk, or correct [storage] url: it may be another ledger's storage",
+            )
+
+    def require_root(self) -> None:
+        """Raises StorageError where a storage that was written to before is not there: a disk that is not mounted.
+
+        A bucket is there or not. In a folder there is the folder of a kind of file, which nothing removes.
+        """
+        trouble = self._trouble()
+        kinds = [Path(self._root, kind) for kind in ("events", "quarantine")]
+        if trouble is None and self._local and not any(folder.is_dir() for folder in kinds):
+            trouble = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        if trouble is not None:
+            raise self._away(trouble)
+
+    def scratch_files(self) -> Iterator[tuple[Path, FileFacts]]:
+        """Temporary files of this user, for a storage that is not on this machine, which nobody has published."""
+        if self._local:
+            return
+        with suppress(OSError):  # no folder for temporary files: there are none
+            for path in Path(tempfile.gettempdir()).glob(f"{SCRATCH_PREFIX}*.parquet"):
+                with suppress(OSError):
+                    told = path.stat()
+                    if told.st_uid == os.getuid():
+                        yield path, FileFacts(told.st_size, datetime.fromtimestamp(told.st_mtime, UTC))
+
+    def partition_files(self) -> Iterator[str]:
+        """Every file that lies where partition files do, whether the ledger names it or not."""
+        return self._walk(_PARTITION_FILE, None)
+
+    def temporary_files(self) -> Iterator[str]:
+        """What `new_file` has made here and nobody has published or removed."""
+        return self._walk(_TEMPORARY_FILE, 1)
+
+    def remove(self, path: str) -> None:
+        """Remove a file, and the folder of its window with the last of them; nothing where it is gone already."""
+        with self._reading(path):
+            target = f"{self._root}/{path}"
+            with suppress(FileNotFoundError):
+                self._fs.rm_file(target)
+            if self._local and "/" in path:
+                with suppress(OSError):  # there are other files
+                    Path(target).parent.rmdir()
+
+    def _parquet(self, path: str) -> pq.ParquetFile:
+        """Arrow opens it by itself on this machine; elsewhere fsspec does, so that its errors stay what they are."""
+        if self._local:
+            return pq.ParquetFile(f"{self._root}/{path}", filesystem=self._fs)
+        return pq.ParquetFile(self._opened(path))
+
+    def _opened(self, path: str) -> Any:  # noqa: ANN401  fsspec ships no types
+        target = f"{self._root}/{path}"
+        self._fs.invalidate_cache(target)
+        return self._fs.open(target, "rb")
+
+    def _has_folder_of(self, path: str) -> bool:
+        return self._local and Path(self._root, path).parent.is_dir()
+
+    def _is_there(self, path: str) -> bool:
+        try:
+            return self.facts(path) is not None
+        except PartitionFileError:  # something is, whatever is wrong with it
+            return True
+
+    def _walk(self, pattern: re.Pattern[str], depth: int | None) -> Iterator[str]:
+        with self._answering():
+            self._fs.invalidate_cache()
+            for folder, _, names in self._fs.walk(self._root, maxdepth=depth, on_error=_unless_gone):
+                paths = [f"{folder}/{name}".removeprefix(f"{self._root}/") for name in names]
+                yield from (path for path in paths if pattern.fullmatch(path))
+
+    def _modified(self, target: str) -> datetime | None:
+        try:
+            modified: datetime = self._fs.modified(target)
+        except NotImplementedError:
+            return None
+        return modified if modified.tzinfo else modified.replace(tzinfo=UTC)
+
+    def close(self) -> None:
+        with self._lock:
+            while self._readers:
+                self._readers.popitem()[1].close()
+
+    def _install(self, temporary: Path, path: str) -> None:
+        target = f"{self._root}/{path}"
+        if not self._local:
+            with self._answering():
+                self._fs.put_file(str(temporary), target)
+            temporary.unlink()
+            return
+        with writing(Path(target).parent):
+            Path(target).parent.mkdir(parents=True, exist_ok=True)
+            if Path(target).is_dir():  # in the place of a file that is written again; one that is not empty stays
+                Path(target).rmdir()
+            temporary.replace(target)
+            reach(CrashPoint.FILE_RENAMED)
+            sync_folder(Path(target).parent)
+
+    @contextmanager
+    def _reading(self, path: str) -> Iterator[None]:
+        """Errors about one file, told apart: is it the file, or the storage?"""
+        try:
+            yield
+        except StatsigExportError:
+            raise
+        except Exception as error:
+            raise self._file_error(path, error) from error
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Errors about the storage as a whole."""
+        try:
+            yield
+        except StatsigExportError:
+            raise
+        except Exception as error:
+            raise self._away(error) from error
+
+    def _file_error(self, path: str, error: Exception) -> LedgerError:
+        if concerns_this_process(error):
+            return self._away(error)
+        trouble = self._trouble()
+        return self._away(trouble) if trouble is not None else damaged({path: fault_of_file(error)})
+
+    def _require_answer(self, error: Exception) -> None:
+        """Raises StorageError unless the storage itself answers: only then is a file that it does not have gone."""
+        trouble = self._trouble() if says_gone(error) else error
+        if trouble is not None:
+            raise self._away(trouble) from error
+
+    def _trouble(self) -> Exception | None:
+        """What is wrong with the storage as a whole; None where it answers."""
+        try:
+            if self._local:
+                os.scandir(self._root).close()
+            else:
+                self._fs.ls(f"{self._root}/events", detail=False, refresh=True)
+        except Exception as error:  # noqa: BLE001  each file system has errors of its own
+            return None if not self._local and says_gone(error) else error
+        return None
+
+    def _away(self, error: Exception) -> StorageError:
+        cause = cause_of(error)
+        return StorageError(f"the storage {self.place} cannot be read or written ({cause.words})", hint=cause.hint)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error

@@ -1,1 +1,0 @@
-"""Answers of every kind against the webhook's client, over real sockets: `python -m statsig_export.testing.fuzz`."""

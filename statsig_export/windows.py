@@ -1,0 +1,92 @@
+"""Windows and partition keys: how the time axis is cut, and how a cut is named.
+
+A window is half-open, [start, end), in UTC. Its key is the one Dagster gives the same day or hour, so that a partition
+has one name in the UI, in the ledger and in the storage path. A partition is `category|window`, the dimensions in
+alphabetical order as Dagster joins them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from statsig_export.errors import ConfigError
+from statsig_export.settings import WindowSettings
+from statsig_export.vocabulary import Category
+
+KEY_FORMAT = {"day": "%Y-%m-%d", "hour": "%Y-%m-%d-%H:%M"}
+LENGTH = {"day": timedelta(days=1), "hour": timedelta(hours=1)}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Window:
+    """A half-open stretch of time, aware datetimes in UTC."""
+
+    start: datetime
+    end: datetime
+    key: str
+
+    def closes_at(self, settle: timedelta) -> datetime:
+        """From this moment on the window is taken to be complete."""
+        return self.end + settle
+
+    def is_closed(self, now: datetime, settle: timedelta) -> bool:
+        return now >= self.closes_at(settle)
+
+
+def window_at(moment: datetime, settings: WindowSettings) -> Window:
+    """The window that holds `moment`."""
+    length = LENGTH[settings.every]
+    start = settings.start + (moment - settings.start) // length * length
+    return Window(start, start + length, start.strftime(KEY_FORMAT[settings.every]))
+
+
+def window_from_key(key: str, settings: WindowSettings) -> Window:
+    """The window a key names. Raises ConfigError for a key that names none."""
+    try:
+        start = datetime.strptime(key, KEY_FORMAT[settings.every]).replace(tzinfo=UTC)
+    except ValueError:
+        example = settings.start.strftime(KEY_FORMAT[settings.every])
+        raise ConfigError(
+            f"{key!r} is not the key of a window", hint=f'a {settings.every} is written "{example}"'
+        ) from None
+    window = window_at(start, settings)
+    if window.start != start:
+        raise ConfigError(f"{key!r} is not the beginning of a {settings.every}")
+    return window
+
+
+def length_of(window_key: str) -> timedelta:
+    """How long the window of a key is, whatever the windows are configured to be now. Raises ConfigError."""
+    for every, form in KEY_FORMAT.items():
+        try:
+            datetime.strptime(window_key, form)  # noqa: DTZ007  only whether it fits
+        except ValueError:
+            continue
+        return LENGTH[every]
+    raise ConfigError(f"{window_key!r} is not the key of a window")
+
+
+def windows_between(start: datetime, end: datetime, settings: WindowSettings) -> Iterator[Window]:
+    """Every window that overlaps [start, end) and is not before `windows.start`, in order."""
+    moment = max(start, settings.start)
+    while moment < end:
+        window = window_at(moment, settings)
+        yield window
+        moment = window.end
+
+
+def closed_windows(start: datetime, end: datetime, settings: WindowSettings, now: datetime) -> list[Window]:
+    """Those of `windows_between` that are closed."""
+    return [w for w in windows_between(start, end, settings) if w.is_closed(now, settings.settle)]
+
+
+def partition_key(category: Category, window_key: str) -> str:
+    return f"{category.value}|{window_key}"
+
+
+def split_partition_key(key: str) -> tuple[Category, str]:
+    """The category and the window's key. Raises ConfigError for anything else."""
+    category, bar, window_key = key.partition("|")
+    if not bar or category not in list(Category):
+        raise ConfigError(f"{key!r} is not a partition", hint='a partition is written "category|window"')
+    return Category(category), window_key

@@ -1,0 +1,12 @@
+"""The ids that were derived from the rows of a home."""
+
+from export_home import ExportHome
+
+from statsig_export.events.derived_ids import row_key_of
+from statsig_export.lineage.frames import read_events
+
+
+def derived(home: ExportHome, key: int) -> str:
+    """The id that was derived from a row of custom_events."""
+    ids = read_events(home.config, columns=["time_uuid"])["time_uuid"].tolist()
+    return next(uuid for uuid in ids if row_key_of(uuid, "", "custom_events") == key)

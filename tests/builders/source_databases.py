@@ -1,0 +1,62 @@
+"""Source databases for the tests: a Source over a SQLite file, and what its windows read."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+
+from statsig_export.config import parse_config
+from statsig_export.source.source import Source, open_source
+from statsig_export.vocabulary import Category
+
+DAY = datetime(2026, 11, 1, tzinfo=UTC)
+NEXT_DAY = DAY + timedelta(days=1)
+NOON = "2026-11-01 12:00:00.000000"
+
+
+def source_at(url: str, **source: object) -> Source:
+    """A Source with the URL in the environment, as a user has it; `source` is the rest of the table [source]."""
+    document = {"source": {"url": "env:SOURCE", **source}}
+    return open_source(parse_config(document, folder=Path.cwd(), environ={"SOURCE": url}))
+
+
+def run_sql(file: Path, script: str, rows: Iterable[Sequence[object]] = ()) -> None:
+    """Run a script, or one statement once a row; text stays the bytes that SQLite was given."""
+    with closing(sqlite3.connect(file)) as connection, connection:
+        rows = list(rows)
+        if rows:
+            connection.executemany(script, rows)
+        else:
+            connection.executescript(script)
+
+
+def insert(file: Path, table: str, rows: Iterable[dict[str, object]]) -> None:
+    """Insert rows that may have different columns."""
+    with closing(sqlite3.connect(file)) as connection, connection:
+        for row in rows:
+            names = ", ".join(f'"{name}"' for name in row)
+            marks = ", ".join("?" * len(row))
+            connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(row.values()))  # noqa: S608
+
+
+def read(
+    source: Source,
+    role: str = "exposures",
+    start: datetime = DAY,
+    end: datetime = NEXT_DAY,
+    categories: Sequence[Category] | None = None,
+) -> pd.DataFrame:
+    """The whole window in one frame."""
+    table = next(table for table in source.tables if table.role == role)
+    frames = list(source.read_window(table, start, end, categories))
+    if not frames:
+        return pd.DataFrame({"row_key": []})
+    return pd.concat(frames, ignore_index=True)
+
+
+def keys(source: Source, role: str = "exposures", start: datetime = DAY, end: datetime = NEXT_DAY) -> list[object]:
+    """The keys of the window's rows, in order of the keys."""
+    return sorted(read(source, role, start, end)["row_key"].tolist())

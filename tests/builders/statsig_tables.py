@@ -1,0 +1,162 @@
+"""The tables that Statsig lays down in a warehouse, by the column lists of its documentation, and rows for them.
+
+Three spellings of the types: `redshift`, where JSON is text cut at 256 characters; `snowflake`, with a JSON type and
+zoned times; and the untyped text of SQLite. A test creates them on whatever database it has.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import create_engine, text
+
+from statsig_export.account import Account, total
+from statsig_export.config import Config, parse_config
+from statsig_export.export.reports import ExportReport
+from statsig_export.pipeline import export_window, ship
+from statsig_export.shipping.status import status
+from statsig_export.testing.webhook.receiver import Receiver
+from statsig_export.windows import window_from_key
+
+DAY = "2026-11-20"
+
+COLUMNS: Mapping[str, Mapping[str, str]] = {
+    "cloud_exports.exposures": {
+        "company_id": "text",
+        "unit_id": "text",
+        "unit_type": "text",
+        "exposure_type": "text",
+        "name": "text",
+        "rule": "text",
+        "experiment_group": "text",
+        "first_exposure_utc": "time",
+        "first_exposure_pst_date": "date",
+        "as_of_pst_date": "date",
+        "percent": "float",
+        "rollout": "integer",
+        "user_dimensions": "text",
+        "inserted_at": "time",
+        "rule_name": "text",
+        "group_id": "text",
+        "non_analytics": "boolean",
+    },
+    "cloud_exports.events": {
+        "user_id": "text",
+        "stable_id": "text",
+        "custom_ids": "json",
+        "timestamp": "time",
+        "event_name": "text",
+        "event_value": "text",
+        "user_object": "json",
+        "statsig_metadata": "json",
+        "company_metadata": "json",
+    },
+    "warehouse_native.statsig_forwarded_exposures": {
+        "experiment_id": "text",
+        "group_id": "text",
+        "group_name": "text",
+        "user_id": "text",
+        "stable_id": "text",
+        "company_id": "text",
+        "timestamp": "time",
+        "user_dimensions": "json",
+    },
+    "warehouse_native.statsig_forwarded_events": {
+        "user_id": "text",
+        "stable_id": "text",
+        "company_id": "text",
+        "timestamp": "time",
+        "event_name": "text",
+        "event_value": "text",
+        "user_object": "json",
+        "statsig_metadata": "json",
+        "company_metadata": "json",
+    },
+    "statsig_events.statsig_events": {
+        "time": "bigint",
+        "timeuuid": "text",
+        "user": "json",
+        "event_name": "text",
+        "event_value": "text",
+        "event_metadata": "json",
+        "event_version": "integer",
+        "record_number": "key",
+    },
+}
+
+TYPES: Mapping[str, Mapping[str, str]] = {
+    "redshift": {"text": "VARCHAR(256)", "json": "VARCHAR(256)", "time": "TIMESTAMP"},
+    "snowflake": {"text": "VARCHAR", "json": "JSON", "time": "TIMESTAMP WITH TIME ZONE"},
+    "sqlite": {"text": "TEXT", "json": "TEXT", "time": "TIMESTAMP"},
+}
+_EVERYWHERE = {
+    "date": "DATE",
+    "float": "FLOAT",
+    "integer": "INTEGER",
+    "bigint": "BIGINT",
+    "boolean": "BOOLEAN",
+    "key": "INTEGER PRIMARY KEY",
+}
+
+
+@dataclass
+class Laid:
+    """A database with the tables of one layout, and an export of it."""
+
+    folder: Path
+    receiver: Receiver
+    url: str
+    layout: str
+    source: dict[str, object] = field(default_factory=dict)
+
+    def create(self, spelling: str) -> None:
+        types = {**TYPES[spelling], **_EVERYWHERE}
+        for name in self._tables():
+            columns = COLUMNS[f"{self.layout}.{name}"].items()
+            body = ", ".join(f'"{column}" {types[kind]}' for column, kind in columns)
+            self._execute(f'DROP TABLE IF EXISTS "{name}"')
+            self._execute(f'CREATE TABLE "{name}" ({body})')
+
+    def add(self, table: str, rows: Iterable[Mapping[str, object]]) -> None:
+        for row in rows:
+            names = ", ".join(f'"{name}"' for name in row)
+            values = ", ".join(f":{name}" for name in row)
+            self._execute(f'INSERT INTO "{table}" ({names}) VALUES ({values})', row)  # noqa: S608 - names of this file
+
+    def empty(self, table: str) -> None:
+        self._execute(f'DELETE FROM "{table}"')  # noqa: S608 - as above
+
+    @property
+    def config(self) -> Config:
+        document = {
+            "source": {"url": "env:DB", "layout": self.layout, **self.source},
+            "webhook": {"url": "env:HOOK"},
+            "storage": {"url": "files"},
+            "ledger": {"url": "sqlite:///ledger.db"},
+        }
+        environ = {"DB": self.url, "HOOK": self.receiver.url}
+        return parse_config(document, folder=self.folder, environ=environ)
+
+    def export(self, day: str = DAY) -> ExportReport:
+        return export_window(self.config, window_from_key(day, self.config.windows))
+
+    def sent(self, day: str = DAY) -> list[dict]:
+        """Export and ship a day; the events that arrived since the last time."""
+        before = len(self.receiver.events())
+        self.export(day)
+        ship(self.config)
+        return self.receiver.events()[before:]
+
+    def account(self) -> Account:
+        return total(line.account for line in status(self.config))
+
+    def _tables(self) -> list[str]:
+        return [name.removeprefix(f"{self.layout}.") for name in COLUMNS if name.startswith(f"{self.layout}.")]
+
+    def _execute(self, statement: str, row: Mapping[str, object] | None = None) -> None:
+        engine = create_engine(self.url)
+        try:
+            with engine.begin() as connection:
+                connection.execute(text(statement), dict(row or {}))
+        finally:
+            engine.dispose()

@@ -1,0 +1,55 @@
+"""A ship run on a clock that a test turns: who sleeps moves it, and nobody waits."""
+
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from export_home import ExportHome
+from sqlalchemy import text
+
+from statsig_export.account import Account
+from statsig_export.errors import DestinationError
+from statsig_export.ledger.database import open_database
+from statsig_export.pipeline import ship
+from statsig_export.runs import Timing
+from statsig_export.shipping.reports import ShipReport
+
+
+@dataclass
+class TurnedClock:
+    """Begins a minute from now: after what the test exports, and close to what the other readers take for now."""
+
+    home: ExportHome
+    now: float = field(default_factory=lambda: time.time() + 60)
+    slept: list[float] = field(default_factory=list)
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+    def ship(self, partitions: Sequence[str] | None = None, *, now: bool = False) -> ShipReport:
+        timing = Timing(clock=lambda: self.now, sleep=self.sleep, roll=lambda: 0.5)
+        return ship(self.home.config, partitions, timing=timing, now=now)
+
+    def halts(self, partitions: Sequence[str] | None = None) -> str | None:
+        """What a run says that finds the destination at fault; None when it does not."""
+        try:
+            self.ship(partitions)
+        except DestinationError as error:
+            return str(error)
+        return None
+
+    @property
+    def account(self) -> Account:
+        return self.home.account()
+
+    @property
+    def requests(self) -> int:
+        return len(self.home.receiver.requests)
+
+
+def in_ledger(home: ExportHome, statement: str, **values: int) -> None:
+    """Change the ledger behind everybody's back."""
+    with closing(open_database(home.config.ledger_url())) as database, database.write() as connection:
+        connection.execute(text(statement), values)
