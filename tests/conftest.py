@@ -1,9 +1,12 @@
 """A real PostgreSQL for the tests that ask for one: one server a process, started by the first of them."""
 
 import os
+import shutil
 import sys
+import tempfile
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -19,6 +22,13 @@ if TYPE_CHECKING:
 # A machine may be told to keep no bytecode: each of the processes that tests start would compile its libraries anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# Ledgers, Dagster's databases and servers wait for the disk at each commit, which only a power cut would make use of:
+# temporary folders are in memory where there is enough of it.
+MEMORY, ENOUGH = Path("/dev/shm"), 4 * 2**30  # noqa: S108  a folder of our own is made in it
+if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH:
+    os.environ["TMPDIR"] = str(MEMORY)
+    tempfile.tempdir = None
 
 # A change lands or not for what it does, not for the examples it met; everywhere else new ones are tried each time.
 settings.register_profile("ci", derandomize=True, deadline=None)
