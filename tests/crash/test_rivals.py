@@ -13,7 +13,7 @@ from stage import DAYS, Stage, ended
 from statsig_export.testing.faults import Action, Faults, Rule
 from statsig_export.testing.torture import webhook
 
-ROUNDS = 12
+ROUNDS = 6
 
 
 def slow(seconds: float) -> Faults:

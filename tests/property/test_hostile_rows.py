@@ -26,8 +26,8 @@ from statsig_export.partitions import window_from_key
 from statsig_export.row_faults import Reason
 from statsig_export.tables import create_tables
 
-ROWS = int(os.environ.get("STATSIG_EXPORT_FUZZ_ROWS", "20000"))
-ON_POSTGRESQL = max(1_500, ROWS // 20)
+ROWS = int(os.environ.get("STATSIG_EXPORT_FUZZ_ROWS", "10000"))
+ON_POSTGRESQL = max(1_000, ROWS // 20)
 A_TIME = 25_000
 """Rows held in memory at once, each lot in a database of its own."""
 SEED = int(os.environ.get("STATSIG_EXPORT_FUZZ_SEED", "1"))
