@@ -141,6 +141,8 @@ class RetryPolicy:
     """So many single events rejected in a row, and nothing accepted since their batches were, halt the destination."""
     halt_after_all: int = 20
     """So many single events rejected in a row do in any case."""
+    halt_after_others: int = 5
+    """But first so many batches are tried, where there are any, that have nothing to do with those rejected before."""
     believed_for: float = 3_600
     """How long after a `resume` the verdict that it was about is taken as real."""
 

@@ -8,6 +8,7 @@ destination is halted. Acceptances are counted by when their requests began, sin
 set-up broke says nothing of the time after.
 """
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from statsig_export.delivery import RetryPolicy
@@ -34,6 +35,8 @@ class Evidence:
     """Batch -> when it, or what it was split from, was first rejected."""
     _doubted: dict[int, int] = field(default_factory=dict)
     """Single event that was rejected and not believed -> when."""
+    _others: int = 0
+    """Batches among them that were chosen for having nothing to do with those that were rejected."""
     _failed_before: set[int] = field(default_factory=set)
     _last_chance: frozenset[int] = frozenset()
 
@@ -47,24 +50,35 @@ class Evidence:
         self._latest = max(self._latest, began)
         self.accepted_any, self.believed = True, frozenset()
         if began > self._since:
-            self._in_a_row = 0
-            self._single.clear()
+            self._forget_the_row()
 
-    def reject(self, batch: int, parent: int | None, rows: int, status: int, *, failed_before: bool = False) -> bool:
+    def reject(
+        self,
+        batch: int,
+        parent: int | None,
+        rows: int,
+        status: int,
+        *,
+        failed_before: bool = False,
+        chosen: bool = False,
+    ) -> bool:
         """Take note of a rejection; whether it is believed. A batch of several events always is: it is split.
 
-        `failed_before`: the event failed, on evidence, and was taken up again.
+        `failed_before`: the event failed, on evidence, and was taken up again. `chosen`: the batch was sent for having
+        nothing to do with those that were rejected.
         """
         now = self.begin()
         if status in self.believed:
             return True
+        self._others += chosen
         first = self._first.setdefault(batch, self._first.get(parent, now) if parent is not None else now)
         self._since = now if not self._in_a_row else self._since
         self._in_a_row += 1
         if rows > 1:
             return True
         doubted = self._doubted.pop(batch, None)
-        if not self.damning and self._proves(batch, first, doubted):
+        if batch in self._last_chance or (not self.suspecting and self._proves(first, doubted)):
+            self._in_a_row -= doubted is not None  # what was held against it came before, and says nothing of now
             return True
         if failed_before:
             self._failed_before.add(batch)
@@ -78,10 +92,36 @@ class Evidence:
         return self._in_a_row >= self.policy.doubt_after
 
     @property
-    def damning(self) -> bool:
-        """So much was rejected down to single events that the destination is at fault."""
+    def suspecting(self) -> bool:
+        """So much was rejected down to single events that only other batches can still speak for the destination."""
         unproven = sum(not proven for proven in self._single.values())
         return unproven >= self.policy.halt_after or len(self._single) >= self.policy.halt_after_all
+
+    @property
+    def elsewhere(self) -> float:
+        """Where to look for one of them, as a share of all that waits: 0, 1/2, 1/4, 3/4, 1/8 ..., each as far as can be
+        from those before it.
+        """
+        point, share, turn = 0.0, 0.5, self._others
+        while turn:
+            turn, bit = divmod(turn, 2)
+            point += bit * share
+            share /= 2
+        return point
+
+    @property
+    def damning(self) -> bool:
+        """So much was rejected, and so many others with it, that the destination is at fault."""
+        return self.suspecting and self._others >= self.policy.halt_after_others
+
+    def knows(self, batch: int, parent: int | None) -> bool:
+        """Whether the batch, or what it was split from, was rejected before."""
+        return batch in self._first or parent in self._first
+
+    @property
+    def doubted(self) -> frozenset[int]:
+        """The single events that were rejected, are not believed to be at fault, and are not accepted either."""
+        return frozenset(self._doubted)
 
     @property
     def waiting(self) -> frozenset[int]:
@@ -102,7 +142,16 @@ class Evidence:
         self._last_chance |= mine
         return bool(mine)
 
-    def _proves(self, batch: int, first: int, doubted: int | None) -> bool:
+    def prove(self, batches: AbstractSet[int]) -> None:
+        """Another run had something accepted after these were rejected: they are tried once more, and then believed."""
+        self._last_chance |= batches
+        self._forget_the_row()
+
+    def _forget_the_row(self) -> None:
+        self._in_a_row = self._others = 0
+        self._single.clear()
+
+    def _proves(self, first: int, doubted: int | None) -> bool:
         if doubted is not None:
-            return self._latest > doubted or batch in self._last_chance
+            return self._latest > doubted
         return self._latest > first and self._in_a_row <= self.policy.doubt_after

@@ -1,6 +1,6 @@
 """What the ledger can say for and against a destination that rejects."""
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 
 from statsig_export.delivery import State
 from statsig_export.ledger_database import LedgerDatabase
@@ -26,14 +26,15 @@ def doubted_statuses(database: LedgerDatabase, destination: str) -> frozenset[in
         return frozenset(connection.execute(wanted).scalars())
 
 
-def accepted_since(database: LedgerDatabase, destination: str, since_ms: int) -> bool:
-    """Whether the destination accepted a request, of whatever run, that was begun after that moment."""
+def latest_accepted_ms(database: LedgerDatabase, destination: str, since_ms: int) -> int:
+    """When the latest request began that the destination accepted, of whatever run, after that moment; 0 for none."""
     late = or_(ship_runs.c.finished_ms.is_(None), ship_runs.c.finished_ms > since_ms)
     runs = select(ship_runs.c.id).where(ship_runs.c.destination == destination, late)
-    wanted = select(attempts.c.id).where(attempts.c.ship_run.in_(runs), attempts.c.started_ms > since_ms)
+    latest = select(func.max(attempts.c.started_ms))
+    wanted = latest.where(attempts.c.ship_run.in_(runs), attempts.c.started_ms > since_ms)
     with database.read() as connection:
-        found = connection.execute(wanted.where(attempts.c.outcome == Outcome.ACCEPTED.value).limit(1))
-        return found.first() is not None
+        found = connection.execute(wanted.where(attempts.c.outcome == Outcome.ACCEPTED.value))
+        return int(found.scalar() or 0)
 
 
 def forget_believed(database: LedgerDatabase, destination: str) -> None:

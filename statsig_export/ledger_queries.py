@@ -172,9 +172,9 @@ class Order(Enum):
 
 
 def waiting_batches(
-    database: LedgerDatabase, ids: Sequence[int], now_ms: int, limit: int, order: Order = Order.OLDEST
+    database: LedgerDatabase, ids: Sequence[int], now_ms: int, limit: int, order: Order = Order.OLDEST, first: int = 0
 ) -> list[PlannedBatch]:
-    """The next batches to send."""
+    """The next batches to send, from the `first` of them on."""
     by_row = (partitions.c.window_start_ms, partitions.c.category, batches.c.generation, batches.c.first_row)
     names = ("id", "batch_id", "partition", "generation", "first_row", "rows", "body_bytes", "attempts", "planned_ms")
     wanted = (
@@ -184,9 +184,17 @@ def waiting_batches(
         .where(among(batches.c.partition, ids), _waits(now_ms))
         .order_by(*order.value, *by_row)
         .limit(limit)
+        .offset(first)
     )
     with database.read() as connection:
         return [PlannedBatch(**row) for row in connection.execute(wanted).mappings()]
+
+
+def count_waiting(database: LedgerDatabase, ids: Sequence[int], now_ms: int) -> int:
+    """How many batches could be sent now."""
+    wanted = select(func.count()).select_from(batches).where(batches.c.partition.in_(ids), _waits(now_ms))
+    with database.read() as connection:
+        return int(connection.execute(wanted).scalar_one())
 
 
 def unfinished_replays(database: LedgerDatabase, ids: Sequence[int], ship_run: str) -> tuple[int, int]:

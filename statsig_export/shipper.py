@@ -31,8 +31,8 @@ from statsig_export.errors import PartitionFileError, StorageError
 from statsig_export.evidence import Evidence
 from statsig_export.file_faults import damaged
 from statsig_export.ledger import Ledger, PlannedBatch
-from statsig_export.ledger_evidence import accepted_since
-from statsig_export.ledger_queries import Order, next_due_ms, waiting_batches
+from statsig_export.ledger_evidence import latest_accepted_ms
+from statsig_export.ledger_queries import Order, count_waiting, next_due_ms, waiting_batches
 from statsig_export.outcomes import DOUBTFUL
 from statsig_export.rate_limit import RateLimit
 from statsig_export.testing.crash import CrashPoint, reach
@@ -112,8 +112,14 @@ class Shipper:
     """Each with its batch, and with the number of holds it began under."""
     _judging: threading.Lock = field(default_factory=threading.Lock)
     """The senders share the evidence."""
-    _doubted: tuple[str, int] = ("", 0)
-    """The latest rejection that was not believed, and when the first of them came (ms)."""
+    last_partitions: bool = True
+    """Whether no others are to come, in which something may be accepted: only then is a doubt brought to an end."""
+    _doubted: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Single event whose rejection was not believed -> its partition, and when that was (ms)."""
+    _chosen: set[int] = field(default_factory=set)
+    """Batches that are sent for having nothing to do with those that were rejected."""
+    _words: str = ""
+    """The latest such rejection."""
 
     @property
     def policy(self) -> RetryPolicy:
@@ -157,6 +163,8 @@ class Shipper:
         if self.stopped or self._held > self.policy.patience:
             return False
         now_ms, waiting = self.timing.now_ms(), self.evidence.waiting
+        if self.evidence.suspecting and not self._held:
+            return self._judge_the_doubted()
         due_ms = next_due_ms(self.ledger.database, self._sendable, now_ms, waiting)
         seconds = None if due_ms is None else max(0.0, (due_ms - now_ms) / 1000, self._held)
         if seconds is None or seconds > self.policy.patience:
@@ -167,16 +175,28 @@ class Shipper:
     def _judge_the_doubted(self) -> bool:
         """There is nothing left to tell from whether rejected events are at fault: whether the run goes on with them.
 
-        Where nothing speaks against the destination, they are tried once more; else it is halted.
+        Where nothing speaks against the destination, they are tried once more; else it is halted. An event is held
+        against what was accepted after its own rejection: of the time before, what was accepted says nothing.
         """
-        words, since_ms = self._doubted
-        if self.evidence.allow_last_chance():
+        if not self.last_partitions:
+            return False
+        if not self.evidence.suspecting and self.evidence.allow_last_chance():
             return True
-        if accepted_since(self.ledger.database, self.route.destination, since_ms):
-            self.evidence.accept(self.evidence.begin())
+        since = {batch: self._doubted[batch][1] for batch in self.evidence.waiting}
+        accepted_ms = latest_accepted_ms(
+            self.ledger.database, self.route.destination, min(since.values(), default=self.timing.now_ms())
+        )
+        proven = {batch for batch, doubted_ms in since.items() if doubted_ms < accepted_ms}
+        if proven:
+            self.evidence.prove(proven)
             return True
-        self.halted = rejects_everything(words)
+        self.halted = rejects_everything(self._words)
         return False
+
+    @property
+    def doubted_partitions(self) -> frozenset[int]:
+        """Those with rejected events of which nobody can tell yet whether they are at fault."""
+        return frozenset(self._doubted[batch][0] for batch in self.evidence.doubted)
 
     @property
     def stopped(self) -> bool:
@@ -208,10 +228,13 @@ class Shipper:
         return [partition for partition in self.partitions if partition not in self._set_aside]
 
     def _next(self) -> PlannedBatch | None:
-        """The oldest; the least tried while the destination fails; the smallest while it rejects everything."""
-        looking = self.evidence.doubting
-        if looking:
+        """The oldest; the least tried while the destination fails; while it rejects everything the smallest, and before
+        it is judged some from elsewhere.
+        """
+        if self.evidence.doubting:
             self._ready.clear()
+        if self.evidence.suspecting:
+            return self._look_elsewhere()
         if not self._ready:
             taken = {batch.id for batch, _ in self._under_way.values()} | self.evidence.waiting
             found = self._look_up(len(taken))  # of those under way some may not be claimed yet
@@ -223,6 +246,21 @@ class Shipper:
         least_tried = min(self._ready, key=lambda batch: batch.attempts)
         self._ready.remove(least_tried)
         return least_tried
+
+    def _look_elsewhere(self) -> PlannedBatch | None:
+        """A batch that has nothing to do with those that were rejected. First the last one, then from between, as far
+        from those that were tried as can be: bad events tend to lie together.
+        """
+        database, now_ms, mine = self.ledger.database, self.timing.now_ms(), self._sendable
+        count = count_waiting(database, mine, now_ms)
+        start = max(0, count - 1 - int(count * self.evidence.elsewhere))
+        under_way = {batch.id for batch, _ in self._under_way.values()}
+        for first in (*range(start, count, _PAGE), *range(0, start, _PAGE)):
+            for batch in waiting_batches(database, mine, now_ms, _PAGE, first=first):
+                if batch.id not in under_way and not self.evidence.knows(batch.id, batch.parent):
+                    self._chosen.add(batch.id)
+                    return batch
+        return None
 
     def _look_up(self, taken: int) -> list[PlannedBatch]:
         database, now_ms = self.ledger.database, self.timing.now_ms()
@@ -301,11 +339,17 @@ class Shipper:
                 return True, False
             failed_before = batch.replayed_after is not None
             believed = self.evidence.reject(
-                batch.id, batch.parent, batch.rows, answer.status, failed_before=failed_before
+                batch.id,
+                batch.parent,
+                batch.rows,
+                answer.status,
+                failed_before=failed_before,
+                chosen=batch.id in self._chosen,
             )
             if not believed:
-                self._doubted = explain(answer), self._doubted[1] or now_ms
-            return believed, not believed and self.evidence.damning
+                self._doubted[batch.id] = batch.partition, now_ms
+                self._words = explain(answer)
+            return believed, self.evidence.damning
 
     def _take_note(self, batch: PlannedBatch, sent: Future[Decision], began_under: int) -> None:
         """In the caller's thread, in the order the answers came."""
@@ -316,6 +360,8 @@ class Shipper:
             return
         self.breaker.record(decision.outcome)
         self.rate_limit.record(decision, began_under, self.timing.clock(), self.timing.roll())
+        if decision.step is Step.SPLIT:
+            self._ready.clear()  # its halves come first, while there are others left that can speak for the destination
         if decision.halt:
             self.halted = decision.reason
 

@@ -208,12 +208,29 @@ def _asked_for(
 def _ship_in_groups(shipper: Shipper, known: Mapping[str, int], locks: PartitionLocks, *, now: bool) -> dict[str, int]:
     """Ship as many partitions at a time as may be locked at once; those that no other shipper holds.
 
-    Once the shipper is to stop, what no group has come to is left as it is, and belongs to the run all the same.
+    Rejected events of which one group alone cannot tell whether they are at fault are seen to at the end, once more
+    under their locks. Once the shipper is to stop, what no group has come to is left as it is, and belongs to the run
+    all the same.
     """
+    engine = shipper.ledger.database.engine
+    groups = [{key: known[key] for key in keys} for keys in groups_to_lock(engine, list(known))]
+    shipper.last_partitions = len(groups) <= 1
+    mine = _ship_groups(shipper, groups, locks, now=now)
+    doubted = shipper.doubted_partitions
+    if doubted and not shipper.last_partitions and not shipper.stopped:
+        again = {key: partition for key, partition in mine.items() if partition in doubted}
+        groups = [{key: again[key] for key in keys} for keys in groups_to_lock(engine, list(again))]
+        shipper.last_partitions = True
+        _ship_groups(shipper, groups, locks, now=now)
+    return mine
+
+
+def _ship_groups(
+    shipper: Shipper, groups: Sequence[Mapping[str, int]], locks: PartitionLocks, *, now: bool
+) -> dict[str, int]:
+    """Ship one group after another; the partitions that no other shipper holds, or that no group has come to."""
     mine: dict[str, int] = {}
-    left = dict(known)
-    for keys in groups_to_lock(shipper.ledger.database.engine, list(known)):
-        group = {key: left.pop(key) for key in keys}
+    for number, group in enumerate(groups):
         taken = _take(group, locks, shipper.ledger, shipper.timing)
         mine |= taken
         shipper.partitions = list(taken.values())
@@ -222,8 +239,8 @@ def _ship_in_groups(shipper: Shipper, known: Mapping[str, int], locks: Partition
         shipper.run()
         locks.release()
         if shipper.stopped:
-            break
-    return mine | left
+            return mine | {key: partition for rest in groups[number + 1 :] for key, partition in rest.items()}
+    return mine
 
 
 def _take(known: Mapping[str, int], locks: PartitionLocks, ledger: Ledger, timing: Timing) -> dict[str, int]:

@@ -1,9 +1,13 @@
 """A destination that rejects: whether it is an event's fault, or a set-up's that is told as one."""
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
 import pytest
 from export_home import ExportHome, custom_event, exposure
 from turned_clock import TurnedClock
 
+from statsig_export import locks
 from statsig_export.pipeline import halted_reason, replay, resume, ship, verify
 from statsig_export.shipper import Timing
 from statsig_export.testing.faults import Action, Stage
@@ -204,12 +208,15 @@ def test_failed_events_that_are_replayed_while_everything_is_rejected_halt_the_d
     planned(home, 60, poison=set(range(1, 41)))
     while clock.halts():
         resume(home.config)
+    home.add([custom_event(61, "page_view")])
+    home.export()
+    clock.ship()  # it is accepted, so what the last `resume` told is over
     before = clock.requests
 
     with pytest.raises(Exception, match="everything"):
         replay(home.config, [EVENTS], failed_only=True)
     assert clock.requests - before <= 30
-    assert (clock.account.forwarded, clock.account.failed + clock.account.pending) == (20, 40)
+    assert (clock.account.forwarded, clock.account.failed + clock.account.pending) == (21, 40)
 
 
 @pytest.mark.fault("F90")
@@ -231,3 +238,93 @@ def test_an_event_alone_in_its_run_fails_when_another_run_gets_something_through
     ship(home.config, [EVENTS], timing=timing)
 
     assert (clock.account.forwarded, clock.account.failed) == (2, 1)
+
+
+@pytest.mark.fault("F140")
+@pytest.mark.parametrize(
+    ("events", "poison", "bodies"),
+    [
+        (60, range(1, 9), {"max_events": 1, "concurrency": 1}),
+        (90, range(1, 9), {"max_events": 30, "concurrency": 4}),
+        (300, range(1, 31), {"max_events": 10, "concurrency": 16}),
+        (90, range(31, 61), {"max_events": 5, "concurrency": 1}),
+        (90, (1, 90), {"max_events": 10, "concurrency": 4}),
+    ],
+)
+def test_a_run_of_bad_events_does_not_halt_a_destination_that_takes_the_others(
+    clock: TurnedClock,
+    home: ExportHome,
+    receiver: Receiver,
+    events: int,
+    poison: Sequence[int],
+    bodies: dict[str, int],
+):
+    receiver.play([POISON])
+    home.set("webhook", **bodies)
+    planned(home, events, bodies["max_events"], set(poison))
+    clock.ship()
+
+    assert (clock.account.forwarded, clock.account.failed) == (events - len(poison), len(poison))
+    assert verify(home.config).differences == ()
+
+
+@pytest.mark.fault("F141")
+@pytest.mark.parametrize(
+    ("locked_at_once", "poison"), [(1, {1}), (2, {3, 4}), (4, {1, 2, 3, 4, 5}), (4, {8}), (2, {1, 8})]
+)
+def test_bad_events_that_fill_a_group_of_locks_wait_for_what_other_groups_tell(
+    clock: TurnedClock,
+    home: ExportHome,
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+    locked_at_once: int,
+    poison: set[int],
+):
+    monkeypatch.setattr(locks, "LOCKED_AT_ONCE", locked_at_once)
+    receiver.play([POISON])
+    in_eight_windows(home, poison)
+    clock.ship()
+
+    assert (clock.account.forwarded, clock.account.failed) == (8 - len(poison), len(poison))
+
+
+@pytest.mark.fault("F141")
+@pytest.mark.parametrize("locked_at_once", [1, 3])
+def test_a_destination_that_rejects_all_groups_of_locks_is_halted_and_nothing_fails(
+    clock: TurnedClock, home: ExportHome, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, locked_at_once: int
+):
+    monkeypatch.setattr(locks, "LOCKED_AT_ONCE", locked_at_once)
+    receiver.play([Rule(actions=[answer(400)])])
+    in_eight_windows(home, set())
+
+    assert "everything" in (clock.halts() or "")
+    assert (clock.account.pending, clock.account.failed) == (8, 0)
+    assert clock.requests <= 30
+
+
+def in_eight_windows(home: ExportHome, poison: set[int]) -> None:
+    """One event each in eight windows of an hour."""
+    home.set("windows", every="hour", start="2026-11-20T00:00:00Z")
+
+    def at(hour: int) -> dict[str, object]:
+        moment = datetime(2026, 11, 20, hour, tzinfo=UTC)
+        return {"timestamp": moment, "ingested_at": moment}
+
+    home.add([custom_event(hour, "poison" if hour in poison else "page_view", **at(hour)) for hour in range(1, 9)])
+    for hour in range(1, 9):
+        home.export(f"2026-11-20-{hour:02d}:00")
+
+
+@pytest.mark.fault("F142")
+@pytest.mark.parametrize("last", [2, 4])
+def test_what_was_accepted_before_an_events_own_rejection_proves_nothing_against_it(
+    clock: TurnedClock, home: ExportHome, receiver: Receiver, last: int
+):
+    """The first event is really bad, and fails; then the set-up breaks, for the last ones."""
+    worked = [NORMAL] * (10 - 1 - last)
+    receiver.play([POISON, Rule(actions=[*worked, answer(400)])])
+    home.set("webhook", concurrency=1)
+    planned(home, 10, 1, {1})
+
+    assert clock.halts()
+    assert (clock.account.forwarded, clock.account.failed, clock.account.pending) == (9 - last, 1, last)

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Final
 
 from statsig_export.delivery import RetryPolicy
-from statsig_export.errors import DestinationError, StatsigExportError
+from statsig_export.errors import StatsigExportError
 from statsig_export.exporting import Exporter
 from statsig_export.partitions import window_from_key
-from statsig_export.shipping import resume, ship
+from statsig_export.shipping import ship
 from statsig_export.testing import crash
 from statsig_export.testing.torture.home import Home
 
@@ -94,10 +94,6 @@ def _export_and_ship(task: Task) -> None:
         for key in task.windows:
             exporter.export(window_from_key(key, config.windows))
     if task.ship:
-        try:
-            report = ship(config, policy=POLICY)
-        except DestinationError:  # a redirect: the halt is lifted as somebody would who has looked after it
-            resume(config)
-            return
+        report = ship(config, policy=POLICY)
         if task.report is not None:
             task.report.write_text(json.dumps({"busy": report.busy, "sent": report.sent}))
