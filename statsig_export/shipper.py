@@ -28,7 +28,7 @@ from statsig_export.delivery import (
     explain,
 )
 from statsig_export.errors import PartitionFileError, StorageError
-from statsig_export.evidence import Evidence
+from statsig_export.evidence import Evidence, Rejected
 from statsig_export.file_faults import damaged
 from statsig_export.ledger import Ledger, PlannedBatch
 from statsig_export.ledger_evidence import latest_accepted_ms
@@ -337,15 +337,16 @@ class Shipper:
                 self.evidence.accept(began)
             if outcome not in DOUBTFUL or not isinstance(answer, Reply):
                 return True, False
-            failed_before = batch.replayed_after is not None
-            believed = self.evidence.reject(
+            rejected = Rejected(
                 batch.id,
                 batch.parent,
                 batch.rows,
                 answer.status,
-                failed_before=failed_before,
+                began,
+                failed_before=batch.replayed_after is not None,
                 chosen=batch.id in self._chosen,
             )
+            believed = self.evidence.reject(rejected)
             if not believed:
                 self._doubted[batch.id] = batch.partition, now_ms
                 self._words = explain(answer)

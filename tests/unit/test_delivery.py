@@ -21,7 +21,7 @@ from statsig_export.delivery import (
     next_state,
 )
 from statsig_export.errors import LedgerError
-from statsig_export.evidence import Evidence
+from statsig_export.evidence import Evidence, Rejected
 from statsig_export.outcomes import STATUSES
 from statsig_export.rate_limit import RateLimit
 
@@ -253,12 +253,12 @@ def test_a_rate_limit_is_no_ill_health():
 def test_an_acceptance_that_began_before_the_rejection_proves_nothing():
     evidence = Evidence(POLICY)
     began = evidence.begin()
-    assert evidence.reject(1, None, 2, 400)
+    assert evidence.reject(Rejected(1, None, 2, 400))
     evidence.accept(began)
-    assert not evidence.reject(2, 1, 1, 400)
+    assert not evidence.reject(Rejected(2, 1, 1, 400))
     evidence.accept(evidence.begin())
     assert evidence.waiting == frozenset()
-    assert evidence.reject(2, 1, 1, 400)
+    assert evidence.reject(Rejected(2, 1, 1, 400))
 
 
 def test_the_retry_schedule_in_the_documentation_is_the_policy():
