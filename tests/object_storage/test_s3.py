@@ -16,10 +16,10 @@ from s3_server import S3Server, answering_errors, credentials, s3_server
 from sqlalchemy import create_engine, insert
 
 import statsig_export
-from statsig_export import storage_opening
 from statsig_export.cli.options import cli
 from statsig_export.errors import StorageError
 from statsig_export.layouts.native_tables import CUSTOM_EVENTS, create_tables
+from statsig_export.storage import opening as storage_opening
 from statsig_export.storage.storage import Storage
 from statsig_export.testing.webhook.faults import Action, Rule
 from statsig_export.testing.webhook.receiver import Receiver
