@@ -9,7 +9,8 @@ from pathlib import Path
 
 from benchmarks.probe import measured
 from statsig_export.config import load_config
-from statsig_export.pipeline import export_window, ship
+from statsig_export.export.export import export_window
+from statsig_export.shipping.ship import ship
 from statsig_export.windows import window_from_key
 
 

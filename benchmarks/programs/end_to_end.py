@@ -3,7 +3,8 @@
 import os
 
 from statsig_export.config import load_config
-from statsig_export.pipeline import export_windows, ship
+from statsig_export.export.export import export_windows
+from statsig_export.shipping.ship import ship
 from statsig_export.windows import window_from_key
 
 

@@ -4,10 +4,10 @@ import os
 
 from benchmarks.watching import Watch
 from statsig_export.config import load_config
+from statsig_export.export.export import export_windows
 from statsig_export.export.judge import Judge
 from statsig_export.export.writer import WindowWriter
 from statsig_export.ledger.transactions import Ledger
-from statsig_export.pipeline import export_windows
 from statsig_export.source.source import Source
 from statsig_export.windows import window_from_key
 

@@ -5,7 +5,7 @@ import os
 from benchmarks.watching import Watch
 from statsig_export.config import load_config
 from statsig_export.ledger.transactions import Ledger
-from statsig_export.pipeline import ship
+from statsig_export.shipping.ship import ship
 from statsig_export.shipping.webhook import Webhook
 from statsig_export.storage.storage import Storage
 

@@ -6,6 +6,7 @@ A failed batch is taken up again itself, and its attempts go on where they ended
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from statsig_export.config import Config
 from statsig_export.delivery.rules import DEFAULT_POLICY, RetryPolicy
@@ -15,9 +16,10 @@ from statsig_export.ledger.pruned import refuse_pruned
 from statsig_export.ledger.replays import plan_replay
 from statsig_export.ledger.tables import partitions
 from statsig_export.ledger.transactions import ledger_of
-from statsig_export.runs import REAL_TIME, Timing
+from statsig_export.runs import REAL_TIME, Job, RunStart, Timing, no_progress, observed
+from statsig_export.shipping.context import ShipContext
 from statsig_export.shipping.reports import ReplayReport
-from statsig_export.shipping.ship import ship
+from statsig_export.shipping.ship import send
 from statsig_export.windows import split_partition_key
 
 
@@ -36,16 +38,20 @@ def replay(  # noqa: PLR0913  what ship takes, and failed_only
     was pruned, and then sends nothing; or what `ship` raises, and then the replay is on record and the next ship run
     takes it up.
     """
+    context = ShipContext(orchestrator_run_id, on_progress or no_progress, timing, policy)
+    start = RunStart(Job.REPLAY, config, orchestrator_run_id, keys)
+    return observed(start, partial(_replay, config, keys, context, failed_only=failed_only))
+
+
+def _replay(config: Config, keys: Sequence[str], context: ShipContext, *, failed_only: bool) -> ReplayReport:
     wanted = [split_partition_key(key) for key in keys]
     with ledger_of(config) as ledger:
         ids = list(queries.partition_ids(ledger.database, config.webhook.name, wanted).values())
         with ledger.database.read() as connection:
             refuse_pruned(connection, among(partitions.c.id, ids))
-        replayed = sum(
-            plan_replay(ledger.database, partition, timing.now_ms(), failed_only=failed_only) for partition in ids
-        )
-    run = orchestrator_run_id
-    shipped = ship(config, keys, orchestrator_run_id=run, on_progress=on_progress, timing=timing, policy=policy)
+        now_ms = context.timing.now_ms()
+        replayed = sum(plan_replay(ledger.database, partition, now_ms, failed_only=failed_only) for partition in ids)
+    shipped = send(config, keys, context)
     with ledger_of(config) as ledger:
         pending, failed = queries.unfinished_replays(ledger.database, ids, shipped.run_id)
     return ReplayReport(replayed, pending, failed, shipped)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from statsig_export.account import Account, total
+from statsig_export.errors import StatsigExportError
 from statsig_export.ledger.records import PartitionStatus, Shipment
 
 
@@ -41,6 +42,13 @@ class ShipReport:
     @property
     def requests(self) -> int:
         return sum(shipment.requests for shipment in self.shipments.values())
+
+
+def report_of(error: StatsigExportError) -> ShipReport | None:
+    """What a ship run delivered before this error ended it. None if it was refused before it began, or for the error
+    of anything else.
+    """
+    return error.report if isinstance(error.report, ShipReport) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ cannot be written, everything stops at once: what is not written down must not g
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
@@ -34,7 +34,7 @@ from statsig_export.ledger.evidence import latest_accepted_ms
 from statsig_export.ledger.queries import Order, count_waiting, next_due_ms, waiting_batches
 from statsig_export.ledger.records import PlannedBatch
 from statsig_export.ledger.transactions import Ledger
-from statsig_export.runs import Timing
+from statsig_export.runs import RunContext, Timing
 from statsig_export.shipping.route import Route
 from statsig_export.storage.file_faults import damaged
 
@@ -50,34 +50,36 @@ class Shipper:
 
     ledger: Ledger
     route: Route
-    timing: Timing
+    context: RunContext
     breaker: Breaker
-    partitions: Sequence[int]
+    partitions: Sequence[int] = ()
     """Those whose locks it holds now: between two calls of `run` they may be others."""
-    on_delivered: Callable[[int], None] = lambda _: None
-    """Called with a number of events each time that many were accepted."""
     evidence: Evidence = field(default_factory=lambda: Evidence(RetryPolicy()))
     rate_limit: RateLimit = field(default_factory=lambda: RateLimit(RetryPolicy()))
-    halted: str | None = None
-    """Why the destination refused, once it has."""
-    unreadable: dict[str, str] = field(default_factory=dict)
-    """Partition file -> what is wrong with it. Its partition is set aside: what is left of it stays pending."""
-    _storage_error: StorageError | None = None
-    """Why no file can be read any more, once that is so."""
-    _set_aside: set[int] = field(default_factory=set)
-    _ready: deque[PlannedBatch] = field(default_factory=deque)
-    _under_way: dict[Future[Decision], tuple[PlannedBatch, int]] = field(default_factory=dict)
-    """Each with its batch, and with the number of holds it began under."""
-    _judging: threading.Lock = field(default_factory=threading.Lock)
-    """The senders share the evidence."""
-    last_partitions: bool = True
+    last_partitions: bool = field(init=False, default=True)
     """Whether no others are to come, in which something may be accepted: only then is a doubt brought to an end."""
-    _doubted: dict[int, tuple[int, int]] = field(default_factory=dict)
+    halted: str | None = field(init=False, default=None)
+    """Why the destination refused, once it has."""
+    unreadable: dict[str, str] = field(init=False, default_factory=dict)
+    """Partition file -> what is wrong with it. Its partition is set aside: what is left of it stays pending."""
+    _storage_error: StorageError | None = field(init=False, default=None)
+    """Why no file can be read any more, once that is so."""
+    _set_aside: set[int] = field(init=False, default_factory=set)
+    _ready: deque[PlannedBatch] = field(init=False, default_factory=deque)
+    _under_way: dict[Future[Decision], tuple[PlannedBatch, int]] = field(init=False, default_factory=dict)
+    """Each with its batch, and with the number of holds it began under."""
+    _judging: threading.Lock = field(init=False, default_factory=threading.Lock)
+    """The senders share the evidence."""
+    _doubted: dict[int, tuple[int, int]] = field(init=False, default_factory=dict)
     """Single event whose rejection was not believed -> its partition, and when that was (ms)."""
-    _chosen: set[int] = field(default_factory=set)
+    _chosen: set[int] = field(init=False, default_factory=set)
     """Batches that are sent for having nothing to do with those that were rejected."""
-    _words: str = ""
+    _words: str = field(init=False, default="")
     """The latest such rejection."""
+
+    @property
+    def timing(self) -> Timing:
+        return self.context.timing
 
     @property
     def policy(self) -> RetryPolicy:
@@ -284,7 +286,7 @@ class Shipper:
         self.ledger.finish(claim, answer, decision, now_ms, halves)
         log.info("batch %s attempt %d: %s", batch.batch_id[:12], claim.number, decision.outcome)
         if decision.step is Step.DELIVER:
-            self.on_delivered(batch.rows)
+            self.context.on_progress(batch.rows)
         return replace(decision, halt=True, reason=rejects_everything(decision.reason)) if damning else decision
 
     def _weigh(self, batch: PlannedBatch, answer: Reply | Failure, began: int, now_ms: int) -> tuple[bool, bool]:

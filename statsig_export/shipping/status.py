@@ -6,19 +6,17 @@ from itertools import groupby
 from operator import itemgetter
 
 from statsig_export.config import Config
-from statsig_export.delivery.rate_limit import ROUNDING
-from statsig_export.delivery.rules import DEFAULT_POLICY, RetryPolicy
-from statsig_export.errors import ConfigError
+from statsig_export.delivery.rules import DEFAULT_POLICY
 from statsig_export.ledger import queries, standings
 from statsig_export.ledger.conditions import FOREVER_MS
 from statsig_export.ledger.evidence import doubted_statuses
-from statsig_export.ledger.records import Destination, DuePartition, PartitionStatus, Shipment
+from statsig_export.ledger.records import DuePartition, PartitionStatus, Shipment
 from statsig_export.ledger.shipments import requests_of, shipments
 from statsig_export.ledger.transactions import ledger_of, ledger_to_read
 from statsig_export.runs import REAL_TIME
-from statsig_export.shipping.destination import destination_of
 from statsig_export.shipping.reports import DestinationStanding
 from statsig_export.shipping.shipper import EVERYTHING_REJECTED
+from statsig_export.shipping.standing import paused_until, setup_here, still_halted
 from statsig_export.windows import split_partition_key
 
 _MOST_STATUSES = 4
@@ -48,7 +46,7 @@ def due_partitions(config: Config) -> list[DuePartition]:
             return []
         now_ms = REAL_TIME.now_ms()
         remembered = queries.destination(ledger.database, config.webhook.name)
-        if _still_halted(remembered, config) or _paused_until(remembered, DEFAULT_POLICY, now_ms):
+        if still_halted(remembered, config) or paused_until(remembered, DEFAULT_POLICY, now_ms):
             return []
         due = queries.due(ledger.database, config.webhook.name, now_ms)
     if not remembered.breaker_openings:
@@ -87,14 +85,14 @@ def how_it_stands(config: Config) -> DestinationStanding:
         if ledger is None:
             return DestinationStanding()
         remembered = queries.destination(ledger.database, config.webhook.name)
-    until_ms = _paused_until(remembered, DEFAULT_POLICY, REAL_TIME.now_ms())
-    paused_until = until_ms / 1000 if until_ms else None
-    limited = paused_until is not None and not remembered.breaker_openings
-    if not _still_halted(remembered, config):
-        return DestinationStanding(paused_until=paused_until, rate_limited=limited)
-    _, unknown = _setup_here(config)
+    until_ms = paused_until(remembered, DEFAULT_POLICY, REAL_TIME.now_ms())
+    until = until_ms / 1000 if until_ms else None
+    limited = until is not None and not remembered.breaker_openings
+    if not still_halted(remembered, config):
+        return DestinationStanding(paused_until=until, rate_limited=limited)
+    _, unknown = setup_here(config)
     cannot = f" ({unknown}, so whether the set-up has changed since cannot be told here)" if unknown else ""
-    return DestinationStanding(f"{remembered.halted_reason}{cannot}", paused_until, rate_limited=limited)
+    return DestinationStanding(f"{remembered.halted_reason}{cannot}", until, rate_limited=limited)
 
 
 def resume(config: Config) -> frozenset[int]:
@@ -123,30 +121,6 @@ def status(config: Config, start: datetime | None = None, end: datetime | None =
         if ledger is None:
             return []
         return standings.statuses(ledger.database, config.webhook.name, REAL_TIME.now_ms(), between=between)
-
-
-def _paused_until(remembered: Destination, policy: RetryPolicy, now_ms: int) -> int | None:
-    """Until when nothing is sent. A pause longer than the policy's longest was written by a wrong clock: it is none."""
-    longest = (max(policy.breaker_pauses) if remembered.breaker_openings else policy.longest_wait) + ROUNDING
-    until = remembered.probe_ms
-    return until if until is not None and now_ms < until <= now_ms + round(longest * 1000) else None
-
-
-def _still_halted(remembered: Destination, config: Config) -> bool:
-    """A changed URL or secret lifts a halt by itself. Looking at a destination needs neither: what cannot be compared
-    has not changed.
-    """
-    if remembered.halted_reason is None:
-        return False
-    return _setup_here(config)[0] in {remembered.halted_setup, None}
-
-
-def _setup_here(config: Config) -> tuple[str | None, str]:
-    """The fingerprint of the configured set-up; None, and why, where a variable that it names is not set here."""
-    try:
-        return destination_of(config).setup, ""
-    except ConfigError as error:
-        return None, error.message
 
 
 def _ms(moment: datetime) -> int:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from statsig_export.errors import PartitionFileError
-from statsig_export.shipping.reports import ShipReport
 from statsig_export.storage.errors import cause_of, error_number
 
 RESTORE: Final = (
@@ -28,9 +27,7 @@ def fault_of_file(error: Exception) -> str:
     return f"cannot be read ({words})"
 
 
-def damaged(
-    files: Mapping[str, str], said: str = "", *, hint: str = RESTORE, report: ShipReport | None = None
-) -> PartitionFileError:
+def damaged(files: Mapping[str, str], said: str = "", *, hint: str = RESTORE) -> PartitionFileError:
     """The error about these files: file -> what is wrong with it. `said` is how else the run went."""
     named = [f"{file} {fault}" for file, fault in list(files.items())[:_NAMED]]
     if len(files) > _NAMED:
@@ -38,7 +35,7 @@ def damaged(
     if hint == RESTORE and all(file.startswith("quarantine/") for file in files):
         hint = "export its window again: that writes it anew"
     message = "; ".join(named)
-    return PartitionFileError(f"{message}{said}", hint=hint, report=report, files=files)
+    return PartitionFileError(f"{message}{said}", hint=hint, files=files)
 
 
 def joined(errors: Sequence[PartitionFileError]) -> PartitionFileError:
@@ -48,4 +45,4 @@ def joined(errors: Sequence[PartitionFileError]) -> PartitionFileError:
     files: dict[str, str] = {}
     for error in errors:
         files |= {file: fault for file, fault in error.files.items() if file not in files}
-    return damaged(files, hint=errors[0].hint, report=errors[-1].report)
+    return damaged(files, hint=errors[0].hint)

@@ -16,11 +16,14 @@ from openlineage_server import OURS, LineageServer, check, lineage_server
 
 from statsig_export.cli.options import cli
 from statsig_export.errors import ConfigError, DestinationError, SourceError
+from statsig_export.export.export import export_window
 from statsig_export.layouts.placement import source_tables
 from statsig_export.lineage.columns import feeding_columns
 from statsig_export.openlineage import emitter as telling
-from statsig_export.openlineage.events import MOST_PARTITIONS, ship_run
-from statsig_export.pipeline import export_window, replay, ship
+from statsig_export.openlineage.events import MOST_PARTITIONS, RunEvents
+from statsig_export.runs import Job, RunStart
+from statsig_export.shipping.replay import replay
+from statsig_export.shipping.ship import ship
 from statsig_export.testing.webhook.faults import Rule, answer
 from statsig_export.vocabulary import EVENT_KEYS, Category
 from statsig_export.windows import partition_key
@@ -279,7 +282,7 @@ def test_an_orchestrators_id_that_is_no_uuid_is_no_parent(home: ExportHome, serv
 
 def test_a_run_of_many_partitions_names_some_of_them(home: ExportHome):
     keys = [partition_key(Category.CUSTOM_EVENT, f"2026-11-20-{hour:02}:00") for hour in range(24)] * 5
-    event = ship_run(home.config, keys, None).started(home.window().start)
+    event = RunEvents(RunStart(Job.SHIP, home.config, None, keys)).started(home.window().start)
 
     assert event.run.facets is not None
     assert len(event.run.facets[OURS].partitions) == MOST_PARTITIONS  # type: ignore[attr-defined]
