@@ -3,6 +3,7 @@
 import os
 
 from benchmarks.watching import Watch
+from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.config import load_config
 from statsig_export.export.export import export_windows
 from statsig_export.export.judge import Judge
@@ -13,6 +14,7 @@ from statsig_export.windows import window_from_key
 
 
 def run() -> dict[str, object]:
+    prefer_jemalloc(os.environ)  # as the command line and Dagster do
     watch = Watch()
     watch.items_of(Source, "read_window", "read")
     watch.items_of(Judge, "reshaped", "reshape")

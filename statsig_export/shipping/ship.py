@@ -77,7 +77,7 @@ def send(config: Config, partitions: Sequence[str] | None, context: ShipContext)
             shipper = _shipper(ledger, _route(config, run, webhook, storage, locks), context)
             held = LockedGroups(ledger, locks, shipper, context).ship(due)
             reach(CrashPoint.SENT)
-        error = _error_of(shipper, ledger, destination, run)
+        error = _record_halt(shipper, ledger, destination, run)
         paused_until = record_pause(ledger, run.destination, shipper.breaker, shipper.rate_limit, timing.now_ms())
         ledger.finish_ship_run(run.id, timing.now_ms())
         ids = list({**pending, **due}.values())
@@ -140,8 +140,8 @@ def _shipper(ledger: Ledger, route: Route, context: ShipContext) -> Shipper:
     return Shipper(ledger, route, context, breaker, evidence=evidence, rate_limit=rate_limit)
 
 
-def _error_of(shipper: Shipper, ledger: Ledger, destination: Destination, run: ShipRun) -> StatsigExportError | None:
-    """What ended the run, if anything did; a halt, or the end of one, is recorded."""
+def _record_halt(shipper: Shipper, ledger: Ledger, destination: Destination, run: ShipRun) -> StatsigExportError | None:
+    """Record a halt, or the end of one. Returns the error that the run ends with, if any."""
     if shipper.halted is not None:
         now_ms = shipper.timing.now_ms()
         halts = ledger.halt(run.destination, shipper.halted, destination.setup, now_ms)

@@ -15,8 +15,9 @@ from export_home import DAY, ExportHome, custom_event, exposure
 from openlineage_server import OURS, LineageServer, check, lineage_server
 
 from statsig_export.cli.options import cli
-from statsig_export.errors import ConfigError, DestinationError, SourceError
+from statsig_export.errors import ConfigError, DestinationError, PartitionFileError, SourceError
 from statsig_export.export.export import export_window
+from statsig_export.export.exporter import Exporter
 from statsig_export.layouts.placement import source_tables
 from statsig_export.lineage.columns import feeding_columns
 from statsig_export.openlineage import emitter as telling
@@ -167,6 +168,27 @@ def test_a_replay_is_told_too(home: ExportHome, server: LineageServer):
         ("COMPLETE", "replay"),
     ]
     assert server.events[1]["outputs"][0]["outputFacets"]["outputStatistics"]["rowCount"] == 2
+
+
+def test_an_exporter_is_heard_of_without_the_function_around_it(home: ExportHome, server: LineageServer):
+    with Exporter(filled(home).config) as exporter:
+        exporter.export(home.window())
+
+    assert [event["eventType"] for event in server.events] == ["START", "COMPLETE"]
+    assert server.events[1]["job"]["name"] == "export_window"
+
+
+def test_a_shipment_that_lost_a_file_is_told_with_what_arrived_all_the_same(home: ExportHome, server: LineageServer):
+    filled(home).export()
+    next((home.folder / "files" / "events" / "category=gate_exposure").rglob("*.parquet")).unlink()
+    server.events.clear()
+    with pytest.raises(PartitionFileError):
+        home.ship()
+    failed = server.events[1]
+
+    check(failed)
+    assert failed["eventType"] == "FAIL"
+    assert failed["outputs"][0]["outputFacets"]["outputStatistics"]["rowCount"] == 2
 
 
 def test_a_file_is_written_where_the_clients_own_configuration_says_so(
