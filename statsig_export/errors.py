@@ -1,4 +1,4 @@
-"""What can go wrong, named by whose fault it is and so by who can mend it.
+"""The exceptions, by whose fault it is and so by who can mend it.
 
     StatsigExportError          never raised itself
     ├── ConfigError             the configuration or the command line: edit export.toml           exit code 2
@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 OWN_ERROR = 6
-"""The exit code of any exception that is none of these: nobody foresaw it, so nobody but us can mend it."""
+"""The exit code of any other exception: a bug of this library."""
 
 
 class StatsigExportError(Exception):
@@ -37,8 +37,8 @@ class StatsigExportError(Exception):
         self.message = message
         self.hint = hint
         self.report: object = None
-        """What the run did before the error ended it; None if it did nothing. `shipping.reports.report_of` gives it
-        its type."""
+        """The report of the run that this error ended, if it did anything before. `shipping.reports.report_of` returns
+        it with its type."""
 
 
 class ConfigError(StatsigExportError):
@@ -65,7 +65,7 @@ class DestinationError(StatsigExportError):
     def __init__(self, message: str, *, hint: str = "", halts: bool = False) -> None:
         super().__init__(message, hint=hint)
         self.halts = halts
-        """Whether it is this run that halted the destination: of several that are refused at once, one."""
+        """Whether this run halted the destination: one of several runs that are refused at once."""
 
 
 class LedgerError(StatsigExportError):

@@ -1,4 +1,4 @@
-"""Where Arrow's memory comes from."""
+"""The memory pool that Arrow allocates from."""
 
 from collections.abc import Mapping
 

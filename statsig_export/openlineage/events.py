@@ -1,4 +1,4 @@
-"""The runs as OpenLineage has them: START when one begins, then COMPLETE, FAIL or ABORT.
+"""The OpenLineage events of a run: START when it begins, then COMPLETE, FAIL or ABORT.
 
 Needs statsig-export[openlineage]. OpenLineage's id of a run is its own, since ours is not known before the end. Ours is
 in the facet `statsigexport_run`, as is the orchestrator's, which is the parent's id where it is a UUID (Dagster's is).
@@ -46,7 +46,7 @@ from statsig_export.windows import split_partition_key
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What an event says of a run beside its state."""
+    """What an event says about a run beside its state."""
 
     inputs: list[InputDataset] = field(default_factory=list)
     outputs: list[OutputDataset] = field(default_factory=list)
@@ -57,12 +57,12 @@ class Described:
 
 
 MOST_PARTITIONS: Final = 50
-"""A run of more names as many: an event is to stay small."""
+"""Maximum partitions named in an event, so that it stays small."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobFacts:
-    """What an event says of a job."""
+    """What an event says about a job."""
 
     does: str
     part_of: str
@@ -82,7 +82,7 @@ JOBS: Final[Mapping[OurJob, JobFacts]] = {
 
 @attr.define
 class StatsigExportRunFacet(RunFacet):
-    """What is ours of a run: ids and counts, by which `trace`, the ledger and Dagster go on."""
+    """Ids and counts of a run, for looking it up with `trace`, in the ledger or in Dagster."""
 
     runId: str | None = None  # noqa: N815  as OpenLineage spells its keys
     """The export run or the ship run in the ledger; None before the end."""
@@ -123,21 +123,21 @@ class RunEvents:
     def _known_before(self) -> Described:
         try:
             return described_before(self.run)
-        except ConfigError:  # the run itself will not get further, and its own error is the one to be told
+        except ConfigError:  # the run itself will not get further, and its own error is the one to report
             return Described()
 
-    def _event(self, state: RunState, at: datetime, told: Described, error: str | None = None) -> RunEvent:
+    def _event(self, state: RunState, at: datetime, facts: Described, error: str | None = None) -> RunEvent:
         return RunEvent(
             eventType=state,
             eventTime=at.isoformat(),
             producer=PRODUCER,
-            run=Run(self.id, self._run_facets(told, error)),
-            job=Job(self.run.config.lineage.namespace, self.run.job.value, self._job_facets(told)),
-            inputs=told.inputs,
-            outputs=told.outputs,
+            run=Run(self.id, self._run_facets(facts, error)),
+            job=Job(self.run.config.lineage.namespace, self.run.job.value, self._job_facets(facts)),
+            inputs=facts.inputs,
+            outputs=facts.outputs,
         )
 
-    def _run_facets(self, told: Described, error: str | None) -> dict[str, RunFacet]:
+    def _run_facets(self, facts: Described, error: str | None) -> dict[str, RunFacet]:
         config, asked_by, window = self.run.config, self.run.orchestrator_run_id, self.run.window
         facets: dict[str, RunFacet] = {
             "processing_engine": facet(
@@ -145,12 +145,12 @@ class RunEvents:
             ),
             "statsigexport_run": facet(
                 StatsigExportRunFacet,
-                runId=told.run_id,
+                runId=facts.run_id,
                 orchestratorRunId=asked_by,
                 configuration=config.fingerprint(),
                 filter=config.filter_fingerprint(),
-                partitions=list(told.partitions[:MOST_PARTITIONS]),
-                account=told.account,
+                partitions=list(facts.partitions[:MOST_PARTITIONS]),
+                account=facts.account,
             ),
         }
         if window is not None:
@@ -161,17 +161,17 @@ class RunEvents:
             run = parent_run.Run(asked_by)
             facets["parent"] = facet(parent_run.ParentRunFacet, run=run, job=job)
         if error is not None:
-            said = error_message_run.ErrorMessageRunFacet
-            facets["errorMessage"] = facet(said, message=error, programmingLanguage="Python")
+            kind = error_message_run.ErrorMessageRunFacet
+            facets["errorMessage"] = facet(kind, message=error, programmingLanguage="Python")
         return facets
 
-    def _job_facets(self, told: Described) -> dict[str, JobFacet]:
+    def _job_facets(self, facts: Described) -> dict[str, JobFacet]:
         kind = job_type_job.JobTypeJobFacet
         facets: dict[str, JobFacet] = {
             "jobType": facet(kind, processingType="BATCH", integration="STATSIG_EXPORT", jobType="JOB"),
             "documentation": facet(documentation_job.DocumentationJobFacet, description=JOBS[self.run.job].does),
         }
-        statements = [statement for statement in told.queries.values() if statement]
+        statements = [statement for statement in facts.queries.values() if statement]
         if statements:
             facets["sql"] = facet(sql_job.SQLJobFacet, query=";\n".join(statements))
         return facets

@@ -1,8 +1,8 @@
-"""Replay: what was sent goes out again with the same ids and the same bytes; or only what failed.
+"""Replays partitions: sends delivered events again with the same ids and the same bytes, or only what failed.
 
-A delivered batch stays delivered. Its replay is a batch of its own over the same rows of the same file, which names it
-in `replay_of` and is no part of the account: the events were forwarded and stay so, whatever becomes of the replay.
-A failed batch is taken up again itself, and its attempts go on where they ended.
+A delivered batch stays delivered. Its replay is a new batch over the same rows of the same file, with `replay_of` set.
+It is not in the account: the events were forwarded and stay forwarded, even if the replay fails.
+A failed batch becomes pending again, and its attempts are counted on from where they ended.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,10 +33,11 @@ def replay(  # noqa: PLR0913  what ship takes, and failed_only
     timing: Timing = REAL_TIME,
     policy: RetryPolicy = DEFAULT_POLICY,
 ) -> ReplayReport:
-    """Send again what was delivered of some partitions (`category|window`), or what failed in delivery, and whatever
-    else is due there. Where a replay is still under way, no second one is begun. Raises ConfigError when one of them
-    was pruned, and then sends nothing; or what `ship` raises, and then the replay is on record and the next ship run
-    takes it up.
+    """Send again what was delivered of some partitions (`category|window`), or with `failed_only` what failed in
+    delivery, and anything else that is due there. A batch whose replay is still pending is not replayed twice.
+
+    Raises ConfigError if one of the partitions was pruned; then nothing is sent. Raises what `ship` raises; then the
+    replay is recorded, and the next ship run sends it.
     """
     context = ShipContext(orchestrator_run_id, on_progress or no_progress, timing, policy)
     start = RunStart(Job.REPLAY, config, orchestrator_run_id, keys)

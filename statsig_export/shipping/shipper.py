@@ -1,8 +1,8 @@
-"""The one loop that sends: claim, post, decide, finish.
+"""The loop that sends: claim, post, decide, finish.
 
-The caller's thread reads batches in order and hands them to a pool of senders; each sender claims one, posts its body,
-and writes down what came of it before it takes anything else. Clock, sleep and randomness are arguments. If the ledger
-cannot be written, everything stops at once: what is not written down must not go on.
+The caller's thread reads the batches in order and submits them to a pool of senders. A sender claims one batch, posts
+its body, and records the result before it takes the next. If the ledger cannot be written, everything stops at once: an
+attempt that is not recorded must not happen.
 """
 
 import logging
@@ -53,29 +53,30 @@ class Shipper:
     context: RunContext
     breaker: Breaker
     partitions: Sequence[int] = ()
-    """Those whose locks it holds now: between two calls of `run` they may be others."""
+    """Ids of the partitions whose locks the run holds now. They may change between two calls of `run`."""
     evidence: Evidence = field(default_factory=lambda: Evidence(RetryPolicy()))
     rate_limit: RateLimit = field(default_factory=lambda: RateLimit(RetryPolicy()))
     last_partitions: bool = field(init=False, default=True)
-    """Whether no others are to come, in which something may be accepted: only then is a doubt brought to an end."""
+    """Whether `partitions` are the last of the run. Before that a doubt about rejected events stays open: something in
+    the other partitions may be accepted."""
     halted: str | None = field(init=False, default=None)
-    """Why the destination refused, once it has."""
+    """Why the destination refuses; None while it does not."""
     unreadable: dict[str, str] = field(init=False, default_factory=dict)
-    """Partition file -> what is wrong with it. Its partition is set aside: what is left of it stays pending."""
+    """Partition file -> what is wrong with it. Its partition is set aside: the rest of it stays pending."""
     _storage_error: StorageError | None = field(init=False, default=None)
-    """Why no file can be read any more, once that is so."""
+    """Why the storage cannot be read at all; None while it can."""
     _set_aside: set[int] = field(init=False, default_factory=set)
     _ready: deque[PlannedBatch] = field(init=False, default_factory=deque)
     _under_way: dict[Future[Decision], tuple[PlannedBatch, int]] = field(init=False, default_factory=dict)
-    """Each with its batch, and with the number of holds it began under."""
+    """Future -> its batch, and the number of rate limit holds when it was submitted."""
     _judging: threading.Lock = field(init=False, default_factory=threading.Lock)
-    """The senders share the evidence."""
+    """Guards the evidence, which the senders share."""
     _doubted: dict[int, tuple[int, int]] = field(init=False, default_factory=dict)
     """Single event whose rejection was not believed -> its partition, and when that was (ms)."""
     _chosen: set[int] = field(init=False, default_factory=set)
-    """Batches that are sent for having nothing to do with those that were rejected."""
+    """Batches that were picked because they are unrelated to the rejected ones."""
     _words: str = field(init=False, default="")
-    """The latest such rejection."""
+    """The text of the latest rejection that was not believed."""
 
     @property
     def timing(self) -> Timing:
@@ -155,7 +156,7 @@ class Shipper:
 
     @property
     def doubted_partitions(self) -> frozenset[int]:
-        """Those with rejected events of which nobody can tell yet whether they are at fault."""
+        """Partitions with rejected events of which it is not known yet whether they are at fault."""
         return frozenset(self._doubted[batch][0] for batch in self.evidence.doubted)
 
     @property
@@ -175,7 +176,7 @@ class Shipper:
 
     @property
     def _held(self) -> float:
-        """Seconds that the rate limit holds everything back."""
+        """Seconds until the rate limit allows the next request."""
         return self.rate_limit.wait(self.timing.clock())
 
     @property
@@ -231,7 +232,9 @@ class Shipper:
         return waiting_batches(database, self._sendable, now_ms, _PAGE)
 
     def _is_over_the_limits(self, batch: PlannedBatch) -> bool:
-        """A single event never is: it was within the limits when it was exported, and the webhook has the last word."""
+        """Whether the batch must be split. Never for a single event: it was within the limits when it was exported, and
+        the webhook decides.
+        """
         events, size = self.route.max_events, self.route.max_bytes
         over = (events is not None and batch.rows > events) or (size is not None and batch.body_bytes > size)
         return over and batch.rows > 1
@@ -246,7 +249,9 @@ class Shipper:
         log.info("batch %s is over the configured limits: split", batch.batch_id[:12])
 
     def _events(self, batch: PlannedBatch) -> "Texts | None":
-        """Read in the caller's thread: there the files are read in order, each row group once. None if it cannot be."""
+        """The texts of the batch's events; None if they cannot be read. Runs in the caller's thread, so that the files
+        are read in order, each row group once.
+        """
         if batch.partition in self._set_aside:
             return None
         try:
@@ -269,7 +274,7 @@ class Shipper:
         self.route.still_locked()
 
     def _attempt(self, batch: PlannedBatch, events: Texts, request_body: bytes) -> Decision:
-        """Runs in a sender thread. Raises PartitionFileError, and sends nothing, where the body is not as planned."""
+        """Runs in a sender thread. Raises PartitionFileError, and sends nothing, if the body is not as planned."""
         self._check(batch, request_body)
         claim = self.ledger.claim(batch, self.route.ship_run, self.timing.now_ms())
         with self._judging:
@@ -290,7 +295,7 @@ class Shipper:
         return replace(decision, halt=True, reason=rejects_everything(decision.reason)) if damning else decision
 
     def _weigh(self, batch: PlannedBatch, answer: Reply | Failure, began: int, now_ms: int) -> tuple[bool, bool]:
-        """Whether a rejection is believed, and whether with it the destination has rejected everything."""
+        """Whether a rejection is believed, and whether the destination has now rejected everything."""
         outcome = classify(answer)
         with self._judging:
             if outcome is Outcome.ACCEPTED:
@@ -312,7 +317,7 @@ class Shipper:
             return believed, self.evidence.damning
 
     def _take_note(self, batch: PlannedBatch, sent: Future[Decision], began_under: int) -> None:
-        """In the caller's thread, in the order the answers came."""
+        """Runs in the caller's thread, in the order of the answers."""
         try:
             decision = sent.result()
         except PartitionFileError as error:

@@ -1,4 +1,4 @@
-"""How the destination and its partitions stand, and lifting a halt."""
+"""The status of the destination and its partitions, and `resume`, which lifts a halt."""
 
 import time
 from datetime import datetime
@@ -35,11 +35,11 @@ def unsent_partitions(config: Config) -> list[DuePartition]:
 
 
 def due_partitions(config: Config) -> list[DuePartition]:
-    """What a ship run started now would send: nothing while the destination is halted, the breaker is open or a rate
-    limit holds. When the breaker's probe is due, only the partitions with the least tried batches: of several runs
-    it is theirs that should send it, since others may hold nothing but what always fails.
+    """The partitions of which a ship run started now would send something: none while the destination is halted, the
+    breaker is open or a rate limit holds. When the breaker's probe is due, only the partitions with the least tried
+    batches: others may hold only batches that always fail, which are no good probe.
 
-    A halt counts for as long as the set-up that was refused is the configured one.
+    A halt lasts while the refused set-up is the configured one.
     """
     with ledger_to_read(config) as ledger:
         if ledger is None:
@@ -56,7 +56,7 @@ def due_partitions(config: Config) -> list[DuePartition]:
 
 
 def shipments_of(config: Config, orchestrator_run_id: str) -> list[Shipment]:
-    """What a run of the orchestrator sent: for one that ended before it could tell. Their accounts are those of now."""
+    """What a run of the orchestrator sent, for a run that ended before it could report. The accounts are current."""
     name, found = config.webhook.name, list[Shipment]()
     with ledger_to_read(config) as ledger:
         if ledger is None:
@@ -73,8 +73,8 @@ def shipments_of(config: Config, orchestrator_run_id: str) -> list[Shipment]:
 def halted_reason(config: Config) -> str | None:
     """Why the destination is halted, or None when it is not.
 
-    Where a variable of the set-up is not set here, nobody can tell whether the set-up changed since: then it counts as
-    halted, and the text says so.
+    If a variable of the set-up is not set here, the set-up cannot be compared: the destination counts as halted, and
+    the text says so.
     """
     return how_it_stands(config).halted
 
@@ -96,11 +96,10 @@ def how_it_stands(config: Config) -> DestinationStanding:
 
 
 def resume(config: Config) -> frozenset[int]:
-    """Lift a halt, a pause and a hold: somebody has mended the set-up.
+    """Lift a halt, the breaker's pause and a rate limit's hold, since the set-up was mended.
 
-    Where the destination was halted for rejecting everything, the statuses are returned that from now on are taken as
-    real, for `policy.believed_for` or until something is accepted: who resumes without mending anything says that it is
-    the events that are wrong.
+    If the destination was halted for rejecting everything, returns the HTTP statuses that are believed from now on, for
+    `policy.believed_for` or until something is accepted: resuming without a change says that the events are at fault.
     """
     with ledger_of(config) as ledger:
         name = config.webhook.name
