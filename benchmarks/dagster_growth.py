@@ -25,8 +25,9 @@ from benchmarks.receiving import ROOT
 from statsig_export.config import CONFIG_VARIABLE, Config, load_config
 from statsig_export.dagster.definitions import definitions_for
 from statsig_export.dagster.keys import EXPORT_JOB, JOB, RANGE_END, RANGE_START
+from statsig_export.export.export import export_windows
 from statsig_export.layouts.native_tables import create_tables
-from statsig_export.pipeline import export_windows, ship
+from statsig_export.shipping.ship import ship
 from statsig_export.vocabulary import Category
 from statsig_export.windows import Window, windows_between
 

@@ -7,49 +7,49 @@ importing one light module of the package does not import pandas.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from statsig_export.config import load_config
-    from statsig_export.export.plan import plan
-    from statsig_export.lineage.frames import deliveries, event_chunks, failed_rows, partition_files, read_events
-    from statsig_export.lineage.trace import trace
-    from statsig_export.pipeline import export_window, export_windows, ship
-    from statsig_export.shipping.status import status
-    from statsig_export.windows import window_from_key
-
-__all__ = [
-    "deliveries",
-    "event_chunks",
-    "export_window",
-    "export_windows",
-    "failed_rows",
-    "load_config",
-    "partition_files",
-    "plan",
-    "read_events",
-    "ship",
-    "status",
-    "trace",
-    "window_from_key",
-]
+if TYPE_CHECKING:  # the same table, as type checkers read it; a test holds the two equal
+    from statsig_export.config import load_config as load_config
+    from statsig_export.export.export import export_window as export_window
+    from statsig_export.export.export import export_windows as export_windows
+    from statsig_export.export.plan import plan as plan
+    from statsig_export.lineage.frames import deliveries as deliveries
+    from statsig_export.lineage.frames import event_chunks as event_chunks
+    from statsig_export.lineage.frames import failed_rows as failed_rows
+    from statsig_export.lineage.frames import partition_files as partition_files
+    from statsig_export.lineage.frames import read_events as read_events
+    from statsig_export.lineage.trace import trace as trace
+    from statsig_export.shipping.ship import ship as ship
+    from statsig_export.shipping.status import status as status
+    from statsig_export.windows import window_from_key as window_from_key
 
 _HOMES = {
     "deliveries": "statsig_export.lineage.frames",
     "event_chunks": "statsig_export.lineage.frames",
-    "export_window": "statsig_export.pipeline",
-    "export_windows": "statsig_export.pipeline",
+    "export_window": "statsig_export.export.export",
+    "export_windows": "statsig_export.export.export",
     "failed_rows": "statsig_export.lineage.frames",
     "load_config": "statsig_export.config",
     "partition_files": "statsig_export.lineage.frames",
-    "plan": "statsig_export.export.exporter",
+    "plan": "statsig_export.export.plan",
     "read_events": "statsig_export.lineage.frames",
-    "ship": "statsig_export.pipeline",
-    "status": "statsig_export.shipping.ship",
+    "ship": "statsig_export.shipping.ship",
+    "status": "statsig_export.shipping.status",
     "trace": "statsig_export.lineage.trace",
     "window_from_key": "statsig_export.windows",
 }
+"""Public name -> the module that has it."""
+
+__all__ = list(_HOMES)
 
 
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+if not TYPE_CHECKING:  # a type checker would take any name for one that is there
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = globals()[name] = getattr(import_module(_HOMES[name]), name)
+        return found
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(_HOMES))

@@ -1,4 +1,4 @@
-"""What can go wrong, named by whose fault it is and so by who can mend it.
+"""The exceptions, by whose fault it is and so by who can mend it.
 
     StatsigExportError          never raised itself
     ├── ConfigError             the configuration or the command line: edit export.toml           exit code 2
@@ -12,17 +12,14 @@
     any other exception         an error of our own: report it                                    exit code 6
 
 A bad row is not an exception: it is a failed row with a reason, counted and kept in quarantine.
-An answer of the webhook is not one either: it is a Reply or a Failure, judged in delivery.py.
+An answer of the webhook is not one either: it is a Reply or a Failure, judged in delivery/rules.py.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
-
-if TYPE_CHECKING:
-    from statsig_export.shipping.reports import ShipReport
+from typing import ClassVar
 
 OWN_ERROR = 6
-"""The exit code of any exception that is none of these: nobody foresaw it, so nobody but us can mend it."""
+"""The exit code of any other exception: a bug of this library."""
 
 
 class StatsigExportError(Exception):
@@ -39,6 +36,9 @@ class StatsigExportError(Exception):
         super().__init__(f"{message}. {hint}" if hint else message)
         self.message = message
         self.hint = hint
+        self.report: object = None
+        """The report of the run that this error ended, if it did anything before. `shipping.reports.report_of` returns
+        it with its type."""
 
 
 class ConfigError(StatsigExportError):
@@ -62,25 +62,16 @@ class DestinationError(StatsigExportError):
 
     exit_code = 4
 
-    def __init__(
-        self, message: str, *, hint: str = "", report: "ShipReport | None" = None, halts: bool = False
-    ) -> None:
+    def __init__(self, message: str, *, hint: str = "", halts: bool = False) -> None:
         super().__init__(message, hint=hint)
-        self.report = report
-        """What the run delivered before it was refused; None where it was refused before it began."""
         self.halts = halts
-        """Whether it is this run that halted the destination: of several that are refused at once, one."""
+        """Whether this run halted the destination: one of several runs that are refused at once."""
 
 
 class LedgerError(StatsigExportError):
     """The ledger or the storage of partition files failed, or what it says does not hold."""
 
     exit_code = 5
-
-    def __init__(self, message: str, *, hint: str = "", report: "ShipReport | None" = None) -> None:
-        super().__init__(message, hint=hint)
-        self.report = report
-        """What a ship run delivered all the same; None where it sent nothing, and outside shipping."""
 
 
 class StalePlanError(LedgerError):
@@ -94,9 +85,7 @@ class StorageError(LedgerError):
 class PartitionFileError(LedgerError):
     """Partition files are gone or are not what was written; the storage itself answers."""
 
-    def __init__(
-        self, message: str, *, files: Mapping[str, str], hint: str = "", report: "ShipReport | None" = None
-    ) -> None:
-        super().__init__(message, hint=hint, report=report)
+    def __init__(self, message: str, *, files: Mapping[str, str], hint: str = "") -> None:
+        super().__init__(message, hint=hint)
         self.files = dict(files)
         """File, relative to the storage's root -> what is wrong with it."""

@@ -3,16 +3,18 @@
 import os
 
 from benchmarks.watching import Watch
+from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.config import load_config
+from statsig_export.export.export import export_windows
 from statsig_export.export.judge import Judge
 from statsig_export.export.writer import WindowWriter
 from statsig_export.ledger.transactions import Ledger
-from statsig_export.pipeline import export_windows
 from statsig_export.source.source import Source
 from statsig_export.windows import window_from_key
 
 
 def run() -> dict[str, object]:
+    prefer_jemalloc(os.environ)  # as the command line and Dagster do
     watch = Watch()
     watch.items_of(Source, "read_window", "read")
     watch.items_of(Judge, "reshaped", "reshape")

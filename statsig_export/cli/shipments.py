@@ -1,5 +1,6 @@
 """What run, ship and replay have in common: shipping until somebody stops it, and the account of what was asked for."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -7,13 +8,14 @@ from datetime import UTC, datetime
 
 import click
 
+from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.cli import output
 from statsig_export.cli.stopping import stop_on_sigterm
 from statsig_export.cli.verdict import Waiting, waiting
 from statsig_export.config import Config
 from statsig_export.errors import DestinationError, LedgerError, StatsigExportError
 from statsig_export.runs import Timing
-from statsig_export.shipping.reports import ShipReport
+from statsig_export.shipping.reports import ShipReport, report_of
 from statsig_export.windows import split_partition_key
 
 
@@ -24,7 +26,7 @@ def ship_or_refusal(
 
     Raises what leaves nothing to report.
     """
-    from statsig_export.pipeline import ship
+    from statsig_export.shipping.ship import ship
 
     try:
         with output.progress("ship") as advance, until_stopped() as timing:
@@ -38,7 +40,7 @@ def reported(config: Config, keys: Sequence[str] | None, error: DestinationError
 
     Raises the error again where nobody can tell.
     """
-    report: ShipReport | None = getattr(error, "report", None)
+    report = report_of(error)
     if report is not None:
         return report
     if isinstance(error, LedgerError):
@@ -55,6 +57,7 @@ def until_stopped() -> Iterator[Timing]:
     """Real time that SIGTERM ends."""
     from statsig_export.runs import REAL_TIME
 
+    prefer_jemalloc(os.environ)
     with stop_on_sigterm() as stop:
         yield replace(REAL_TIME, sleep=stop.sleep, stopping=stop.asked)
     if stop.asked():

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from statsig_export import pipeline
 from statsig_export.account import Account, total
 from statsig_export.config import Config
 from statsig_export.dagster.keys import DELIVERED, EVENTS, source_key
@@ -20,7 +19,7 @@ from statsig_export.errors import SchemaError, StatsigExportError
 from statsig_export.layouts.model import SourceTable
 from statsig_export.layouts.placement import source_tables
 from statsig_export.ledger.records import PartitionStatus
-from statsig_export.shipping.status import unsent_partitions
+from statsig_export.shipping.status import halted_reason, status, unsent_partitions
 from statsig_export.source.source import Source, open_source
 from statsig_export.windows import LENGTH, split_partition_key, window_from_key
 
@@ -110,7 +109,7 @@ def few_rows_fail(context: dg.AssetCheckExecutionContext, export: ExportResource
 def everything_due_is_sent(export: ExportResource) -> dg.AssetCheckResult:
     config = export.config()
     try:
-        halted = pipeline.halted_reason(config)
+        halted = halted_reason(config)
         due = unsent_partitions(config)
     except StatsigExportError as error:
         raise failure(error) from None
@@ -134,9 +133,9 @@ def _lines(context: dg.AssetCheckExecutionContext, config: Config) -> list[Parti
     keys = asked_for(context.run, config)
     try:
         if not keys:
-            return pipeline.status(config, start=datetime.now(UTC) - config.windows.lookback)
+            return status(config, start=datetime.now(UTC) - config.windows.lookback)
         starts = [window_from_key(split_partition_key(key)[1], config.windows).start for key in keys]
-        lines = pipeline.status(config, min(starts), max(starts) + LENGTH[config.windows.every])
+        lines = status(config, min(starts), max(starts) + LENGTH[config.windows.every])
     except StatsigExportError as error:
         raise failure(error) from None
     return _of(lines, keys)

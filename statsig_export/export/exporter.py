@@ -1,15 +1,15 @@
-"""Exporting a window: read, judge, write, plan; and the dry run of the same."""
+"""Exports a window: read, judge, write, plan."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
 from statsig_export.account import Account
-from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.config import Config
 from statsig_export.crashpoints import CrashPoint, reach
 from statsig_export.errors import LedgerError, StalePlanError
@@ -26,6 +26,7 @@ from statsig_export.ledger.pruned import refuse_pruned
 from statsig_export.ledger.records import ExportRun, PartitionPlan, Planned
 from statsig_export.ledger.tables import partitions
 from statsig_export.ledger.transactions import Ledger, ledger_of
+from statsig_export.runs import Job, RunContext, RunStart, observed
 from statsig_export.source.source import Source, open_source
 from statsig_export.storage.file_faults import damaged
 from statsig_export.storage.storage import Storage
@@ -40,10 +41,15 @@ _TRIES = 3
 class Exporter:
     """Exports windows, one after another, over the same connections: to connect and to look at the source's catalog
     costs more than a small window itself. Use it as a context manager; everything opens with the first window.
+
+    `windows` are those to come: whether one of them overlaps windows of another length is checked before the first is
+    read.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, context: RunContext | None = None, windows: Sequence[Window] = ()) -> None:
         self._config = config
+        self._context = context or RunContext()
+        self._unchecked = windows
         self._until = ExitStack()
         self._opened: _Opened | None = None
 
@@ -55,54 +61,51 @@ class Exporter:
     ) -> None:
         self._until.close()
 
-    def export(
-        self,
-        window: Window,
-        categories: Sequence[Category] | None = None,
-        *,
-        orchestrator_run_id: str | None = None,
-        on_progress: Callable[[int], None] | None = None,
-    ) -> ExportReport:
+    def export(self, window: Window, categories: Sequence[Category] | None = None) -> ExportReport:
         """Read one window, write its partition files and plan their batches. Safe to repeat: only new events are added.
 
-        `categories` None means all. `on_progress` is called with the number of rows of each chunk.
+        `categories` None means all.
         A file of an earlier export that is gone or damaged is written again where the source still makes the same one.
         Raises ConfigError (also for a window of which a category was pruned), SourceError or LedgerError; then nothing
         of the window was planned. PartitionFileError, for files that the source does not make again, concerns their
         categories alone: the others were planned.
         """
+        asked_by, names = self._context.orchestrator_run_id, chosen(categories)
+        keys = [partition_key(category, window.key) for category in names]
+        return observed(
+            RunStart(Job.EXPORT, self._config, asked_by, keys, window), partial(self._export, window, names)
+        )
+
+    def _export(self, window: Window, categories: tuple[Category, ...]) -> ExportReport:
         opened = self._open()
         for remaining in reversed(range(_TRIES)):
-            run = _Run(self._config, window, chosen(categories), orchestrator_run_id, _now_ms())
+            run = _Run(self._config, self._context, window, categories, self._context.timing.now_ms())
             try:
-                return _export(run, opened, on_progress or _ignore)
+                return _export(run, opened)
             except StalePlanError:
                 if not remaining:
                     raise
         raise AssertionError("unreachable")
 
-    def check(self, windows: Sequence[Window]) -> None:
-        """Raise ConfigError where one of the windows would overlap windows of another length, before any is read."""
-        refuse_overlapping_windows(self._open().ledger.database, self._config, windows)
-
     def _open(self) -> "_Opened":
         if self._opened is None:
-            prefer_jemalloc()
             ledger = self._until.enter_context(ledger_of(self._config))
             ledger.database.bring_up_to_date()
             storage = self._until.enter_context(Storage(self._config.storage_url()))
             if queries.names_files(ledger.database, self._config.webhook.name):
                 storage.require_root()  # else a disk that is not mounted would be written beside
             self._opened = _Opened(ledger, storage, self._until.enter_context(open_source(self._config)))
+        refuse_overlapping_windows(self._opened.ledger.database, self._config, self._unchecked)
+        self._unchecked = ()
         return self._opened
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
     config: Config
+    context: RunContext
     window: Window
     categories: tuple[Category, ...]
-    orchestrator_run_id: str | None
     started_ms: int
 
 
@@ -113,7 +116,7 @@ class _Opened:
     source: Source
 
 
-def _export(run: _Run, opened: _Opened, on_progress: Callable[[int], None]) -> ExportReport:
+def _export(run: _Run, opened: _Opened) -> ExportReport:
     config, window = run.config, run.window
     ledger, storage, source = opened.ledger, opened.storage, opened.source
     began = time.monotonic()
@@ -133,7 +136,7 @@ def _export(run: _Run, opened: _Opened, on_progress: Callable[[int], None]) -> E
             for judged, rows in judge_window(source, window, judge, identities):
                 write(judged)
                 rows_read += rows
-                on_progress(rows)
+                run.context.on_progress(rows)
                 reach(CrashPoint.READING)
         _check_balance(window, judge.tallies)
         generations = {category: planned[category].generation for category in run.categories}
@@ -147,7 +150,7 @@ def _export(run: _Run, opened: _Opened, on_progress: Callable[[int], None]) -> E
         raise damaged(lost, "; the other categories of the window were exported", hint=HINT)
     return ExportReport(
         run_id=record.id,
-        orchestrator_run_id=run.orchestrator_run_id,
+        orchestrator_run_id=run.context.orchestrator_run_id,
         window=window.key,
         rows_read=record.rows_read,
         seconds=time.monotonic() - began,
@@ -208,11 +211,11 @@ def _export_run(run: _Run, source: Source, tallies: Mapping[Category, Tally], ro
     window = run.window
     return ExportRun(
         id=uuid4().hex,
-        orchestrator_run=run.orchestrator_run_id,
+        orchestrator_run=run.context.orchestrator_run_id,
         destination=run.config.webhook.name,
         window=window,
         started_ms=run.started_ms,
-        finished_ms=_now_ms(),
+        finished_ms=run.context.timing.now_ms(),
         rows_read=rows_read,
         queries={
             table.qualified_name: source.query(table, window.start, window.end, run.categories)
@@ -232,11 +235,3 @@ def _export_run(run: _Run, source: Source, tallies: Mapping[Category, Tally], ro
             for category, tally in tallies.items()
         },
     )
-
-
-def _ignore(_: int) -> None:
-    """Nobody watches."""
-
-
-def _now_ms() -> int:
-    return round(time.time() * 1000)

@@ -1,4 +1,4 @@
-"""The datasets of our runs as OpenLineage has them: the source tables, the partition files, what the webhook received.
+"""The OpenLineage datasets of a run: the source tables, the partition files, what the webhook received.
 
 Needs statsig-export[openlineage]. Facets hold names, types and counts; nothing of an event, and no secret.
 """
@@ -42,7 +42,7 @@ Facet = TypeVar("Facet", bound=BaseFacet)
 
 
 def facet(kind: type[Facet], **values: Any) -> Facet:  # noqa: ANN401  as the client's facets take them
-    """A facet of ours: it names this project as its producer."""
+    """A facet that names this project as its producer."""
     return kind(producer=PRODUCER, **values)
 
 

@@ -1,26 +1,26 @@
-"""Telling OpenLineage of a run, where export.toml asks for it, without a say in what becomes of the run.
+"""Emits OpenLineage events for a run if export.toml enables it. A failure here never fails the run.
 
-The events are built and sent by a thread of its own, in which the client is imported, too. Whatever fails there is one
-warning, and is not tried again for a while. Light to import.
+The events are built and sent by a thread of its own, in which the client is imported, too: it takes a second. Whatever
+fails there is one warning, and is not tried again for a while.
 """
 
 import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib import import_module
 from queue import SimpleQueue
 from threading import Thread, get_ident
-from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from statsig_export.config import Config
+from statsig_export.runs import RunStart
 
 if TYPE_CHECKING:
     from openlineage.client.event_v2 import RunEvent
 
     from statsig_export.openlineage.events import RunEvents
 
-Report = TypeVar("Report")
-Step: TypeAlias = "Callable[[RunEvents[Report]], RunEvent]"
+Step: TypeAlias = "Callable[[RunEvents], RunEvent]"
 
 PATIENCE: Final = 3.0
 """Seconds that the end of a run waits for its events to be sent."""
@@ -32,45 +32,42 @@ log = logging.getLogger(__name__)
 
 
 class _Silence:
-    """Until when nothing is told, in this process."""
+    """Until when nothing is emitted, in this process."""
 
     until = 0.0
 
 
-def told(config: Config, events_of: "Callable[[], RunEvents[Report]]", run: Callable[[], Report]) -> Report:
-    """Carry out `run`, and tell of its start and of its end. Returns and raises what `run` does."""
-    if not config.lineage.openlineage or time.monotonic() < _Silence.until:
-        return run()
-    teller = _Teller(events_of)
-    started = datetime.now(UTC)
-    teller.tell(lambda events: events.started(started))
-    try:
-        report = run()
-    except BaseException as error:  # a run that was interrupted has failed too: it is told, and goes on its way
-        failed, failure = datetime.now(UTC), error
-        teller.tell(lambda events: events.failed(failed, failure))
-        teller.finish()
-        raise
-    completed = datetime.now(UTC)
-    teller.tell(lambda events: events.completed(completed, report))
-    teller.finish()
-    return report
+class OpenLineage:
+    """The observer of runs."""
+
+    def started(self, run: RunStart) -> "Emitter | None":
+        if time.monotonic() < _Silence.until:
+            return None
+        return Emitter(run)
 
 
-class _Teller(Generic[Report]):
-    """Sends the events of one run, in the order in which it is told to."""
+class Emitter:
+    """Sends the events of one run, in their order: START with its construction, then how it ended."""
 
-    def __init__(self, events_of: "Callable[[], RunEvents[Report]]") -> None:
-        self._events_of = events_of
-        self._steps: SimpleQueue[Step[Report] | None] = SimpleQueue()
+    def __init__(self, run: RunStart) -> None:
+        self._run = run
+        self._steps: SimpleQueue[Step | None] = SimpleQueue()
         self._thread = Thread(target=self._send_all, name="openlineage", daemon=True)
         self._thread.start()
+        at = datetime.now(UTC)
+        self._steps.put(lambda events: events.started(at))
 
-    def tell(self, step: "Step[Report]") -> None:
-        self._steps.put(step)
+    def completed(self, report: object) -> None:
+        at = datetime.now(UTC)
+        self._finish(lambda events: events.completed(at, report))
 
-    def finish(self) -> None:
+    def failed(self, error: BaseException) -> None:
+        at = datetime.now(UTC)
+        self._finish(lambda events: events.failed(at, error))
+
+    def _finish(self, last: Step) -> None:
         """Wait for what is still to be sent, but not for long."""
+        self._steps.put(last)
         self._steps.put(None)
         self._thread.join(PATIENCE)
         if self._thread.is_alive():
@@ -89,9 +86,8 @@ class _Teller(Generic[Report]):
             logging.getLogger(_RETRIES).removeFilter(quiet)
 
     def _send(self) -> None:
-        from openlineage.client import OpenLineageClient
-
-        client, events = OpenLineageClient(), self._events_of()
+        client = import_module("openlineage.client").OpenLineageClient()
+        events: RunEvents = import_module("statsig_export.openlineage.events").RunEvents(self._run)
         while (step := self._steps.get()) is not None:
             client.emit(step(events))
         client.close(PATIENCE)

@@ -1,13 +1,13 @@
-"""The runs as OpenLineage has them: START when one begins, then COMPLETE, FAIL or ABORT.
+"""The OpenLineage events of a run: START when it begins, then COMPLETE, FAIL or ABORT.
 
 Needs statsig-export[openlineage]. OpenLineage's id of a run is its own, since ours is not known before the end. Ours is
 in the facet `statsigexport_run`, as is the orchestrator's, which is the parent's id where it is a UUID (Dagster's is).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Generic, TypeVar
+from typing import Final
 from uuid import UUID
 
 import attr
@@ -26,7 +26,7 @@ from openlineage.client.facet_v2 import (
 from openlineage.client.uuid import generate_new_uuid
 
 from statsig_export.config import Config
-from statsig_export.errors import ConfigError, DestinationError, StatsigExportError
+from statsig_export.errors import ConfigError, StatsigExportError
 from statsig_export.export.reports import ExportReport
 from statsig_export.openlineage.datasets import (
     PRODUCER,
@@ -36,15 +36,17 @@ from statsig_export.openlineage.datasets import (
     file_outputs,
     source_inputs,
 )
-from statsig_export.shipping.reports import ReplayReport, ShipReport
+from statsig_export.runs import Job as OurJob
+from statsig_export.runs import RunStart
+from statsig_export.shipping.reports import ReplayReport, ShipReport, report_of
 from statsig_export.version import VERSION
-from statsig_export.vocabulary import Category, chosen
-from statsig_export.windows import Window, partition_key, split_partition_key
+from statsig_export.vocabulary import Category
+from statsig_export.windows import split_partition_key
 
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What an event says of a run beside its state."""
+    """What an event says about a run beside its state."""
 
     inputs: list[InputDataset] = field(default_factory=list)
     outputs: list[OutputDataset] = field(default_factory=list)
@@ -55,14 +57,32 @@ class Described:
 
 
 MOST_PARTITIONS: Final = 50
-"""A run of more names as many: an event is to stay small."""
+"""Maximum partitions named in an event, so that it stays small."""
 
-Report = TypeVar("Report")
+
+@dataclass(frozen=True, slots=True)
+class JobFacts:
+    """What an event says about a job."""
+
+    does: str
+    part_of: str
+    """The orchestrator's job that such a run belongs to."""
+
+
+JOBS: Final[Mapping[OurJob, JobFacts]] = {
+    OurJob.EXPORT: JobFacts(
+        "Reads one window of the source, and writes the events that are new into partition files.", "export_events"
+    ),
+    OurJob.SHIP: JobFacts("Sends planned batches to the webhook, and records every answer.", "ship_batches"),
+    OurJob.REPLAY: JobFacts(
+        "Sends again what was sent before, or what failed in delivery: the same ids, the same bytes.", "replay_batches"
+    ),
+}
 
 
 @attr.define
 class StatsigExportRunFacet(RunFacet):
-    """What is ours of a run: ids and counts, by which `trace`, the ledger and Dagster go on."""
+    """Ids and counts of a run, for looking it up with `trace`, in the ledger or in Dagster."""
 
     runId: str | None = None  # noqa: N815  as OpenLineage spells its keys
     """The export run or the ship run in the ledger; None before the end."""
@@ -77,137 +97,106 @@ class StatsigExportRunFacet(RunFacet):
 
 
 @dataclass(frozen=True)
-class RunEvents(Generic[Report]):
+class RunEvents:
     """The events of one run."""
 
-    config: Config
-    job: str
-    does: str
-    part_of: str
-    """The orchestrator's job that such a run belongs to."""
-    orchestrator_run_id: str | None
-    before: Callable[[], Described]
-    """What is known of it before it."""
-    after: Callable[[Report], Described]
-    """What is known of it after it."""
-    window: Window | None = None
+    run: RunStart
     id: str = field(default_factory=lambda: str(generate_new_uuid()))
 
     def started(self, at: datetime) -> RunEvent:
         return self._event(RunState.START, at, self._known_before())
 
-    def completed(self, at: datetime, report: Report) -> RunEvent:
-        return self._event(RunState.COMPLETE, at, self.after(report))
+    def completed(self, at: datetime, report: object) -> RunEvent:
+        return self._event(RunState.COMPLETE, at, described(self.run, report))
 
     def failed(self, at: datetime, error: BaseException) -> RunEvent:
         """FAIL for an error, ABORT for an interrupt. The message is that of an error of ours, which holds no secret;
         of any other the class.
         """
         state = RunState.FAIL if isinstance(error, Exception) else RunState.ABORT
-        delivered = error.report if isinstance(error, DestinationError) else None
-        told = self._known_before() if delivered is None else shipped(self.config, delivered)
-        message = str(error) if isinstance(error, StatsigExportError) else type(error).__name__
-        return self._event(state, at, told, message)
+        delivered, message = None, type(error).__name__
+        if isinstance(error, StatsigExportError):
+            delivered, message = report_of(error), str(error)
+        known = self._known_before() if delivered is None else shipped(self.run.config, delivered)
+        return self._event(state, at, known, message)
 
     def _known_before(self) -> Described:
         try:
-            return self.before()
-        except ConfigError:  # the run itself will not get further, and its own error is the one to be told
+            return described_before(self.run)
+        except ConfigError:  # the run itself will not get further, and its own error is the one to report
             return Described()
 
-    def _event(self, state: RunState, at: datetime, told: Described, error: str | None = None) -> RunEvent:
+    def _event(self, state: RunState, at: datetime, facts: Described, error: str | None = None) -> RunEvent:
         return RunEvent(
             eventType=state,
             eventTime=at.isoformat(),
             producer=PRODUCER,
-            run=Run(self.id, self._run_facets(told, error)),
-            job=Job(self.config.lineage.namespace, self.job, self._job_facets(told)),
-            inputs=told.inputs,
-            outputs=told.outputs,
+            run=Run(self.id, self._run_facets(facts, error)),
+            job=Job(self.run.config.lineage.namespace, self.run.job.value, self._job_facets(facts)),
+            inputs=facts.inputs,
+            outputs=facts.outputs,
         )
 
-    def _run_facets(self, told: Described, error: str | None) -> dict[str, RunFacet]:
+    def _run_facets(self, facts: Described, error: str | None) -> dict[str, RunFacet]:
+        config, asked_by, window = self.run.config, self.run.orchestrator_run_id, self.run.window
         facets: dict[str, RunFacet] = {
             "processing_engine": facet(
                 processing_engine_run.ProcessingEngineRunFacet, version=VERSION, name="statsig-export"
             ),
             "statsigexport_run": facet(
                 StatsigExportRunFacet,
-                runId=told.run_id,
-                orchestratorRunId=self.orchestrator_run_id,
-                configuration=self.config.fingerprint(),
-                filter=self.config.filter_fingerprint(),
-                partitions=list(told.partitions[:MOST_PARTITIONS]),
-                account=told.account,
+                runId=facts.run_id,
+                orchestratorRunId=asked_by,
+                configuration=config.fingerprint(),
+                filter=config.filter_fingerprint(),
+                partitions=list(facts.partitions[:MOST_PARTITIONS]),
+                account=facts.account,
             ),
         }
-        if self.window is not None:
-            times = {"nominalStartTime": self.window.start.isoformat(), "nominalEndTime": self.window.end.isoformat()}
+        if window is not None:
+            times = {"nominalStartTime": window.start.isoformat(), "nominalEndTime": window.end.isoformat()}
             facets["nominalTime"] = facet(nominal_time_run.NominalTimeRunFacet, **times)
-        if self.orchestrator_run_id is not None and _is_uuid(self.orchestrator_run_id):
-            job = parent_run.Job(self.config.lineage.namespace, self.part_of)
-            run = parent_run.Run(self.orchestrator_run_id)
+        if asked_by is not None and _is_uuid(asked_by):
+            job = parent_run.Job(config.lineage.namespace, JOBS[self.run.job].part_of)
+            run = parent_run.Run(asked_by)
             facets["parent"] = facet(parent_run.ParentRunFacet, run=run, job=job)
         if error is not None:
-            said = error_message_run.ErrorMessageRunFacet
-            facets["errorMessage"] = facet(said, message=error, programmingLanguage="Python")
+            kind = error_message_run.ErrorMessageRunFacet
+            facets["errorMessage"] = facet(kind, message=error, programmingLanguage="Python")
         return facets
 
-    def _job_facets(self, told: Described) -> dict[str, JobFacet]:
+    def _job_facets(self, facts: Described) -> dict[str, JobFacet]:
         kind = job_type_job.JobTypeJobFacet
         facets: dict[str, JobFacet] = {
             "jobType": facet(kind, processingType="BATCH", integration="STATSIG_EXPORT", jobType="JOB"),
-            "documentation": facet(documentation_job.DocumentationJobFacet, description=self.does),
+            "documentation": facet(documentation_job.DocumentationJobFacet, description=JOBS[self.run.job].does),
         }
-        statements = [statement for statement in told.queries.values() if statement]
+        statements = [statement for statement in facts.queries.values() if statement]
         if statements:
             facets["sql"] = facet(sql_job.SQLJobFacet, query=";\n".join(statements))
         return facets
 
 
-def export_run(
-    config: Config, window: Window, categories: Sequence[Category] | None, orchestrator_run_id: str | None
-) -> RunEvents[ExportReport]:
-    """An export: source tables in, partition files out."""
-    wanted = chosen(categories)
-    return RunEvents(
-        config,
-        job="export_window",
-        does="Reads one window of the source, and writes the events that are new into partition files.",
-        part_of="export_events",
-        orchestrator_run_id=orchestrator_run_id,
-        before=lambda: to_export(config, window, wanted),
-        after=lambda report: exported(config, wanted, report),
-        window=window,
-    )
+def described_before(run: RunStart) -> Described:
+    """A run that begins. Raises ConfigError where the source cannot be named, or for what is no partition."""
+    config, categories = run.config, _categories(run.partitions)
+    if run.job is OurJob.EXPORT:
+        inputs, outputs = source_inputs(config, categories), file_outputs(config, categories, {})
+    else:
+        inputs, outputs = file_inputs(config, categories, []), [destination_output(config, categories, None)]
+    return Described(inputs, outputs, partitions=run.partitions)
 
 
-def ship_run(
-    config: Config, partitions: Sequence[str] | None, orchestrator_run_id: str | None
-) -> RunEvents[ShipReport]:
-    """A shipment: partition files in, the destination out. `partitions` None: which they are shows at its end."""
-    return RunEvents(
-        config,
-        job="ship",
-        does="Sends planned batches to the webhook, and records every answer.",
-        part_of="ship_batches",
-        orchestrator_run_id=orchestrator_run_id,
-        before=lambda: to_ship(config, partitions or ()),
-        after=lambda report: shipped(config, report),
-    )
-
-
-def replay_run(config: Config, partitions: Sequence[str], orchestrator_run_id: str | None) -> RunEvents[ReplayReport]:
-    """A replay: as a shipment, of what was sent or failed before."""
-    return RunEvents(
-        config,
-        job="replay",
-        does="Sends again what was sent before, or what failed in delivery: the same ids, the same bytes.",
-        part_of="replay_batches",
-        orchestrator_run_id=orchestrator_run_id,
-        before=lambda: to_ship(config, partitions),
-        after=lambda report: shipped(config, report.shipped),
-    )
+def described(run: RunStart, report: object) -> Described:
+    """A run that is done. Raises TypeError for a report of no run that is known here."""
+    match report:
+        case ExportReport():
+            return exported(run, report)
+        case ShipReport():
+            return shipped(run.config, report)
+        case ReplayReport():
+            return shipped(run.config, report.shipped)
+    raise TypeError(f"no report of a run: {type(report).__name__}")
 
 
 def _is_uuid(text: str) -> bool:
@@ -218,32 +207,17 @@ def _is_uuid(text: str) -> bool:
     return True
 
 
-def to_export(config: Config, window: Window, categories: Sequence[Category]) -> Described:
-    """An export that begins. Raises ConfigError where the source cannot be named."""
-    return Described(
-        inputs=source_inputs(config, categories),
-        outputs=file_outputs(config, categories, {}),
-        partitions=[partition_key(category, window.key) for category in categories],
-    )
-
-
-def exported(config: Config, categories: Sequence[Category], report: ExportReport) -> Described:
+def exported(run: RunStart, report: ExportReport) -> Described:
     """An export that is done."""
+    categories = _categories(run.partitions)
     return Described(
-        inputs=source_inputs(config, categories),
-        outputs=file_outputs(config, categories, report.partitions),
+        inputs=source_inputs(run.config, categories),
+        outputs=file_outputs(run.config, categories, report.partitions),
         run_id=report.run_id,
-        partitions=[partition_key(category, report.window) for category in categories],
+        partitions=run.partitions,
         account=report.account.to_dict(),
         queries=report.queries,
     )
-
-
-def to_ship(config: Config, keys: Sequence[str]) -> Described:
-    """A shipment of these partitions that begins. Raises ConfigError for what is no partition."""
-    categories = _categories(keys)
-    outputs = [destination_output(config, categories, None)]
-    return Described(file_inputs(config, categories, []), outputs, partitions=keys)
 
 
 def shipped(config: Config, report: ShipReport) -> Described:

@@ -1,11 +1,12 @@
-"""Replay: what was sent goes out again with the same ids and the same bytes; or only what failed.
+"""Replays partitions: sends delivered events again with the same ids and the same bytes, or only what failed.
 
-A delivered batch stays delivered. Its replay is a batch of its own over the same rows of the same file, which names it
-in `replay_of` and is no part of the account: the events were forwarded and stay so, whatever becomes of the replay.
-A failed batch is taken up again itself, and its attempts go on where they ended.
+A delivered batch stays delivered. Its replay is a new batch over the same rows of the same file, with `replay_of` set.
+It is not in the account: the events were forwarded and stay forwarded, even if the replay fails.
+A failed batch becomes pending again, and its attempts are counted on from where they ended.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from statsig_export.config import Config
 from statsig_export.delivery.rules import DEFAULT_POLICY, RetryPolicy
@@ -15,9 +16,10 @@ from statsig_export.ledger.pruned import refuse_pruned
 from statsig_export.ledger.replays import plan_replay
 from statsig_export.ledger.tables import partitions
 from statsig_export.ledger.transactions import ledger_of
-from statsig_export.runs import REAL_TIME, Timing
+from statsig_export.runs import REAL_TIME, Job, RunStart, Timing, no_progress, observed
+from statsig_export.shipping.context import ShipContext
 from statsig_export.shipping.reports import ReplayReport
-from statsig_export.shipping.ship import ship
+from statsig_export.shipping.ship import send
 from statsig_export.windows import split_partition_key
 
 
@@ -31,21 +33,26 @@ def replay(  # noqa: PLR0913  what ship takes, and failed_only
     timing: Timing = REAL_TIME,
     policy: RetryPolicy = DEFAULT_POLICY,
 ) -> ReplayReport:
-    """Send again what was delivered of some partitions (`category|window`), or what failed in delivery, and whatever
-    else is due there. Where a replay is still under way, no second one is begun. Raises ConfigError when one of them
-    was pruned, and then sends nothing; or what `ship` raises, and then the replay is on record and the next ship run
-    takes it up.
+    """Send again what was delivered of some partitions (`category|window`), or with `failed_only` what failed in
+    delivery, and anything else that is due there. A batch whose replay is still pending is not replayed twice.
+
+    Raises ConfigError if one of the partitions was pruned; then nothing is sent. Raises what `ship` raises; then the
+    replay is recorded, and the next ship run sends it.
     """
+    context = ShipContext(orchestrator_run_id, on_progress or no_progress, timing, policy)
+    start = RunStart(Job.REPLAY, config, orchestrator_run_id, keys)
+    return observed(start, partial(_replay, config, keys, context, failed_only=failed_only))
+
+
+def _replay(config: Config, keys: Sequence[str], context: ShipContext, *, failed_only: bool) -> ReplayReport:
     wanted = [split_partition_key(key) for key in keys]
     with ledger_of(config) as ledger:
         ids = list(queries.partition_ids(ledger.database, config.webhook.name, wanted).values())
         with ledger.database.read() as connection:
             refuse_pruned(connection, among(partitions.c.id, ids))
-        replayed = sum(
-            plan_replay(ledger.database, partition, timing.now_ms(), failed_only=failed_only) for partition in ids
-        )
-    run = orchestrator_run_id
-    shipped = ship(config, keys, orchestrator_run_id=run, on_progress=on_progress, timing=timing, policy=policy)
+        now_ms = context.timing.now_ms()
+        replayed = sum(plan_replay(ledger.database, partition, now_ms, failed_only=failed_only) for partition in ids)
+    shipped = send(config, keys, context)
     with ledger_of(config) as ledger:
         pending, failed = queries.unfinished_replays(ledger.database, ids, shipped.run_id)
     return ReplayReport(replayed, pending, failed, shipped)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from statsig_export.account import Account, total
+from statsig_export.errors import StatsigExportError
 from statsig_export.ledger.records import PartitionStatus, Shipment
 
 
@@ -15,22 +16,22 @@ class ShipReport:
     orchestrator_run_id: str | None
     seconds: float
     paused_until: float | None
-    """Until when (epoch seconds) nothing more is sent: the next probe of the breaker, or the end of a rate limit."""
+    """Until when (epoch seconds) nothing is sent: the next probe of the breaker, or the end of a rate limit."""
     busy: tuple[str, ...]
     """Partitions that another shipper holds; it ships them."""
     shipments: Mapping[str, Shipment] = field(default_factory=dict)
-    """Of the partitions that this run held."""
-    statuses: "Mapping[str, PartitionStatus]" = field(default_factory=dict)
-    """How every partition that was asked for stands after the run: also those that another shipper holds, and, where
-    everything was asked for, those of which nothing is due yet."""
+    """Partition -> what was sent of it, for the partitions that this run held."""
+    statuses: Mapping[str, PartitionStatus] = field(default_factory=dict)
+    """Partition -> its status after the run. Includes partitions that another shipper holds and, for a run of
+    everything, those with nothing due yet."""
     rate_limited: bool = False
-    """Whether it is a rate limit that `paused_until` is the end of."""
+    """Whether `paused_until` is the end of a rate limit."""
     unreadable: Mapping[str, str] = field(default_factory=dict)
     """Partition file -> what is wrong with it. Its partition was set aside: its events stay pending."""
 
     @property
     def account(self) -> Account:
-        """Of all that was asked for."""
+        """The sum over `statuses`."""
         return total(status.account for status in self.statuses.values())
 
     @property
@@ -43,16 +44,24 @@ class ShipReport:
         return sum(shipment.requests for shipment in self.shipments.values())
 
 
+def report_of(error: StatsigExportError) -> ShipReport | None:
+    """What a ship run delivered before this error ended it. None if it was refused before it began, or for the error
+    of anything else.
+    """
+    return error.report if isinstance(error.report, ShipReport) else None
+
+
 @dataclass(frozen=True, slots=True)
 class ReplayReport:
-    """What was sent again."""
+    """One replay."""
 
     replayed: int
-    """Events that this call put up to be sent again; those whose replay was under way already are not among them."""
+    """Events that this call planned to send again. Events whose replay was already under way do not count."""
     pending: int
-    """Events of replays that are still to be delivered. With `failed`, no part of the account: it says forwarded."""
+    """Events of replays that are not delivered yet. Neither they nor `failed` are in the account, which has these
+    events as forwarded."""
     failed: int
-    """Events that failed in this run: of replays, and of whatever else was due there."""
+    """Events that failed in this run, of replays or of anything else that was due."""
     shipped: ShipReport
 
     @property
@@ -67,11 +76,11 @@ class ReplayReport:
 
 @dataclass(frozen=True, slots=True)
 class DestinationStanding:
-    """Whether anything is sent at present."""
+    """Whether the destination is halted, or sending pauses."""
 
     halted: str | None = None
     """Why the destination is halted."""
     paused_until: float | None = None
+    """Until when (epoch seconds) nothing is sent; None without a pause."""
     rate_limited: bool = False
-    """Whether it is a rate limit that `paused_until` is the end of."""
-    """While sending pauses: until when (epoch seconds)."""
+    """Whether `paused_until` is the end of a rate limit."""

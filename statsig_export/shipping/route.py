@@ -1,4 +1,4 @@
-"""Where a ship run sends, and with what."""
+"""Where a ship run sends, and how: the functions that post, read and check the locks, and the limits of a body."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class ReadEvents(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where a run sends, and with what."""
+    """Where a run sends, and how."""
 
     destination: str
     ship_run: str
@@ -33,4 +33,4 @@ class Route:
     concurrency: int
     max_events: int | None = None
     max_bytes: int | None = None
-    """The limits of a body as they are configured now: what was planned over them is cut before it is sent."""
+    """The limits of a body as configured now. A batch that was planned over them is split before it is sent."""

@@ -1,14 +1,14 @@
-"""The one loop that sends: claim, post, decide, finish.
+"""The loop that sends: claim, post, decide, finish.
 
-The caller's thread reads batches in order and hands them to a pool of senders; each sender claims one, posts its body,
-and writes down what came of it before it takes anything else. Clock, sleep and randomness are arguments. If the ledger
-cannot be written, everything stops at once: what is not written down must not go on.
+The caller's thread reads the batches in order and submits them to a pool of senders. A sender claims one batch, posts
+its body, and records the result before it takes the next. If the ledger cannot be written, everything stops at once: an
+attempt that is not recorded must not happen.
 """
 
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
@@ -34,7 +34,7 @@ from statsig_export.ledger.evidence import latest_accepted_ms
 from statsig_export.ledger.queries import Order, count_waiting, next_due_ms, waiting_batches
 from statsig_export.ledger.records import PlannedBatch
 from statsig_export.ledger.transactions import Ledger
-from statsig_export.runs import Timing
+from statsig_export.runs import RunContext, Timing
 from statsig_export.shipping.route import Route
 from statsig_export.storage.file_faults import damaged
 
@@ -50,34 +50,37 @@ class Shipper:
 
     ledger: Ledger
     route: Route
-    timing: Timing
+    context: RunContext
     breaker: Breaker
-    partitions: Sequence[int]
-    """Those whose locks it holds now: between two calls of `run` they may be others."""
-    on_delivered: Callable[[int], None] = lambda _: None
-    """Called with a number of events each time that many were accepted."""
+    partitions: Sequence[int] = ()
+    """Ids of the partitions whose locks the run holds now. They may change between two calls of `run`."""
     evidence: Evidence = field(default_factory=lambda: Evidence(RetryPolicy()))
     rate_limit: RateLimit = field(default_factory=lambda: RateLimit(RetryPolicy()))
-    halted: str | None = None
-    """Why the destination refused, once it has."""
-    unreadable: dict[str, str] = field(default_factory=dict)
-    """Partition file -> what is wrong with it. Its partition is set aside: what is left of it stays pending."""
-    _storage_error: StorageError | None = None
-    """Why no file can be read any more, once that is so."""
-    _set_aside: set[int] = field(default_factory=set)
-    _ready: deque[PlannedBatch] = field(default_factory=deque)
-    _under_way: dict[Future[Decision], tuple[PlannedBatch, int]] = field(default_factory=dict)
-    """Each with its batch, and with the number of holds it began under."""
-    _judging: threading.Lock = field(default_factory=threading.Lock)
-    """The senders share the evidence."""
-    last_partitions: bool = True
-    """Whether no others are to come, in which something may be accepted: only then is a doubt brought to an end."""
-    _doubted: dict[int, tuple[int, int]] = field(default_factory=dict)
+    last_partitions: bool = field(init=False, default=True)
+    """Whether `partitions` are the last of the run. Before that a doubt about rejected events stays open: something in
+    the other partitions may be accepted."""
+    halted: str | None = field(init=False, default=None)
+    """Why the destination refuses; None while it does not."""
+    unreadable: dict[str, str] = field(init=False, default_factory=dict)
+    """Partition file -> what is wrong with it. Its partition is set aside: the rest of it stays pending."""
+    _storage_error: StorageError | None = field(init=False, default=None)
+    """Why the storage cannot be read at all; None while it can."""
+    _set_aside: set[int] = field(init=False, default_factory=set)
+    _ready: deque[PlannedBatch] = field(init=False, default_factory=deque)
+    _under_way: dict[Future[Decision], tuple[PlannedBatch, int]] = field(init=False, default_factory=dict)
+    """Future -> its batch, and the number of rate limit holds when it was submitted."""
+    _judging: threading.Lock = field(init=False, default_factory=threading.Lock)
+    """Guards the evidence, which the senders share."""
+    _doubted: dict[int, tuple[int, int]] = field(init=False, default_factory=dict)
     """Single event whose rejection was not believed -> its partition, and when that was (ms)."""
-    _chosen: set[int] = field(default_factory=set)
-    """Batches that are sent for having nothing to do with those that were rejected."""
-    _words: str = ""
-    """The latest such rejection."""
+    _chosen: set[int] = field(init=False, default_factory=set)
+    """Batches that were picked because they are unrelated to the rejected ones."""
+    _words: str = field(init=False, default="")
+    """The text of the latest rejection that was not believed."""
+
+    @property
+    def timing(self) -> Timing:
+        return self.context.timing
 
     @property
     def policy(self) -> RetryPolicy:
@@ -153,7 +156,7 @@ class Shipper:
 
     @property
     def doubted_partitions(self) -> frozenset[int]:
-        """Those with rejected events of which nobody can tell yet whether they are at fault."""
+        """Partitions with rejected events of which it is not known yet whether they are at fault."""
         return frozenset(self._doubted[batch][0] for batch in self.evidence.doubted)
 
     @property
@@ -173,7 +176,7 @@ class Shipper:
 
     @property
     def _held(self) -> float:
-        """Seconds that the rate limit holds everything back."""
+        """Seconds until the rate limit allows the next request."""
         return self.rate_limit.wait(self.timing.clock())
 
     @property
@@ -229,7 +232,9 @@ class Shipper:
         return waiting_batches(database, self._sendable, now_ms, _PAGE)
 
     def _is_over_the_limits(self, batch: PlannedBatch) -> bool:
-        """A single event never is: it was within the limits when it was exported, and the webhook has the last word."""
+        """Whether the batch must be split. Never for a single event: it was within the limits when it was exported, and
+        the webhook decides.
+        """
         events, size = self.route.max_events, self.route.max_bytes
         over = (events is not None and batch.rows > events) or (size is not None and batch.body_bytes > size)
         return over and batch.rows > 1
@@ -244,7 +249,9 @@ class Shipper:
         log.info("batch %s is over the configured limits: split", batch.batch_id[:12])
 
     def _events(self, batch: PlannedBatch) -> "Texts | None":
-        """Read in the caller's thread: there the files are read in order, each row group once. None if it cannot be."""
+        """The texts of the batch's events; None if they cannot be read. Runs in the caller's thread, so that the files
+        are read in order, each row group once.
+        """
         if batch.partition in self._set_aside:
             return None
         try:
@@ -267,7 +274,7 @@ class Shipper:
         self.route.still_locked()
 
     def _attempt(self, batch: PlannedBatch, events: Texts, request_body: bytes) -> Decision:
-        """Runs in a sender thread. Raises PartitionFileError, and sends nothing, where the body is not as planned."""
+        """Runs in a sender thread. Raises PartitionFileError, and sends nothing, if the body is not as planned."""
         self._check(batch, request_body)
         claim = self.ledger.claim(batch, self.route.ship_run, self.timing.now_ms())
         with self._judging:
@@ -284,11 +291,11 @@ class Shipper:
         self.ledger.finish(claim, answer, decision, now_ms, halves)
         log.info("batch %s attempt %d: %s", batch.batch_id[:12], claim.number, decision.outcome)
         if decision.step is Step.DELIVER:
-            self.on_delivered(batch.rows)
+            self.context.on_progress(batch.rows)
         return replace(decision, halt=True, reason=rejects_everything(decision.reason)) if damning else decision
 
     def _weigh(self, batch: PlannedBatch, answer: Reply | Failure, began: int, now_ms: int) -> tuple[bool, bool]:
-        """Whether a rejection is believed, and whether with it the destination has rejected everything."""
+        """Whether a rejection is believed, and whether the destination has now rejected everything."""
         outcome = classify(answer)
         with self._judging:
             if outcome is Outcome.ACCEPTED:
@@ -311,7 +318,7 @@ class Shipper:
             return believed, self.evidence.damning
 
     def _take_note(self, batch: PlannedBatch, sent: Future[Decision], began_under: int) -> None:
-        """In the caller's thread, in the order the answers came."""
+        """Runs in the caller's thread, in the order of the answers."""
         try:
             decision = sent.result()
         except PartitionFileError as error:

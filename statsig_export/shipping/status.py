@@ -1,4 +1,4 @@
-"""How the destination and its partitions stand, and lifting a halt."""
+"""The status of the destination and its partitions, and `resume`, which lifts a halt."""
 
 import time
 from datetime import datetime
@@ -6,19 +6,17 @@ from itertools import groupby
 from operator import itemgetter
 
 from statsig_export.config import Config
-from statsig_export.delivery.rate_limit import ROUNDING
-from statsig_export.delivery.rules import DEFAULT_POLICY, RetryPolicy
-from statsig_export.errors import ConfigError
+from statsig_export.delivery.rules import DEFAULT_POLICY
 from statsig_export.ledger import queries, standings
 from statsig_export.ledger.conditions import FOREVER_MS
 from statsig_export.ledger.evidence import doubted_statuses
-from statsig_export.ledger.records import Destination, DuePartition, PartitionStatus, Shipment
+from statsig_export.ledger.records import DuePartition, PartitionStatus, Shipment
 from statsig_export.ledger.shipments import requests_of, shipments
 from statsig_export.ledger.transactions import ledger_of, ledger_to_read
 from statsig_export.runs import REAL_TIME
-from statsig_export.shipping.destination import destination_of
 from statsig_export.shipping.reports import DestinationStanding
 from statsig_export.shipping.shipper import EVERYTHING_REJECTED
+from statsig_export.shipping.standing import paused_until, setup_here, still_halted
 from statsig_export.windows import split_partition_key
 
 _MOST_STATUSES = 4
@@ -37,18 +35,18 @@ def unsent_partitions(config: Config) -> list[DuePartition]:
 
 
 def due_partitions(config: Config) -> list[DuePartition]:
-    """What a ship run started now would send: nothing while the destination is halted, the breaker is open or a rate
-    limit holds. When the breaker's probe is due, only the partitions with the least tried batches: of several runs
-    it is theirs that should send it, since others may hold nothing but what always fails.
+    """The partitions of which a ship run started now would send something: none while the destination is halted, the
+    breaker is open or a rate limit holds. When the breaker's probe is due, only the partitions with the least tried
+    batches: others may hold only batches that always fail, which are no good probe.
 
-    A halt counts for as long as the set-up that was refused is the configured one.
+    A halt lasts while the refused set-up is the configured one.
     """
     with ledger_to_read(config) as ledger:
         if ledger is None:
             return []
         now_ms = REAL_TIME.now_ms()
         remembered = queries.destination(ledger.database, config.webhook.name)
-        if _still_halted(remembered, config) or _paused_until(remembered, DEFAULT_POLICY, now_ms):
+        if still_halted(remembered, config) or paused_until(remembered, DEFAULT_POLICY, now_ms):
             return []
         due = queries.due(ledger.database, config.webhook.name, now_ms)
     if not remembered.breaker_openings:
@@ -58,7 +56,7 @@ def due_partitions(config: Config) -> list[DuePartition]:
 
 
 def shipments_of(config: Config, orchestrator_run_id: str) -> list[Shipment]:
-    """What a run of the orchestrator sent: for one that ended before it could tell. Their accounts are those of now."""
+    """What a run of the orchestrator sent, for a run that ended before it could report. The accounts are current."""
     name, found = config.webhook.name, list[Shipment]()
     with ledger_to_read(config) as ledger:
         if ledger is None:
@@ -75,8 +73,8 @@ def shipments_of(config: Config, orchestrator_run_id: str) -> list[Shipment]:
 def halted_reason(config: Config) -> str | None:
     """Why the destination is halted, or None when it is not.
 
-    Where a variable of the set-up is not set here, nobody can tell whether the set-up changed since: then it counts as
-    halted, and the text says so.
+    If a variable of the set-up is not set here, the set-up cannot be compared: the destination counts as halted, and
+    the text says so.
     """
     return how_it_stands(config).halted
 
@@ -87,22 +85,21 @@ def how_it_stands(config: Config) -> DestinationStanding:
         if ledger is None:
             return DestinationStanding()
         remembered = queries.destination(ledger.database, config.webhook.name)
-    until_ms = _paused_until(remembered, DEFAULT_POLICY, REAL_TIME.now_ms())
-    paused_until = until_ms / 1000 if until_ms else None
-    limited = paused_until is not None and not remembered.breaker_openings
-    if not _still_halted(remembered, config):
-        return DestinationStanding(paused_until=paused_until, rate_limited=limited)
-    _, unknown = _setup_here(config)
+    until_ms = paused_until(remembered, DEFAULT_POLICY, REAL_TIME.now_ms())
+    until = until_ms / 1000 if until_ms else None
+    limited = until is not None and not remembered.breaker_openings
+    if not still_halted(remembered, config):
+        return DestinationStanding(paused_until=until, rate_limited=limited)
+    _, unknown = setup_here(config)
     cannot = f" ({unknown}, so whether the set-up has changed since cannot be told here)" if unknown else ""
-    return DestinationStanding(f"{remembered.halted_reason}{cannot}", paused_until, rate_limited=limited)
+    return DestinationStanding(f"{remembered.halted_reason}{cannot}", until, rate_limited=limited)
 
 
 def resume(config: Config) -> frozenset[int]:
-    """Lift a halt, a pause and a hold: somebody has mended the set-up.
+    """Lift a halt, the breaker's pause and a rate limit's hold, since the set-up was mended.
 
-    Where the destination was halted for rejecting everything, the statuses are returned that from now on are taken as
-    real, for `policy.believed_for` or until something is accepted: who resumes without mending anything says that it is
-    the events that are wrong.
+    If the destination was halted for rejecting everything, returns the HTTP statuses that are believed from now on, for
+    `policy.believed_for` or until something is accepted: resuming without a change says that the events are at fault.
     """
     with ledger_of(config) as ledger:
         name = config.webhook.name
@@ -123,30 +120,6 @@ def status(config: Config, start: datetime | None = None, end: datetime | None =
         if ledger is None:
             return []
         return standings.statuses(ledger.database, config.webhook.name, REAL_TIME.now_ms(), between=between)
-
-
-def _paused_until(remembered: Destination, policy: RetryPolicy, now_ms: int) -> int | None:
-    """Until when nothing is sent. A pause longer than the policy's longest was written by a wrong clock: it is none."""
-    longest = (max(policy.breaker_pauses) if remembered.breaker_openings else policy.longest_wait) + ROUNDING
-    until = remembered.probe_ms
-    return until if until is not None and now_ms < until <= now_ms + round(longest * 1000) else None
-
-
-def _still_halted(remembered: Destination, config: Config) -> bool:
-    """A changed URL or secret lifts a halt by itself. Looking at a destination needs neither: what cannot be compared
-    has not changed.
-    """
-    if remembered.halted_reason is None:
-        return False
-    return _setup_here(config)[0] in {remembered.halted_setup, None}
-
-
-def _setup_here(config: Config) -> tuple[str | None, str]:
-    """The fingerprint of the configured set-up; None, and why, where a variable that it names is not set here."""
-    try:
-        return destination_of(config).setup, ""
-    except ConfigError as error:
-        return None, error.message
 
 
 def _ms(moment: datetime) -> int:

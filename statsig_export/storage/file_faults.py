@@ -1,10 +1,9 @@
-"""What is wrong with single partition files, in words, and the error that names them."""
+"""The error about damaged or missing partition files, and its words."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from statsig_export.errors import PartitionFileError
-from statsig_export.shipping.reports import ShipReport
 from statsig_export.storage.errors import cause_of, error_number
 
 RESTORE: Final = (
@@ -13,11 +12,11 @@ RESTORE: Final = (
 )
 GONE: Final = "cannot be read: it is gone"
 _NAMED: Final = 20
-"""Files that a message names; the report has all of them."""
+"""Maximum files named in a message; `PartitionFileError.files` has all of them."""
 
 
 def fault_of_file(error: Exception) -> str:
-    """What is wrong with a file that cannot be read, where the storage itself answers."""
+    """What is wrong with a file that cannot be read although the storage answers."""
     if isinstance(error, FileNotFoundError):
         return GONE
     if isinstance(error, IsADirectoryError) or "is a directory" in str(error):
@@ -28,24 +27,22 @@ def fault_of_file(error: Exception) -> str:
     return f"cannot be read ({words})"
 
 
-def damaged(
-    files: Mapping[str, str], said: str = "", *, hint: str = RESTORE, report: ShipReport | None = None
-) -> PartitionFileError:
-    """The error about these files: file -> what is wrong with it. `said` is how else the run went."""
+def damaged(files: Mapping[str, str], consequence: str = "", *, hint: str = RESTORE) -> PartitionFileError:
+    """The error about these files: file -> what is wrong with it. The message ends with `consequence`."""
     named = [f"{file} {fault}" for file, fault in list(files.items())[:_NAMED]]
     if len(files) > _NAMED:
         named.append(f"and {len(files) - _NAMED:,} more")
     if hint == RESTORE and all(file.startswith("quarantine/") for file in files):
         hint = "export its window again: that writes it anew"
     message = "; ".join(named)
-    return PartitionFileError(f"{message}{said}", hint=hint, report=report, files=files)
+    return PartitionFileError(f"{message}{consequence}", hint=hint, files=files)
 
 
 def joined(errors: Sequence[PartitionFileError]) -> PartitionFileError:
-    """Several as one; of each file what the first error says of it."""
+    """Several errors as one; for each file the fault of the first error that names it."""
     if len(errors) == 1:
         return errors[0]
     files: dict[str, str] = {}
     for error in errors:
         files |= {file: fault for file, fault in error.files.items() if file not in files}
-    return damaged(files, hint=errors[0].hint, report=errors[-1].report)
+    return damaged(files, hint=errors[0].hint)

@@ -9,10 +9,11 @@ from sqlalchemy import create_engine, delete, insert, update
 
 from statsig_export.account import Account, total
 from statsig_export.config import Config, parse_config
+from statsig_export.export.export import export_window
 from statsig_export.export.reports import ExportReport
 from statsig_export.layouts.native_tables import CUSTOM_EVENTS, EXPOSURES, create_tables
-from statsig_export.pipeline import export_window, ship
 from statsig_export.shipping.reports import ShipReport
+from statsig_export.shipping.ship import ship
 from statsig_export.shipping.status import status
 from statsig_export.testing.webhook.receiver import Receiver
 from statsig_export.windows import Window, window_from_key

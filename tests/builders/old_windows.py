@@ -11,7 +11,8 @@ from sqlalchemy import Table, func, select
 from statsig_export.delivery.rules import RetryPolicy
 from statsig_export.ledger.transactions import ledger_of
 from statsig_export.maintenance.prune import PruneReport, prune
-from statsig_export.pipeline import replay, ship
+from statsig_export.shipping.replay import replay
+from statsig_export.shipping.ship import ship
 from statsig_export.shipping.status import status
 from statsig_export.testing.webhook.faults import NORMAL, Action, Rule, Stage, answer
 from statsig_export.vocabulary import Category

@@ -12,8 +12,9 @@ from sqlalchemy import create_engine, text
 
 from statsig_export.account import Account, total
 from statsig_export.config import Config, parse_config
+from statsig_export.export.export import export_window
 from statsig_export.export.reports import ExportReport
-from statsig_export.pipeline import export_window, ship
+from statsig_export.shipping.ship import ship
 from statsig_export.shipping.status import status
 from statsig_export.testing.webhook.receiver import Receiver
 from statsig_export.windows import window_from_key

@@ -11,9 +11,9 @@ from sqlalchemy import text
 from statsig_export.account import Account
 from statsig_export.errors import DestinationError
 from statsig_export.ledger.database import open_database
-from statsig_export.pipeline import ship
 from statsig_export.runs import Timing
 from statsig_export.shipping.reports import ShipReport
+from statsig_export.shipping.ship import ship
 
 
 @dataclass

@@ -10,7 +10,7 @@ from statsig_export.crashpoints import CrashPoint, reach
 from statsig_export.delivery import batches as batching
 from statsig_export.delivery import evidence
 from statsig_export.delivery import rules as delivery
-from statsig_export.delivery.batches import Batch
+from statsig_export.delivery.batches import Batch, Texts
 from statsig_export.delivery.outcomes import Outcome
 from statsig_export.delivery.rules import Decision, Failure, Reply, Step
 from statsig_export.events.seen_ids import SeenIds
@@ -27,7 +27,7 @@ from statsig_export.storage.storage import Storage
 
 
 def delivered_before_it_is_sent() -> None:
-    def attempt(self: Shipper, batch: PlannedBatch, request_body: bytes) -> Decision:
+    def attempt(self: Shipper, batch: PlannedBatch, _: Texts, request_body: bytes) -> Decision:
         claim = self.ledger.claim(batch, self.route.ship_run, self.timing.now_ms())
         decision = Decision(Step.DELIVER, Outcome.ACCEPTED, "HTTP 200")
         self.ledger.finish(claim, Reply(200, 1), decision, self.timing.now_ms())

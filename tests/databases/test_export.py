@@ -9,10 +9,10 @@ from real_databases import RealDatabase
 from test_every_database import filled
 
 from statsig_export.config import Config, parse_config
+from statsig_export.export.export import export_window
 from statsig_export.layouts.known import LAYOUTS
 from statsig_export.layouts.model import Kind, SourceTable
 from statsig_export.lineage.frames import failed_rows, read_events
-from statsig_export.pipeline import export_window
 from statsig_export.windows import window_from_key
 
 READERS = [("sqlite", "plain"), ("postgresql", "plain"), ("postgresql", "fastest"), ("duckdb", "fastest")]

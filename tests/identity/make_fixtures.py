@@ -33,12 +33,14 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 import statsig_export
 from statsig_export.config import Config, parse_config
 from statsig_export.errors import DestinationError
+from statsig_export.export.export import export_window
 from statsig_export.layouts.native_tables import CUSTOM_EVENTS, EXPOSURES, create_tables
 from statsig_export.ledger.database import open_database
 from statsig_export.ledger.tables import LEDGER, SCHEMA_VERSION, export_runs, meta, partitions
 from statsig_export.lineage.frames import read_events
 from statsig_export.maintenance import prune as pruning
-from statsig_export.pipeline import export_window, replay, ship
+from statsig_export.shipping.replay import replay
+from statsig_export.shipping.ship import ship
 from statsig_export.testing.postgres import postgres_server
 from statsig_export.testing.webhook.faults import Rule, answer
 from statsig_export.testing.webhook.receiver import Receiver

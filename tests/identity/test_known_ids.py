@@ -10,8 +10,8 @@ import pytest
 from ledger_of_version_1 import VERSION_1
 
 from statsig_export.config import Config, parse_config
+from statsig_export.export.export import export_window
 from statsig_export.lineage.frames import read_events
-from statsig_export.pipeline import export_window
 from statsig_export.windows import window_from_key
 
 TABLES = {known["name"]: known for known in json.loads((VERSION_1 / "ids.json").read_text(encoding="utf-8"))}

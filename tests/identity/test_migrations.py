@@ -15,6 +15,7 @@ from ledger_of_version_1 import DELIVERED, FAULTY, Left
 from sqlalchemy import create_engine, inspect, make_url
 
 from statsig_export.errors import LedgerError
+from statsig_export.export.export import export_window
 from statsig_export.export.late_rows import changed_windows
 from statsig_export.export.plan import plan
 from statsig_export.ledger.database import open_database
@@ -22,7 +23,8 @@ from statsig_export.ledger.tables import REVISION, SCHEMA_VERSION
 from statsig_export.lineage.frames import deliveries, read_events
 from statsig_export.lineage.trace import trace
 from statsig_export.maintenance.verify import verify
-from statsig_export.pipeline import export_window, replay, ship
+from statsig_export.shipping.replay import replay
+from statsig_export.shipping.ship import ship
 from statsig_export.shipping.status import due_partitions, status
 from statsig_export.windows import window_from_key
 

@@ -12,8 +12,8 @@ from sqlalchemy import create_engine, text
 from statsig_export.config import Config
 from statsig_export.crashpoints import CrashPoint
 from statsig_export.errors import ConfigError
+from statsig_export.export.export import export_window, export_windows
 from statsig_export.ledger import transactions as ledger
-from statsig_export.pipeline import export_window, export_windows
 from statsig_export.windows import window_from_key, windows_between
 
 START, NOON, END = (datetime.fromisoformat(f"2026-11-24T{hour}:00Z") for hour in ("00", "12", "13"))

@@ -15,9 +15,10 @@ from nbformat import NotebookNode
 from statsig_export.account import total
 from statsig_export.config import Config, load_config
 from statsig_export.errors import DestinationError
-from statsig_export.pipeline import export_window, ship
+from statsig_export.export.export import export_window
 from statsig_export.runs import Timing
 from statsig_export.shipping.replay import replay
+from statsig_export.shipping.ship import ship
 from statsig_export.shipping.status import resume, status
 from statsig_export.testing.webhook.faults import Rule, answer
 from statsig_export.testing.webhook.receiver import Receiver

@@ -15,11 +15,12 @@ from dagster_folder import SECRET, START, TODAY, Project, event
 from dagster_processes import backfill, dagster_dev, ended, environment, wait_for
 from sqlalchemy import create_engine, insert
 
-from statsig_export import pipeline
 from statsig_export.dagster.delivery.grouping import MAX_PARTITIONS, MAX_RUNS
 from statsig_export.dagster.keys import RANGE_START
 from statsig_export.demo.dagster_stage import INSTANCE_SETTINGS
 from statsig_export.layouts.native_tables import CUSTOM_EVENTS, create_tables
+from statsig_export.maintenance.verify import verify
+from statsig_export.shipping.status import due_partitions
 from statsig_export.testing.webhook.endpoint import Authentication
 from statsig_export.testing.webhook.receiver import Receiver
 from torture.home import scratch_folder
@@ -89,7 +90,7 @@ def test_days_of_hours_are_one_run_and_their_many_due_partitions_are_few_ship_ru
     again = month.export(f"custom_event|{WINDOWS[-hours]}", f"custom_event|{WINDOWS[30 - hours]}")
 
     assert again.success
-    assert pipeline.due_partitions(month.config) == []
+    assert due_partitions(month.config) == []
     assert len(month.receiver.requests) == busy
 
 
@@ -135,6 +136,6 @@ def test_a_month_of_hours_is_backfilled_from_the_ui_and_a_second_time_sends_noth
         twice = backfilled()
 
     print(f"{HOURS} windows: {once[0]} runs in {once[1]:.0f} s, again in {twice[1]:.0f} s; ship runs: {len(ships)}")  # noqa: T201
-    assert pipeline.due_partitions(project.config) == []
+    assert due_partitions(project.config) == []
     assert set(Counter(received["timeUUID"] for received in project.receiver.events()).values()) == {1}
-    assert pipeline.verify(project.config).differences == ()
+    assert verify(project.config).differences == ()

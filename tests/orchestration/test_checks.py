@@ -5,12 +5,11 @@ import dagster as dg
 from dagster_folder import DAYS, Project
 from sqlalchemy import create_engine, text, update
 
-from statsig_export import pipeline
 from statsig_export.dagster.keys import DELIVERED, EVENTS
 from statsig_export.layouts.native_tables import CUSTOM_EVENTS
 from statsig_export.ledger.tables import batches
 from statsig_export.ledger.transactions import ledger_of
-from statsig_export.shipping import ship as shipping
+from statsig_export.shipping.status import due_partitions, resume
 from statsig_export.testing.webhook.faults import Rule, answer
 
 
@@ -149,7 +148,7 @@ def test_a_halted_destination_is_a_failed_check_that_says_why(project: Project):
     assert not check.passed
     assert (check.description or "").startswith("the destination fivetran is halted: ")
     project.receiver.play([])
-    shipping.resume(project.config)
+    resume(project.config)
     project.run("ship_batches", {}, {})
     assert checked(project)["statsig_events/everything_due_is_sent"].passed
 
@@ -162,7 +161,7 @@ def test_what_waits_behind_an_open_breaker_is_overdue_all_the_same(project: Proj
     with ledger_of(project.config) as ledger:
         ledger.set_breaker("fivetran", openings=1, probe_ms=round(time.time() * 1000) + 600_000)
 
-    assert pipeline.due_partitions(project.config) == []
+    assert due_partitions(project.config) == []
     assert not checked(project)["statsig_events/everything_due_is_sent"].passed
 
 

@@ -13,10 +13,12 @@ from dagster_folder import DAYS, Project
 from dagster_processes import ROOT, daemon, environment, kill_all, wait_for
 from sqlalchemy import select
 
-from statsig_export import pipeline
 from statsig_export.dagster.delivery.sensors import SHIP_RUNS_AT_ONCE
+from statsig_export.export.export import export_window
 from statsig_export.ledger.tables import ship_runs
 from statsig_export.ledger.transactions import ledger_of
+from statsig_export.maintenance.verify import verify
+from statsig_export.shipping.status import due_partitions, status
 from statsig_export.testing.webhook.faults import Action, Rule
 from statsig_export.vocabulary import Category
 from statsig_export.windows import window_from_key
@@ -63,7 +65,7 @@ def days(project: Project) -> list[str]:
     project.fill(exported)
     project.keep_schedule_quiet()
     for day in exported:
-        pipeline.export_window(project.config, window_from_key(day, project.config.windows))
+        export_window(project.config, window_from_key(day, project.config.windows))
     project.receiver.play([Rule(actions=(Action(delay=1.0),))])
     return exported
 
@@ -91,8 +93,8 @@ def test_a_daemon_that_is_killed_loses_and_doubles_nothing_and_catches_up_on_wha
     received = Counter(event["timeUUID"] for event in project.receiver.events())
     assert len(received) == 5 * len(days)
     assert set(received.values()) == {1}
-    assert pipeline.verify(project.config).differences == ()
-    assert sum(line.account.forwarded for line in pipeline.status(project.config)) == len(received)
+    assert verify(project.config).differences == ()
+    assert sum(line.account.forwarded for line in status(project.config)) == len(received)
     assert at_once(project) == 1 < SHIP_RUNS_AT_ONCE
     assert instance.get_materialized_partitions(DELIVERED) == partitions_of(days)
     caught_up = {f"{category}|{day}" for category in Category for day in DAYS[:3]}
@@ -111,7 +113,7 @@ def test_a_machine_that_dies_with_all_its_runs_is_recovered_from_when_their_time
     (dead,) = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
     instance.add_run_tags(dead.run_id, {"dagster/max_runtime": "1"})  # as if its hour were over
     with daemon(environ, log) as second:
-        wait_for(lambda: not pipeline.due_partitions(project.config), second, log)
+        wait_for(lambda: not due_partitions(project.config), second, log)
         wait_for(lambda: ended_well(instance, "ship_batches") == len(days), second, log)
 
     again = [request for request in project.receiver.requests if request.attempt == 2]
@@ -120,5 +122,5 @@ def test_a_machine_that_dies_with_all_its_runs_is_recovered_from_when_their_time
     unknown = {event["timeUUID"] for request in again for event in request.events}  # nobody knew whether it had arrived
     assert unknown
     assert all(times == 1 or (times == 2 and key in unknown) for key, times in received.items())
-    assert pipeline.verify(project.config).differences == ()
+    assert verify(project.config).differences == ()
     assert instance.get_materialized_partitions(DELIVERED) == partitions_of(days)

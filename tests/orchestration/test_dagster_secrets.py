@@ -13,8 +13,8 @@ import pytest
 from dagster_folder import DAYS, EXPORT_TOML, Project, what_failed
 from sqlalchemy import create_engine, insert
 
-from statsig_export import pipeline
 from statsig_export.layouts.native_tables import CUSTOM_EVENTS, create_tables
+from statsig_export.shipping.status import resume
 from statsig_export.testing.webhook.endpoint import Authentication
 from statsig_export.testing.webhook.faults import Action, Rule, answer
 from statsig_export.testing.webhook.receiver import Receiver
@@ -108,7 +108,7 @@ def test_after_every_failure_no_secret_and_no_payload_is_in_anything_that_dagste
         shipped = project.run("ship_batches", {}, {})
         failures += [what_failed(run) for run in (exported, shipped) if not run.success]
         project.tick()
-        pipeline.resume(project.config)
+        resume(project.config)
     project.receiver.play([])
     project.fill_with(100)
     project.export(f"custom_event|{DAYS[0]}")

@@ -5,9 +5,9 @@ import dagster as dg
 import pytest
 from dagster_folder import DAYS, SECRET, Project
 
-from statsig_export import pipeline
 from statsig_export.account import total
 from statsig_export.demo.dagster_stage import DemoRun, run_demo
+from statsig_export.shipping.status import status
 from statsig_export.testing.webhook.faults import Rule, answer
 
 
@@ -24,7 +24,7 @@ def test_the_demo_exports_and_ships_every_closed_window(project: Project):
     assert done.windows == tuple(DAYS)
     assert (len(done.export_runs), len(done.ship_runs), done.ticks, done.failures) == (1, 1, 2, ())
     assert done.last_words.startswith("nothing is due")
-    account = total(line.account for line in pipeline.status(project.config))
+    account = total(line.account for line in status(project.config))
     assert (account.forwarded, account.filtered, account.pending) == (20, 4, 0)
     assert len(project.receiver.events()) == 20
 

@@ -3,8 +3,8 @@ import pytest
 from dagster_folder import DAYS, Project, everything_logged, what_failed
 from sqlalchemy import create_engine, update
 
-from statsig_export import pipeline
 from statsig_export.layouts.native_tables import CUSTOM_EVENTS
+from statsig_export.shipping.status import due_partitions, status
 from statsig_export.vocabulary import Category
 
 
@@ -59,7 +59,7 @@ def test_materializing_a_partition_again_adds_nothing_and_sends_nothing_twice(pr
 
     told = project.metadata("statsig", "events", partition=f"gate_exposure|{DAYS[0]}")
     assert (told["planned"], told["planned before"], told["generation"]) == (0, 3, 1)
-    assert sum(due.events for due in pipeline.due_partitions(project.config)) == 5
+    assert sum(due.events for due in due_partitions(project.config)) == 5
 
 
 def test_a_single_partition_runs_by_its_key_alone(project: Project):
@@ -81,7 +81,7 @@ def test_a_category_that_the_filter_switches_off_exports_and_ships_nothing(proje
     assert result.success
     told = project.metadata("statsig", "events", partition=f"gate_exposure|{DAYS[0]}")
     assert told["filtered by"] == {"exposures.gate": 3}
-    assert pipeline.due_partitions(project.config) == []
+    assert due_partitions(project.config) == []
 
 
 def test_a_window_that_has_not_settled_is_refused_before_any_work(project: Project):
@@ -93,7 +93,7 @@ def test_a_window_that_has_not_settled_is_refused_before_any_work(project: Proje
     assert not result.success
     assert what_failed(result).startswith(f"window {DAYS[-1]} is not closed yet: rows may arrive until ")
     assert project.materialized("statsig", "events") == set()
-    assert pipeline.status(project.config) == []
+    assert status(project.config) == []
 
 
 def test_a_source_that_cannot_be_read_fails_the_run_with_one_sentence(project: Project):
@@ -115,7 +115,7 @@ def test_the_run_is_known_to_the_ledger_by_dagsters_id(project: Project):
 
     result = project.export_days(DAYS[0], DAYS[0])
 
-    assert {due.export_runs for due in pipeline.due_partitions(project.config)} == {(result.run_id,)}
+    assert {due.export_runs for due in due_partitions(project.config)} == {(result.run_id,)}
 
 
 def test_a_backfill_is_cut_into_runs_of_a_month(project: Project):
@@ -150,6 +150,6 @@ def test_a_window_that_has_lost_a_file_for_good_fails_the_run_after_the_others_w
     result = project.export_days(DAYS[0], DAYS[2])
 
     assert file.name in what_failed(result)
-    exported = {line.partition: line.account for line in pipeline.status(project.config)}
+    exported = {line.partition: line.account for line in status(project.config)}
     assert [exported[f"gate_exposure|{day}"].events for day in DAYS[:3]] == [3, 3, 3]
     assert exported[f"custom_event|{DAYS[0]}"].filtered == 0  # its other categories were exported under the new filter

@@ -6,8 +6,9 @@ from dagster._core.definitions.data_version import CachingStaleStatusResolver
 from dagster._core.loader import LoadingContextForTest
 from dagster_folder import DAYS, Project
 
-from statsig_export import pipeline
 from statsig_export.dagster.keys import EVENTS
+from statsig_export.shipping.ship import ship
+from statsig_export.shipping.status import status
 
 EXPORTED = f"custom_event|{DAYS[0]}"
 WIDER = ("debug_ping = false", "debug_ping = true")
@@ -63,13 +64,13 @@ def test_a_change_that_has_nothing_to_do_with_the_filter_leaves_partitions_as_th
 def test_a_wider_filter_and_a_backfill_send_what_was_left_out_and_a_second_backfill_nothing(project: Project):
     project.fill(DAYS[:2])
     project.export_days(DAYS[0], DAYS[1])
-    pipeline.ship(project.config)
+    ship(project.config)
     assert names_received(project).count("debug_ping") == 0
     project.configure(*WIDER)
 
     for left_out in (2, 0):
         project.export_days(DAYS[0], DAYS[1])
-        report = pipeline.ship(project.config)
+        report = ship(project.config)
         assert report.sent == left_out
 
     assert names_received(project).count("debug_ping") == 2
@@ -82,10 +83,10 @@ def test_what_a_narrower_filter_leaves_out_is_still_sent_where_it_was_planned_be
     project.configure(*NARROWER)
 
     project.export(f"custom_event|{DAYS[0]}", f"custom_event|{DAYS[1]}")
-    pipeline.ship(project.config)
+    ship(project.config)
 
     assert names_received(project) == ["purchase", "purchase"]
-    filtered = {line.partition: line.account.filtered_by for line in pipeline.status(project.config)}
+    filtered = {line.partition: line.account.filtered_by for line in status(project.config)}
     assert filtered[f"custom_event|{DAYS[0]}"] == {"custom_events.events.debug_ping": 1}
     assert filtered[f"custom_event|{DAYS[1]}"] == {
         "custom_events.events.debug_ping": 1,

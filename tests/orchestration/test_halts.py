@@ -8,11 +8,12 @@ import dagster as dg
 import pytest
 from dagster_folder import DAYS, SECRET, Project, what_failed
 
-from statsig_export import pipeline
 from statsig_export.dagster.delivery import sensors as ship_sensor
+from statsig_export.export.export import export_window
 from statsig_export.ledger import queries
 from statsig_export.ledger.locks import lock_name, open_locks
 from statsig_export.ledger.transactions import ledger_of
+from statsig_export.shipping.status import resume
 from statsig_export.testing.webhook.faults import Rule, answer
 from statsig_export.windows import split_partition_key, window_from_key
 
@@ -23,7 +24,7 @@ def exported(project: Project, *days: str) -> None:
     """One export run a day, so that each day is a ship run of its own."""
     project.fill(days)
     for day in days:
-        pipeline.export_window(project.config, window_from_key(day, project.config.windows))
+        export_window(project.config, window_from_key(day, project.config.windows))
 
 
 def shipped(project: Project, requests: list[dg.RunRequest]) -> list[bool]:
@@ -108,7 +109,7 @@ def test_after_resume_shipping_goes_on_at_the_next_tick(project: Project):
     project.receiver.play(REFUSES)
     shipped(project, project.tick()[0])
     project.receiver.play([])
-    pipeline.resume(project.config)
+    resume(project.config)
 
     requests, _ = project.tick()
 

@@ -7,12 +7,15 @@ import pytest
 from dagster_folder import DAYS, EXPORT_TOML, SECRET, Project
 from sqlalchemy import create_engine, delete, insert
 
-from statsig_export import pipeline
 from statsig_export.account import Account, total
 from statsig_export.dagster.events import sensors as late_rows
 from statsig_export.dagster.events.sensors import late_rows_sensor
 from statsig_export.dagster.keys import RANGE_END, RANGE_START
+from statsig_export.export.export import export_window
 from statsig_export.layouts.native_tables import CUSTOM_EVENTS, EXPOSURES, SDK_EVENTS, create_tables
+from statsig_export.maintenance.prune import prune
+from statsig_export.shipping.ship import ship
+from statsig_export.shipping.status import status
 from statsig_export.testing.webhook.endpoint import Authentication
 from statsig_export.testing.webhook.receiver import Receiver
 from statsig_export.vocabulary import EXPOSURES as EXPOSURE_CATEGORIES
@@ -52,7 +55,7 @@ def ticked(project: Project) -> tuple[list[dg.RunRequest], str]:
 def export(project: Project, *days: str, of: Sequence[Category] | None = None) -> None:
     """As from the command line: what counts is the ledger's word, whoever ran the export."""
     for day in days:
-        pipeline.export_window(project.config, window_from_key(day, project.config.windows), of)
+        export_window(project.config, window_from_key(day, project.config.windows), of)
 
 
 def carry_out(project: Project, requests: Sequence[dg.RunRequest]) -> None:
@@ -86,7 +89,7 @@ def execute(project: Project, statement, rows: Sequence[dict[str, object]] = ())
 
 
 def account(project: Project) -> Account:
-    return total(line.account for line in pipeline.status(project.config))
+    return total(line.account for line in status(project.config))
 
 
 def test_without_an_export_there_is_nothing_to_compare(project: Project):
@@ -105,7 +108,7 @@ def test_a_window_that_holds_what_was_exported_is_left_alone(project: Project):
 def test_a_late_row_is_exported_by_the_run_that_the_sensor_asks_for_and_sent_once(project: Project):
     project.fill(DAYS[:2])
     export(project, *DAYS[:2])
-    pipeline.ship(project.config)
+    ship(project.config)
     add_purchase(project, DAYS[1])
 
     requests, _ = ticked(project)
@@ -113,7 +116,7 @@ def test_a_late_row_is_exported_by_the_run_that_the_sensor_asks_for_and_sent_onc
 
     assert boxes(requests) == [(f"gate_exposure|{DAYS[1]}", f"custom_event|{DAYS[1]}")]
     assert account(project).pending == 1
-    assert pipeline.ship(project.config).sent == 1
+    assert ship(project.config).sent == 1
     assert len(project.receiver.events()) == 11
     assert ticked(project) == ([], UNCHANGED)
 
@@ -239,9 +242,9 @@ def test_a_tick_asks_for_few_runs_the_oldest_windows_first_and_the_next_for_the_
 def test_a_window_that_was_pruned_is_never_asked_for_again(project: Project):
     project.fill([DAYS[0]])
     export(project, DAYS[0])
-    pipeline.ship(project.config)
+    ship(project.config)
     end = datetime.fromisoformat(DAYS[1]).replace(tzinfo=UTC)
-    pipeline.prune(project.config, end, datetime.now(UTC) + timedelta(days=30))
+    prune(project.config, end, datetime.now(UTC) + timedelta(days=30))
     add_purchase(project, DAYS[0])
 
     assert ticked(project)[0] == []

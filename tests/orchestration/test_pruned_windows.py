@@ -2,16 +2,18 @@ from datetime import UTC, datetime, timedelta
 
 from dagster_folder import DAYS, Project, everything_logged, what_failed
 
-from statsig_export import pipeline
+from statsig_export.maintenance.prune import prune
+from statsig_export.shipping.ship import ship
+from statsig_export.shipping.status import due_partitions, status
 
 
 def test_a_pruned_window_fails_its_run_with_one_sentence_and_nothing_is_planned(project: Project):
     project.fill(DAYS[:2])
     project.export_days(DAYS[0], DAYS[1])
-    pipeline.ship(project.config)
+    ship(project.config)
     end_of_first = datetime.fromisoformat(DAYS[1]).replace(tzinfo=UTC)
-    report = pipeline.prune(project.config, end_of_first, datetime.now(UTC) + timedelta(days=30))
-    before = [(line.partition, line.account) for line in pipeline.status(project.config)]
+    report = prune(project.config, end_of_first, datetime.now(UTC) + timedelta(days=30))
+    before = [(line.partition, line.account) for line in status(project.config)]
 
     result = project.export_days(DAYS[0], DAYS[1])
 
@@ -19,6 +21,6 @@ def test_a_pruned_window_fails_its_run_with_one_sentence_and_nothing_is_planned(
     assert not result.success
     assert what_failed(result).startswith(f"custom_event|{DAYS[0]} was pruned on ")
     assert "Traceback" not in everything_logged(project, result.run_id)
-    assert [(line.partition, line.account) for line in pipeline.status(project.config)] == before
+    assert [(line.partition, line.account) for line in status(project.config)] == before
     assert project.export_days(DAYS[1], DAYS[1]).success
-    assert pipeline.due_partitions(project.config) == []
+    assert due_partitions(project.config) == []

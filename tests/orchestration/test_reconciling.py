@@ -6,9 +6,11 @@ import dagster as dg
 import pytest
 from dagster_folder import DAYS, Project
 
-from statsig_export import pipeline
 from statsig_export.dagster.delivery import reconcile as reconciling
 from statsig_export.dagster.delivery.reconcile import RUNS_A_TICK
+from statsig_export.export.export import export_window
+from statsig_export.shipping.ship import ship
+from statsig_export.shipping.status import status
 from statsig_export.windows import window_from_key
 
 SHIPPED = ["fivetran", "statsig_events"]
@@ -23,7 +25,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def exported(project: Project, *days: str) -> None:
     project.fill(days)
     for day in days:
-        pipeline.export_window(project.config, window_from_key(day, project.config.windows))
+        export_window(project.config, window_from_key(day, project.config.windows))
 
 
 def killed(project: Project, partitions: list[str], *, canceled: bool = False) -> str:
@@ -32,7 +34,7 @@ def killed(project: Project, partitions: list[str], *, canceled: bool = False) -
     config = {"ops": {"ship": {"config": {"partitions": partitions}}}}
     status = dg.DagsterRunStatus.STARTED
     run = project.instance.create_run_for_job(job, run_config=config, tags=job.tags, status=status)
-    pipeline.ship(project.config, partitions, orchestrator_run_id=run.run_id)
+    ship(project.config, partitions, orchestrator_run_id=run.run_id)
     if canceled:
         project.instance.report_run_canceled(run)
     else:
@@ -90,7 +92,7 @@ def test_the_rest_that_another_run_ships_counts_with_what_the_killed_one_deliver
 
     project.carry_out(request)
 
-    accounts = {line.partition: line.account.forwarded for line in pipeline.status(project.config)}
+    accounts = {line.partition: line.account.forwarded for line in status(project.config)}
     in_dagster = {key: project.metadata(*SHIPPED, partition=key)["dagster/row_count"] for key in BOTH}
     assert in_dagster == {key: accounts[key] for key in BOTH}
 

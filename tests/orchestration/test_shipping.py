@@ -5,9 +5,10 @@ import dagster as dg
 import pytest
 from dagster_folder import DAYS, SECRET, Project, everything_logged, what_failed
 
-from statsig_export import pipeline
 from statsig_export.dagster import runs
 from statsig_export.dagster.delivery import sensors as ship_sensor
+from statsig_export.export.export import export_window
+from statsig_export.shipping.status import resume
 from statsig_export.testing.webhook.faults import Rule, answer
 from statsig_export.windows import window_from_key
 
@@ -89,7 +90,7 @@ def test_a_shipment_links_to_both_runs_and_tells_what_was_answered(project: Proj
 
 def test_events_exported_from_the_command_line_are_shipped_too_and_named_without_a_link(project: Project):
     project.fill([DAYS[0]])
-    report = pipeline.export_window(project.config, window_from_key(DAYS[0], project.config.windows))
+    report = export_window(project.config, window_from_key(DAYS[0], project.config.windows))
 
     (request,), _ = project.tick()
     project.carry_out(request)
@@ -229,7 +230,7 @@ def test_a_destination_that_somebody_resumed_is_shipped_to_again(project: Projec
     (request,), _ = project.tick()
     project.carry_out(request)
     project.receiver.play([])
-    pipeline.resume(project.config)
+    resume(project.config)
     monkeypatch.setattr(ship_sensor, "datetime", _InAnHour)
 
     (again,), _ = project.tick()

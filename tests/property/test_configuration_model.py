@@ -19,8 +19,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from statsig_export.config import Config, parse_config
 from statsig_export.errors import ConfigError, SchemaError
+from statsig_export.export.export import export_windows
 from statsig_export.lineage.frames import read_events
-from statsig_export.pipeline import export_windows
 from statsig_export.windows import windows_between
 
 FROM, TO = datetime(2026, 11, 20, 12, tzinfo=UTC), datetime(2026, 11, 20, 14, tzinfo=UTC)

@@ -26,7 +26,7 @@ def replay(
 
     Exit code 0 when all of it was accepted, whatever failed before and was not to be sent again.
     """
-    from statsig_export.pipeline import replay as send_again
+    from statsig_export.shipping.replay import replay as send_again
 
     config: Config = ctx.obj.config()
     windows = windows_in(config, start, end)

@@ -1,11 +1,13 @@
 """The verb run: export some windows and ship them, whatever becomes of single ones."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import click
 
+from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.cli import failures, output
 from statsig_export.cli.options import as_json, categories_of, one_category, window_range, windows_in
 from statsig_export.cli.shipments import print_shipped, ship_or_refusal, shipped_object
@@ -99,8 +101,9 @@ def _export(
     config: Config, windows: Sequence[Window], categories: Sequence[Category], on_progress: Callable[[int], None]
 ) -> _Exports:
     """Export one window after another. Raises ConfigError; what else goes wrong is that window's own."""
-    from statsig_export.pipeline import try_windows
+    from statsig_export.export.export import try_windows
 
+    prefer_jemalloc(os.environ)
     exports = _Exports()
     left, in_a_row = list(windows), 0
     while left and in_a_row < MOST_FAILURES:

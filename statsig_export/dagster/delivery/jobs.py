@@ -4,6 +4,7 @@ The ledger owns retries, so the job has none: a batch that waits for its time is
 brings its partition back when it is due. Log lines hold counts and ids only.
 """
 
+import os
 import time
 from dataclasses import replace
 from datetime import timedelta
@@ -11,7 +12,7 @@ from datetime import timedelta
 import dagster as dg
 from pydantic import Field
 
-from statsig_export import pipeline
+from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.config import Config
 from statsig_export.dagster.delivery.assets import log_shipments
 from statsig_export.dagster.keys import (
@@ -25,9 +26,10 @@ from statsig_export.dagster.keys import (
 )
 from statsig_export.dagster.metadata import failure, newest
 from statsig_export.dagster.resources import ExportResource
-from statsig_export.errors import DestinationError, LedgerError, PartitionFileError, StatsigExportError
+from statsig_export.errors import DestinationError, PartitionFileError, StatsigExportError
 from statsig_export.runs import REAL_TIME, Timing
-from statsig_export.shipping.reports import ShipReport
+from statsig_export.shipping.reports import ShipReport, report_of
+from statsig_export.shipping.ship import ship
 
 STOPS_AFTER = timedelta(minutes=50)
 """A ship run then ends in good order, and what remains is due for the next. So a run that is gone without a word (its
@@ -74,12 +76,11 @@ def stop_in_good_time() -> Timing:
 
 
 def _ship(context: dg.OpExecutionContext, config: ShipConfig, export: ExportResource) -> None:
+    prefer_jemalloc(os.environ)
     settings = export.config()
     timing = stop_in_good_time()
     try:
-        report = pipeline.ship(
-            settings, config.partitions or None, orchestrator_run_id=context.run.run_id, timing=timing
-        )
+        report = ship(settings, config.partitions or None, orchestrator_run_id=context.run.run_id, timing=timing)
     except DestinationError as error:
         _take_refusal(context, settings, error)
     except StatsigExportError as error:
@@ -94,20 +95,22 @@ def _take_refusal(context: dg.OpExecutionContext, config: Config, error: Destina
 
     The others, which were refused at the same time or waited in the queue, say so and end well.
     """
-    if error.report is not None:
-        log_shipments(context, error.report)
+    report = report_of(error)
+    if report is not None:
+        log_shipments(context, report)
     context.instance.add_run_tags(context.run.run_id, {OUTCOME_TAG: HALTED})
     if error.halts or GROUP_TAG not in context.run.tags:
-        raise failure(error, {**_destination(config), **_counts(error.report)}) from None
+        raise failure(error, {**_destination(config), **_counts(report)}) from None
     context.log.warning("the destination is halted, as the run says that met it first: what was left stays pending")
 
 
 def failed_shipment(context: dg.OpExecutionContext, config: Config, error: StatsigExportError) -> dg.Failure:
     """The run's failure, after what it sent all the same was reported; it names the files that cannot be read."""
     more = _destination(config)
-    if isinstance(error, LedgerError) and error.report is not None:
-        log_shipments(context, error.report)
-        more |= _counts(error.report)
+    report = report_of(error)
+    if report is not None:
+        log_shipments(context, report)
+        more |= _counts(report)
     if isinstance(error, PartitionFileError):
         more["unreadable files"] = dg.MetadataValue.json(
             {file: error.files[file] for file in newest(list(error.files))}

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import dagster as dg
 
-from statsig_export import pipeline
 from statsig_export.config import Config
 from statsig_export.dagster.delivery.assets import export_links, materialization
 from statsig_export.dagster.keys import DELIVERED, DESTINATION_TAG
+from statsig_export.shipping.status import shipments_of
 
 TOLD_TAG = "statsig_export/deliveries"
 TOLD = "told"
@@ -42,7 +42,7 @@ def _tell(instance: dg.DagsterInstance, config: Config, run_id: str) -> int:
     told = _told_by(instance, run_id)
     missing = [
         shipment
-        for shipment in pipeline.shipments_of(config, run_id)
+        for shipment in shipments_of(config, run_id)
         if shipment.delivered_batches and shipment.partition not in told
     ]
     for shipment in missing:

@@ -10,7 +10,6 @@ from typing import cast
 
 import dagster as dg
 
-from statsig_export import pipeline
 from statsig_export.config import Config
 from statsig_export.dagster.delivery.grouping import MAX_RUNS, EndedRun, Group, groups, paused
 from statsig_export.dagster.delivery.reconcile import tell_deliveries
@@ -26,6 +25,7 @@ from statsig_export.dagster.keys import (
 )
 from statsig_export.dagster.resources import ExportResource
 from statsig_export.dagster.runs import FINISHED, under_way
+from statsig_export.shipping.status import due_partitions, halted_reason
 
 PAUSED = f"their last runs did nothing for them, the next try waits up to an hour (or launch {JOB} by hand)"
 SHIP_RUNS_AT_ONCE = 2
@@ -46,7 +46,7 @@ def ship_sensor(context: dg.SensorEvaluationContext, export: ExportResource) -> 
     told = tell_deliveries(instance, config, now)
     if told:
         context.log.info("shipments reported for runs that could not report them: %d", told)
-    due = pipeline.due_partitions(config)
+    due = due_partitions(config)
     if not due:
         return dg.SensorResult(skip_reason=_why_nothing_is_due(config))
     live = under_way(instance, JOB, _of(config))
@@ -79,7 +79,7 @@ def _limit_pool(instance: dg.DagsterInstance, pool: str) -> None:
 
 
 def _why_nothing_is_due(config: Config) -> str:
-    halted = pipeline.halted_reason(config)
+    halted = halted_reason(config)
     if halted is not None:
         return f"the destination {config.webhook.name} is halted: {halted}"
     return "nothing is due: what is planned has been sent, or waits for its next try"

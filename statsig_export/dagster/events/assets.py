@@ -4,22 +4,24 @@ Only `statsig/events` is computed here. The tables belong to whoever fills them;
 materialized by the shipment, from its op, one event a partition.
 """
 
+import os
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 import dagster as dg
 
+from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.config import Config
 from statsig_export.dagster.keys import EVENTS, GROUP, STORED, source_key
 from statsig_export.dagster.metadata import failure, largest
 from statsig_export.dagster.partitions import _freshness, event_partitions
 from statsig_export.dagster.resources import ExportResource
 from statsig_export.errors import StatsigExportError
+from statsig_export.export.export import export_windows
 from statsig_export.export.plan import unplaced_rows
 from statsig_export.export.reports import ExportReport, PartitionExport
 from statsig_export.layouts.placement import source_tables
 from statsig_export.lineage.columns import feeding_columns
-from statsig_export.pipeline import export_windows
 from statsig_export.vocabulary import Category
 from statsig_export.windows import Window, split_partition_key, window_from_key
 
@@ -104,6 +106,7 @@ def _export(context: dg.AssetExecutionContext, config: Config) -> None:
     _refuse_open_windows(config, asked_for, datetime.now(UTC))
     lineage = _column_lineage(config)
     context.set_data_version(EVENTS, dg.DataVersion(data_version(config)))
+    prefer_jemalloc(os.environ)
     reports = export_windows(config, asked_for, orchestrator_run_id=context.run.run_id)
     by_key = {window.key: window for window in asked_for}
     for number, report in enumerate(reports, start=1):

@@ -2,10 +2,12 @@
 again. They are the verbs of the command line, for those who live in Dagster.
 """
 
+import os
+
 import dagster as dg
 from pydantic import Field
 
-from statsig_export import pipeline
+from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.config import Config
 from statsig_export.dagster.delivery.assets import log_shipments
 from statsig_export.dagster.delivery.jobs import MAX_RUNTIME_S, failed_shipment, stop_in_good_time
@@ -13,7 +15,8 @@ from statsig_export.dagster.keys import DESTINATION_TAG, pool_of
 from statsig_export.dagster.metadata import failure, newest
 from statsig_export.dagster.resources import ExportResource
 from statsig_export.errors import StatsigExportError
-from statsig_export.maintenance.verify import VerifyReport
+from statsig_export.maintenance.verify import VerifyReport, verify
+from statsig_export.shipping.replay import replay
 
 VERIFY_JOB = "verify_ledger"
 REPLAY_JOB = "replay_batches"
@@ -48,8 +51,9 @@ def replay_job(config: Config) -> dg.JobDefinition:
 
 
 def _replay(context: dg.OpExecutionContext, config: ReplayConfig, export: ExportResource) -> None:
+    prefer_jemalloc(os.environ)
     try:
-        report = pipeline.replay(
+        report = replay(
             export.config(),
             config.partitions,
             failed_only=config.failed_only,
@@ -66,7 +70,7 @@ def _replay(context: dg.OpExecutionContext, config: ReplayConfig, export: Export
 @dg.op(name="verify", description="Recomputes every state from the attempts and the files. Reads only.")
 def _verify(context: dg.OpExecutionContext, export: ExportResource) -> None:
     try:
-        report = pipeline.verify(export.config())
+        report = verify(export.config())
     except StatsigExportError as error:
         raise failure(error) from None
     if report.differences:

@@ -15,9 +15,8 @@ from sqlalchemy import create_engine, text
 
 from statsig_export.cli import options
 from statsig_export.cli.options import cli
-from statsig_export.ledger import queries as ledger_queries
-from statsig_export.shipping import ship as shipping
-from statsig_export.shipping.status import resume
+from statsig_export.ledger import standings
+from statsig_export.shipping.status import due_partitions, resume
 from statsig_export.testing.webhook.faults import Rule, answer
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "exit-codes.md"
@@ -420,7 +419,7 @@ def test_status_of_a_halted_destination_does_not_need_the_webhooks_variable(shel
     assert "HOOK" in people.stderr
     assert report["account"]["pending"] == 2
     assert shell("check").exit_code == 2
-    assert shipping.due_partitions(shell.home.config) == []
+    assert due_partitions(shell.home.config) == []
 
 
 @pytest.mark.fault("F133")
@@ -471,19 +470,19 @@ def test_an_error_of_our_own_is_one_line_without_its_message_and_debug_adds_wher
 
     shell.home.add(rows(0, 1))
     shell.home.export()
-    monkeypatch.setattr(ledger_queries, "statuses", fail)
+    monkeypatch.setattr(standings, "statuses", fail)
     result, debugged, after = shell("status"), shell("--debug", "status"), shell("status", "--debug")
 
     assert result.exit_code == debugged.exit_code == after.exit_code == 6
     assert re.fullmatch(
-        r"statsig-export: an error of our own \(RuntimeError at statsig_export/shipping\.py:\d+\)\. Report it at"
+        r"statsig-export: an error of our own \(RuntimeError at statsig_export/shipping/status\.py:\d+\)\. Report it at"
         r" https://\S+; --debug shows the rest\n",
         result.stderr,
     )
     for told in (debugged, after):
         assert told.stderr.count("Traceback (most recent call last):") == 2
         assert "KeyError" in told.stderr
-        assert "shipping.py" in told.stderr
+        assert "shipping/status.py" in told.stderr
     for told in (result, debugged, after):
         assert SECRET not in told.output.replace("raise RuntimeError(", "")
         assert told.stdout == ""

@@ -13,7 +13,7 @@ from test_prune_verb import CONFIG
 from statsig_export.cli.options import cli
 from statsig_export.lineage.frames import failed_rows
 from statsig_export.lineage.trace import trace
-from statsig_export.pipeline import ship
+from statsig_export.shipping.ship import ship
 from statsig_export.testing.webhook.faults import Rule, answer
 from statsig_export.vocabulary import Category
 

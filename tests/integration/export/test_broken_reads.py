@@ -17,7 +17,7 @@ from sqlalchemy import make_url
 
 from statsig_export.cli.options import cli
 from statsig_export.errors import SourceError
-from statsig_export.pipeline import export_window
+from statsig_export.export.export import export_window
 from statsig_export.testing.webhook.receiver import Receiver
 
 ROWS = 25_000

@@ -10,7 +10,7 @@ from export_home import NOON, ExportHome, custom_event, exposure
 from sqlalchemy import make_url
 
 from statsig_export.errors import SourceError
-from statsig_export.pipeline import export_window, export_windows
+from statsig_export.export.export import export_window, export_windows
 from statsig_export.shipping.status import status
 from statsig_export.source.source import Source
 from statsig_export.testing.webhook.receiver import Receiver

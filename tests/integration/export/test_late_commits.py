@@ -14,8 +14,8 @@ import pytest
 from export_home import ExportHome
 from sqlalchemy import make_url
 
+from statsig_export.export.export import export_window
 from statsig_export.lineage.frames import read_events
-from statsig_export.pipeline import export_window
 from statsig_export.testing.webhook.receiver import Receiver
 from statsig_export.vocabulary import Category
 from statsig_export.windows import closed_windows, windows_between

@@ -3,8 +3,9 @@ import pytest
 from export_home import DAY, ExportHome, custom_event, exposure
 
 from statsig_export.errors import DestinationError
+from statsig_export.export.export import export_window
 from statsig_export.export.plan import plan
-from statsig_export.pipeline import export_window, ship
+from statsig_export.shipping.ship import ship
 from statsig_export.shipping.status import due_partitions, resume, status
 from statsig_export.testing.webhook.faults import Faults, Rule, answer, redirect
 from statsig_export.testing.webhook.receiver import Receiver

@@ -14,8 +14,9 @@ from sqlalchemy import create_engine, insert
 
 from statsig_export.account import total
 from statsig_export.config import parse_config
+from statsig_export.export.export import export_window
 from statsig_export.layouts.native_tables import SDK_EVENTS, create_tables
-from statsig_export.pipeline import export_window, ship
+from statsig_export.shipping.ship import ship
 from statsig_export.shipping.status import status
 from statsig_export.testing.webhook.receiver import Receiver
 from statsig_export.windows import window_from_key

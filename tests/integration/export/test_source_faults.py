@@ -9,7 +9,7 @@ from export_home import DAY, ExportHome, custom_event
 from sqlalchemy import make_url
 
 from statsig_export.errors import SourceError
-from statsig_export.pipeline import export_window
+from statsig_export.export.export import export_window
 from statsig_export.shipping.status import status
 from statsig_export.source.readers import cursor as source_database
 from statsig_export.testing.webhook.receiver import Receiver

@@ -8,7 +8,7 @@ from statsig_export.delivery.batches import Batch
 from statsig_export.delivery.outcomes import Outcome
 from statsig_export.delivery.rules import Decision, Failure, Reply, State, Step
 from statsig_export.errors import ConfigError, LedgerError, StalePlanError
-from statsig_export.ledger import queries
+from statsig_export.ledger import queries, standings
 from statsig_export.ledger.database import LedgerDatabase, exists, open_database
 from statsig_export.ledger.locks import open_locks
 from statsig_export.ledger.records import ExportRun, PartitionPlan, PlannedBatch, ShipRun
@@ -85,7 +85,7 @@ def state(ledger: Ledger, batch: PlannedBatch) -> str:
 
 
 def account(ledger: Ledger):
-    return queries.statuses(ledger.database, "fivetran", 0)[0].account
+    return standings.statuses(ledger.database, "fivetran", 0)[0].account
 
 
 def test_planned_batches_come_in_order_and_are_due_at_once(ledger: Ledger):
@@ -173,7 +173,7 @@ def test_a_deferred_batch_comes_up_when_it_is_due(ledger: Ledger):
     assert waiting(ledger, 31_999) == []
     assert [batch.attempts for batch in waiting(ledger, 32_000)] == [1, 1]
     assert queries.next_due_ms(ledger.database, partition(ledger)) == 32_000
-    line = queries.statuses(ledger.database, "fivetran", 22_000)[0]
+    line = standings.statuses(ledger.database, "fivetran", 22_000)[0]
     assert (line.due_in, line.last_error, line.account.pending) == (10, "HTTP 500", 10)
 
 

@@ -172,7 +172,8 @@ def test_a_damaged_ledger_is_not_replaced_by_a_new_one(home: ExportHome):
 _FORK = """
 import os, sys
 from statsig_export.config import load_config
-from statsig_export.pipeline import export_window, ship
+from statsig_export.export.export import export_window
+from statsig_export.shipping.ship import ship
 from statsig_export.windows import window_from_key
 
 config = load_config(sys.argv[1])

@@ -17,13 +17,14 @@ from old_windows import pruned
 from sqlalchemy import make_url, text
 
 from statsig_export.errors import DestinationError, LedgerError
+from statsig_export.export.export import export_windows
 from statsig_export.ledger import locks
 from statsig_export.ledger.database import exists, open_database, open_to_read
 from statsig_export.ledger.locks import FileLocks, lock_name, open_locks
 from statsig_export.ledger.transactions import ledger_of
-from statsig_export.pipeline import export_windows, ship
 from statsig_export.runs import REAL_TIME
 from statsig_export.shipping.reports import ShipReport
+from statsig_export.shipping.ship import ship
 from statsig_export.shipping.status import due_partitions
 from statsig_export.testing.webhook.faults import Rule, answer
 from statsig_export.windows import window_from_key

@@ -14,10 +14,12 @@ from sqlalchemy.engine import Engine
 from statsig_tables import Laid
 
 from statsig_export.errors import ConfigError, LedgerError
+from statsig_export.export.export import export_window
 from statsig_export.lineage.frames import failed_rows, read_events
 from statsig_export.lineage.trace import trace
-from statsig_export.pipeline import export_window, replay, ship
 from statsig_export.runs import Timing
+from statsig_export.shipping.replay import replay
+from statsig_export.shipping.ship import ship
 from statsig_export.testing.webhook.faults import Rule, answer
 from statsig_export.vocabulary import Category
 

@@ -11,6 +11,7 @@ from sqlalchemy import select, text, update
 
 import statsig_export
 from statsig_export.errors import ConfigError
+from statsig_export.export.export import export_window
 from statsig_export.export.plan import plan
 from statsig_export.ledger import retention as ledger_pruning
 from statsig_export.ledger.locks import lock_name, open_locks
@@ -20,7 +21,8 @@ from statsig_export.ledger.transactions import ledger_of
 from statsig_export.maintenance import verify as verifying
 from statsig_export.maintenance.prune import PruneReport, prune
 from statsig_export.maintenance.verify import verify
-from statsig_export.pipeline import export_window, replay, ship
+from statsig_export.shipping.replay import replay
+from statsig_export.shipping.ship import ship
 from statsig_export.shipping.status import due_partitions, status
 from statsig_export.testing.webhook.faults import Rule, answer
 from statsig_export.vocabulary import Category

@@ -12,7 +12,8 @@ from sqlalchemy import text
 from statsig_export.delivery.rules import RetryPolicy
 from statsig_export.ledger.transactions import ledger_of
 from statsig_export.maintenance.verify import Check, VerifyReport, verify
-from statsig_export.pipeline import replay, ship
+from statsig_export.shipping.replay import replay
+from statsig_export.shipping.ship import ship
 from statsig_export.testing.webhook.faults import NORMAL, Action, Faults, Rule, Stage, answer
 from statsig_export.testing.webhook.receiver import Receiver
 from statsig_export.vocabulary import Category

@@ -15,12 +15,16 @@ from export_home import DAY, ExportHome, custom_event, exposure
 from openlineage_server import OURS, LineageServer, check, lineage_server
 
 from statsig_export.cli.options import cli
-from statsig_export.errors import ConfigError, DestinationError, SourceError
+from statsig_export.errors import ConfigError, DestinationError, PartitionFileError, SourceError
+from statsig_export.export.export import export_window
+from statsig_export.export.exporter import Exporter
 from statsig_export.layouts.placement import source_tables
 from statsig_export.lineage.columns import feeding_columns
 from statsig_export.openlineage import emitter as telling
-from statsig_export.openlineage.events import MOST_PARTITIONS, ship_run
-from statsig_export.pipeline import export_window, replay, ship
+from statsig_export.openlineage.events import MOST_PARTITIONS, RunEvents
+from statsig_export.runs import Job, RunStart
+from statsig_export.shipping.replay import replay
+from statsig_export.shipping.ship import ship
 from statsig_export.testing.webhook.faults import Rule, answer
 from statsig_export.vocabulary import EVENT_KEYS, Category
 from statsig_export.windows import partition_key
@@ -166,6 +170,27 @@ def test_a_replay_is_told_too(home: ExportHome, server: LineageServer):
     assert server.events[1]["outputs"][0]["outputFacets"]["outputStatistics"]["rowCount"] == 2
 
 
+def test_an_exporter_is_heard_of_without_the_function_around_it(home: ExportHome, server: LineageServer):
+    with Exporter(filled(home).config) as exporter:
+        exporter.export(home.window())
+
+    assert [event["eventType"] for event in server.events] == ["START", "COMPLETE"]
+    assert server.events[1]["job"]["name"] == "export_window"
+
+
+def test_a_shipment_that_lost_a_file_is_told_with_what_arrived_all_the_same(home: ExportHome, server: LineageServer):
+    filled(home).export()
+    next((home.folder / "files" / "events" / "category=gate_exposure").rglob("*.parquet")).unlink()
+    server.events.clear()
+    with pytest.raises(PartitionFileError):
+        home.ship()
+    failed = server.events[1]
+
+    check(failed)
+    assert failed["eventType"] == "FAIL"
+    assert failed["outputs"][0]["outputFacets"]["outputStatistics"]["rowCount"] == 2
+
+
 def test_a_file_is_written_where_the_clients_own_configuration_says_so(
     home: ExportHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -279,7 +304,7 @@ def test_an_orchestrators_id_that_is_no_uuid_is_no_parent(home: ExportHome, serv
 
 def test_a_run_of_many_partitions_names_some_of_them(home: ExportHome):
     keys = [partition_key(Category.CUSTOM_EVENT, f"2026-11-20-{hour:02}:00") for hour in range(24)] * 5
-    event = ship_run(home.config, keys, None).started(home.window().start)
+    event = RunEvents(RunStart(Job.SHIP, home.config, None, keys)).started(home.window().start)
 
     assert event.run.facets is not None
     assert len(event.run.facets[OURS].partitions) == MOST_PARTITIONS  # type: ignore[attr-defined]

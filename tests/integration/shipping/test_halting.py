@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from export_home import ExportHome, custom_event, exposure
 
 from statsig_export.errors import DestinationError
-from statsig_export.pipeline import ship
+from statsig_export.shipping.ship import ship
 from statsig_export.shipping.status import halted_reason, resume
 from statsig_export.testing.webhook.faults import Action, Rule, answer
 from statsig_export.testing.webhook.receiver import Receiver

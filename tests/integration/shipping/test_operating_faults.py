@@ -21,8 +21,8 @@ from statsig_export.cli.stopping import stop_on_sigterm
 from statsig_export.errors import DestinationError
 from statsig_export.ledger.transactions import ledger_of
 from statsig_export.lineage.frames import deliveries, failed_rows
-from statsig_export.pipeline import ship
 from statsig_export.runs import REAL_TIME
+from statsig_export.shipping.ship import ship
 from statsig_export.testing.webhook.endpoint import Authentication
 from statsig_export.testing.webhook.faults import NORMAL, Action, Faults, Rule, Stage, answer
 from statsig_export.testing.webhook.receiver import Receiver

@@ -9,8 +9,9 @@ from turned_clock import TurnedClock
 
 from statsig_export.ledger import locks
 from statsig_export.maintenance.verify import verify
-from statsig_export.pipeline import replay, ship
 from statsig_export.runs import Timing
+from statsig_export.shipping.replay import replay
+from statsig_export.shipping.ship import ship
 from statsig_export.shipping.status import halted_reason, resume
 from statsig_export.testing.webhook.faults import NORMAL, Action, Rule, Stage, answer
 from statsig_export.testing.webhook.receiver import Receiver

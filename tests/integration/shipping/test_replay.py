@@ -15,9 +15,10 @@ from statsig_export.ledger.replays import plan_replay
 from statsig_export.ledger.tables import batches
 from statsig_export.ledger.transactions import ledger_of
 from statsig_export.maintenance.verify import verify
-from statsig_export.pipeline import replay, ship
 from statsig_export.runs import Timing
+from statsig_export.shipping.replay import replay
 from statsig_export.shipping.reports import ReplayReport
+from statsig_export.shipping.ship import ship
 from statsig_export.shipping.status import due_partitions, resume, status
 from statsig_export.testing.webhook.faults import NORMAL, Action, Faults, Rule, Stage, answer
 from statsig_export.vocabulary import Category

@@ -20,11 +20,12 @@ from verbs import run_verbs
 
 from statsig_export.config import Config
 from statsig_export.errors import StatsigExportError
+from statsig_export.export.export import export_window
 from statsig_export.export.plan import plan
 from statsig_export.lineage.frames import deliveries, failed_rows
-from statsig_export.pipeline import export_window, ship
 from statsig_export.runs import REAL_TIME
 from statsig_export.shipping.destination import destination_of
+from statsig_export.shipping.ship import ship
 from statsig_export.shipping.status import resume, status
 from statsig_export.testing.webhook.endpoint import Authentication
 from statsig_export.testing.webhook.faults import Action, Faults, Rule, Shape, Stage, answer, redirect

@@ -13,12 +13,12 @@ from statsig_export.account import total
 from statsig_export.delivery.outcomes import Outcome
 from statsig_export.delivery.rules import Breaker, Failure, Reply, RetryPolicy
 from statsig_export.errors import LedgerError
-from statsig_export.ledger import queries
+from statsig_export.ledger import queries, standings
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.records import PlannedBatch, ShipRun
 from statsig_export.ledger.tables import batches
 from statsig_export.ledger.transactions import Ledger, ledger_of
-from statsig_export.runs import Timing
+from statsig_export.runs import RunContext, Timing
 from statsig_export.shipping.route import Route
 from statsig_export.shipping.shipper import Shipper
 from statsig_export.storage.storage import Storage
@@ -89,7 +89,7 @@ class Bench:
             concurrency=concurrency,
         )
         timing = Timing(clock=lambda: self.clock.now, sleep=self.clock.sleep, roll=lambda: 0.5)
-        return Shipper(self.ledger, route, timing, self.breaker, self.partitions)
+        return Shipper(self.ledger, route, RunContext(timing=timing), self.breaker, self.partitions)
 
     @property
     def now_ms(self) -> int:
@@ -97,7 +97,7 @@ class Bench:
 
     @property
     def account(self):
-        return total(line.account for line in queries.statuses(self.ledger.database, "fivetran", self.now_ms))
+        return total(line.account for line in standings.statuses(self.ledger.database, "fivetran", self.now_ms))
 
 
 @pytest.fixture
@@ -321,7 +321,7 @@ def test_losing_the_lock_stops_the_run_before_the_next_claim(bench: Bench):
     route = Route("fivetran", "x", bench.post, bench.storage.read_events, lost, 1)
     timing = Timing(lambda: bench.clock.now, bench.clock.sleep, lambda: 0.5)
     with pytest.raises(LedgerError, match="locks"):
-        Shipper(bench.ledger, route, timing, Breaker(RetryPolicy()), bench.partitions).run()
+        Shipper(bench.ledger, route, RunContext(timing=timing), Breaker(RetryPolicy()), bench.partitions).run()
     assert bench.sent == []
     shipper()
     assert bench.account.forwarded == 100

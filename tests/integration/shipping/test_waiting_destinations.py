@@ -11,7 +11,7 @@ from turned_clock import TurnedClock, in_ledger
 from statsig_export.ledger import queries
 from statsig_export.ledger.transactions import ledger_of
 from statsig_export.maintenance.verify import verify
-from statsig_export.pipeline import replay
+from statsig_export.shipping.replay import replay
 from statsig_export.shipping.status import due_partitions, resume, status
 from statsig_export.testing.webhook.faults import NORMAL, Rule, answer
 from statsig_export.testing.webhook.receiver import Receiver

@@ -17,9 +17,11 @@ from sqlalchemy import create_engine
 import statsig_export
 from statsig_export.cli.options import cli
 from statsig_export.errors import LedgerError, PartitionFileError, StorageError
+from statsig_export.export.export import export_windows
 from statsig_export.export.repair import repair
 from statsig_export.maintenance.verify import verify
-from statsig_export.pipeline import export_windows, replay, ship
+from statsig_export.shipping.replay import replay
+from statsig_export.shipping.ship import ship
 from statsig_export.shipping.status import due_partitions, status
 
 NEXT = "2026-11-21"

@@ -16,17 +16,13 @@ def another_pool() -> Iterator[None]:
 
 
 @pytest.mark.skipif("jemalloc" not in pa.supported_memory_backends(), reason="Arrow was built without jemalloc here")
-def test_arrow_takes_its_memory_from_jemalloc(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.delenv("ARROW_DEFAULT_MEMORY_POOL", raising=False)
-
-    prefer_jemalloc()
+def test_arrow_takes_its_memory_from_jemalloc():
+    prefer_jemalloc({})
 
     assert pa.default_memory_pool().backend_name == "jemalloc"
 
 
-def test_a_pool_that_the_user_has_chosen_stays(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("ARROW_DEFAULT_MEMORY_POOL", "system")
-
-    prefer_jemalloc()
+def test_a_pool_that_the_user_has_chosen_stays():
+    prefer_jemalloc({"ARROW_DEFAULT_MEMORY_POOL": "system"})
 
     assert pa.default_memory_pool().backend_name == "system"
