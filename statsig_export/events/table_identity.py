@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Final, Self
 
+from statsig_export.layouts.families import Family
 from statsig_export.layouts.identity_names import identity_of
 from statsig_export.layouts.known import LAYOUTS
 from statsig_export.layouts.model import Kind, Role, SourceTable
-from statsig_export.source.schema import Family
 from statsig_export.vocabulary import Category
 
 DERIVATION: Final = 2

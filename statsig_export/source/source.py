@@ -1,7 +1,7 @@
 """Reads the source database: windows of its tables as canonical frames, a bounded chunk at a time.
 
-What a statement says in which database is source_statement.py's and source_dialects.py's, which rows a window holds
-source_window.py's, how rows become frames source_chunks.py's, and the driver is behind source_database.py.
+statement.py says what a statement selects, window.py which rows a window holds, chunks.py how rows become frames. What
+differs between databases is in `backends`, how rows come in through a driver in `readers`.
 """
 
 from collections.abc import Generator, Iterator, Sequence
@@ -12,26 +12,24 @@ from typing import Any, Final, Self
 
 import pandas as pd
 import pyarrow as pa
-from sqlalchemy import ColumnElement, UnaryExpression, asc, desc
+from sqlalchemy import ColumnElement
 
 from statsig_export.config import Config
 from statsig_export.errors import SourceError
+from statsig_export.layouts.families import Family
 from statsig_export.layouts.model import SourceTable
 from statsig_export.layouts.placement import source_tables
-from statsig_export.source.backends.sqlite import Stored, StoredRange, epoch_text_range, sqlite_unplaced, sqlite_window
 from statsig_export.source.chunks import Chunk, to_frame
 from statsig_export.source.readers.opening import open_database
 from statsig_export.source.readers.reader import Database, class_of
-from statsig_export.source.schema import Family, check_columns, missing_table
+from statsig_export.source.schema import check_columns, missing_table
 from statsig_export.source.statement import PlacedTable, SelectedColumn, all_of
-from statsig_export.source.window import typed_unplaced, typed_window
+from statsig_export.source.window import rows_between, unplaced_rows
 from statsig_export.vocabulary import Category
 
 CHUNK_ROWS: Final = 12_000
 """Rows a frame. Ten to twenty thousand measured best: more only costs memory."""
 
-_SQLITE: Final = "sqlite"
-_NO_NUMBERS_AS_TEXT: Final = frozenset({Family.TIMESTAMP, Family.INTEGER, Family.FLOAT})
 _UNREAD: Final = "nothing of the window was planned: mend the database or the access to it, then run the window again"
 
 
@@ -116,9 +114,7 @@ class Source:
     def count_unplaced(self, table: SourceTable) -> int:
         """The rows that belong to no window: their window column is null, or no time that a window can hold."""
         placed = self._checked(table)
-        column, family = placed.window_column, placed.window_family
-        sqlite = placed.database == _SQLITE
-        unplaced = sqlite_unplaced(column) if sqlite else typed_unplaced(column, family, placed.database)
+        unplaced = unplaced_rows(placed.window_column, placed.window_family, placed.backend)
         return int(self._first(table, placed.count_rows(unplaced)) or 0)
 
     def _statement(
@@ -133,31 +129,12 @@ class Source:
         if any(bound.tzinfo is None or bound.microsecond for bound in (start, end)):
             raise ValueError("the bounds of a window have a zone and are whole seconds")
         placed = self._checked(table)
-        if placed.database == _SQLITE:
-            window = self._sqlite_window(placed, start, end)
-        else:
-            window = typed_window(placed.window_column, placed.window_family, start, end, placed.database)
+
+        def first_value(where: ColumnElement[Any], order: ColumnElement[Any] | None = None, /) -> Any:  # noqa: ANN401
+            return self._first(table, placed.window_value(where, order))
+
+        window = rows_between(placed.window_column, placed.window_family, start, end, placed.backend, first_value)
         return all_of(window, placed.rows_of(categories))
-
-    def _sqlite_window(self, placed: PlacedTable, start: datetime, end: datetime) -> ColumnElement[Any]:
-        """Looks first at what is stored, which the index answers: only ranges that can hold rows are asked for."""
-        column = placed.window_column
-        lowest, highest = (self._extreme(placed, direction(column)) for direction in (asc, desc))
-        epoch_texts = epoch_text_range(column, start, end)
-        return sqlite_window(
-            column,
-            start,
-            end,
-            StoredRange(lowest, highest),
-            # Where SQLite prefers numbers, text that is one has become one.
-            epoch_texts=placed.window_family not in _NO_NUMBERS_AS_TEXT
-            and self._first(placed.table, placed.window_value(epoch_texts)) is not None,
-        )
-
-    def _extreme(self, placed: PlacedTable, order: UnaryExpression[Any]) -> Stored:
-        some = placed.window_value(placed.window_column.is_not(None), order)
-        stored: Stored = self._first(placed.table, some)
-        return stored
 
     def _first(self, table: SourceTable, sql: str) -> Any:  # noqa: ANN401 - whatever the column holds
         """The first value of the first row; None where there is no row."""

@@ -16,10 +16,10 @@ from real_databases import source_at
 from sqlglot import exp
 
 from statsig_export.errors import SourceError
+from statsig_export.layouts.families import Family
 from statsig_export.layouts.known import LAYOUTS
 from statsig_export.layouts.placement import source_tables
 from statsig_export.settings import SourceSettings
-from statsig_export.source.schema import Family
 from statsig_export.source.source import Source
 from statsig_export.vocabulary import Category
 
