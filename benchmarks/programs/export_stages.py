@@ -8,13 +8,13 @@ from statsig_export.export.judge import Judge
 from statsig_export.export.writer import WindowWriter
 from statsig_export.ledger.transactions import Ledger
 from statsig_export.pipeline import export_windows
-from statsig_export.source.source import Source
+from statsig_export.source.source import WindowRead
 from statsig_export.windows import window_from_key
 
 
 def run() -> dict[str, object]:
     watch = Watch()
-    watch.items_of(Source, "read_window", "read")
+    watch.calls_of(WindowRead, "__next__", "read")
     watch.items_of(Judge, "reshaped", "reshape")
     watch.calls_of(Judge, "judge", "filter to encode")
     watch.calls_of(WindowWriter, "add", "write")

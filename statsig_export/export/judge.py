@@ -89,6 +89,8 @@ class Judge:
         self.tallies = {category: Tally() for category in planned}
         self.seen: dict[Role, Seen] = {}
         """What kinds of ids the rows of each table had."""
+        self.statements: dict[str, str] = {}
+        """Source table -> the statement that reads it, once its read has begun."""
 
     def reshaped(self, chunks: Iterable[pd.DataFrame], table: SourceTable) -> Generator[Reshaped]:
         """The canonical frames of a table, in order, as they are judged. Shares nothing with `judge`: a thread of its

@@ -26,7 +26,9 @@ def judge_window(
     """
     categories = list(judge.tallies)
     for table in tables_of(source, categories):
-        chunks = read_ahead(source.read_window(table, window.start, window.end, categories))
+        read = source.read_window(table, window.start, window.end, categories)
+        judge.statements[table.qualified_name] = read.statement
+        chunks = read_ahead(read)
         known = replace(
             table,
             keys_as_text=identities[table.role].keys_as_text,

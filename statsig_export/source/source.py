@@ -33,6 +33,27 @@ CHUNK_ROWS: Final = 12_000
 _UNREAD: Final = "nothing of the window was planned: mend the database or the access to it, then run the window again"
 
 
+class WindowRead:
+    """The rows of a window as canonical frames (`chunks.to_frame`), and the statement that yields them.
+
+    An iterator to go through once; close it where it is left early.
+    """
+
+    def __init__(self, statement: str, frames: Generator[pd.DataFrame]) -> None:
+        self.statement = statement
+        """What runs, word for word; "" where there is nothing to read."""
+        self._frames = frames
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> pd.DataFrame:
+        return next(self._frames)
+
+    def close(self) -> None:
+        self._frames.close()
+
+
 class Source:
     """The source database of one configuration. Close it, or use it as a context manager."""
 
@@ -78,8 +99,8 @@ class Source:
         end: datetime,
         categories: Sequence[Category] | None = None,
         chunk_rows: int = CHUNK_ROWS,
-    ) -> Generator[pd.DataFrame]:
-        """Canonical frames (`source_chunks.to_frame`) of at most `chunk_rows` rows, in no promised order.
+    ) -> WindowRead:
+        """Canonical frames of at most `chunk_rows` rows, in no promised order.
 
         The rows are those whose window column lies in [start, end), whole seconds with a zone (else ValueError),
         and that belong to one of `categories` (None: all). A row belongs to exactly one category of its table, see
@@ -88,18 +109,9 @@ class Source:
         """
         wanted = _wanted(table, categories)
         if not wanted:
-            return
-        sql, selected = self._statement(table, start, end, wanted)
-        with closing(self._chunks(table, sql, chunk_rows)) as chunks:
-            for chunk in chunks:
-                yield to_frame(chunk, selected, table)
-
-    def query(
-        self, table: SourceTable, start: datetime, end: datetime, categories: Sequence[Category] | None = None
-    ) -> str:
-        """The statement that `read_window` runs for these arguments, word for word; "" where it runs none."""
-        wanted = _wanted(table, categories)
-        return self._statement(table, start, end, wanted)[0] if wanted else ""
+            return WindowRead("", _no_frames())
+        sql, selected = self._checked(table).select_rows(self._rows(table, start, end, wanted))
+        return WindowRead(sql, self._frames(table, sql, selected, chunk_rows))
 
     def count_rows(
         self, table: SourceTable, start: datetime, end: datetime, categories: Sequence[Category] | None = None
@@ -117,10 +129,12 @@ class Source:
         unplaced = unplaced_rows(placed.window_column, placed.window_family, placed.backend)
         return int(self._first(table, placed.count_rows(unplaced)) or 0)
 
-    def _statement(
-        self, table: SourceTable, start: datetime, end: datetime, categories: Sequence[Category]
-    ) -> tuple[str, tuple[SelectedColumn, ...]]:
-        return self._checked(table).select_rows(self._rows(table, start, end, categories))
+    def _frames(
+        self, table: SourceTable, sql: str, selected: Sequence[SelectedColumn], rows: int
+    ) -> Generator[pd.DataFrame]:
+        with closing(self._chunks(table, sql, rows)) as chunks:
+            for chunk in chunks:
+                yield to_frame(chunk, selected, table)
 
     def _rows(
         self, table: SourceTable, start: datetime, end: datetime, categories: Sequence[Category]
@@ -176,6 +190,10 @@ def open_source(config: Config) -> Source:
     """
     tables = source_tables(config.source)
     return Source(open_database(config.source_url(), plain=config.source.reader == "plain"), tables)
+
+
+def _no_frames() -> Generator[pd.DataFrame]:
+    yield from ()
 
 
 def _wanted(table: SourceTable, categories: Sequence[Category] | None) -> tuple[Category, ...]:

@@ -46,9 +46,12 @@ def statements(name: str) -> Iterator[tuple[str, str]]:
             database = described(name, table, window=WINDOWS[table.role])
             with Source(database, (table,)) as source:
                 one = next((category for category in table.categories if category is not table.home), table.home)
-                yield f"{layout} {table.role}: read", source.query(table, START, END)
+                yield f"{layout} {table.role}: read", source.read_window(table, START, END).statement
                 for category in (one, table.home):
-                    yield f"{layout} {table.role}: read {category}", source.query(table, START, END, [category])
+                    yield (
+                        f"{layout} {table.role}: read {category}",
+                        source.read_window(table, START, END, [category]).statement,
+                    )
                 source.count_rows(table, START, END)
                 source.count_unplaced(table)
             counts = [text for text in database.statements if "count(*)" in text]
@@ -85,7 +88,7 @@ def test_a_window_is_half_open_and_asks_the_column_itself(name: str, window: str
     table = LAYOUTS["native"][0]
     database = described(name, table, window=window)
     with Source(database, (table,)) as source:
-        parsed = sqlglot.parse_one(source.query(table, START, END), dialect=GRAMMARS.get(name, name))
+        parsed = sqlglot.parse_one(source.read_window(table, START, END).statement, dialect=GRAMMARS.get(name, name))
     comparisons = [(type(found), found.left.name.lower()) for found in parsed.args["where"].find_all(exp.GTE, exp.LT)]
     ranges = 4 if window == "epoch" else 1
     assert comparisons.count((exp.GTE, "ingested_at")) == comparisons.count((exp.LT, "ingested_at")) == ranges
@@ -164,7 +167,7 @@ def custom_ids(name: str, columns: dict[str, str], custom: dict[str, str]) -> st
     found = {stored(column): time if column == "timestamp" else text for column in plain}
     database = Described(name, found | dict.fromkeys(columns, text))
     with Source(database, (table,)) as source:
-        parsed = sqlglot.parse_one(source.query(table, START, END), dialect=name)
+        parsed = sqlglot.parse_one(source.read_window(table, START, END).statement, dialect=name)
     return str(next(found.this.name for found in parsed.selects if found.alias.startswith("unit_c")))
 
 
@@ -210,7 +213,7 @@ def test_a_table_may_lie_in_another_schema(name: str, schema: str, written: str)
     settings = SourceSettings.model_validate({"exposures": {"schema": schema}})
     table = source_tables(settings)[0]
     with Source(described(name, table, window="naive"), (table,)) as source:
-        statement = source.query(table, START, END, [Category.LAYER_EXPOSURE])
+        statement = source.read_window(table, START, END, [Category.LAYER_EXPOSURE]).statement
     assert written in statement
     sqlglot.parse_one(statement, dialect=name)
 
