@@ -42,7 +42,7 @@ from statsig_export.events.category_codes import (
     Codes,
 )
 from statsig_export.events.derived_ids import are_integers, derived_ids
-from statsig_export.events.faults import BadValueError, FailureMarks, Fault, Reason
+from statsig_export.events.faults import BadValueError, FailureMarks, Fault
 from statsig_export.events.forms import event_log, sdk_log
 from statsig_export.events.forms import statsig_exports as exported
 from statsig_export.events.json_values import string_of
@@ -57,6 +57,7 @@ from statsig_export.layouts.model import (
     Role,
     SourceTable,
 )
+from statsig_export.layouts.reasons import Reason
 from statsig_export.settings import SourceSettings
 from statsig_export.vocabulary import EVENT_NAMES, EXPOSURES, Category
 

@@ -172,6 +172,14 @@ EXPORTED_UNITS: Final = {"user_id": "userID", "stable_id": "stableID"}
 """What Statsig's exports write in `unit_type` -> the ID type; custom IDs are written as they are named."""
 
 
+_UNIT: Final = "unit "
+
+
 def unit_column(id_type: str) -> str:
     """The canonical column that holds a row's ID of this type, where the table has one column an ID type."""
-    return f"unit {id_type}"
+    return _UNIT + id_type
+
+
+def is_unit_column(canonical: str) -> bool:
+    """Whether it is a `unit_column`: it has no name that a user could write, but for the table's own."""
+    return canonical.startswith(_UNIT)

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from statsig_export.arrow.columns import TEXT, array, frame_of
 from statsig_export.events.content_ids import with_content_keys
 from statsig_export.events.encoding import encode
-from statsig_export.events.faults import Reason
 from statsig_export.events.reshape import reshape
 from statsig_export.events.seen_ids import Occurrences
 from statsig_export.layouts.known import LAYOUTS
 from statsig_export.layouts.model import EXPORTED_TYPES, ColumnRule, Kind, SourceTable
+from statsig_export.layouts.reasons import Reason
 from statsig_export.settings import SourceSettings
 from statsig_export.vocabulary import EVENT_KEYS, EVENT_NAMES, EXPOSURES
 

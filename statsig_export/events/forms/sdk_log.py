@@ -18,11 +18,12 @@ import pandas as pd
 import pyarrow as pa
 
 from statsig_export.arrow.columns import TEXT, array, column, frame_of, values_of
-from statsig_export.events.faults import BadValueError, FailureMarks, Fault, Reason
+from statsig_export.events.faults import BadValueError, FailureMarks, Fault
 from statsig_export.events.forms.logged_exposures import TYPES, logged_exposure
 from statsig_export.events.json_text import fault_in, members, quote
 from statsig_export.events.json_values import string_of
 from statsig_export.layouts.model import UNREADABLE
+from statsig_export.layouts.reasons import Reason
 from statsig_export.settings import SourceSettings
 
 _NULL: Final = msgspec.Raw(b"null")

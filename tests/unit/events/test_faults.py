@@ -2,7 +2,8 @@ import numpy as np
 from canonical_frames import records
 
 from statsig_export.arrow.columns import TEXT, array
-from statsig_export.events.faults import FailureMarks, Fault, Reason
+from statsig_export.events.faults import FailureMarks, Fault
+from statsig_export.layouts.reasons import Reason
 
 
 def test_the_first_fault_of_a_row_stays():
