@@ -6,10 +6,9 @@ A failed row is counted and kept in quarantine by its key; neither reason nor de
 from typing import Final, NamedTuple
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
-from statsig_export.arrow.columns import TEXT, Column, Mask, array, frame_of, take
+from statsig_export.arrow.columns import TEXT, Column, Mask, array, take
 from statsig_export.layouts.reasons import Reason
 
 
@@ -28,7 +27,7 @@ class BadValueError(ValueError):
         self.fault = fault
 
 
-NONE_FAILED: Final = frame_of(
+NONE_FAILED: Final = pa.table(
     {name: pa.nulls(0, TEXT) for name in ("row_key", "category", "time_uuid", "reason", "detail")}
 )
 """The failed rows of a chunk that has none, which most have."""
@@ -56,14 +55,14 @@ class FailureMarks:
         passed: Mask = self._codes == 0
         return passed
 
-    def frame(self, row_key: Column, category: Column, time_uuid: Column) -> pd.DataFrame:
+    def failed(self, row_key: Column, category: Column, time_uuid: Column) -> pa.Table:
         """The failed rows: row_key, category, time_uuid (null unless known), reason, detail; all large_string."""
         failed = np.flatnonzero(self._codes)
         if not len(failed):
             return NONE_FAILED
         codes = self._codes[self._codes != 0] - 1
         faults = list(self._faults)
-        return frame_of(
+        return pa.table(
             {
                 "row_key": take(row_key, failed),
                 "category": take(category, failed),
