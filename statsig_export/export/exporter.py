@@ -152,7 +152,7 @@ def _export(run: _Run, opened: _Opened, on_progress: Callable[[int], None]) -> E
         rows_read=record.rows_read,
         seconds=time.monotonic() - began,
         queries=record.queries,
-        source_filter=record.filter_fingerprint,
+        filter_fingerprint=record.filter_fingerprint,
         partitions=reports,
     )
 

@@ -20,7 +20,7 @@ from statsig_export.layouts.families import Family
 from statsig_export.layouts.model import SourceTable
 from statsig_export.layouts.placement import source_tables
 from statsig_export.source.chunks import Chunk, to_frame
-from statsig_export.source.readers.opening import open_database
+from statsig_export.source.readers.factory import open_reader
 from statsig_export.source.readers.reader import Database, class_of
 from statsig_export.source.schema import check_columns, missing_table
 from statsig_export.source.statement import PlacedTable, SelectedColumn, all_of
@@ -189,7 +189,7 @@ def open_source(config: Config) -> Source:
     Raises ConfigError for what export.toml says, SourceError for a missing file or a driver that is not installed.
     """
     tables = source_tables(config.source)
-    return Source(open_database(config.source_url(), plain=config.source.reader == "plain"), tables)
+    return Source(open_reader(config.source_url(), plain=config.source.reader == "plain"), tables)
 
 
 def _no_frames() -> Generator[pd.DataFrame]:

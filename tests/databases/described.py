@@ -123,7 +123,7 @@ def dialect_of(name: str) -> Dialect:
 
 
 class Described:
-    """A `source_database.Database` that answers what it is told to and notes the statements."""
+    """A `reader.Database` that answers what it is told to and notes the statements."""
 
     errors: tuple[type[Exception], ...] = (LookupError,)
 
@@ -187,7 +187,7 @@ def _of_snowflake(dialect: Any, name: str, declared: str) -> FoundColumn:  # noq
 def _of_bigquery(dialect: Dialect, name: str, declared: str) -> FoundColumn:
     fields = [SchemaField("a", "STRING")] if declared == "RECORD" else []
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # as source_database does: JSON is a type that the dialect does not know
+        warnings.simplefilter("ignore")  # as SqlDatabase does: JSON is a type that the dialect does not know
         column = get_columns([SchemaField(name, declared, fields=fields)])[0]
     kind = column["type"]
     return found_column(column["name"], kind() if isinstance(kind, type) else kind, dialect)

@@ -1,4 +1,4 @@
-"""Which reader a source's URL gets."""
+"""Opens the reader for a source database: the fastest that is installed."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +13,7 @@ from statsig_export.source.readers.cursor import SqlDatabase
 from statsig_export.source.readers.reader import Database, unreachable
 
 
-def open_database(url: URL, *, plain: bool = False) -> Database:
+def open_reader(url: URL, *, plain: bool = False) -> Database:
     """Connects only when it is used, but a database that is one file must exist now.
 
     The fastest reader that is installed, or with `plain` the driver that the URL names.
