@@ -9,14 +9,14 @@ from statsig_export.export.export import export_windows
 from statsig_export.export.judge import Judge
 from statsig_export.export.writer import WindowWriter
 from statsig_export.ledger.transactions import Ledger
-from statsig_export.source.source import Source
+from statsig_export.source.source import WindowRead
 from statsig_export.windows import window_from_key
 
 
 def run() -> dict[str, object]:
     prefer_jemalloc(os.environ)  # as the command line and Dagster do
     watch = Watch()
-    watch.items_of(Source, "read_window", "read")
+    watch.calls_of(WindowRead, "__next__", "read")
     watch.items_of(Judge, "reshaped", "reshape")
     watch.calls_of(Judge, "judge", "filter to encode")
     watch.calls_of(WindowWriter, "add", "write")

@@ -1,7 +1,7 @@
-"""The Arrow columns under a frame: how the pure modules take them out of a chunk and lay them back.
+"""Arrow columns: out of a frame or table, and what is done with them.
 
-A chunk is a pandas DataFrame of pd.ArrowDtype columns. Each column here is one contiguous pa.Array, since the
-functions that build JSON join arrays element by element; text is always large_string, whose offsets cannot overflow.
+Each column is one contiguous pa.Array, since the functions that build JSON join arrays element by element; text is
+always large_string, whose offsets cannot overflow.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,10 +30,19 @@ def array(values: "Sequence[object] | npt.NDArray[Any]", kind: "pa.DataType | No
     return made
 
 
-def column(frame: pd.DataFrame, name: str, kind: "pa.DataType | None" = None) -> Column:
-    """One column as one array, cast to `kind` where the frame has another type (an all-null column, mostly)."""
-    found: Column = contiguous(pa.array(frame[name]))
-    return found if kind is None or found.type == kind else found.cast(kind)
+def column(table: pa.Table, name: str, kind: "pa.DataType | None" = None) -> Column:
+    """One column as one array, cast to `kind` where the table has another type (an all-null column, mostly)."""
+    return of_kind(contiguous(table[name]), kind)
+
+
+def of_kind(values: Column, kind: "pa.DataType | None") -> Column:
+    """The column, cast to `kind` where it has another type."""
+    return values if kind is None or values.type == kind else values.cast(kind)
+
+
+def columns_of(frame: pd.DataFrame) -> dict[str, Column]:
+    """The columns of a frame of pd.ArrowDtype, by name and in order, over the same memory."""
+    return {name: contiguous(pa.array(frame[name])) for name in frame.columns}
 
 
 def frame_of(columns: Mapping[str, Column]) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from statsig_export.cli import json_object
 from statsig_export.cli.verdict import Waiting, by_reason
 from statsig_export.export.reports import FailedRow
 from statsig_export.vocabulary import Category
+from statsig_export.windows import partition_key
 
 MOST_ROWS = 50
 """A longer list of rows is cut for people; --json has them all."""
@@ -48,7 +49,7 @@ def print_accounts(
         table.add_column("Last error", overflow="fold")
     listed = sorted(rows, key=lambda row: (row[0], list(Category).index(row[1])))
     for window, category, account in listed:
-        note = [escape(notes.get(f"{category.value}|{window}", ""))] if notes else []
+        note = [escape(notes.get(partition_key(category, window), ""))] if notes else []
         table.add_row(window, category.value, *_figures(account), *note)
     table.add_section()
     table.add_row("all", "", *_figures(total(account for *_, account in listed)), style="bold")

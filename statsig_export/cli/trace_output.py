@@ -12,6 +12,7 @@ from statsig_export.cli import output
 from statsig_export.cli.output import printable
 from statsig_export.ledger.history import PrunedFiles, TracedAttempt, TracedBatch, TracedExport, TracedShipRun
 from statsig_export.lineage.trace_report import QuarantinedRow, SourceRow, Trace, TracedEvent
+from statsig_export.windows import partition_key
 
 if TYPE_CHECKING:  # it imports pandas
     from statsig_export.export.volumes import EventVolume, EventVolumes
@@ -73,7 +74,7 @@ def _print_event(event: TracedEvent, time_uuid: str) -> None:
 def _print_quarantined(row: QuarantinedRow, time_uuid: str) -> None:
     _facts(
         ("Counted as", "failed: the row could not become an event, and nothing of it was sent"),
-        ("Partition", f"{row.category.value}|{row.window}"),
+        ("Partition", partition_key(row.category, row.window)),
         ("Reason", row.reason),
         ("Detail", printable(row.detail or "")),
         ("Row key", printable(row.row_key or "")),

@@ -9,7 +9,7 @@ re-reading in any order gives the same set of ids, and a row that came late adds
 import hashlib
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -21,8 +21,7 @@ from statsig_export.arrow.columns import (
     Column,
     array,
     choose,
-    column,
-    frame_of,
+    columns_of,
     join,
     mapped,
     pc,
@@ -32,28 +31,26 @@ from statsig_export.arrow.columns import (
 from statsig_export.arrow.timestamps import to_epoch_ms
 from statsig_export.events.json_text import escaped
 from statsig_export.events.seen_ids import Occurrences
-from statsig_export.layouts.model import ROW_KEY, ColumnRule, Kind, SourceTable
+from statsig_export.layouts.model import ColumnRule, Kind, SourceTable
 
 _MAYBE_WHOLE_FLOAT: Final = re.compile(r"[0-9](?:\.[0-9]|[eE])")
 _LARGEST_EXACT: Final = 2.0**53
 _VARIANTS: Final = "89ab"
 
 
-def with_content_keys(
-    frame: pd.DataFrame, table: SourceTable, source_name: str, occurrences: Occurrences | None
-) -> pd.DataFrame:
-    """The chunk of a table without a key, with a `row_key` (large_string): the UUID of the row's content.
+def content_keys(frame: pd.DataFrame, table: SourceTable, source_name: str, occurrences: Occurrences | None) -> Column:
+    """The row keys (large_string) of a chunk of a table without a key: the UUID of each row's content.
 
     `occurrences` counts the contents of the window so far, so that equal rows get different ids; None gives equal
     rows one id, whatever else their columns `added_later` say.
     """
     rules = [rule for rule in table.columns if occurrences is not None or rule.canonical not in table.added_later]
     salt = json.dumps(table.salted(source_name)).encode()
-    digests = [hashlib.sha256(salt + content.encode()).digest() for content in values_of(_contents(frame, rules))]
+    contents = _contents(columns_of(frame), rules)
+    digests = [hashlib.sha256(salt + content.encode()).digest() for content in values_of(contents)]
     if occurrences is not None:
         digests = _told_apart(digests, occurrences)
-    keys = array([_uuid(digest.hex()) for digest in digests], TEXT)
-    return frame_of({ROW_KEY: keys, **{name: column(frame, name) for name in frame.columns}})
+    return array([_uuid(digest.hex()) for digest in digests], TEXT)
 
 
 def canonical_json(value: str) -> str:
@@ -67,16 +64,16 @@ def canonical_json(value: str) -> str:
         return value
 
 
-def _contents(frame: pd.DataFrame, rules: Sequence[ColumnRule]) -> Column:
-    members = [_member(frame, rule) for rule in sorted(rules, key=lambda rule: rule.canonical)]
+def _contents(columns: Mapping[str, Column], rules: Sequence[ColumnRule]) -> Column:
+    members = [_member(columns[rule.canonical], rule) for rule in sorted(rules, key=lambda rule: rule.canonical)]
     return join("{", *members, "}")
 
 
-def _member(frame: pd.DataFrame, rule: ColumnRule) -> Column:
+def _member(values: Column, rule: ColumnRule) -> Column:
     """`"name":"value",`, or nothing where the column is null."""
-    values = _SPELLINGS.get(rule.kind, _as_it_is)(column(frame, rule.canonical))
+    spelled = _SPELLINGS.get(rule.kind, _as_it_is)(values)
     name = json.dumps(rule.canonical)
-    return join(f'{name}:"', escaped(values), '",').fill_null("")
+    return join(f'{name}:"', escaped(spelled), '",').fill_null("")
 
 
 def _as_it_is(values: Column) -> Column:

@@ -1,4 +1,4 @@
-"""Event frame -> one JSON text per event: the bytes that are stored, digested and sent, built once.
+"""Event table -> one JSON text per event: the bytes that are stored, digested and sent, built once.
 
 The nine keys in the documented order, UTF-8, no spaces but those inside JSON that passes through. Each event is one
 join of columns in Arrow; no Python object is made for a row.
@@ -6,12 +6,12 @@ join of columns in Arrow; no Python object is made for a row.
 
 from dataclasses import dataclass
 
-import pandas as pd
 import pyarrow as pa
 
 from statsig_export.arrow.columns import TEXT, Column, array, column, join, mapped, pc, where
-from statsig_export.events.faults import FailureMarks, Reason
+from statsig_export.events.faults import FailureMarks
 from statsig_export.events.json_text import checked_objects, escaped, quote
+from statsig_export.layouts.reasons import Reason
 
 _STORED = ("row_key", "category", "time_uuid", "event_name", "timestamp", "user_id", "unit_id")
 
@@ -26,19 +26,19 @@ class Encoded:
     """
 
     table: pa.Table
-    failed: pd.DataFrame
+    failed: pa.Table
 
 
-def encode(events: pd.DataFrame, max_event_bytes: int) -> Encoded:
-    """The events of an event frame (see reshape) as JSON.
+def encode(events: pa.Table, max_event_bytes: int) -> Encoded:
+    """The events of an event table (see reshape) as JSON.
 
     A row fails where user or statsig_metadata is no valid JSON object, or its text exceeds max_event_bytes.
     """
     marks = FailureMarks(len(events))
-    columns = {name: column(events, name, None if name == "timestamp" else TEXT) for name in events.columns}
+    columns = {name: column(events, name, None if name == "timestamp" else TEXT) for name in events.column_names}
     event = _event_texts(columns, marks)
     marks.mark(where(pc.greater(pc.binary_length(event), max_event_bytes)), Reason.TOO_LARGE, "event")
-    failed = marks.frame(columns["row_key"], columns["category"], columns["time_uuid"])
+    failed = marks.failed(columns["row_key"], columns["category"], columns["time_uuid"])
     table = pa.table({**{name: columns[name] for name in _STORED}, "event": event})
     return Encoded(table.filter(array(marks.passed)) if len(failed) else table, failed)
 

@@ -1,42 +1,15 @@
-"""Rows that cannot become events: the reasons, and the marks that reshape and encoding set on the rows of a chunk.
+"""Rows that cannot become events: the marks that reshape and encoding set on the rows of a chunk.
 
 A failed row is counted and kept in quarantine by its key; neither reason nor detail ever holds any of its payload.
 """
 
-from enum import StrEnum
 from typing import Final, NamedTuple
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
-from statsig_export.arrow.columns import TEXT, Column, Mask, array, frame_of, take
-
-
-class Reason(StrEnum):
-    """Why a row failed, as `failed_by` counts it."""
-
-    MALFORMED_JSON = "malformed_json"
-    """A JSON column holds no JSON text, or JSON nested deeper than the parser goes (about 1,000 levels)."""
-    NOT_JSON_NUMBER = "not_json_number"
-    """NaN, Infinity, or an exponent beyond every double."""
-    WRONG_TYPE = "wrong_type"
-    """Valid JSON of another type than the key needs."""
-    NOT_UNICODE = "not_unicode"
-    """Bytes that are not UTF-8, or an escape that is half a surrogate pair."""
-    BAD_TIMESTAMP = "bad_timestamp"
-    """No timestamp, or none that can be told with certainty."""
-    MISSING_EVENT_NAME = "missing_event_name"
-    UNKNOWN_EXPOSURE_TYPE = "unknown_exposure_type"
-    """An exposure of no type, or of a type that is not gate, config, experiment or layer."""
-    EXPOSURE_NAME_IN_CUSTOM_EVENTS = "exposure_name_in_custom_events"
-    """A row of custom_events that bears the name of an exposure, whose keys that table cannot give."""
-    MISSING_NAME = "missing_name"
-    """An exposure that does not say of which gate, config, experiment or layer."""
-    MISSING_GATE_VALUE = "missing_gate_value"
-    """A gate exposure that is neither true nor false."""
-    TOO_LARGE = "too_large"
-    """An event that no request could hold."""
+from statsig_export.arrow.columns import TEXT, Column, Mask, array, take
+from statsig_export.layouts.reasons import Reason
 
 
 class Fault(NamedTuple):
@@ -54,7 +27,7 @@ class BadValueError(ValueError):
         self.fault = fault
 
 
-NONE_FAILED: Final = frame_of(
+NONE_FAILED: Final = pa.table(
     {name: pa.nulls(0, TEXT) for name in ("row_key", "category", "time_uuid", "reason", "detail")}
 )
 """The failed rows of a chunk that has none, which most have."""
@@ -82,14 +55,14 @@ class FailureMarks:
         passed: Mask = self._codes == 0
         return passed
 
-    def frame(self, row_key: Column, category: Column, time_uuid: Column) -> pd.DataFrame:
+    def failed(self, row_key: Column, category: Column, time_uuid: Column) -> pa.Table:
         """The failed rows: row_key, category, time_uuid (null unless known), reason, detail; all large_string."""
         failed = np.flatnonzero(self._codes)
         if not len(failed):
             return NONE_FAILED
         codes = self._codes[self._codes != 0] - 1
         faults = list(self._faults)
-        return frame_of(
+        return pa.table(
             {
                 "row_key": take(row_key, failed),
                 "category": take(category, failed),

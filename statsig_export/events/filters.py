@@ -4,9 +4,9 @@ The rules act on final names, after reshape has told experiments from dynamic co
 the setting that decided, so that a count under `filtered_by` leads back to the line of export.toml.
 """
 
-import pandas as pd
+import pyarrow as pa
 
-from statsig_export.arrow.columns import TEXT, column, mapped
+from statsig_export.arrow.columns import TEXT, Column, column, mapped
 from statsig_export.settings import FilterSettings
 from statsig_export.vocabulary import EXPOSURES, TELEMETRY, Category, categorize
 
@@ -15,13 +15,12 @@ INCLUDE_NEW_BY_DEFAULT = "custom_events.include_new_by_default"
 SDK_TELEMETRY = "sdk_telemetry"
 
 
-def verdicts(events: pd.DataFrame, settings: FilterSettings) -> "pd.Series[str]":
-    """For each row of the event frame the rule that filters it, null where it is forwarded (large_string).
+def verdicts(events: pa.Table, settings: FilterSettings) -> Column:
+    """For each row of the event table the rule that filters it, null where it is forwarded (large_string).
 
     The rules are asked once for each distinct event name.
     """
-    rules = mapped(column(events, "event_name", TEXT), lambda name: rule_for(name, settings))
-    return pd.Series(pd.arrays.ArrowExtensionArray(rules), index=events.index, name="rule")
+    return mapped(column(events, "event_name", TEXT), lambda name: rule_for(name, settings))
 
 
 def rule_for(event_name: str, settings: FilterSettings) -> str | None:

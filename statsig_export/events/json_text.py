@@ -17,7 +17,8 @@ import msgspec
 import numpy as np
 
 from statsig_export.arrow.columns import TEXT, Column, Mask, array, pc, replaced, take, values_of, where
-from statsig_export.events.faults import BadValueError, FailureMarks, Fault, Reason
+from statsig_export.events.faults import BadValueError, FailureMarks, Fault
+from statsig_export.layouts.reasons import Reason
 from statsig_export.vocabulary import NEVER_SENT
 
 

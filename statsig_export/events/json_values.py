@@ -13,8 +13,9 @@ from typing import Final
 import msgspec
 
 from statsig_export.arrow.columns import Column, Mask, pc, where
-from statsig_export.events.faults import BadValueError, Fault, Reason
+from statsig_export.events.faults import BadValueError, Fault
 from statsig_export.events.json_text import members, without_never_sent
+from statsig_export.layouts.reasons import Reason
 from statsig_export.vocabulary import NEVER_SENT
 
 MAX_EXPONENT: Final = 400

@@ -30,10 +30,11 @@ from statsig_export.arrow.columns import (
     where,
 )
 from statsig_export.events.category_codes import CATEGORIES, CONFIG, EXPERIMENT, GATE, LAYER, Codes
-from statsig_export.events.faults import BadValueError, FailureMarks, Reason
+from statsig_export.events.faults import BadValueError, FailureMarks
 from statsig_export.events.forms.logged_exposures import GATE_VALUES
 from statsig_export.events.json_text import quote
 from statsig_export.events.json_values import are_flat, flat_object, have_key, strings_of
+from statsig_export.layouts.reasons import Reason
 from statsig_export.vocabulary import NEVER_SENT
 
 COLUMN_KEYS: Final[Mapping[int, tuple[str, ...]]] = {

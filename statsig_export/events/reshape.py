@@ -1,6 +1,6 @@
-"""Canonical frame -> event frame: final names and categories, ids, times, values, metadata; or a reason why not.
+"""Canonical frame -> event table: final names and categories, ids, times, values, metadata; or a reason why not.
 
-Every row of a chunk ends in exactly one of the two frames. The JSON of `user` and `statsigMetadata` is only carried
+Every row of a chunk ends in exactly one of the two tables. The JSON of `user` and `statsigMetadata` is only carried
 here; it is checked when the event is encoded, after the filter.
 """
 
@@ -19,9 +19,9 @@ from statsig_export.arrow.columns import (
     Mask,
     array,
     choose,
-    column,
-    frame_of,
+    columns_of,
     mapped,
+    of_kind,
     pc,
     replaced,
     shortest,
@@ -42,9 +42,10 @@ from statsig_export.events.category_codes import (
     Codes,
 )
 from statsig_export.events.derived_ids import are_integers, derived_ids
-from statsig_export.events.faults import BadValueError, FailureMarks, Fault, Reason
-from statsig_export.events.forms import event_log, sdk_log
-from statsig_export.events.forms import statsig_exports as exported
+from statsig_export.events.faults import BadValueError, FailureMarks, Fault
+from statsig_export.events.forms.event_log import from_event_log
+from statsig_export.events.forms.sdk_log import from_sdk_log
+from statsig_export.events.forms.statsig_exports import from_exports
 from statsig_export.events.json_values import string_of
 from statsig_export.events.metadata import metadata_texts
 from statsig_export.events.table_identity import NOTHING_SEEN, Seen
@@ -57,6 +58,7 @@ from statsig_export.layouts.model import (
     Role,
     SourceTable,
 )
+from statsig_export.layouts.reasons import Reason
 from statsig_export.settings import SourceSettings
 from statsig_export.vocabulary import EVENT_NAMES, EXPOSURES, Category
 
@@ -73,7 +75,7 @@ _JSON_COLUMNS: Final = ("user", "metadata", "statsig_metadata")
 
 @dataclass(frozen=True, slots=True)
 class Reshaped:
-    """A chunk, row by row in exactly one of two frames, each in the chunk's order.
+    """A chunk, row by row in exactly one of two tables, each in the chunk's order.
 
     events: row_key, category, event_name, user, user_id, statsig_metadata, value, metadata, time_uuid, unit_id
     (large_string; user, statsig_metadata and metadata are JSON text, unit_id is null where the key is absent) and
@@ -81,8 +83,8 @@ class Reshaped:
     failed: row_key, category, time_uuid, reason, detail (large_string).
     """
 
-    events: pd.DataFrame
-    failed: pd.DataFrame
+    events: pa.Table
+    failed: pa.Table
     ids: Seen = NOTHING_SEEN
     """What kinds of ids the chunk's rows have."""
 
@@ -99,21 +101,26 @@ class _User(msgspec.Struct):
 _USER: Final = msgspec.json.Decoder(_User)
 
 
-def reshape(frame: pd.DataFrame, table: SourceTable, settings: SourceSettings) -> Reshaped:
+def reshape(
+    frame: pd.DataFrame, table: SourceTable, settings: SourceSettings, row_keys: "Column | None" = None
+) -> Reshaped:
     """A chunk of `table` as events and failed rows.
 
-    `frame` has the columns `table.frame_columns`, `unreadable`, `unreadable_reason`, and a `row_key` in any case: of a
-    table without a key that of content_ids.py, which is the timeUUID of such a row.
+    `frame` has the columns `table.frame_columns`, `unreadable` and `unreadable_reason`. `row_keys` are those of a table
+    without a key (`content_ids.content_keys`), and the timeUUIDs of its rows; without them both are null.
     """
     marks = FailureMarks(len(frame))
-    frame = _canonical(frame, table, marks, settings)
-    columns = {name: column(frame, name, TEXT) for name in _TEXT_COLUMNS}
+    read = columns_of(frame)
+    if table.key is None:
+        read[ROW_KEY] = pa.nulls(len(frame), TEXT) if row_keys is None else row_keys
+    canonical = _canonical(read, table, marks, settings)
+    columns = {name: of_kind(canonical[name], TEXT) for name in _TEXT_COLUMNS}
     columns |= {name: _null_for_json_null(columns[name]) for name in _JSON_COLUMNS}
-    columns["gate_value"] = column(frame, "gate_value", pa.bool_())
+    columns["gate_value"] = of_kind(canonical["gate_value"], pa.bool_())
     _mark_unreadable(columns[UNREADABLE], columns[UNREADABLE_REASON], marks)
     exposures = _exposures(columns, table)
     codes = _categories(columns, exposures, table, marks)
-    row_key = column(frame, "row_key")
+    row_key = canonical[ROW_KEY]
     time_uuids, seen = _time_uuids(columns["time_uuid"], row_key, table, settings.name)
     events = {
         "row_key": row_key.cast(TEXT),
@@ -121,30 +128,33 @@ def reshape(frame: pd.DataFrame, table: SourceTable, settings: SourceSettings) -
         "event_name": _event_names(columns["event_name"], codes, exposures),
         "user": columns["user"].fill_null("{}"),
         "user_id": _user_ids(columns, marks),
-        "timestamp": _timestamps(column(frame, "timestamp"), marks),
+        "timestamp": _timestamps(canonical["timestamp"], marks),
         "statsig_metadata": columns["statsig_metadata"].fill_null("{}"),
         "value": _values(columns["value"], exposures),
         "metadata": metadata_texts(columns, codes, exposures, marks),
         "time_uuid": time_uuids,
         "unit_id": _unit_ids(columns, exposures, settings.unit_types),
     }
-    failed = marks.frame(events["row_key"], events["category"], events["time_uuid"])
+    failed = marks.failed(events["row_key"], events["category"], events["time_uuid"])
     if len(failed):
         passed = array(marks.passed)
         events = {name: values.filter(passed) for name, values in events.items()}
-    return Reshaped(frame_of(events), failed, seen)
+    return Reshaped(pa.table(events), failed, seen)
 
 
-def _canonical(frame: pd.DataFrame, table: SourceTable, marks: FailureMarks, settings: SourceSettings) -> pd.DataFrame:
+def _canonical(
+    read: Mapping[str, Column], table: SourceTable, marks: FailureMarks, settings: SourceSettings
+) -> Mapping[str, Column]:
+    """The canonical columns, out of those that the table's form has."""
     match table.form:
         case Form.CANONICAL:
-            return frame
+            return read
         case Form.SDK_LOG:
-            return sdk_log.canonical_frame(frame, marks, settings)
+            return from_sdk_log(read, marks, settings)
         case Form.EVENT_LOG:
-            return event_log.canonical_frame(frame, marks, settings)
+            return from_event_log(read, marks, settings)
         case Form.EXPORTED:
-            return exported.canonical_frame(frame, table, marks, settings)
+            return from_exports(read, table, marks, settings)
 
 
 def _null_for_json_null(texts: Column) -> Column:

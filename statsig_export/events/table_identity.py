@@ -1,6 +1,6 @@
 """The identity of a source table: what the ids of its rows and the windows they fall into are made of. Pure.
 
-The ledger remembers it for each destination and table. What a configuration would make now is held against that before
+The ledger remembers it per destination and table. What a configuration would make now is compared with that before
 anything is read: other ids would send again, as new events, what was sent before.
 
 Names of columns are those that the ledger came to know: `renamed` in export.toml leads from a later name to it.
@@ -11,14 +11,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Final, Self
 
+from statsig_export.layouts.families import Family
 from statsig_export.layouts.identity_names import identity_of
 from statsig_export.layouts.known import LAYOUTS
 from statsig_export.layouts.model import Kind, Role, SourceTable
-from statsig_export.source.schema import Family
 from statsig_export.vocabulary import Category
 
 DERIVATION: Final = 2
-"""How the ids of a table that is new to a ledger are derived (identity.py). One that it knows keeps its derivation."""
+"""How the ids of a table that is new to a ledger are derived (derived_ids.py). One that it knows keeps its derivation."""
 OLDEST_DERIVATION: Final = 1
 INTEGER: Final = "integer"
 _NUMERIC: Final = "numeric"

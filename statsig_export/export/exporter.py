@@ -18,7 +18,7 @@ from statsig_export.export.judge import Judge, Tally
 from statsig_export.export.prefetch import write_behind
 from statsig_export.export.repair import HINT, earlier_ids, read_ids
 from statsig_export.export.reports import ExportReport, PartitionExport
-from statsig_export.export.window import identities_for, judge_window, tables_of
+from statsig_export.export.window import identities_for, judge_window
 from statsig_export.export.writer import window_writer
 from statsig_export.ledger import queries
 from statsig_export.ledger.identities import refuse_overlapping_windows
@@ -143,7 +143,7 @@ def _export(run: _Run, opened: _Opened) -> ExportReport:
         plans = writer.publish(window, generations, judge.tallies)
     reports = {plan.category: _partition_export(plan, window, judge.tallies[plan.category], storage) for plan in plans}
     known = [identity.having_seen(judge.seen.get(identity.role)) for identity in identities.values()]
-    record = replace(_export_run(run, source, judge.tallies, rows_read), identities=known)
+    record = replace(_export_run(run, source, judge, rows_read), identities=known)
     reach(CrashPoint.FILES_PUBLISHED)
     ledger.plan(record, plans)
     if lost:
@@ -155,7 +155,7 @@ def _export(run: _Run, opened: _Opened) -> ExportReport:
         rows_read=record.rows_read,
         seconds=time.monotonic() - began,
         queries=record.queries,
-        source_filter=record.filter_fingerprint,
+        filter_fingerprint=record.filter_fingerprint,
         partitions=reports,
     )
 
@@ -207,7 +207,7 @@ def _partition_export(plan: PartitionPlan, window: Window, tally: Tally, storage
     )
 
 
-def _export_run(run: _Run, source: Source, tallies: Mapping[Category, Tally], rows_read: int) -> ExportRun:
+def _export_run(run: _Run, source: Source, judge: Judge, rows_read: int) -> ExportRun:
     window = run.window
     return ExportRun(
         id=uuid4().hex,
@@ -217,10 +217,7 @@ def _export_run(run: _Run, source: Source, tallies: Mapping[Category, Tally], ro
         started_ms=run.started_ms,
         finished_ms=run.context.timing.now_ms(),
         rows_read=rows_read,
-        queries={
-            table.qualified_name: source.query(table, window.start, window.end, run.categories)
-            for table in tables_of(source, run.categories)
-        },
+        queries=judge.statements,
         config_fingerprint=run.config.fingerprint(),
         filter_fingerprint=run.config.filter_fingerprint(),
         library_version=f"{VERSION}+{source.reader}",
@@ -232,6 +229,6 @@ def _export_run(run: _Run, source: Source, tallies: Mapping[Category, Tally], ro
                 "filtered_by": tally.filtered_by,
                 "failed_by": tally.failed_by,
             }
-            for category, tally in tallies.items()
+            for category, tally in judge.tallies.items()
         },
     )

@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 from statsig_export.arrow.columns import TEXT, Column, Mask, column, text, where
 from statsig_export.arrow.contiguous import contiguous
 from statsig_export.delivery.batches import BRACKETS
-from statsig_export.events.content_ids import with_content_keys
+from statsig_export.events.content_ids import content_keys
 from statsig_export.events.encoding import encode
 from statsig_export.events.filters import verdicts
 from statsig_export.events.reshape import Reshaped, reshape
@@ -89,6 +89,8 @@ class Judge:
         self.tallies = {category: Tally() for category in planned}
         self.seen: dict[Role, Seen] = {}
         """What kinds of ids the rows of each table had."""
+        self.statements: dict[str, str] = {}
+        """Source table -> the statement that reads it, once its read has begun."""
 
     def reshaped(self, chunks: Iterable[pd.DataFrame], table: SourceTable) -> Generator[Reshaped]:
         """The canonical frames of a table, in order, as they are judged. Shares nothing with `judge`: a thread of its
@@ -96,8 +98,8 @@ class Judge:
         """
         contents = None if table.repeats_are_duplicates else self._contents.setdefault(table, Occurrences())
         for chunk in chunks:
-            keyed = chunk if table.key else with_content_keys(chunk, table, self._source.name, contents)
-            reshaped = reshape(keyed, table, self._source)
+            keys = None if table.key else content_keys(chunk, table, self._source.name, contents)
+            reshaped = reshape(chunk, table, self._source, keys)
             self.seen[table.role] = self.seen.get(table.role, NOTHING_SEEN) | reshaped.ids
             yield reshaped
 
@@ -119,16 +121,16 @@ class Judge:
         missing = any(len(self._planned[one]) > self.tallies[one].already_planned for one in mine)
         return missing and any(self.tallies[one].new for one in mine)
 
-    def _mine(self, frame: pd.DataFrame) -> pd.DataFrame:
-        wanted = pa.array([category.value for category in self._planned], TEXT)
-        return _rows(frame, where(pc.is_in(column(frame, "category", TEXT), wanted)))
+    def _mine(self, rows: pa.Table) -> pa.Table:
+        mine = pa.array([category.value for category in self._planned], TEXT)
+        return _rows(rows, where(pc.is_in(column(rows, "category", TEXT), mine)))
 
-    def _take_planned(self, frame: pd.DataFrame) -> Mask:
+    def _take_planned(self, table: pa.Table) -> Mask:
         """Count the rows that earlier exports planned; a repetition of one is a duplicate like any other."""
-        taken = np.zeros(len(frame), dtype=np.bool_)
-        ids = column(frame, "time_uuid", TEXT)
+        taken = np.zeros(len(table), dtype=np.bool_)
+        ids = column(table, "time_uuid", TEXT)
         known = where(pc.is_valid(ids))
-        for category, rows in _by_category(frame):
+        for category, rows in _by_category(table):
             if not len(self._planned[category]):
                 continue
             found = _holds(self._planned[category], ids.filter(pa.array(rows & known)))
@@ -138,8 +140,8 @@ class Judge:
             self._count_duplicates(category, int((~first).sum()))
         return taken
 
-    def _take_filtered(self, events: pd.DataFrame) -> Mask:
-        rules = contiguous(pa.array(verdicts(events, self._filter)))
+    def _take_filtered(self, events: pa.Table) -> Mask:
+        rules = verdicts(events, self._filter)
         for category, rows in _by_category(events):
             self.tallies[category].filtered_by.update(_value_counts(rules.filter(pa.array(rows))))
         return where(pc.is_valid(rules))
@@ -164,12 +166,11 @@ class Judge:
                 moved |= planned.contains(ids)
         return moved
 
-    def _take_failed(self, *parts: pd.DataFrame) -> dict[Category, pa.Table]:
+    def _take_failed(self, *parts: pa.Table) -> dict[Category, pa.Table]:
         if not any(map(len, parts)):
             return {}
         failed = {}
-        failures = pd.concat(parts, ignore_index=True)
-        for category, part in _split(pa.Table.from_pandas(failures, preserve_index=False)):
+        for category, part in _split(pa.concat_tables(parts)):
             self.tallies[category].failed_by.update(_value_counts(contiguous(part["reason"])))
             failed[category] = part
         return failed
@@ -192,14 +193,14 @@ def _holds(planned: SeenIds, ids: Column) -> Mask:
     return found
 
 
-def _rows(frame: pd.DataFrame, mask: Mask) -> pd.DataFrame:
+def _rows(table: pa.Table, mask: Mask) -> pa.Table:
     """The rows of the mask; all of them uncopied."""
-    return frame if mask.all() else frame[mask]
+    return table if mask.all() else table.filter(pa.array(mask))
 
 
-def _by_category(frame: pd.DataFrame) -> Iterator[tuple[Category, Mask]]:
-    """The categories that occur in a frame, each with its rows."""
-    names = column(frame, "category", TEXT)
+def _by_category(table: pa.Table) -> Iterator[tuple[Category, Mask]]:
+    """The categories that occur in a table, each with its rows."""
+    names = column(table, "category", TEXT)
     for name in _value_counts(names):
         yield Category(name), where(pc.equal(names, text(name)))
 
@@ -211,10 +212,10 @@ def _split(table: pa.Table) -> Iterator[tuple[Category, pa.Table]]:
         yield Category(name), table.filter(pc.equal(names, text(name)))
 
 
-def _counts(*frames: pd.DataFrame) -> Counter[Category]:
+def _counts(*tables: pa.Table) -> Counter[Category]:
     counts: Counter[Category] = Counter()
-    for frame in frames:
-        counts.update({category: int(rows.sum()) for category, rows in _by_category(frame)})
+    for table in tables:
+        counts.update({category: int(rows.sum()) for category, rows in _by_category(table)})
     return counts
 
 

@@ -1,6 +1,10 @@
 """Dry runs: what an export would come to. Writes nothing."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import cached_property
+from types import TracebackType
+from typing import Self
 
 from statsig_export.account import Account
 from statsig_export.config import Config
@@ -13,11 +17,105 @@ from statsig_export.export.reports import FailedRow, PlanReport
 from statsig_export.export.window import identities_for, judge_window, made_of_tables, tables_of
 from statsig_export.layouts.model import Role
 from statsig_export.ledger.identities import refuse_overlapping_windows
-from statsig_export.ledger.transactions import ledger_to_read
+from statsig_export.ledger.transactions import Ledger, ledger_to_read
 from statsig_export.source.source import Source, open_source
 from statsig_export.storage.storage import Storage
 from statsig_export.vocabulary import Category, chosen
 from statsig_export.windows import Window
+
+
+class Planner:
+    """Plans windows, one after another, over the same connections. Use it as a context manager; each of them opens when
+    it is first needed.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._until = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._until.close()
+
+    def plan(
+        self,
+        window: Window,
+        categories: Sequence[Category] | None = None,
+        *,
+        failed_limit: int | None = 0,
+        anew: bool = False,
+    ) -> PlanReport:
+        """A dry run: what exporting and shipping the window would come to. Sends nothing and writes nothing.
+
+        The report names at most `failed_limit` failed rows; None means all. `anew` judges the window as if nothing of
+        it had been exported before: what the filter would make of windows to come. Raises what `export_window` raises.
+        """
+        config, names = self._config, chosen(categories)
+        examples: dict[Category, str] = {}
+        failed: list[FailedRow] = []
+        planned, elsewhere = (_nothing_planned(names), None) if anew else self._planned_ids(window, names)
+        identities = self._identities(window, names)
+        judge = Judge(config.source, config.filter, config.webhook.max_bytes, planned, elsewhere)
+        for judged, _ in judge_window(self._source, window, judge, identities):
+            for category, events in judged.events.items():
+                if events.num_rows:
+                    examples.setdefault(category, events["event"][0].as_py())
+            failed += _failed_rows(judged, window, None if failed_limit is None else failed_limit - len(failed))
+        accounts = {
+            category: Account(
+                events=tally.rows,
+                forwarded=tally.new + tally.already_planned,
+                filtered_by=tally.filtered_by,
+                failed_by=tally.failed_by,
+            )
+            for category, tally in judge.tallies.items()
+        }
+        to_send = sum(tally.new for tally in judge.tallies.values())
+        return PlanReport(window.key, accounts, to_send, examples, tuple(failed))
+
+    def unplaced_rows(self, categories: Sequence[Category] | None = None) -> dict[str, int]:
+        """Source table -> its rows that no window can hold, since their window column is null or no time.
+
+        For the tables that hold one of `categories` (None: all). No export ever reads these rows. Raises SourceError.
+        """
+        tables = tables_of(self._source, chosen(categories))
+        return {table.qualified_name: self._source.count_unplaced(table) for table in tables}
+
+    @cached_property
+    def _source(self) -> Source:
+        return self._until.enter_context(open_source(self._config))
+
+    @cached_property
+    def _ledger(self) -> Ledger | None:
+        """None where there is no ledger yet: a dry run makes none."""
+        return self._until.enter_context(ledger_to_read(self._config))
+
+    @cached_property
+    def _storage(self) -> Storage:
+        return self._until.enter_context(Storage(self._config.storage_url()))
+
+    def _identities(self, window: Window, categories: Sequence[Category]) -> dict[Role, TableIdentity]:
+        """The identity of each table. Raises ConfigError as an export does."""
+        config, ledger = self._config, self._ledger
+        if ledger is None:
+            tables = made_of_tables(config, self._source, categories)
+            return {role: new_identity(role, made) for role, made in tables.items()}
+        refuse_overlapping_windows(ledger.database, config, [window])
+        return identities_for(ledger.database, config, self._source, categories)
+
+    def _planned_ids(
+        self, window: Window, categories: Sequence[Category]
+    ) -> tuple[dict[Category, SeenIds], SeenIds | None]:
+        """What earlier exports planned of these categories, and of others."""
+        if self._ledger is None:
+            return _nothing_planned(categories), None
+        planned = _planned(self._ledger, self._config, window, categories)
+        elsewhere = _planned_elsewhere(self._ledger, self._storage, self._config, window, categories)
+        return {category: ids_of(self._storage, found.stored) for category, found in planned.items()}, elsewhere
 
 
 def plan(
@@ -28,44 +126,15 @@ def plan(
     failed_limit: int | None = 0,
     anew: bool = False,
 ) -> PlanReport:
-    """A dry run: what exporting and shipping the window would come to. Sends nothing and writes nothing.
-
-    The report names at most `failed_limit` failed rows; None means all. `anew` judges the window as if nothing of it
-    had been exported before: what the filter would make of windows to come. Raises what `export_window` raises.
-    """
-    names = chosen(categories)
-    examples: dict[Category, str] = {}
-    failed: list[FailedRow] = []
-    planned, elsewhere = (_nothing_planned(names), None) if anew else _planned_ids_if_any(config, window, names)
-    with open_source(config) as source:
-        identities = _identities_if_any(config, window, source, names)
-        judge = Judge(config.source, config.filter, config.webhook.max_bytes, planned, elsewhere)
-        for judged, _ in judge_window(source, window, judge, identities):
-            for category, events in judged.events.items():
-                if events.num_rows:
-                    examples.setdefault(category, events["event"][0].as_py())
-            failed += _failed_rows(judged, window, None if failed_limit is None else failed_limit - len(failed))
-    accounts = {
-        category: Account(
-            events=tally.rows,
-            forwarded=tally.new + tally.already_planned,
-            filtered_by=tally.filtered_by,
-            failed_by=tally.failed_by,
-        )
-        for category, tally in judge.tallies.items()
-    }
-    to_send = sum(tally.new for tally in judge.tallies.values())
-    return PlanReport(window.key, accounts, to_send, examples, tuple(failed))
+    """The dry run of one window: `Planner.plan`."""
+    with Planner(config) as planner:
+        return planner.plan(window, categories, failed_limit=failed_limit, anew=anew)
 
 
 def unplaced_rows(config: Config, categories: Sequence[Category] | None = None) -> dict[str, int]:
-    """Source table -> its rows that no window can hold, since their window column is null or no time.
-
-    For the tables that hold one of `categories` (None: all). No export ever reads these rows. Raises SourceError.
-    """
-    with open_source(config) as source:
-        tables = tables_of(source, chosen(categories))
-        return {table.qualified_name: source.count_unplaced(table) for table in tables}
+    """Source table -> its rows that no window can hold: `Planner.unplaced_rows`."""
+    with Planner(config) as planner:
+        return planner.unplaced_rows(categories)
 
 
 def _failed_rows(judged: Judged, window: Window, limit: int | None) -> list[FailedRow]:
@@ -78,28 +147,5 @@ def _failed_rows(judged: Judged, window: Window, limit: int | None) -> list[Fail
     return rows[:limit]
 
 
-def _identities_if_any(
-    config: Config, window: Window, source: Source, categories: Sequence[Category]
-) -> dict[Role, TableIdentity]:
-    """The identity of each table, without making a ledger where there is none. Raises ConfigError as an export does."""
-    with ledger_to_read(config) as ledger:
-        if ledger is None:
-            return {role: new_identity(role, made) for role, made in made_of_tables(config, source, categories).items()}
-        refuse_overlapping_windows(ledger.database, config, [window])
-        return identities_for(ledger.database, config, source, categories)
-
-
 def _nothing_planned(categories: Sequence[Category]) -> dict[Category, SeenIds]:
     return {category: SeenIds() for category in categories}
-
-
-def _planned_ids_if_any(
-    config: Config, window: Window, categories: Sequence[Category]
-) -> tuple[dict[Category, SeenIds], SeenIds | None]:
-    """What earlier exports planned of these categories, and of others; without making a ledger where there is none."""
-    with ledger_to_read(config) as ledger, Storage(config.storage_url()) as storage:
-        if ledger is None:
-            return _nothing_planned(categories), None
-        planned = _planned(ledger, config, window, categories)
-        elsewhere = _planned_elsewhere(ledger, storage, config, window, categories)
-        return {category: ids_of(storage, found.stored) for category, found in planned.items()}, elsewhere

@@ -4,21 +4,31 @@ One thread each, one step ahead or behind: the database, Arrow's kernels and the
 what is held in memory stays a few chunks. An error on either side comes out where the work is waited for.
 """
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 Item = TypeVar("Item")
+Item_co = TypeVar("Item_co", covariant=True)
 
 
-def read_ahead(items: Generator[Item]) -> Iterator[Item]:
+class Closeable(Protocol[Item_co]):
+    """A generator, or another iterator that can be left early."""
+
+    def __iter__(self) -> Iterator[Item_co]: ...
+
+    def close(self) -> None: ...
+
+
+def read_ahead(items: Closeable[Item]) -> Iterator[Item]:
     """The items, the next one always under way. All of `items`, its end too, runs in one thread of its own."""
     with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as thread:
         try:
-            following = thread.submit(_next, items)
+            iterator = iter(items)
+            following = thread.submit(_next, iterator)
             while found := following.result():
-                following = thread.submit(_next, items)
+                following = thread.submit(_next, iterator)
                 yield found[0]
         finally:
             thread.submit(items.close).result()

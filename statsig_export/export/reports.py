@@ -41,7 +41,7 @@ class ExportReport:
     seconds: float
     queries: Mapping[str, str]
     """Source table -> the statement that read it."""
-    source_filter: str
+    filter_fingerprint: str
     """The fingerprint of the filter configuration."""
     partitions: Mapping[Category, PartitionExport] = field(default_factory=dict)
 

@@ -10,15 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-import pandas as pd
-import pyarrow as pa
-
 from statsig_export.arrow.columns import TEXT, Column, column, pc
 from statsig_export.config import Config
 from statsig_export.errors import ConfigError
 from statsig_export.events.filters import rule_for
 from statsig_export.events.reshape import reshape
-from statsig_export.layouts.model import ROW_KEY, SourceTable
 from statsig_export.source.source import open_source
 from statsig_export.vocabulary import EVENT_NAMES, Category, categorize
 from statsig_export.windows import window_at
@@ -26,7 +22,7 @@ from statsig_export.windows import window_at
 LAST_DAY: Final = timedelta(hours=24)
 """What the dialog's Volume is of."""
 MOST_NAMES: Final = 100_000
-"""Names that are told apart. Memory ends somewhere, and so does what a filter by name can be of use for."""
+"""Distinct event names counted; bounds memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +76,7 @@ def event_volumes(
     with open_source(config) as source:
         for table in source.tables:
             for chunk in source.read_window(table, start, end):
-                reshaped = reshape(_with_row_keys(chunk, table), table, config.source)
+                reshaped = reshape(chunk, table, config.source)  # which ids the events will have changes no volume
                 unnamed += _count(counts, column(reshaped.events, "event_name", TEXT))
                 failed += len(reshaped.failed)
                 if on_progress is not None:
@@ -112,13 +108,6 @@ def _range(start: datetime | None, end: datetime | None, closed: datetime) -> tu
     if end <= start:
         raise ConfigError("--to is not after --from")
     return start, end
-
-
-def _with_row_keys(chunk: pd.DataFrame, table: SourceTable) -> pd.DataFrame:
-    """Rows without a key get an empty one: which id an event will have makes no difference to its volume."""
-    if table.key is not None:
-        return chunk
-    return chunk.assign(**{ROW_KEY: pd.arrays.ArrowExtensionArray(pa.array([""] * len(chunk), TEXT))})
 
 
 def _count(counts: Counter[str], names: Column) -> int:

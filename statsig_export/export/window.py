@@ -7,11 +7,11 @@ from statsig_export.config import Config
 from statsig_export.events.table_identity import NOTHING_SEEN, Made, TableIdentity, made_of
 from statsig_export.export.judge import Judge, Judged
 from statsig_export.export.prefetch import read_ahead
+from statsig_export.layouts.families import Family
 from statsig_export.layouts.model import Role, SourceTable
 from statsig_export.layouts.placement import table_settings
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.identities import identities_of, refuse_respelled_keys
-from statsig_export.source.schema import Family
 from statsig_export.source.source import Source
 from statsig_export.vocabulary import Category
 from statsig_export.windows import Window
@@ -26,7 +26,9 @@ def judge_window(
     """
     categories = list(judge.tallies)
     for table in tables_of(source, categories):
-        chunks = read_ahead(source.read_window(table, window.start, window.end, categories))
+        read = source.read_window(table, window.start, window.end, categories)
+        judge.statements[table.qualified_name] = read.statement
+        chunks = read_ahead(read)
         known = replace(
             table,
             keys_as_text=identities[table.role].keys_as_text,

@@ -1,6 +1,6 @@
 """The source tables known in the world, each a declarative mapping onto the canonical frame. Pure data.
 
-Another layout is another entry of LAYOUTS; export.toml places it in a database (source_tables.py). Sources of the
+Another layout is another entry of LAYOUTS; export.toml places it in a database (placement.py). Sources of the
 column names: Statsig's documentation of Data Warehouse Exports (cloud_exports), of Warehouse Native's forwarded data
 (warehouse_native) and of its ingestion from warehouses (statsig_events); the SDKs' own traffic (sdk_log).
 """

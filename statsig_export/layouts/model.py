@@ -1,5 +1,5 @@
 """What a layout is made of: tables, which column feeds which canonical column and as what kind of thing, in what form a
-row holds its event, and which rows belong to which category. `source.py` reads by it; nothing here touches a database.
+row holds its event, and which rows belong to which category. `source` reads by it; nothing here touches a database.
 """
 
 from dataclasses import dataclass
@@ -24,15 +24,17 @@ class Form(StrEnum):
     CANONICAL = "canonical"
     """As the canonical frame has it, column by column."""
     SDK_LOG = "sdk_log"
-    """The SDK's event object, whole (sdk_log.py)."""
+    """The SDK's event object, whole (events/forms/sdk_log.py)."""
     EVENT_LOG = "event_log"
-    """Any event by its final name; what an exposure says is in its metadata (event_log.py)."""
+    """Any event by its final name; what an exposure says is in its metadata (events/forms/event_log.py)."""
     EXPORTED = "exported"
-    """The columns of Statsig's own exports: the user's IDs and dimensions in columns, own spellings (exported.py)."""
+    """The columns of Statsig's own exports: IDs and dimensions of the user in columns, own spellings
+    (events/forms/statsig_exports.py).
+    """
 
 
 class Kind(StrEnum):
-    """What a column holds. It decides which database types fit (source_schema.py) and how values are read."""
+    """What a column holds. It decides which database types fit (families.py) and how values are read."""
 
     KEY = "key"
     WINDOW = "window"
@@ -74,7 +76,7 @@ class SourceTable:
     role: Role
     table: str
     key: str | None
-    """The primary key; None where the table has none, and a row is known by its content (content_ids.py)."""
+    """The primary key; None where the table has none, and a row is known by its content (events/content_ids.py)."""
     window_column: str
     columns: tuple[ColumnRule, ...]
     categories: tuple[Category, ...]
@@ -91,7 +93,7 @@ class SourceTable:
     salt: tuple[str, str] | None = None
     """The names of source and table that derived ids are made with, where export.toml says so by `identity`."""
     keys_as_text: bool = False
-    """Whether an integer key is taken for a text (identity.py, derivation 1)."""
+    """Whether an integer key is taken for a text (events/derived_ids.py, derivation 1)."""
     keys_are_decimals: bool = False
     """Whether the database spells the key with the decimals of its column: 1.00 for 1."""
 
@@ -172,6 +174,14 @@ EXPORTED_UNITS: Final = {"user_id": "userID", "stable_id": "stableID"}
 """What Statsig's exports write in `unit_type` -> the ID type; custom IDs are written as they are named."""
 
 
+_UNIT: Final = "unit "
+
+
 def unit_column(id_type: str) -> str:
     """The canonical column that holds a row's ID of this type, where the table has one column an ID type."""
-    return f"unit {id_type}"
+    return _UNIT + id_type
+
+
+def is_unit_column(canonical: str) -> bool:
+    """Whether it is a `unit_column`: it has no name that a user could write, but for the table's own."""
+    return canonical.startswith(_UNIT)

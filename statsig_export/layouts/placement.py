@@ -7,7 +7,7 @@ from dataclasses import replace
 from statsig_export.errors import ConfigError
 from statsig_export.layouts.identity_names import identity_of, salt_of
 from statsig_export.layouts.known import LAYOUTS
-from statsig_export.layouts.model import ROW_KEY, ColumnRule, Form, Kind, Role, SourceTable, unit_column
+from statsig_export.layouts.model import ROW_KEY, ColumnRule, Form, Kind, Role, SourceTable, is_unit_column, unit_column
 from statsig_export.settings import SourceSettings, TableSettings
 
 
@@ -110,7 +110,7 @@ def _unknown_column(table: SourceTable, name: str) -> ConfigError:
         return ConfigError(
             f"{section} columns renames {name}", hint=f'{name} is set by {section} window_column = "..."'
         )
-    known = [ROW_KEY, *(rule.canonical if " " not in rule.canonical else rule.column for rule in table.columns)]
+    known = [ROW_KEY, *(rule.column if is_unit_column(rule.canonical) else rule.canonical for rule in table.columns)]
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"it knows {', '.join(known)}"
     return ConfigError(f"{section} columns names {name}, which the layout does not have", hint=hint)

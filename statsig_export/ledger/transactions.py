@@ -34,6 +34,7 @@ from statsig_export.ledger.tables import (
     partitions,
     ship_runs,
 )
+from statsig_export.windows import partition_key
 
 
 def _move_by(step: Step) -> Update:
@@ -208,7 +209,8 @@ def ledger_to_read(config: Config) -> Iterator[Ledger | None]:
 def _plan_partition(connection: Connection, run: ExportRun, plan: PartitionPlan) -> None:
     partition, newest = _take_partition(connection, run, plan)
     if newest != plan.after_generation:
-        raise StalePlanError(f"{plan.category}|{run.window.key} has a newer generation", hint="export it again")
+        key = partition_key(plan.category, run.window.key)
+        raise StalePlanError(f"{key} has a newer generation", hint="export it again")
     if plan.file is None:
         return
     generation = newest + 1

@@ -9,6 +9,7 @@ from datetime import datetime
 from statsig_export.delivery.rules import PENDING, State
 from statsig_export.ledger.history import PrunedFiles, TracedAttempt, TracedBatch, TracedExport, TracedShipRun
 from statsig_export.vocabulary import Category
+from statsig_export.windows import partition_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class TracedEvent:
 
     @property
     def partition(self) -> str:
-        return f"{self.category.value}|{self.window}"
+        return partition_key(self.category, self.window)
 
     @property
     def counted_as(self) -> str | None:

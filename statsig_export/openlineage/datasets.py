@@ -27,7 +27,8 @@ from statsig_export.layouts.model import SourceTable
 from statsig_export.layouts.placement import source_tables
 from statsig_export.ledger.records import Shipment
 from statsig_export.lineage.columns import feeding_columns
-from statsig_export.openlineage.naming import DatasetName, destination_name, files_name, table_name
+from statsig_export.openlineage.naming import destination_name, files_name, table_name
+from statsig_export.source.backends.backend import DatasetName
 from statsig_export.storage.files import EVENTS
 from statsig_export.vocabulary import EVENT_KEYS, Category
 

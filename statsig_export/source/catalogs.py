@@ -1,31 +1,18 @@
-"""The columns of a table, asked of the database's own catalog where SQLAlchemy's inspection does not get there. Pure.
+"""The columns of a table from a view of the database's catalog, where SQLAlchemy's inspection cannot be used. Pure.
 
-DuckDB is read without a SQLAlchemy dialect (source_duckdb.py). Redshift's dialect (sqlalchemy-redshift 1.0.0) cannot
-inspect under SQLAlchemy 2.1: it hands `PGDialect._reflect_type` its arguments in the order of 2.0. Both databases have
-one view that lists the columns of tables and views alike: `information_schema.columns`, and on Redshift
-`svv_columns`, which knows late-binding views and external tables too (Database Developer Guide, SVV_COLUMNS).
+The view (`Backend.catalog`) lists the columns of tables and views alike.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, TableClause, column, func, literal, select
-from sqlalchemy import table as table_clause
+from sqlalchemy import ColumnElement, TableClause, func, literal, select
 from sqlalchemy.engine import Dialect
 
+from statsig_export.layouts.families import Family
 from statsig_export.source.expressions import compiled
-from statsig_export.source.schema import Family, FoundColumn
-
-CATALOGS: Final[Mapping[str, TableClause]] = {
-    "duckdb": table_clause(
-        "columns", *map(column, ("table_schema", "table_name", "column_name", "data_type", "ordinal_position")),
-        schema="information_schema",
-    ),
-    "redshift": table_clause(
-        "svv_columns", *map(column, ("table_schema", "table_name", "column_name", "data_type", "ordinal_position"))
-    ),
-}  # fmt: skip
+from statsig_export.source.schema import FoundColumn
 
 # The first that matches the beginning of a type's name, in whatever case.
 _FAMILIES: Final[tuple[tuple[str, Family], ...]] = (
@@ -43,18 +30,16 @@ _FAMILIES: Final[tuple[tuple[str, Family], ...]] = (
 )
 
 
-def columns_query(dialect: Dialect, table: str, schema: str | None) -> str:
+def columns_query(catalog: TableClause, dialect: Dialect, table: str, schema: str | None) -> str:
     """A statement for the names and types of a table's columns, in their order."""
-    catalog = CATALOGS[dialect.name]
     wanted = select(catalog.c.column_name, catalog.c.data_type).where(
         func.lower(catalog.c.table_name) == table.lower(), _in_schema(catalog, schema)
     )
     return compiled(wanted.order_by(catalog.c.ordinal_position), dialect)
 
 
-def tables_query(dialect: Dialect, schema: str | None) -> str:
+def tables_query(catalog: TableClause, dialect: Dialect, schema: str | None) -> str:
     """A statement for the names of a schema's tables and views."""
-    catalog = CATALOGS[dialect.name]
     return compiled(select(catalog.c.table_name).where(_in_schema(catalog, schema)).distinct(), dialect)
 
 

@@ -5,9 +5,9 @@ A driver yields rows, as PEP 249 has it, or Arrow record batches. The same table
 A value that cannot be what its column should hold does not stop the read. The row keeps a null there, `unreadable`
 names the canonical column, and `unreadable_reason` is the reason of the failed row that the reshape makes of it:
 
-    not_unicode      text whose bytes are not UTF-8
-    not_json_number  a numeric `value` that is NaN or infinite: JSON has no such number
-    wrong_type       neither true nor false in a boolean column (SQLite keeps what it is given)
+    NOT_UNICODE      text whose bytes are not UTF-8
+    NOT_JSON_NUMBER  a numeric `value` that is NaN or infinite: JSON has no such number
+    WRONG_TYPE       neither true nor false in a boolean column (SQLite keeps what it is given)
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,17 +21,14 @@ import pyarrow as pa
 from statsig_export.arrow.columns import TEXT, Column, array, frame_of, pc, shortest, values_of
 from statsig_export.errors import SourceError
 from statsig_export.layouts.model import UNREADABLE, UNREADABLE_REASON, Kind, SourceTable
+from statsig_export.layouts.reasons import Reason
 from statsig_export.source.statement import Reading, SelectedColumn
-
-NOT_UNICODE: Final = "not_unicode"
-NOT_JSON_NUMBER: Final = "not_json_number"
-WRONG_TYPE: Final = "wrong_type"
 
 Chunk: TypeAlias = "Sequence[Sequence[Any]] | pa.RecordBatch"
 """Rows of a driver's cursor, or the same as Arrow columns."""
 Values: TypeAlias = "Sequence[Any] | Column"
 """One column of a chunk as the driver gave it."""
-Faults = dict[int, str]
+Faults = dict[int, Reason]
 """Position in the chunk -> reason."""
 
 _TRUTHS: Final[Mapping[object, bool]] = {
@@ -49,7 +46,7 @@ def to_frame(chunk: Chunk, selected: Sequence[SelectedColumn], table: SourceTabl
     of `selected` in that order. Raises SourceError for a row without a readable key.
     """
     arrays: dict[str, Column] = {}
-    first_faults: dict[int, tuple[str, str]] = {}
+    first_faults: dict[int, tuple[str, Reason]] = {}
     for column, values in zip(selected, _columns(chunk), strict=True):
         read, faults = _READERS[column.reading](values)
         if column.kind is Kind.KEY and read.null_count:
@@ -59,7 +56,7 @@ def to_frame(chunk: Chunk, selected: Sequence[SelectedColumn], table: SourceTabl
             )
         arrays[column.canonical] = read
         for position, reason in faults.items():
-            if column.kind is Kind.TIME and reason == NOT_JSON_NUMBER:
+            if column.kind is Kind.TIME and reason is Reason.NOT_JSON_NUMBER:
                 continue  # a null time fails as bad_timestamp, which says it better
             first_faults.setdefault(position, (column.canonical, reason))
     height = len(chunk)
@@ -76,7 +73,7 @@ def _absent(name: str, height: int) -> Column:
     return pa.nulls(height, pa.bool_() if name == "gate_value" else TEXT)
 
 
-def _fault_columns(faults: Mapping[int, tuple[str, str]], height: int) -> dict[str, Column]:
+def _fault_columns(faults: Mapping[int, tuple[str, Reason]], height: int) -> dict[str, Column]:
     if not faults:
         return dict.fromkeys((UNREADABLE, UNREADABLE_REASON), pa.nulls(height, TEXT))
     found = [faults.get(position, (None, None)) for position in range(height)]
@@ -184,7 +181,7 @@ def _one_by_one(
 
 
 class _FaultyValueError(ValueError):
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: Reason) -> None:
         super().__init__(reason)
         self.reason = reason
 
@@ -193,19 +190,19 @@ def _text(value: bytes | str) -> str:
     try:
         return (value.encode() if isinstance(value, str) else value).decode()
     except UnicodeError:
-        raise _FaultyValueError(NOT_UNICODE) from None
+        raise _FaultyValueError(Reason.NOT_UNICODE) from None
 
 
 def _truth(value: object) -> bool:
     if value not in _TRUTHS:
-        raise _FaultyValueError(WRONG_TYPE)
+        raise _FaultyValueError(Reason.WRONG_TYPE)
     return _TRUTHS[value]
 
 
 def _number(text: str) -> str:
     number = Decimal(text)
     if not number.is_finite():
-        raise _FaultyValueError(NOT_JSON_NUMBER)
+        raise _FaultyValueError(Reason.NOT_JSON_NUMBER)
     return format(number, "f") if number else "0"
 
 

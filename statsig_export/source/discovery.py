@@ -16,7 +16,7 @@ from statsig_export.errors import SourceError
 from statsig_export.layouts.detection import FoundTable
 from statsig_export.layouts.model import SourceTable
 from statsig_export.source.names import plain_name
-from statsig_export.source.readers.opening import open_database
+from statsig_export.source.readers.factory import open_reader
 from statsig_export.source.readers.reader import class_of
 from statsig_export.source.schema import check_columns
 from statsig_export.source.statement import PlacedTable
@@ -29,7 +29,7 @@ class Discovery:
 
     def __init__(self, url: URL) -> None:
         """Raises SourceError where no driver for the URL can be loaded, or a database's file is not there."""
-        self._database = open_database(url)
+        self._database = open_reader(url)
 
     def __enter__(self) -> Self:
         return self

@@ -7,13 +7,11 @@ capitals do no harm.
 """
 
 from collections.abc import Iterable
-from typing import Final
 
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import quoted_name
 
-# Names that differ in case only are different names there.
-_CASE_SENSITIVE: Final = frozenset({"postgresql", "redshift", "snowflake"})
+from statsig_export.source.backends.known import backend_of
 
 
 def stored_name(inspected: str, dialect: Dialect) -> str:
@@ -33,7 +31,7 @@ def named_as(name: str, stored: Iterable[str], dialect: Dialect) -> str | None:
     stored = set(stored)
     if name in stored:
         return name
-    if dialect.name in _CASE_SENSITIVE:
+    if backend_of(dialect.name).case_sensitive:
         folded = name.upper() if dialect.requires_name_normalize else name.lower()
         return folded if folded in stored else None
     return {other.lower(): other for other in stored}.get(name.lower())

@@ -1,12 +1,11 @@
 """Whether a source table is what the layout says: its columns, and types that can be read as what they hold.
 
-Pure: takes the columns that an inspection found. Extra columns are nobody's business here.
+Pure: takes the columns that an inspection found. Extra columns are ignored.
 """
 
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import types
@@ -16,27 +15,11 @@ from sqlalchemy.exc import CompileError
 from sqlalchemy.types import TypeEngine
 
 from statsig_export.errors import SchemaError
+from statsig_export.layouts.families import ACCEPTED, EXPECTED, Family
 from statsig_export.layouts.model import ColumnRule, Kind, SourceTable
+from statsig_export.source.backends.backend import Backend
+from statsig_export.source.backends.known import backend_of
 from statsig_export.source.names import named_as, stored_name
-
-
-class Family(StrEnum):
-    """Database types that are read alike."""
-
-    BOOLEAN = "boolean"
-    INTEGER = "integer"
-    FLOAT = "float"
-    NUMERIC = "numeric"
-    TEXT = "text"
-    LABEL = "label"
-    """UUIDs and enumerations: text once they are cast to it."""
-    JSON = "json"
-    NESTED = "nested"
-    """VARIANT, OBJECT, MAP, STRUCT, SUPER, BigQuery's JSON: a function of the database makes JSON text of it."""
-    TIMESTAMP = "timestamp"
-    TIMESTAMP_TZ = "timestamp with time zone"
-    UNTYPED = "untyped"
-    OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +32,6 @@ class FoundColumn:
     declared: str
     """The type's name, for messages."""
 
-
-NUMBERS: Final = frozenset({Family.INTEGER, Family.FLOAT, Family.NUMERIC})
-TIMESTAMPS: Final = frozenset({Family.TIMESTAMP, Family.TIMESTAMP_TZ})
 
 # Subclasses stand before their bases: an Enum is a String, a Float a Numeric, in SQLAlchemy's tree.
 _FAMILIES: Final[tuple[tuple[type[TypeEngine[Any]], Family], ...]] = (
@@ -66,52 +46,6 @@ _FAMILIES: Final[tuple[tuple[type[TypeEngine[Any]], Family], ...]] = (
     (types.NullType, Family.UNTYPED),
 )
 
-# Types that a dialect's own classes place wrongly or nowhere, by the name that their class compiles under.
-# Snowflake: its three timestamps are no DateTime to SQLAlchemy (snowflake.sqlalchemy.custom_types). BigQuery:
-# TIMESTAMP is a moment and DATETIME a wall clock, but neither class says so; JSON is a type that the dialect does not
-# know ("null"), and a STRUCT is "user_defined" (sqlalchemy_bigquery._types).
-_BY_NAME: Final[Mapping[str, Mapping[str, Family]]] = {
-    "snowflake": {
-        "TIMESTAMP_NTZ": Family.TIMESTAMP,
-        "TIMESTAMP_LTZ": Family.TIMESTAMP_TZ,
-        "TIMESTAMP_TZ": Family.TIMESTAMP_TZ,
-        "VARIANT": Family.NESTED,
-        "OBJECT": Family.NESTED,
-        "MAP": Family.NESTED,
-    },
-    "bigquery": {"TIMESTAMP": Family.TIMESTAMP_TZ, "null": Family.NESTED, "user_defined": Family.NESTED},
-}
-
-_ACCEPTED: Final[Mapping[Kind, frozenset[Family]]] = {
-    Kind.KEY: frozenset({Family.INTEGER, Family.NUMERIC, Family.TEXT, Family.LABEL}),
-    Kind.WINDOW: TIMESTAMPS | NUMBERS,
-    Kind.IDENTIFIER: frozenset({Family.TEXT, Family.LABEL, Family.INTEGER}),
-    Kind.TEXT: frozenset({Family.TEXT, Family.LABEL}),
-    Kind.JSON: frozenset({Family.JSON, Family.NESTED, Family.TEXT}),
-    Kind.BOOLEAN: frozenset({Family.BOOLEAN, Family.INTEGER}),
-    Kind.VALUE: frozenset({Family.TEXT, *NUMBERS}),
-    Kind.TIME: frozenset({Family.TEXT, *TIMESTAMPS, *NUMBERS}),
-}
-
-# In SQLite a declared type is a preference: a column without one, or with a name that SQLite does not know (which
-# counts as NUMERIC), can hold anything, and times and booleans are text or numbers by nature.
-_SQLITE_ANYWHERE: Final = frozenset({Family.UNTYPED, Family.NUMERIC})
-_SQLITE_ALSO: Final[Mapping[Kind, frozenset[Family]]] = {
-    Kind.WINDOW: frozenset({Family.TEXT}),
-    Kind.BOOLEAN: frozenset({Family.TEXT}),
-}
-
-_EXPECTED: Final[Mapping[Kind, str]] = {
-    Kind.KEY: "an integer or text",
-    Kind.WINDOW: "a timestamp, or an epoch time as a number",
-    Kind.IDENTIFIER: "text, a UUID or an integer",
-    Kind.TEXT: "text",
-    Kind.JSON: "JSON, or text that holds JSON",
-    Kind.BOOLEAN: "a boolean",
-    Kind.VALUE: "text or a number",
-    Kind.TIME: "a timestamp, or an epoch or ISO 8601 time as a number or text",
-}
-
 
 def found_column(name: str, column_type: TypeEngine[Any], dialect: Dialect) -> FoundColumn:
     """A column as SQLAlchemy's inspection describes it."""
@@ -119,19 +53,19 @@ def found_column(name: str, column_type: TypeEngine[Any], dialect: Dialect) -> F
         declared = column_type.compile(dialect=dialect)
     except CompileError:
         declared = "a type this library does not know"
-    return FoundColumn(stored_name(name, dialect), family_of(column_type, dialect.name), declared)
+    return FoundColumn(stored_name(name, dialect), family_of(column_type, backend_of(dialect.name)), declared)
 
 
-def family_of(column_type: TypeEngine[Any], database: str) -> Family:
+def family_of(column_type: TypeEngine[Any], backend: Backend) -> Family:
     if isinstance(column_type, DOMAIN):
-        return family_of(column_type.data_type, database)
-    named = _BY_NAME.get(database, {}).get(column_type.__visit_name__)
+        return family_of(column_type.data_type, backend)
+    named = backend.families.get(column_type.__visit_name__)
     if named is not None:
         return named
     if isinstance(column_type, types.DateTime):
         return Family.TIMESTAMP_TZ if column_type.timezone else Family.TIMESTAMP
-    if database == "snowflake" and isinstance(column_type, types.Numeric) and column_type.scale == 0:
-        return Family.INTEGER  # every integer of Snowflake is a NUMBER(38, 0)
+    if backend.integers_are_numeric and isinstance(column_type, types.Numeric) and column_type.scale == 0:
+        return Family.INTEGER
     return next((family for base, family in _FAMILIES if isinstance(column_type, base)), Family.OTHER)
 
 
@@ -169,21 +103,19 @@ def missing_table(table: SourceTable, present: list[str]) -> SchemaError:
 
 
 def _accepted(kind: Kind, dialect: Dialect) -> frozenset[Family]:
-    if dialect.name != "sqlite":
-        return _ACCEPTED[kind]
-    return _ACCEPTED[kind] | _SQLITE_ANYWHERE | _SQLITE_ALSO.get(kind, frozenset())
+    return ACCEPTED[kind] | backend_of(dialect.name).also_accepted.get(kind, frozenset())
 
 
 def _missing(rule: ColumnRule, present: Mapping[str, FoundColumn]) -> str:
     names = {name.lower(): name for name in present}
     near = [names[name] for name in difflib.get_close_matches(rule.column.lower(), names, n=1)]
-    return f'column "{rule.column}" is missing (expected {_EXPECTED[rule.kind]}, found ' + (
+    return f'column "{rule.column}" is missing (expected {EXPECTED[rule.kind]}, found ' + (
         f'no such column, the nearest is "{near[0]}")' if near else "no such column)"
     )
 
 
 def _mistyped(rule: ColumnRule, found: FoundColumn) -> str:
-    return f'column "{rule.column}" has the wrong type (expected {_EXPECTED[rule.kind]}, found {found.declared})'
+    return f'column "{rule.column}" has the wrong type (expected {EXPECTED[rule.kind]}, found {found.declared})'
 
 
 def _hint(table: SourceTable) -> str:

@@ -1,7 +1,7 @@
 """Reads the source database: windows of its tables as canonical frames, a bounded chunk at a time.
 
-What a statement says in which database is source_statement.py's and source_dialects.py's, which rows a window holds
-source_window.py's, how rows become frames source_chunks.py's, and the driver is behind source_database.py.
+statement.py says what a statement selects, window.py which rows a window holds, chunks.py how rows become frames. What
+differs between databases is in `backends`, how rows come in through a driver in `readers`.
 """
 
 from collections.abc import Generator, Iterator, Sequence
@@ -12,27 +12,46 @@ from typing import Any, Final, Self
 
 import pandas as pd
 import pyarrow as pa
-from sqlalchemy import ColumnElement, UnaryExpression, asc, desc
+from sqlalchemy import ColumnElement
 
 from statsig_export.config import Config
 from statsig_export.errors import SourceError
+from statsig_export.layouts.families import Family
 from statsig_export.layouts.model import SourceTable
 from statsig_export.layouts.placement import source_tables
-from statsig_export.source.backends.sqlite import Stored, StoredRange, epoch_text_range, sqlite_unplaced, sqlite_window
 from statsig_export.source.chunks import Chunk, to_frame
-from statsig_export.source.readers.opening import open_database
+from statsig_export.source.readers.factory import open_reader
 from statsig_export.source.readers.reader import Database, class_of
-from statsig_export.source.schema import Family, check_columns, missing_table
+from statsig_export.source.schema import check_columns, missing_table
 from statsig_export.source.statement import PlacedTable, SelectedColumn, all_of
-from statsig_export.source.window import typed_unplaced, typed_window
+from statsig_export.source.window import rows_between, unplaced_rows
 from statsig_export.vocabulary import Category
 
 CHUNK_ROWS: Final = 12_000
 """Rows a frame. Ten to twenty thousand measured best: more only costs memory."""
 
-_SQLITE: Final = "sqlite"
-_NO_NUMBERS_AS_TEXT: Final = frozenset({Family.TIMESTAMP, Family.INTEGER, Family.FLOAT})
 _UNREAD: Final = "nothing of the window was planned: mend the database or the access to it, then run the window again"
+
+
+class WindowRead:
+    """The rows of a window as canonical frames (`chunks.to_frame`), and the statement that yields them.
+
+    An iterator to go through once; close it where it is left early.
+    """
+
+    def __init__(self, statement: str, frames: Generator[pd.DataFrame]) -> None:
+        self.statement = statement
+        """What runs, word for word; "" where there is nothing to read."""
+        self._frames = frames
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> pd.DataFrame:
+        return next(self._frames)
+
+    def close(self) -> None:
+        self._frames.close()
 
 
 class Source:
@@ -80,8 +99,8 @@ class Source:
         end: datetime,
         categories: Sequence[Category] | None = None,
         chunk_rows: int = CHUNK_ROWS,
-    ) -> Generator[pd.DataFrame]:
-        """Canonical frames (`source_chunks.to_frame`) of at most `chunk_rows` rows, in no promised order.
+    ) -> WindowRead:
+        """Canonical frames of at most `chunk_rows` rows, in no promised order.
 
         The rows are those whose window column lies in [start, end), whole seconds with a zone (else ValueError),
         and that belong to one of `categories` (None: all). A row belongs to exactly one category of its table, see
@@ -90,18 +109,9 @@ class Source:
         """
         wanted = _wanted(table, categories)
         if not wanted:
-            return
-        sql, selected = self._statement(table, start, end, wanted)
-        with closing(self._chunks(table, sql, chunk_rows)) as chunks:
-            for chunk in chunks:
-                yield to_frame(chunk, selected, table)
-
-    def query(
-        self, table: SourceTable, start: datetime, end: datetime, categories: Sequence[Category] | None = None
-    ) -> str:
-        """The statement that `read_window` runs for these arguments, word for word; "" where it runs none."""
-        wanted = _wanted(table, categories)
-        return self._statement(table, start, end, wanted)[0] if wanted else ""
+            return WindowRead("", _no_frames())
+        sql, selected = self._checked(table).select_rows(self._rows(table, start, end, wanted))
+        return WindowRead(sql, self._frames(table, sql, selected, chunk_rows))
 
     def count_rows(
         self, table: SourceTable, start: datetime, end: datetime, categories: Sequence[Category] | None = None
@@ -116,15 +126,15 @@ class Source:
     def count_unplaced(self, table: SourceTable) -> int:
         """The rows that belong to no window: their window column is null, or no time that a window can hold."""
         placed = self._checked(table)
-        column, family = placed.window_column, placed.window_family
-        sqlite = placed.database == _SQLITE
-        unplaced = sqlite_unplaced(column) if sqlite else typed_unplaced(column, family, placed.database)
+        unplaced = unplaced_rows(placed.window_column, placed.window_family, placed.backend)
         return int(self._first(table, placed.count_rows(unplaced)) or 0)
 
-    def _statement(
-        self, table: SourceTable, start: datetime, end: datetime, categories: Sequence[Category]
-    ) -> tuple[str, tuple[SelectedColumn, ...]]:
-        return self._checked(table).select_rows(self._rows(table, start, end, categories))
+    def _frames(
+        self, table: SourceTable, sql: str, selected: Sequence[SelectedColumn], rows: int
+    ) -> Generator[pd.DataFrame]:
+        with closing(self._chunks(table, sql, rows)) as chunks:
+            for chunk in chunks:
+                yield to_frame(chunk, selected, table)
 
     def _rows(
         self, table: SourceTable, start: datetime, end: datetime, categories: Sequence[Category]
@@ -133,31 +143,12 @@ class Source:
         if any(bound.tzinfo is None or bound.microsecond for bound in (start, end)):
             raise ValueError("the bounds of a window have a zone and are whole seconds")
         placed = self._checked(table)
-        if placed.database == _SQLITE:
-            window = self._sqlite_window(placed, start, end)
-        else:
-            window = typed_window(placed.window_column, placed.window_family, start, end, placed.database)
+
+        def first_value(where: ColumnElement[Any], order: ColumnElement[Any] | None = None, /) -> Any:  # noqa: ANN401
+            return self._first(table, placed.window_value(where, order))
+
+        window = rows_between(placed.window_column, placed.window_family, start, end, placed.backend, first_value)
         return all_of(window, placed.rows_of(categories))
-
-    def _sqlite_window(self, placed: PlacedTable, start: datetime, end: datetime) -> ColumnElement[Any]:
-        """Looks first at what is stored, which the index answers: only ranges that can hold rows are asked for."""
-        column = placed.window_column
-        lowest, highest = (self._extreme(placed, direction(column)) for direction in (asc, desc))
-        epoch_texts = epoch_text_range(column, start, end)
-        return sqlite_window(
-            column,
-            start,
-            end,
-            StoredRange(lowest, highest),
-            # Where SQLite prefers numbers, text that is one has become one.
-            epoch_texts=placed.window_family not in _NO_NUMBERS_AS_TEXT
-            and self._first(placed.table, placed.window_value(epoch_texts)) is not None,
-        )
-
-    def _extreme(self, placed: PlacedTable, order: UnaryExpression[Any]) -> Stored:
-        some = placed.window_value(placed.window_column.is_not(None), order)
-        stored: Stored = self._first(placed.table, some)
-        return stored
 
     def _first(self, table: SourceTable, sql: str) -> Any:  # noqa: ANN401 - whatever the column holds
         """The first value of the first row; None where there is no row."""
@@ -198,7 +189,11 @@ def open_source(config: Config) -> Source:
     Raises ConfigError for what export.toml says, SourceError for a missing file or a driver that is not installed.
     """
     tables = source_tables(config.source)
-    return Source(open_database(config.source_url(), plain=config.source.reader == "plain"), tables)
+    return Source(open_reader(config.source_url(), plain=config.source.reader == "plain"), tables)
+
+
+def _no_frames() -> Generator[pd.DataFrame]:
+    yield from ()
 
 
 def _wanted(table: SourceTable, categories: Sequence[Category] | None) -> tuple[Category, ...]:

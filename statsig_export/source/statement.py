@@ -17,15 +17,17 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import quoted_name
 from sqlalchemy.sql.expression import ColumnClause, TableClause
 
+from statsig_export.layouts.families import NUMBERS, TIMESTAMPS, Family
 from statsig_export.layouts.model import ColumnRule, Kind, SourceTable
-from statsig_export.source.expressions import as_text, as_utc, compiled, exact_text, keeps_floats
+from statsig_export.source.backends.known import backend_of
+from statsig_export.source.expressions import as_text, as_utc, compiled
 from statsig_export.source.names import written
-from statsig_export.source.schema import NUMBERS, TIMESTAMPS, Family, FoundColumn
+from statsig_export.source.schema import FoundColumn
 from statsig_export.vocabulary import Category
 
 
 class Reading(StrEnum):
-    """How the driver's values of a column become an Arrow array (source_chunks.py)."""
+    """How the driver's values of a column become an Arrow array (chunks.py)."""
 
     INTEGER = "integer"
     """Whole numbers."""
@@ -38,7 +40,7 @@ class Reading(StrEnum):
     NUMBER = "number"
     """The text of a number."""
     DYNAMIC = "dynamic"
-    """Row by row text, as text or as bytes, or a number. SQLite, and floats that no database has made text of."""
+    """Row by row text, as text or as bytes, or a number: values with types of their own, floats as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class PlacedTable:
         """`columns`: by the name in the layout or in export.toml, what was found for it (`check_columns`)."""
         self.table = table
         self.dialect = dialect
-        self.database = dialect.name
+        self.backend = backend_of(dialect.name)
         self._columns = columns
         self.clause = _clause(table, (found.name for found in columns.values()), dialect)
 
@@ -113,7 +115,7 @@ class PlacedTable:
             return None
         name = next(rule.column for rule in self.table.columns if rule.canonical == predicates[0].column)
         claimed = {predicate.value for predicate in predicates if predicate.category in categories}
-        tested = exact_text(self.column(name), self.family(name), self.database)
+        tested = self.backend.exact_text(self.column(name), self.family(name))
         if self.table.home not in categories:
             return (self.column(name) if tested is None else tested).in_(sorted(claimed))
         if tested is None:
@@ -127,14 +129,14 @@ class PlacedTable:
             return named, Reading.BOOLEAN
         if rule.kind is Kind.KEY and family is Family.INTEGER:
             return named, Reading.INTEGER
-        if self.database == "sqlite":
+        if self.backend.values_have_types:
             return named, Reading.DYNAMIC
         if rule.kind is Kind.TIME and family in TIMESTAMPS:
-            return as_utc(named, family, self.database), Reading.TIMESTAMP
-        if family is Family.FLOAT and keeps_floats(self.database):
+            return as_utc(named, family, self.backend), Reading.TIMESTAMP
+        if family is Family.FLOAT and not self.backend.floats_as_text:
             return named, Reading.DYNAMIC
         counted = rule.kind in {Kind.TIME, Kind.VALUE} and family in NUMBERS
-        return as_text(named, family, self.database), Reading.NUMBER if counted else Reading.TEXT
+        return as_text(named, family, self.backend), Reading.NUMBER if counted else Reading.TEXT
 
 
 def all_of(*conditions: ColumnElement[Any] | None) -> ColumnElement[Any]:

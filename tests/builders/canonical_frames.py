@@ -64,9 +64,9 @@ def log_frame(rows: Sequence[tuple[str | None, str | None]]) -> pd.DataFrame:
     )
 
 
-def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """A frame's rows as plain Python values."""
-    found: list[dict[str, Any]] = pa.Table.from_pandas(frame, preserve_index=False).to_pylist()
+def records(table: pa.Table) -> list[dict[str, Any]]:
+    """A table's rows as plain Python values."""
+    found: list[dict[str, Any]] = table.to_pylist()
     return found
 
 

@@ -19,6 +19,8 @@ from statsig_export.source.catalogs import found_columns
 from statsig_export.source.schema import FoundColumn, found_column
 
 URLS: Final = {
+    "sqlite": "sqlite:///events.db",
+    "postgresql": "postgresql+psycopg://host/events",
     "mysql": "mysql+pymysql://host/events",
     "mariadb": "mariadb+pymysql://host/events",
     "snowflake": "snowflake://user:secret@account/events/public",
@@ -39,6 +41,28 @@ _MYSQL: Final = {
     "epoch": "bigint DEFAULT NULL",
 }
 TYPES: Final[Mapping[str, Mapping[str, str]]] = {
+    "sqlite": {
+        Kind.KEY: "INTEGER",
+        Kind.IDENTIFIER: "TEXT",
+        Kind.TEXT: "TEXT",
+        Kind.JSON: "JSON",
+        Kind.BOOLEAN: "BOOLEAN",
+        Kind.VALUE: "FLOAT",
+        "naive": "TIMESTAMP",
+        "zoned": "TEXT",
+        "epoch": "INTEGER",
+    },
+    "postgresql": {
+        Kind.KEY: "bigint",
+        Kind.IDENTIFIER: "uuid",
+        Kind.TEXT: "text",
+        Kind.JSON: "jsonb",
+        Kind.BOOLEAN: "boolean",
+        Kind.VALUE: "double precision",
+        "naive": "timestamp without time zone",
+        "zoned": "timestamp with time zone",
+        "epoch": "bigint",
+    },
     "mysql": _MYSQL,
     "mariadb": {**_MYSQL, Kind.JSON: "longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin DEFAULT NULL"},
     "snowflake": {
@@ -99,7 +123,7 @@ def dialect_of(name: str) -> Dialect:
 
 
 class Described:
-    """A `source_database.Database` that answers what it is told to and notes the statements."""
+    """A `reader.Database` that answers what it is told to and notes the statements."""
 
     errors: tuple[type[Exception], ...] = (LookupError,)
 
@@ -121,7 +145,7 @@ class Described:
     def chunks(self, sql: str, rows: int) -> Generator[Sequence[Sequence[Any]]]:
         del rows
         self.statements.append(sql)
-        yield self.rows
+        yield [[b"2026-11-01"]] if sql.endswith("DESC\n LIMIT 1 OFFSET 0") else self.rows  # SQLite's greatest value
 
     def close(self) -> None:
         pass
@@ -139,7 +163,17 @@ def described(name: str, table: SourceTable, *, window: str) -> Described:
     return Described(name, columns)
 
 
-def _of_mysql(dialect: Any, name: str, declared: str) -> FoundColumn:  # noqa: ANN401 - SQLAlchemy's own insides
+def _of_sqlite(dialect: Any, name: str, declared: str) -> FoundColumn:  # noqa: ANN401 - SQLAlchemy's own insides
+    return found_column(name, dialect._resolve_type_affinity(declared), dialect)
+
+
+def _of_postgresql(dialect: Any, name: str, declared: str) -> FoundColumn:  # noqa: ANN401
+    kind = dialect.ischema_names[declared]
+    zoned = {"timezone": declared.endswith("with time zone")} if declared.startswith("timestamp") else {}
+    return found_column(name, kind(**zoned), dialect)
+
+
+def _of_mysql(dialect: Any, name: str, declared: str) -> FoundColumn:  # noqa: ANN401
     ddl = f"CREATE TABLE `t` (\n  `{name}` {declared},\n  PRIMARY KEY (`id`)\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4"
     dialect.server_version_info = (10, 11)
     (column,) = dialect._tabledef_parser.parse(ddl, "utf8").columns
@@ -153,7 +187,7 @@ def _of_snowflake(dialect: Any, name: str, declared: str) -> FoundColumn:  # noq
 def _of_bigquery(dialect: Dialect, name: str, declared: str) -> FoundColumn:
     fields = [SchemaField("a", "STRING")] if declared == "RECORD" else []
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # as source_database does: JSON is a type that the dialect does not know
+        warnings.simplefilter("ignore")  # as SqlDatabase does: JSON is a type that the dialect does not know
         column = get_columns([SchemaField(name, declared, fields=fields)])[0]
     kind = column["type"]
     return found_column(column["name"], kind() if isinstance(kind, type) else kind, dialect)
@@ -165,6 +199,8 @@ def _of_catalog(dialect: Dialect, name: str, declared: str) -> FoundColumn:
 
 
 _DESCRIBE: Final[Mapping[str, Callable[..., FoundColumn]]] = {
+    "sqlite": _of_sqlite,
+    "postgresql": _of_postgresql,
     "mysql": _of_mysql,
     "mariadb": _of_mysql,
     "snowflake": _of_snowflake,

@@ -199,7 +199,7 @@ def test_two_reads_may_go_on_at_once(native: RealDatabase):
 def test_the_statement_of_the_lineage_can_be_run_by_hand(native: RealDatabase):
     native.insert("exposures", [exposure(1, exposure_type="layer"), exposure(2, exposure_type="gate")])
     with native.source() as source:
-        statement = source.query(source.tables[0], DAY, NEXT_DAY, [Category.LAYER_EXPOSURE])
+        statement = source.read_window(source.tables[0], DAY, NEXT_DAY, [Category.LAYER_EXPOSURE]).statement
     native.run(f"CREATE TABLE kept_by_hand AS {statement}")
     native.run("DROP TABLE kept_by_hand")
 

@@ -468,7 +468,7 @@ def test_text_that_is_not_utf_8_in_a_database_without_an_encoding_costs_its_own_
 def test_the_statement_of_the_lineage_can_be_run_by_hand_and_uses_the_index(engine: Engine, source: Source):
     fill(engine, 20_000)
     run_sql(engine, "UPDATE exposures SET ingested_at = ingested_at + id * interval '1 hour'", "ANALYZE exposures")
-    statement = source.query(source.tables[0], DAY, NEXT_DAY, [Category.GATE_EXPOSURE])
+    statement = source.read_window(source.tables[0], DAY, NEXT_DAY, [Category.GATE_EXPOSURE]).statement
     with closing(psycopg.connect(make_url(engine.url).render_as_string(False).replace("+psycopg", ""))) as connection:  # noqa: FBT003
         assert len(connection.execute(statement).fetchall()) == len(read(source)) == 11
         plan = "\n".join(row[0] for row in connection.execute(f"EXPLAIN {statement}"))

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from statsig_export.arrow.columns import TEXT, array, frame_of
-from statsig_export.events.content_ids import with_content_keys
+from statsig_export.events.content_ids import content_keys
 from statsig_export.events.encoding import encode
-from statsig_export.events.faults import Reason
 from statsig_export.events.reshape import reshape
 from statsig_export.events.seen_ids import Occurrences
 from statsig_export.layouts.known import LAYOUTS
 from statsig_export.layouts.model import EXPORTED_TYPES, ColumnRule, Kind, SourceTable
+from statsig_export.layouts.reasons import Reason
 from statsig_export.settings import SourceSettings
 from statsig_export.vocabulary import EVENT_KEYS, EVENT_NAMES, EXPOSURES
 
@@ -111,14 +111,15 @@ def chunk(table: SourceTable, rows: list[dict[str, str | None]]) -> pd.DataFrame
     nothing = pa.nulls(len(rows), TEXT)
     frame = frame_of({**columns, "unreadable": nothing, "unreadable_reason": nothing})
     if table.key is None:
-        return with_content_keys(frame, table, "", Occurrences())
+        return frame
     return frame_of({"row_key": array(range(len(rows)), pa.int64()), **{n: pa.array(frame[n]) for n in frame.columns}})
 
 
 def outcomes(table: SourceTable, rows: list[dict[str, str | None]]) -> dict[str, dict]:
     """Row key -> the event without its timeUUID, or the reason and detail. Fails unless each row has one outcome."""
     frame = chunk(table, rows)
-    reshaped = reshape(frame, table, SETTINGS)
+    keys = content_keys(frame, table, "", Occurrences()) if table.key is None else None
+    reshaped = reshape(frame, table, SETTINGS, keys)
     encoded = encode(reshaped.events, 1_000_000)
     found = [(row["row_key"], json.loads(row["event"])) for row in encoded.table.to_pylist()]
     for failed in (reshaped.failed, encoded.failed):

@@ -20,10 +20,10 @@ from psycopg import sql
 from sqlalchemy import create_engine, make_url
 
 from statsig_export.config import Config, parse_config
-from statsig_export.events.faults import Reason
 from statsig_export.export.export import export_window
 from statsig_export.export.plan import unplaced_rows
 from statsig_export.layouts.native_tables import create_tables
+from statsig_export.layouts.reasons import Reason
 from statsig_export.lineage.frames import failed_rows, read_events
 from statsig_export.windows import window_from_key
 

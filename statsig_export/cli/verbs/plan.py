@@ -79,19 +79,18 @@ def plan(
 
 def plan_of(config: Config, windows: Sequence[Window], category: str | None, most_failed_rows: int | None) -> Plan:
     """The dry run of some windows. Raises SourceError, LedgerError."""
-    from statsig_export.export.plan import plan as plan_window
-    from statsig_export.export.plan import unplaced_rows
+    from statsig_export.export.plan import Planner
 
     categories = categories_of(category)
-    unplaced = unplaced_rows(config, categories)
     reports: list[PlanReport] = []
     rows: list[FailedRow] = []
     unread: list[PartitionFileError] = []
-    with output.steps("plan", len(windows)) as step:
+    with Planner(config) as planner, output.steps("plan", len(windows)) as step:
+        unplaced = planner.unplaced_rows(categories)
         for window in windows:
             limit = None if most_failed_rows is None else most_failed_rows - len(rows)
             try:
-                reports.append(plan_window(config, window, categories, failed_limit=limit))
+                reports.append(planner.plan(window, categories, failed_limit=limit))
                 rows += reports[-1].failed_rows
             except PartitionFileError as error:
                 unread.append(error)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from statsig_export.dagster.runs import pause_after
 from statsig_export.ledger.records import DuePartition
+from statsig_export.windows import split_partition_key
 
 MAX_PARTITIONS = 30
 MAX_RUNS = 10
@@ -80,7 +81,7 @@ def paused(runs: Iterable[EndedRun], now: float) -> set[str]:
 
 
 def _by_time(due: DuePartition) -> tuple[str, str]:
-    category, _, window = due.partition.partition("|")
+    category, window = split_partition_key(due.partition)
     return window, category
 
 

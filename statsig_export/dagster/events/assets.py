@@ -172,7 +172,7 @@ def _metadata(report: ExportReport, window: Window, exported: PartitionExport) -
         "window start": dg.MetadataValue.timestamp(window.start),
         "window end": dg.MetadataValue.timestamp(window.end),
         "export run": dg.MetadataValue.text(report.run_id),
-        "filter": dg.MetadataValue.text(report.source_filter),
+        "filter": dg.MetadataValue.text(report.filter_fingerprint),
         "queries": dg.MetadataValue.json(dict(report.queries)),
         **optional,
     }

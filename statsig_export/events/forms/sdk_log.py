@@ -1,4 +1,4 @@
-"""The layout `sdk_log`: an SDK's own event objects, one a row, turned into the canonical frame.
+"""The layout `sdk_log`: an SDK's own event objects, one a row, turned into the canonical columns.
 
 The log's columns: row_key, event (JSON text, the object as the SDK logged it), statsig_metadata (JSON text of the
 request that brought it, may be null), unreadable, unreadable_reason. Of an event the keys eventName, user, value,
@@ -11,18 +11,19 @@ JavaScript and Python SDKs; what the log does not tell is decided here:
 Each row is a Python object here: an event has to be taken apart to be told, and that costs some 20 us.
 """
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import msgspec
-import pandas as pd
 import pyarrow as pa
 
-from statsig_export.arrow.columns import TEXT, array, column, frame_of, values_of
-from statsig_export.events.faults import BadValueError, FailureMarks, Fault, Reason
+from statsig_export.arrow.columns import TEXT, Column, array, of_kind, values_of
+from statsig_export.events.faults import BadValueError, FailureMarks, Fault
 from statsig_export.events.forms.logged_exposures import TYPES, logged_exposure
 from statsig_export.events.json_text import fault_in, members, quote
 from statsig_export.events.json_values import string_of
 from statsig_export.layouts.model import UNREADABLE
+from statsig_export.layouts.reasons import Reason
 from statsig_export.settings import SourceSettings
 
 _NULL: Final = msgspec.Raw(b"null")
@@ -58,12 +59,12 @@ class _Row(NamedTuple):
     timestamp: str | None = None
 
 
-def canonical_frame(log: pd.DataFrame, marks: FailureMarks, settings: SourceSettings) -> pd.DataFrame:
-    """The canonical frame of a chunk of the log, row for row; a row at fault is marked and has nulls.
+def from_sdk_log(log: Mapping[str, Column], marks: FailureMarks, settings: SourceSettings) -> dict[str, Column]:
+    """The canonical columns of a chunk of the log, row for row; a row at fault is marked and has nulls.
 
     `settings` say what the log does not: the ID types of exposures, and which configs are experiments.
     """
-    read = (values_of(column(log, name, TEXT)) for name in ("event", "statsig_metadata", UNREADABLE))
+    read = (values_of(of_kind(log[name], TEXT)) for name in ("event", "statsig_metadata", UNREADABLE))
     rows = []
     for position, (event, request, unreadable) in enumerate(zip(*read, strict=True)):
         row = _Row()
@@ -76,9 +77,8 @@ def canonical_frame(log: pd.DataFrame, marks: FailureMarks, settings: SourceSett
         rows.append(row)
     values = dict(zip(_Row._fields, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(_Row._fields, ())
     columns = {name: array(of_rows, pa.bool_() if name == "gate_value" else TEXT) for name, of_rows in values.items()}
-    nothing = pa.nulls(len(log), TEXT)
-    kept = {name: column(log, name) for name in log.columns if name not in {"event", "statsig_metadata"}}
-    return frame_of({**kept, **columns, "time_uuid": nothing, "user_id": nothing})
+    nothing = pa.nulls(len(rows), TEXT)
+    return {**log, **columns, "time_uuid": nothing, "user_id": nothing}
 
 
 def _read(text: str, request: str | None, settings: SourceSettings) -> tuple[_Row, Fault | None]:

@@ -1,4 +1,4 @@
-"""Form.EXPORTED: the tables of Statsig's own exports, turned into the canonical frame. Pure.
+"""Form.EXPORTED: the tables of Statsig's own exports, turned into the canonical columns. Pure.
 
 They hold a user's IDs and dimensions in columns, and spell exposure types and ID types in their own way. What their
 documentation does not say is decided here:
@@ -19,7 +19,6 @@ Each user is put together row by row, some 5 us each.
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-import pandas as pd
 import pyarrow as pa
 
 from statsig_export.arrow.columns import (
@@ -27,8 +26,6 @@ from statsig_export.arrow.columns import (
     Column,
     array,
     choose,
-    column,
-    frame_of,
     mapped,
     pc,
     text,
@@ -58,17 +55,18 @@ Members = Mapping[str, str]
 """Key -> the JSON text of its value."""
 
 
-def canonical_frame(
-    exported: pd.DataFrame, table: SourceTable, marks: FailureMarks, settings: SourceSettings
-) -> pd.DataFrame:
-    """The canonical frame of a chunk that has the table's own columns; a row whose user cannot be read is marked."""
-    columns = {name: column(exported, name) for name in exported.columns}
+def from_exports(
+    exported: Mapping[str, Column], table: SourceTable, marks: FailureMarks, settings: SourceSettings
+) -> dict[str, Column]:
+    """The canonical columns of a chunk that has the table's own columns; a row whose user cannot be read is marked."""
+    columns = dict(exported)
+    height = len(columns[UNREADABLE])
     if table.role is Role.EXPOSURES:
         columns |= _exposures(columns, table, settings)
     ids = _ids(columns, table)
-    columns |= {"user": _users(columns, ids, marks), "user_id": ids.get(_USER_ID, pa.nulls(len(exported), TEXT))}
-    nothing = pa.nulls(len(exported))
-    return frame_of({name: columns.get(name, nothing) for name in (*CANONICAL_COLUMNS, UNREADABLE, UNREADABLE_REASON)})
+    columns |= {"user": _users(columns, ids, marks), "user_id": ids.get(_USER_ID, pa.nulls(height, TEXT))}
+    nothing = pa.nulls(height)
+    return {name: columns.get(name, nothing) for name in (*CANONICAL_COLUMNS, UNREADABLE, UNREADABLE_REASON)}
 
 
 def _exposures(columns: Mapping[str, Column], table: SourceTable, settings: SourceSettings) -> dict[str, Column]:

@@ -1,11 +1,47 @@
-"""BigQuery: what differs there."""
+"""BigQuery: what differs there.
+
+TIMESTAMP is a moment, DATETIME a wall clock, but neither class of the dialect says so; JSON is a type that the dialect
+does not know ("null"), and a STRUCT is "user_defined" (sqlalchemy_bigquery._types). `DATETIME(t, 'UTC')` goes from a
+moment to a wall clock. `TO_JSON_STRING` makes text of JSON and STRUCT, and the text "null" of a NULL. No shortest form
+of a float is promised.
+
+The driver fetches a page at a time, of `arraysize` rows (google.cloud.bigquery.dbapi).
+"""
 
 from importlib import import_module
+from typing import Final
+
+from sqlalchemy import URL, func
+
+from statsig_export.layouts.families import Family
+from statsig_export.layouts.model import SourceTable
+from statsig_export.source.backends.backend import Backend, DatasetName, Errors, SqlColumn, dotted, if_zoned
 
 
-def errors_beside(backend: str) -> tuple[type[Exception], ...]:
-    """What is raised that is no error of the DB-API: Google's client, by pages, inspection and authentication."""
-    if backend != "bigquery":
-        return ()
+def _to_utc(column: SqlColumn) -> SqlColumn:
+    return func.datetime(column, "UTC")
+
+
+def _other_errors() -> Errors:
+    """Those of Google's client, raised by pages, inspection and authentication."""
     places = {"google.api_core.exceptions": "GoogleAPIError", "google.auth.exceptions": "GoogleAuthError"}
     return tuple(getattr(import_module(module), name) for module, name in places.items())
+
+
+def _dataset(url: URL, table: SourceTable) -> DatasetName:
+    return DatasetName("bigquery", dotted(url.host, table.schema or url.database, table.table))
+
+
+BIGQUERY: Final = Backend(
+    name="bigquery",
+    extra="bigquery",
+    doubles_percent=True,
+    other_errors=_other_errors,
+    families={"TIMESTAMP": Family.TIMESTAMP_TZ, "null": Family.NESTED, "user_defined": Family.NESTED},
+    casts_text=False,
+    floats_as_text=False,
+    json_text=func.to_json_string,
+    utc=if_zoned(_to_utc),
+    bound_types=("DATETIME", "TIMESTAMP"),
+    dataset=_dataset,
+)

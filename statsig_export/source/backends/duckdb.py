@@ -1,10 +1,53 @@
-"""DuckDB: what differs there."""
+"""DuckDB: what differs there.
 
+`epoch_us` counts from the epoch in UTC for every kind of timestamp, is null for an infinite one, and needs no ICU
+extension as time zones do. `to_json` makes JSON of a STRUCT, a MAP or a VARIANT.
+
+It is read without a SQLAlchemy dialect (readers/duckdb.py); statements are compiled by the one below.
+"""
+
+from typing import Final
+
+from sqlalchemy import Text, cast, func
 from sqlalchemy.dialects.postgresql.base import PGDialect
+
+from statsig_export.layouts.families import Family
+from statsig_export.source.backends.backend import (
+    Backend,
+    Reader,
+    SqlColumn,
+    catalog_view,
+    file_dataset,
+    is_null_or_infinite,
+)
 
 
 class DuckDbDialect(PGDialect):
-    """DuckDB's SELECT is PostgreSQL's; what is not, is said here by the name."""
+    """DuckDB's SELECT is PostgreSQL's but for what the record says."""
 
     name = "duckdb"
     supports_statement_cache = False
+
+
+def _utc(column: SqlColumn, _: Family) -> SqlColumn:
+    return func.make_timestamp(func.epoch_us(column))
+
+
+def _json_text(nested: SqlColumn) -> SqlColumn:
+    return cast(func.to_json(nested), Text)
+
+
+CATALOG: Final = catalog_view("columns", schema="information_schema")
+
+DUCKDB: Final = Backend(
+    name="duckdb",
+    extra="duckdb",
+    file_format="DuckDB",
+    reader=Reader.DUCKDB,
+    catalog=CATALOG,
+    json_text=_json_text,
+    utc=_utc,
+    far_years=True,
+    is_no_moment=is_null_or_infinite,
+    dataset=file_dataset,
+)

@@ -1,8 +1,78 @@
-"""PostgreSQL: what differs there."""
+"""PostgreSQL: what differs there.
 
-from typing import Final
+`timezone('UTC', t)` takes a timestamptz to UTC's wall clock, whatever the session's TimeZone is. A result streams
+through a named cursor, which lives in the server (psycopg's documentation, "Server-side cursors"), in a transaction
+that is read-only.
+"""
+
+from functools import partial
+from typing import Any, Final
+
+from sqlalchemy import URL, Connection, Engine, create_engine, func
+from sqlalchemy.engine.interfaces import DBAPICursor
+
+from statsig_export.layouts.model import SourceTable
+from statsig_export.lock_timeout import bound_lock_waits
+from statsig_export.source.backends.backend import (
+    LOCK_WAIT_MS,
+    Backend,
+    DatasetName,
+    Driver,
+    Reader,
+    if_zoned,
+    is_null_or_infinite,
+    pooled_engine,
+    server_dataset,
+)
 
 PSYCOPG_OPTIONS: Final = {"connect_timeout": "15", "application_name": "statsig-export", "client_encoding": "utf8"}
-
-
 NO_ENCODING: Final = "SQL_ASCII"
+"""The encoding of a database that does not vouch for its text: it comes as bytes."""
+PORT: Final = 5432
+
+to_utc = partial(func.timezone, "UTC")
+
+
+def _named_cursor(connection: Connection) -> DBAPICursor:
+    driver: Any = connection.connection.driver_connection
+    named: DBAPICursor = driver.cursor(name="statsig_export")
+    return named
+
+
+NAMED_CURSOR: Final = Driver(_named_cursor)
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_driver_name() != "psycopg":
+        return pooled_engine(url)
+    options = {name: value for name, value in PSYCOPG_OPTIONS.items() if name not in url.query}
+    engine = create_engine(url, connect_args=options, pool_pre_ping=True, hide_parameters=True)
+    bound_lock_waits(engine, LOCK_WAIT_MS)
+    return engine
+
+
+def _prepare(connection: Connection) -> None:
+    if connection.dialect.driver in POSTGRESQL.drivers:
+        connection.execution_options(postgresql_readonly=True)
+    driver: Any = connection.connection.driver_connection
+    if connection.dialect.driver == "psycopg" and driver.info.parameter_status("server_encoding") == NO_ENCODING:
+        driver.execute(f"SET LOCAL client_encoding TO '{NO_ENCODING}'")
+
+
+def _dataset(url: URL, table: SourceTable) -> DatasetName:
+    return server_dataset(url, table, scheme="postgres", port=PORT, schema="public", host=url.host or "localhost")
+
+
+POSTGRESQL: Final = Backend(
+    name="postgresql",
+    extra="postgres",
+    engine=_engine,
+    reader=Reader.ADBC,
+    drivers={"psycopg": NAMED_CURSOR, "psycopg2": NAMED_CURSOR},
+    prepare=_prepare,
+    case_sensitive=True,
+    utc=if_zoned(to_utc),
+    far_years=True,
+    is_no_moment=is_null_or_infinite,
+    dataset=_dataset,
+)

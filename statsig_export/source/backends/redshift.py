@@ -1,6 +1,56 @@
-"""Redshift: what differs there."""
+"""Redshift: what differs there.
 
+A cast to TEXT cuts at 256 bytes (TEXT is VARCHAR(256)); VARCHAR without a length takes what it is given.
+`JSON_SERIALIZE` makes text of a SUPER, and the text "null" of a NULL; it fails beyond the length of a VARCHAR. Blanks
+at the end of a text do not count in comparisons, so no predicate on text is exact.
+
+The dialect (sqlalchemy-redshift 1.0.0) cannot inspect under SQLAlchemy 2.1: it hands `PGDialect._reflect_type` its
+arguments in the order of 2.0. `svv_columns` knows late-binding views and external tables too (Database Developer Guide,
+SVV_COLUMNS). It is read with psycopg2: redshift_connector holds all rows of a result (`Cursor._cached_rows`).
+"""
+
+import re
 from typing import Final
 
-# Redshift prints 15 digits of a double otherwise; 17 tell every one apart.
-_REDSHIFT_SESSION: Final = ("SET extra_float_digits TO 2",)
+from sqlalchemy import URL, VARCHAR, func
+
+from statsig_export.layouts.model import SourceTable
+from statsig_export.source.backends.backend import (
+    Backend,
+    DatasetName,
+    catalog_view,
+    if_zoned,
+    never_exact,
+    server_dataset,
+    session_engine,
+)
+from statsig_export.source.backends.postgresql import POSTGRESQL, to_utc
+
+_HOST: Final = re.compile(r"(?P<name>[^.]+)\.[^.]+\.(?P<region>[^.]+)\.redshift\.amazonaws\.com(?:\.cn)?")
+
+
+def _dataset(url: URL, table: SourceTable) -> DatasetName:
+    """A cluster goes by its own name and its region: <cluster>.<account>.<region>.redshift.amazonaws.com."""
+    host = url.host or "localhost"
+    cluster = _HOST.fullmatch(host)
+    host = f"{cluster['name']}.{cluster['region']}" if cluster else host
+    return server_dataset(url, table, scheme="redshift", port=5439, schema="public", host=host)
+
+
+REDSHIFT: Final = Backend(
+    name="redshift",
+    extra="redshift",
+    # 15 digits of a double are printed otherwise; 17 tell every one apart.
+    engine=session_engine("SET extra_float_digits TO 2"),
+    drivers=POSTGRESQL.drivers,
+    case_sensitive=True,
+    catalog=catalog_view("svv_columns"),
+    text_type=VARCHAR(),
+    casts_text=False,
+    floats_as_text=False,
+    json_text=func.json_serialize,
+    exact_text=never_exact,
+    utc=if_zoned(to_utc),
+    far_years=True,
+    dataset=_dataset,
+)

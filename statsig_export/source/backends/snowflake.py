@@ -1,8 +1,22 @@
-"""Snowflake: what differs there."""
+"""Snowflake: what differs there.
+
+A bare TIMESTAMP is one of three types, as TIMESTAMP_TYPE_MAPPING says: the type is always written out. None of the
+three is a DateTime to SQLAlchemy (snowflake.sqlalchemy.custom_types). `CONVERT_TIMEZONE('UTC', t)` gives a
+TIMESTAMP_TZ; cast to TIMESTAMP_NTZ it is UTC's wall clock. `TO_JSON` makes text of a VARIANT, an OBJECT or a MAP. Every
+integer is a NUMBER(38, 0).
+
+The driver downloads the parts of a result as they are asked for (a few ahead: client_prefetch_threads).
+"""
 
 from datetime import datetime
+from typing import Final
 
+from sqlalchemy import URL, cast, func
 from sqlalchemy.types import UserDefinedType
+
+from statsig_export.layouts.families import Family
+from statsig_export.layouts.model import SourceTable
+from statsig_export.source.backends.backend import Backend, DatasetName, SqlColumn, dotted, if_zoned
 
 
 class _TimestampNtz(UserDefinedType[datetime]):
@@ -12,3 +26,35 @@ class _TimestampNtz(UserDefinedType[datetime]):
 
     def get_col_spec(self, **_: object) -> str:
         return "TIMESTAMP_NTZ"
+
+
+def _to_utc(column: SqlColumn) -> SqlColumn:
+    return cast(func.convert_timezone("UTC", column), _TimestampNtz())
+
+
+def _dataset(url: URL, table: SourceTable) -> DatasetName:
+    """A URL names the account as its host, and `database/schema` as its database."""
+    database, _, schema = (url.database or "").partition("/")
+    return DatasetName(f"snowflake://{url.host}", dotted(database, table.schema or schema, table.table))
+
+
+SNOWFLAKE: Final = Backend(
+    name="snowflake",
+    extra="snowflake",
+    case_sensitive=True,
+    families={
+        "TIMESTAMP_NTZ": Family.TIMESTAMP,
+        "TIMESTAMP_LTZ": Family.TIMESTAMP_TZ,
+        "TIMESTAMP_TZ": Family.TIMESTAMP_TZ,
+        "VARIANT": Family.NESTED,
+        "OBJECT": Family.NESTED,
+        "MAP": Family.NESTED,
+    },
+    integers_are_numeric=True,
+    casts_text=False,
+    floats_as_text=False,
+    json_text=func.to_json,
+    utc=if_zoned(_to_utc),
+    bound_types=("TIMESTAMP_NTZ", "TIMESTAMP_TZ"),
+    dataset=_dataset,
+)

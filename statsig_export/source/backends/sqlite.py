@@ -1,85 +1,95 @@
-"""SQLite: what differs there. Times are stored as text, numbers or anything else."""
+"""SQLite: what differs there.
 
-from dataclasses import dataclass
+A declared type is a preference: any column can hold values of any type. There are no timestamps: window columns hold
+text in one of several spellings, or numbers. Every row must still fall into exactly one window, at the boundary too,
+and the index on (window column, id) must serve the read. So the predicate for text is two things: a plain text range,
+wide enough for every UTC offset, that the index answers; and an exact comparison for the rows in it. `strftime` is of
+no use for the latter, because it rounds 23:59:59.9999 up into the next day.
+"""
+
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Numeric, and_, case, cast, false, func, literal, literal_column, not_, or_
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    Numeric,
+    and_,
+    asc,
+    case,
+    cast,
+    create_engine,
+    desc,
+    false,
+    func,
+    literal,
+    literal_column,
+    not_,
+    or_,
+)
+from sqlalchemy.pool import NullPool
 
-from statsig_export.source.expressions import SqlColumn
-from statsig_export.source.window import _EPOCH, _PAST_NUMBERS, _SECOND, _UNITS, _epoch_window, _unit
+from statsig_export.layouts.families import Family
+from statsig_export.layouts.model import Kind
+from statsig_export.source.backends.backend import Backend, FirstValue, SqlColumn, file_dataset
+from statsig_export.source.epochs import EPOCH, LAST_UNIT, PAST_NUMBERS, SECOND, epoch_window, unit_of
 
-Stored = bytes | int | float | None
-"""A value of a SQLite window column as it is stored, text as its UTF-8 bytes."""
+# Where a number is preferred, text that is one has become one.
+_NO_NUMBERS_AS_TEXT: Final = frozenset({Family.TIMESTAMP, Family.INTEGER, Family.FLOAT})
 
-
-@dataclass(frozen=True, slots=True)
-class StoredRange:
-    """The least and the greatest value of a SQLite column, in SQLite's order: all numbers before all text."""
-
-    lowest: Stored
-    highest: Stored
-
+# A column without a type, or with one that SQLite does not know (which counts as NUMERIC), can hold anything, and times
+# and booleans are text or numbers by nature.
+_ANYTHING: Final = frozenset({Family.UNTYPED, Family.NUMERIC})
+_MAYBE_TEXT: Final = frozenset({Kind.WINDOW, Kind.BOOLEAN})
 
 # Of every second from September 2001 to 2286.
 _SECOND_DIGITS: Final = 10
-
-
 # UTC offsets run from -12:00 to +14:00; SQLite's own functions know them up to 14:59.
 _WIDEST_OFFSET: Final = timedelta(hours=15)
-
-
 _DAY: Final = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*"
-
-
 # Nine digits are seconds of 1973, fewer are no epoch but a day or a year in figures.
 _EPOCH_DIGITS: Final = "[0-9]" * 9 + "*"
-
-
 _DATE_LENGTH: Final = len("2026-11-01")
-
-
 _SIGN_AFTER_DATE: Final = "____-__-__%-%"
-
-
 _NO_NUMBER: Final = "*[^0-9.]*"
 
 
-def sqlite_window(
-    column: SqlColumn, start: datetime, end: datetime, stored: StoredRange, *, epoch_texts: bool
-) -> SqlColumn:
-    """The window on a SQLite column that holds values from `stored.lowest` to `stored.highest`.
+def _window(column: SqlColumn, family: Family, start: datetime, end: datetime, first_value: FirstValue) -> SqlColumn:
+    """Looks first at what is stored, which the index answers: only ranges that can hold rows are asked for.
 
     Each of the spellings that can occur at all adds a range: ISO 8601 with a space or a T, with or without a fraction
-    and a UTC offset; epoch numbers in one unit or several; and epoch numbers as text, where `epoch_texts` says that
-    some lie in `epoch_text_range`.
+    and a UTC offset; epoch numbers in one unit or several; and epoch numbers as text.
     """
+    # In SQLite's order all numbers come before all text, which is its UTF-8 bytes here.
+    lowest, highest = (first_value(column.is_not(None), direction(column)) for direction in (asc, desc))
+    numbers_as_text = _epoch_text_range(column, start, end)
     ranges = []
-    if isinstance(stored.highest, bytes):
+    if isinstance(highest, bytes):
         ranges.append(_iso_window(column, start, end))
-    if epoch_texts:
-        exact = _epoch_window(cast(column, Numeric), start, end, range(len(_UNITS)))
-        ranges.append(and_(epoch_text_range(column, start, end), _is_epoch_text(column), exact))
-    if isinstance(stored.lowest, int | float):
-        last = _unit(stored.highest) if isinstance(stored.highest, int | float) else len(_UNITS) - 1
-        ranges.append(_epoch_window(column, start, end, range(_unit(stored.lowest), last + 1)))
+    if family not in _NO_NUMBERS_AS_TEXT and first_value(numbers_as_text) is not None:
+        exact = epoch_window(cast(column, Numeric), start, end)
+        ranges.append(and_(numbers_as_text, _is_epoch_text(column), exact))
+    if isinstance(lowest, int | float):
+        last = unit_of(highest) if isinstance(highest, int | float) else LAST_UNIT
+        ranges.append(epoch_window(column, start, end, range(unit_of(lowest), last + 1)))
     return or_(*ranges) if ranges else false()
 
 
-def epoch_text_range(column: SqlColumn, start: datetime, end: datetime) -> SqlColumn:
+def _epoch_text_range(column: SqlColumn, start: datetime, end: datetime) -> SqlColumn:
     """Where epoch numbers of this window lie that are kept as text: in any unit they begin with the same ten digits."""
-    first = (start - _EPOCH) // _SECOND
-    last = (end - _EPOCH) // _SECOND
+    first = (start - EPOCH) // SECOND
+    last = (end - EPOCH) // SECOND
     if len(str(first)) == len(str(last)) == _SECOND_DIGITS:
         return and_(column >= str(first), column < str(last))
     return and_(column >= "0", column < ":")
 
 
-def sqlite_unplaced(column: SqlColumn) -> SqlColumn:
-    """The rows that no window of `sqlite_window` can hold: null, a BLOB, or a text or number that is no time."""
+def _unplaced(column: SqlColumn) -> SqlColumn:
+    """Null, a BLOB, or a text or number that is no time."""
     dated = and_(column.op("GLOB")(_DAY), or_(not_(_has_offset(column)), _shifted(column).is_not(None)))
     known = or_(dated, _is_epoch_text(column))
-    counted = and_(column >= 0, column < literal_column(_PAST_NUMBERS))
+    counted = and_(column >= 0, column < literal_column(PAST_NUMBERS))
     return or_(
         column.is_(None),
         func.typeof(column) == "blob",
@@ -96,7 +106,7 @@ def _is_epoch_text(column: SqlColumn) -> SqlColumn:
 def _iso_window(column: SqlColumn, start: datetime, end: datetime) -> SqlColumn:
     """The range that the index answers, then the rows themselves, those with an offset by their moment in UTC."""
     wide = _text_range(column, start - _WIDEST_OFFSET, end + _WIDEST_OFFSET)
-    last_second = f"{end.astimezone(UTC) - _SECOND:%Y-%m-%d %H:%M:%S}"
+    last_second = f"{end.astimezone(UTC) - SECOND:%Y-%m-%d %H:%M:%S}"
     shifted = _shifted(column).between(_bound(start), last_second)
     # This order measured twice as fast as one CASE over both.
     either = or_(_utc_window(column, start, end), _has_offset(column))
@@ -136,3 +146,31 @@ def _shifted(column: SqlColumn) -> SqlColumn:
     full, hours = func.substr(column, -6), func.substr(column, -3).concat(":00")
     digits = func.substr(column, -5, 3).concat(":").concat(func.substr(column, -2))
     return func.coalesce(*(func.datetime(seconds.concat(offset)) for offset in (full, hours, digits)))
+
+
+def _engine(url: URL) -> Engine:
+    return create_engine(url, poolclass=NullPool, hide_parameters=True)
+
+
+def _prepare(connection: Connection) -> None:
+    """Text comes as the bytes it is, so that a row that is not UTF-8 cannot end the read."""
+    driver: Any = connection.connection.driver_connection
+    driver.text_factory = bytes
+
+
+def _exact_text(column: SqlColumn, _: Family) -> SqlColumn:
+    return column.collate("BINARY")
+
+
+SQLITE: Final = Backend(
+    name="sqlite",
+    file_format="SQLite",
+    engine=_engine,
+    prepare=_prepare,
+    values_have_types=True,
+    also_accepted={kind: _ANYTHING | ({Family.TEXT} if kind in _MAYBE_TEXT else frozenset()) for kind in Kind},
+    exact_text=_exact_text,
+    window=_window,
+    unplaced=_unplaced,
+    dataset=file_dataset,
+)

@@ -17,9 +17,10 @@ from sqlalchemy import URL
 from sqlalchemy.engine import Dialect
 
 from statsig_export.errors import SourceError
+from statsig_export.source.backends.backend import LOCK_WAIT_MS
 from statsig_export.source.backends.postgresql import NO_ENCODING, PSYCOPG_OPTIONS
 from statsig_export.source.chunks import Chunk
-from statsig_export.source.readers.cursor import LOCK_WAIT_MS, SqlDatabase
+from statsig_export.source.readers.cursor import SqlDatabase
 from statsig_export.source.readers.reader import UNREACHABLE, class_of
 from statsig_export.source.schema import FoundColumn
 

@@ -11,7 +11,7 @@ from sqlalchemy import make_url
 from statsig_export.errors import SourceError
 from statsig_export.export.export import export_window
 from statsig_export.shipping.status import status
-from statsig_export.source.readers import cursor as source_database
+from statsig_export.source.backends import postgresql
 from statsig_export.testing.webhook.receiver import Receiver
 from statsig_export.vocabulary import Category
 
@@ -86,7 +86,7 @@ def test_a_statement_that_times_out_fails_the_export_and_plans_nothing(home: Exp
 def test_a_table_that_somebody_has_locked_is_waited_for_and_then_given_up(
     home: ExportHome, admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(source_database, "LOCK_WAIT_MS", 200)
+    monkeypatch.setattr(postgresql, "LOCK_WAIT_MS", 200)
     fill(admin, 10)
     admin.execute("LOCK TABLE custom_events IN ACCESS EXCLUSIVE MODE")
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statsig_export.arrow.columns import TEXT, array, frame_of, values_of
-from statsig_export.events.content_ids import canonical_json, with_content_keys
+from statsig_export.events.content_ids import canonical_json, content_keys
 from statsig_export.events.seen_ids import Occurrences
 from statsig_export.layouts.known import LAYOUTS
 
@@ -24,8 +24,7 @@ def frame(*rows: dict[str, str | None], table=EVENTS) -> pd.DataFrame:
 
 
 def keys(*rows: dict[str, str | None], table=EVENTS, source: str = "", counted: bool = True) -> list[str]:
-    found = with_content_keys(frame(*rows, table=table), table, source, Occurrences() if counted else None)
-    return values_of(pd.array(found["row_key"]).__arrow_array__().combine_chunks())
+    return values_of(content_keys(frame(*rows, table=table), table, source, Occurrences() if counted else None))
 
 
 @pytest.mark.parametrize(
@@ -61,8 +60,8 @@ def test_the_same_row_of_another_source_or_table_is_another_event():
 def test_equal_rows_are_told_apart_by_their_ordinal_across_chunks():
     occurrences = Occurrences()
     row = {"event_name": "a", "timestamp": AT}
-    chunks = [with_content_keys(frame(*[row] * height), EVENTS, "", occurrences) for height in (2, 3)]
-    found = [key for chunk in chunks for key in chunk["row_key"]]
+    chunks = [content_keys(frame(*[row] * height), EVENTS, "", occurrences) for height in (2, 3)]
+    found = [key for chunk in chunks for key in values_of(chunk)]
     assert len(set(found)) == 5
     assert found == keys(*[row] * 5)
 

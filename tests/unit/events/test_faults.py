@@ -2,7 +2,8 @@ import numpy as np
 from canonical_frames import records
 
 from statsig_export.arrow.columns import TEXT, array
-from statsig_export.events.faults import FailureMarks, Fault, Reason
+from statsig_export.events.faults import FailureMarks, Fault
+from statsig_export.layouts.reasons import Reason
 
 
 def test_the_first_fault_of_a_row_stays():
@@ -12,14 +13,14 @@ def test_the_first_fault_of_a_row_stays():
     marks.mark_row(2, Fault(Reason.TOO_LARGE, "event"))
     assert marks.passed.tolist() == [True, False, False, True]
     keys = array(["a", "b", "c", "d"], TEXT)
-    assert records(marks.frame(keys, keys, array([None, "id", None, None], TEXT))) == [
+    assert records(marks.failed(keys, keys, array([None, "id", None, None], TEXT))) == [
         {"row_key": "b", "category": "b", "time_uuid": "id", "reason": "wrong_type", "detail": "user"},
         {"row_key": "c", "category": "c", "time_uuid": None, "reason": "bad_timestamp", "detail": "timestamp"},
     ]
 
 
-def test_without_a_fault_the_frame_is_empty_but_typed():
+def test_without_a_fault_the_table_is_empty_but_typed():
     keys = array(["a"], TEXT)
-    frame = FailureMarks(1).frame(keys, keys, keys)
-    assert list(frame.columns) == ["row_key", "category", "time_uuid", "reason", "detail"]
-    assert (len(frame), {str(kind) for kind in frame.dtypes}) == (0, {"large_string[pyarrow]"})
+    failed = FailureMarks(1).failed(keys, keys, keys)
+    assert failed.column_names == ["row_key", "category", "time_uuid", "reason", "detail"]
+    assert (failed.num_rows, set(failed.schema.types)) == (0, {TEXT})

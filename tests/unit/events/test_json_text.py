@@ -3,8 +3,9 @@ import json
 import pytest
 
 from statsig_export.arrow.columns import TEXT, array, values_of
-from statsig_export.events.faults import BadValueError, FailureMarks, Reason
+from statsig_export.events.faults import BadValueError, FailureMarks
 from statsig_export.events.json_text import checked_objects, escaped, members, quote
+from statsig_export.layouts.reasons import Reason
 
 DEEP = 100_000
 EVERY_CONTROL = "".join(map(chr, range(0x20)))
@@ -15,8 +16,8 @@ def check(*texts: str) -> tuple[list[str], list[str | None]]:
     marks = FailureMarks(len(texts))
     checked = values_of(checked_objects(array(list(texts), TEXT), "user", marks))
     keys = array([str(row) for row in range(len(texts))], TEXT)
-    failed = marks.frame(keys, keys, keys)
-    reasons = dict(zip(failed["row_key"], failed["reason"], strict=True))
+    failed = marks.failed(keys, keys, keys)
+    reasons = dict(zip(*(failed[name].to_pylist() for name in ("row_key", "reason")), strict=True))
     return checked, [reasons.get(str(row)) for row in range(len(texts))]
 
 
@@ -82,7 +83,7 @@ def test_the_detail_has_the_column_and_the_position_but_never_the_payload():
     marks = FailureMarks(1)
     checked_objects(array(['{"email":"a.user@email.com" 1}'], TEXT), "user", marks)
     key = array(["1"], TEXT)
-    assert list(marks.frame(key, key, key)["detail"]) == ["user, character 28"]
+    assert marks.failed(key, key, key)["detail"].to_pylist() == ["user, character 28"]
 
 
 @pytest.mark.parametrize(

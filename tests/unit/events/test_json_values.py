@@ -1,8 +1,9 @@
 import pytest
 
 from statsig_export.arrow.columns import TEXT, array
-from statsig_export.events.faults import BadValueError, Reason
+from statsig_export.events.faults import BadValueError
 from statsig_export.events.json_values import are_flat, flat_object, have_key, number_text, string_of, strings_of
+from statsig_export.layouts.reasons import Reason
 
 
 @pytest.mark.fault("F13")

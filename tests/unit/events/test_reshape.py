@@ -325,15 +325,15 @@ def test_the_unit_is_what_the_row_says_then_the_configuration(
 # Chunks
 
 
-def test_the_frames_have_the_columns_and_types_of_the_contract():
+def test_the_tables_have_the_columns_and_types_of_the_contract():
     reshaped = reshape(canonical_frame([exposure(), exposure(name=None)]), EXPOSURES, SourceSettings())
-    assert list(reshaped.events.columns) == [
+    assert reshaped.events.column_names == [
         "row_key", "category", "event_name", "user", "user_id", "timestamp",
         "statsig_metadata", "value", "metadata", "time_uuid", "unit_id",
     ]  # fmt: skip
-    assert list(reshaped.failed.columns) == ["row_key", "category", "time_uuid", "reason", "detail"]
-    for frame in (reshaped.events, reshaped.failed):
-        kinds = {name: str(column(frame, name).type) for name in frame.columns}
+    assert reshaped.failed.column_names == ["row_key", "category", "time_uuid", "reason", "detail"]
+    for table in (reshaped.events, reshaped.failed):
+        kinds = {name: str(table[name].type) for name in table.column_names}
         assert kinds.pop("timestamp", "int64") == "int64"
         assert set(kinds.values()) == {"large_string"}
 
@@ -353,7 +353,7 @@ def test_two_chunks_glued_together_are_one_chunk():
     assert records(found) == records(expected)
 
 
-def test_an_empty_chunk_gives_empty_frames():
+def test_an_empty_chunk_gives_empty_tables():
     for table in (EXPOSURES, CUSTOM_EVENTS):
         reshaped = reshape(canonical_frame([]), table, SourceSettings())
         assert (len(reshaped.events), len(reshaped.failed)) == (0, 0)

@@ -46,7 +46,7 @@ def test_a_config_that_the_configuration_calls_an_experiment_is_one():
         logged(eventName=GATE, metadata={"gate": "a_gate", "gateValue": "true", "ruleID": "r"}),
     ]
     reshaped = reshape(log_frame([(event, None) for event in events]), SDK_EVENTS, settings)
-    assert list(reshaped.events["event_name"]) == ["statsig::experiment_exposure", CONFIG, GATE]
+    assert reshaped.events["event_name"].to_pylist() == ["statsig::experiment_exposure", CONFIG, GATE]
 
 
 def test_an_exposure_is_taken_apart_and_put_together_in_the_documented_order():
@@ -231,8 +231,8 @@ def test_every_event_of_the_samples_leaves_by_the_rules_or_is_filtered_as_teleme
     assert records(reshaped.failed) == []
     rules = verdicts(reshaped.events, FilterSettings())
     names = [event["eventName"] for event, _ in logs]
-    assert [rule == "sdk_telemetry" for rule in rules.fillna("")] == [name in TELEMETRY for name in names]
-    result = encode(reshaped.events[rules.isna()], 1_000_000)
+    assert [rule == "sdk_telemetry" for rule in rules.to_pylist()] == [name in TELEMETRY for name in names]
+    result = encode(reshaped.events.filter(rules.is_null()), 1_000_000)
     assert len(result.failed) == 0
     forwarded = [pair for pair in logs if pair[0]["eventName"] not in TELEMETRY]
     assert len(forwarded) == result.table.num_rows > 90

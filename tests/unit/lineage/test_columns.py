@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from statsig_export.arrow.columns import TEXT, array, frame_of
-from statsig_export.events.content_ids import with_content_keys
+from statsig_export.events.content_ids import content_keys
 from statsig_export.events.encoding import encode
 from statsig_export.events.reshape import reshape
 from statsig_export.events.seen_ids import Occurrences
@@ -105,9 +105,8 @@ def bases(columns: list[str]) -> Iterator[Row]:
 def laid_down(table: SourceTable, row: Row) -> dict[str, object] | None:
     """The row of the partition file that comes of a row of the source; None where none does."""
     chunk = frame_of({name: array([row.get(name)], kind(name, row.get(name))) for name in read(table)})
-    if table.key is None:
-        chunk = with_content_keys(chunk, table, SETTINGS.name, Occurrences())
-    encoded = encode(reshape(chunk, table, SETTINGS).events, 1_000_000).table.to_pylist()
+    keys = content_keys(chunk, table, SETTINGS.name, Occurrences()) if table.key is None else None
+    encoded = encode(reshape(chunk, table, SETTINGS, keys).events, 1_000_000).table.to_pylist()
     return encoded[0] if encoded else None
 
 

@@ -170,7 +170,7 @@ def test_configuration_changes_are_told_apart_from_custom_events(file: Path, sou
 def test_a_table_without_any_of_the_wanted_categories_is_not_read(source: Source):
     exposures = source.tables[0]
     assert list(source.read_window(exposures, DAY, NEXT_DAY, [Category.CUSTOM_EVENT])) == []
-    assert source.query(exposures, DAY, NEXT_DAY, [Category.CUSTOM_EVENT]) == ""
+    assert source.read_window(exposures, DAY, NEXT_DAY, [Category.CUSTOM_EVENT]).statement == ""
 
 
 @pytest.mark.parametrize("column", ["name", "user", "user_id", "time_uuid", "timestamp"])
@@ -324,7 +324,7 @@ def test_export_toml_may_place_table_and_columns_elsewhere(tmp_path: Path):
 
 def test_the_statement_of_the_lineage_can_be_run_by_hand(file: Path, source: Source):
     insert(file, "exposures", [{"exposure_type": kind, "ingested_at": NOON} for kind in ("gate", "layer")])
-    statement = source.query(source.tables[0], DAY, NEXT_DAY, [Category.LAYER_EXPOSURE])
+    statement = source.read_window(source.tables[0], DAY, NEXT_DAY, [Category.LAYER_EXPOSURE]).statement
     with closing(sqlite3.connect(file)) as connection:
         assert [row[0] for row in connection.execute(statement)] == [2]
     assert str(file) not in statement

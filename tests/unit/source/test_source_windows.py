@@ -182,7 +182,7 @@ def test_the_index_serves_the_read_in_the_common_spellings(
     store(file, [stored] * 3)
     with closing(sqlite3.connect(file)) as connection:
         plan = connection.execute(
-            f"EXPLAIN QUERY PLAN {source.query(source.tables[0], bound, bound + HOUR)}"
+            f"EXPLAIN QUERY PLAN {source.read_window(source.tables[0], bound, bound + HOUR).statement}"
         ).fetchall()
     (step,) = [row[-1] for row in plan]
     assert step == "SEARCH exposures USING INDEX exposures_by_ingestion (ingested_at>? AND ingested_at<?)"

@@ -1,0 +1,228 @@
+"""What differs between source databases: one record per database, of data and small functions. Pure.
+
+To add a database, write `backends/<database>.py` with its record, name it in known.py and pin its statements
+(tests/databases/statements). The defaults are those of standard SQL and of a driver as PEP 249 describes it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final, Protocol, TypeAlias
+
+from sqlalchemy import URL, ColumnElement, Connection, Engine, TableClause, Text, cast, column, create_engine, event
+from sqlalchemy import table as table_clause
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.types import TypeEngine
+
+from statsig_export.layouts.families import Family
+from statsig_export.layouts.model import Kind, SourceTable
+
+SqlColumn: TypeAlias = ColumnElement[Any]
+Errors: TypeAlias = tuple[type[Exception], ...]
+
+LOCK_WAIT_MS: Final = 60_000
+"""How long a read waits for a table that somebody has locked, unless the URL or the role sets a lock_timeout."""
+
+
+class Reader(StrEnum):
+    """How the rows come in: the modules of `source/readers`."""
+
+    CURSOR = "cursor"
+    """Rows of the driver's own cursor."""
+    ADBC = "adbc"
+    """Arrow record batches through ADBC where it is installed, else rows."""
+    DUCKDB = "duckdb"
+    """Arrow record batches through DuckDB's own client."""
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """What a driver needs so that a result streams."""
+
+    cursor: Callable[[Connection], DBAPICursor]
+    """Opens a cursor that does not hold the whole result."""
+    abandon: Callable[[DBAPICursor], None] | None = None
+    """Drops a result that was not read to its end; its connection is closed next."""
+
+
+class FirstValue(Protocol):
+    """Runs a statement: the window column's value in the first row that `where` selects; None if there is no row."""
+
+    def __call__(self, where: SqlColumn, order: SqlColumn | None = None, /) -> Any: ...  # noqa: ANN401 - as stored
+
+
+class Window(Protocol):
+    """The predicate for the rows of a window, [start, end), on a column of this family."""
+
+    def __call__(
+        self, column: SqlColumn, family: Family, start: datetime, end: datetime, first_value: FirstValue, /
+    ) -> SqlColumn: ...
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetName:
+    """What OpenLineage's naming conventions call a table: two with both parts equal are one."""
+
+    namespace: str
+    name: str
+
+
+def pooled_engine(url: URL) -> Engine:
+    return create_engine(url, pool_pre_ping=True, hide_parameters=True)
+
+
+def session_engine(*statements: str) -> Callable[[URL], Engine]:
+    """An engine whose connections begin with these statements."""
+
+    def begin(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        cursor = connection.cursor()
+        for statement in statements:
+            cursor.execute(statement)
+        cursor.close()
+        connection.commit()
+
+    def engine_of(url: URL) -> Engine:
+        engine = pooled_engine(url)
+        event.listen(engine, "connect", begin)
+        return engine
+
+    return engine_of
+
+
+def catalog_view(name: str, schema: str | None = None) -> TableClause:
+    """A view of the database's catalog with one row per column of each table."""
+    columns = ("table_schema", "table_name", "column_name", "data_type", "ordinal_position")
+    return table_clause(name, *map(column, columns), schema=schema)
+
+
+def if_zoned(convert: Callable[[SqlColumn], SqlColumn]) -> Callable[[SqlColumn, Family], SqlColumn]:
+    """`convert` for timestamps with a time zone, the column itself for those without."""
+    return lambda column, family: convert(column) if family is Family.TIMESTAMP_TZ else column
+
+
+def is_null_or_infinite(column: SqlColumn) -> SqlColumn:
+    return column.is_(None) | column.in_(["infinity", "-infinity"])
+
+
+def never_exact(_: SqlColumn, __: Family) -> None:
+    """For databases whose comparisons of text overlook something."""
+
+
+def server_dataset(
+    url: URL, table: SourceTable, *, scheme: str, port: int | None, schema: str, host: str
+) -> DatasetName:
+    """`scheme://host:port` and `database.schema.table`; `port` and `schema` are the defaults of the database."""
+    port = url.port or port
+    authority = host if port is None else f"{host}:{port}"
+    return DatasetName(f"{scheme}://{authority}", dotted(url.database, table.schema or schema, table.table))
+
+
+def file_dataset(url: URL, table: SourceTable) -> DatasetName:
+    return DatasetName(f"{url.get_backend_name()}://{url.database}", table.qualified_name)
+
+
+def dotted(*parts: str | None) -> str:
+    return ".".join(part for part in parts if part)
+
+
+def _itself(column: SqlColumn, _: Family) -> SqlColumn:
+    return column
+
+
+def _is_null(column: SqlColumn) -> SqlColumn:
+    return column.is_(None)
+
+
+def _cast_to_text(column: SqlColumn) -> SqlColumn:
+    return cast(column, Text)
+
+
+def _exact_text(column: SqlColumn, family: Family) -> SqlColumn:
+    return cast(column, Text) if family is Family.LABEL else column
+
+
+def _do_nothing(_: Connection) -> None:
+    pass
+
+
+def _no_errors() -> Errors:
+    return ()
+
+
+def _server_dataset(url: URL, table: SourceTable) -> DatasetName:
+    host = url.host or "localhost"
+    return server_dataset(url, table, scheme=url.get_backend_name(), port=None, schema="", host=host)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """One database, or those that share a SQLAlchemy dialect's name."""
+
+    name: str
+    """The name of its SQLAlchemy dialect, with which a URL begins."""
+    extra: str | None = None
+    """The extra of this package that installs its drivers."""
+    file_format: str | None = None
+    """What messages call it if a database is one file, which must exist before it is opened."""
+
+    # Connections
+    engine: Callable[[URL], Engine] = pooled_engine
+    """Connects only when it is used. Raises ImportError or ArgumentError."""
+    reader: Reader = Reader.CURSOR
+    drivers: Mapping[str, Driver] = field(default_factory=dict)
+    """By SQLAlchemy's name of the driver. The result of any other driver may be held as a whole."""
+    prepare: Callable[[Connection], None] = _do_nothing
+    """Called on the connection before each statement."""
+    doubles_percent: bool = False
+    """Whether the driver halves each "%%" of a statement that has no parameters."""
+    other_errors: Callable[[], Errors] = _no_errors
+    """Errors of the client that are no errors of its DB-API."""
+
+    # Names and types
+    case_sensitive: bool = False
+    """Whether names that differ in case only are different names."""
+    catalog: TableClause | None = None
+    """Where columns and tables are looked up; None: through SQLAlchemy's inspection."""
+    families: Mapping[str, Family] = field(default_factory=dict)
+    """Types that the dialect's classes place wrongly or nowhere, by the name that the class compiles under."""
+    integers_are_numeric: bool = False
+    """Whether an integer is declared as a NUMERIC of scale 0."""
+    values_have_types: bool = False
+    """Whether a value may be of another type than its column."""
+    also_accepted: Mapping[Kind, frozenset[Family]] = field(default_factory=dict)
+    """Families that a column of this kind may have, beside those of `layouts.families.ACCEPTED`."""
+
+    # Expressions
+    text_type: TypeEngine[Any] = field(default_factory=Text)
+    """What a column is cast to, to be text."""
+    casts_text: bool = True
+    """Whether columns of text are cast too; False where a cast could only cut them or change their collation."""
+    floats_as_text: bool = True
+    """Whether the text of a float has all its digits; else floats are selected as they are."""
+    json_text: Callable[[SqlColumn], SqlColumn] = _cast_to_text
+    """The JSON text of a column of the family NESTED."""
+    exact_text: Callable[[SqlColumn, Family], SqlColumn | None] = _exact_text
+    """The column for comparisons of text that see every difference; None if the database has no such comparison."""
+    utc: Callable[[SqlColumn, Family], SqlColumn] = _itself
+    """A timestamp column in UTC, without a zone, whatever the session's zone is."""
+    far_years: bool = False
+    """Whether a timestamp can lie outside the years 1 to 9999, which end a driver's read."""
+
+    # Windows
+    bound_types: tuple[str, str] | None = None
+    """The types of a window's bounds, without and with a zone; None: what the dialect makes of SQLAlchemy's own."""
+    is_no_moment: Callable[[SqlColumn], SqlColumn] = _is_null
+    """The predicate for rows whose timestamp no window can hold."""
+    window: Window | None = None
+    """None: bounds of the column's own type."""
+    unplaced: Callable[[SqlColumn], SqlColumn] | None = None
+    """The predicate for the rows that no `window` can hold."""
+
+    # OpenLineage
+    dataset: Callable[[URL, SourceTable], DatasetName] = _server_dataset
+
+    def __post_init__(self) -> None:
+        if (self.window is None) != (self.unplaced is None):
+            raise ValueError(f"{self.name}: window and unplaced belong together")

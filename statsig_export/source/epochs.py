@@ -1,0 +1,33 @@
+"""Windows on columns of epoch numbers, in a unit that their magnitude tells. Pure."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from sqlalchemy import and_, false, literal, or_
+
+from statsig_export.source.backends.backend import SqlColumn
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+SECOND: Final = timedelta(seconds=1)
+# The magnitudes of arrow/timestamps.py: a number from the first limit on and below the second counts in units of so
+# many nanoseconds.
+_UNITS: Final = ((0, 10**11, 10**9), (10**11, 10**14, 10**6), (10**14, 10**17, 10**3), (10**17, None, 1))
+LAST_UNIT: Final = len(_UNITS) - 1
+PAST_NUMBERS: Final = "253402300800e9"
+"""10000-01-01T00:00:00Z in nanoseconds, past every window. A floating-point literal: it is no 64-bit integer."""
+
+
+def epoch_window(number: SqlColumn, start: datetime, end: datetime, units: range = range(len(_UNITS))) -> SqlColumn:
+    """One range per unit (`unit_of`), each within the magnitudes of its unit, so that a number is one time only."""
+    ranges = []
+    for least, past, nanoseconds in (_UNITS[unit] for unit in units):
+        low, high = ((moment - EPOCH) // SECOND * (10**9 // nanoseconds) for moment in (start, end))
+        low, high = max(low, least), high if past is None else min(high, past)
+        if low < high:
+            ranges.append(and_(number >= literal(low), number < literal(high)))
+    return or_(*ranges) if ranges else false()
+
+
+def unit_of(number: float) -> int:
+    """The unit that a number counts in: from 0, seconds, to LAST_UNIT, nanoseconds."""
+    return next(index for index, (_, past, _) in enumerate(_UNITS) if past is None or number < past)
