@@ -7,6 +7,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import dagster as dg
+from home import toml
+from rows import custom_event, exposure
 from sqlalchemy import create_engine, insert
 
 from statsig_export.config import Config, load_config
@@ -22,20 +24,18 @@ START = TODAY - timedelta(days=4)
 DAYS = [f"{START + timedelta(days=day):%Y-%m-%d}" for day in range(4)]
 """The windows that are surely closed: the last ended at midnight, and windows settle within a second here."""
 
-EXPORT_TOML = f"""\
-[source]
-url = "env:STATSIG_DATABASE_URL"
-[windows]
-start = "{START:%Y-%m-%dT%H:%M:%SZ}"
-settle = "1s"
-lookback = "10d"
-[filter.custom_events]
-events = {{ debug_ping = false }}
-[webhook]
-url = "env:FIVETRAN_WEBHOOK_URL"
-auth = {{ method = "hmac", secret = "env:FIVETRAN_WEBHOOK_SECRET" }}
-max_events = 2
-"""
+EXPORT_TOML = toml(
+    {
+        "source": {"url": "env:STATSIG_DATABASE_URL"},
+        "windows": {"start": f"{START:%Y-%m-%dT%H:%M:%SZ}", "settle": "1s", "lookback": "10d"},
+        "filter.custom_events": {"events": {"debug_ping": False}},
+        "webhook": {
+            "url": "env:FIVETRAN_WEBHOOK_URL",
+            "auth": {"method": "hmac", "secret": "env:FIVETRAN_WEBHOOK_SECRET"},
+            "max_events": 2,
+        },
+    }
+)
 
 
 @dataclass
@@ -86,7 +86,7 @@ class Project:
         with engine.begin() as connection:
             for day in days:
                 noon = datetime.fromisoformat(day) + timedelta(hours=12)
-                connection.execute(insert(EXPOSURES), [_exposure(noon) for _ in range(3)])
+                connection.execute(insert(EXPOSURES), [gate_exposure(noon) for _ in range(3)])
                 connection.execute(insert(CUSTOM_EVENTS), [event("purchase", noon) for _ in range(2)])
                 connection.execute(insert(CUSTOM_EVENTS), [event("debug_ping", noon)])
         engine.dispose()
@@ -151,29 +151,15 @@ def everything_logged(project: Project, run_id: str) -> str:
     return "\n".join(str(entry) for entry in project.instance.all_logs(run_id))
 
 
-def _exposure(moment: datetime) -> dict[str, object]:
-    return {
-        "time_uuid": str(uuid4()),
-        "exposure_type": "gate",
-        "name": "new_checkout",
-        "rule_id": "default",
-        "gate_value": True,
-        "unit_type": "userID",
-        "user_id": "u-1",
-        "user": {"userID": "u-1"},
-        "timestamp": moment,
-        "ingested_at": moment,
-    }
+def gate_exposure(moment: datetime) -> dict[str, object]:
+    return _at(moment, exposure(0, name="new_checkout"))
 
 
 def event(name: str, moment: datetime) -> dict[str, object]:
-    return {
-        "time_uuid": str(uuid4()),
-        "event_name": name,
-        "user_id": "u-1",
-        "user": {"userID": "u-1"},
-        "value": "9.99",
-        "metadata": {"currency": "EUR"},
-        "timestamp": moment,
-        "ingested_at": moment,
-    }
+    return _at(moment, custom_event(0, name, value="9.99", metadata={"currency": "EUR"}))
+
+
+def _at(moment: datetime, row: dict[str, object]) -> dict[str, object]:
+    """The row with an id of its own, and a key from the database."""
+    del row["id"]
+    return {**row, "time_uuid": str(uuid4()), "timestamp": moment, "ingested_at": moment}

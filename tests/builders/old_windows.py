@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from export_home import DAY, ExportHome, custom_event, exposure
+from home import DAY, ExportHome
+from rows import custom_event, exposure
 from sqlalchemy import Table, func, select
 
 from statsig_export.delivery.rules import RetryPolicy

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from export_home import ExportHome
+from home import ExportHome
 from sqlalchemy import text
 
 from statsig_export.account import Account

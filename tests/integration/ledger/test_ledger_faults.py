@@ -13,7 +13,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from export_home import ExportHome, custom_event
+from home import ExportHome
+from rows import custom_event
 from sqlalchemy import make_url
 
 from statsig_export.errors import LedgerError
@@ -173,7 +174,7 @@ _FORK = """
 import os, sys
 from statsig_export.config import load_config
 from statsig_export.pipeline import export_window, ship
-from statsig_export.partitions import window_from_key
+from statsig_export.windows import window_from_key
 
 config = load_config(sys.argv[1])
 window = window_from_key("2026-11-20", config.windows)
