@@ -13,6 +13,7 @@ from statsig_export.cli.options import VERBS
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 TOP = {path.name for path in ROOT.iterdir()} | {"tests", "docs"}
+CODE = ("statsig_export", "dagster_project", "tests", "benchmarks", "torture", "fuzz")
 PYTHON_PROGRAMS = re.compile(r"python3? -m ([a-z_.]+)")
 VERB = re.compile(r"(?:^|`)statsig-export(?: --?[a-z]+(?: \S+)?)* ([a-z][a-z-]+)", re.MULTILINE)
 
@@ -75,6 +76,18 @@ def test_programs_verbs_and_targets_exist(document: Path):
         assert (ROOT / module.replace(".", "/")).exists() or (ROOT / (module.replace(".", "/") + ".py")).exists(), (
             module
         )
+
+
+@pytest.mark.parametrize("folder", ["tests", "benchmarks", "torture", "fuzz"])
+def test_files_that_docstrings_and_comments_name_exist(folder: str):
+    files = {path.name for place in CODE for path in (ROOT / place).rglob("*.py")} | {"file.py"}
+    named = {
+        (str(path.relative_to(ROOT)), name)
+        for path in (ROOT / folder).rglob("*.py")
+        for name in re.findall(r"\b[a-z]\w*\.py\b", path.read_text("utf-8"))
+    }
+
+    assert sorted(name for name in named if name[1] not in files) == []
 
 
 def commands(text: str) -> list[str]:

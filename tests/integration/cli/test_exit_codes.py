@@ -477,14 +477,14 @@ def test_an_error_of_our_own_is_one_line_without_its_message_and_debug_adds_wher
 
     assert result.exit_code == debugged.exit_code == after.exit_code == 6
     assert re.fullmatch(
-        r"statsig-export: an error of our own \(RuntimeError at statsig_export/shipping\.py:\d+\)\. Report it at"
+        r"statsig-export: an error of our own \(RuntimeError at statsig_export/shipping/status\.py:\d+\)\. Report it at"
         r" https://\S+; --debug shows the rest\n",
         result.stderr,
     )
     for told in (debugged, after):
         assert told.stderr.count("Traceback (most recent call last):") == 2
         assert "KeyError" in told.stderr
-        assert "shipping.py" in told.stderr
+        assert "shipping/status.py" in told.stderr
     for told in (result, debugged, after):
         assert SECRET not in told.output.replace("raise RuntimeError(", "")
         assert told.stdout == ""
