@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from home import toml
 from sqlalchemy import create_engine, func, select
 
 from statsig_export.ledger.database import open_database
@@ -35,12 +34,6 @@ class Stage:
     def set_webhook(self, **keys: object) -> None:
         document = self.home.document
         self.home = replace(self.home, document={**document, "webhook": {**document["webhook"], **keys}})
-
-    def write(self, **tables: dict[str, object]) -> Path:
-        """The home's configuration and these tables as an export.toml, for verbs in processes of their own."""
-        file = self.home.folder / "export.toml"
-        file.write_text(toml({**self.home.document, **tables}))
-        return file
 
     def add_rows(self, count: int = 200) -> None:
         """So many in each of the DAYS."""

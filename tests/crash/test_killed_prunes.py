@@ -15,13 +15,26 @@ from statsig_export.maintenance.verify import verify
 from statsig_export.shipping.status import status
 from torture import webhook
 
+CONFIG = """\
+[source]
+url = "env:DB"
+[windows]
+lookback = "1d"
+[webhook]
+url = "env:HOOK"
+[storage]
+url = "files"
+[ledger]
+url = "env:LEDGER"
+"""
 END = "2026-11-03"
 POINTS = [f"{CrashPoint.PRUNING}:2", CrashPoint.PRUNED, f"{CrashPoint.PRUNED}:2", f"{CrashPoint.FILE_REMOVED}:3"]
 
 
 def say(stage: Stage, *words: str, armed: str = "") -> int:
     """The exit code of a verb, or the signal that ended it."""
-    config = stage.write(windows={"lookback": "1d"})
+    config = stage.home.folder / "export.toml"
+    config.write_text(CONFIG)
     command = [sys.executable, "-m", "statsig_export", "--config", str(config), *words]
     environ = {**os.environ, **stage.home.environ, crash.VARIABLE: armed}
     return subprocess.run(command, env=environ, check=False, capture_output=True).returncode

@@ -18,6 +18,21 @@ from torture.loop import Ordeal, torture
 
 PACKAGE = Path(crash.__file__).parent
 SEED = 1 if "CI" in os.environ else int.from_bytes(os.urandom(4))
+CONFIG = """\
+[source]
+url = "env:DB"
+[filter]
+exposures = { layer = false }
+[filter.custom_events]
+events = { debug_ping = false }
+[webhook]
+url = "env:HOOK"
+max_events = 12
+[storage]
+url = "files"
+[ledger]
+url = "env:LEDGER"
+"""
 
 
 @pytest.mark.fault("F49")
@@ -63,7 +78,8 @@ def test_a_crash_point_that_does_not_exist_is_not_armed(setting: str):
 
 def test_the_variable_arms_a_point_in_any_process_and_the_next_one_goes_on(stage: Stage):
     stage.add_rows()
-    config = stage.write()
+    config = stage.home.folder / "export.toml"
+    config.write_text(CONFIG)
 
     def run(verb: str, *options: str, armed: str = "") -> int:
         command = [sys.executable, "-m", "statsig_export", "--config", str(config)]
