@@ -1,4 +1,4 @@
-"""A whole project in a folder: a SQLite source, a configuration, the stand-in webhook, a Dagster instance on disk."""
+"""A Dagster project in a folder: a SQLite source, a configuration, the stand-in webhook, an instance on disk."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ SECRET = "the-hmac-key"
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 START = TODAY - timedelta(days=4)
 DAYS = [f"{START + timedelta(days=day):%Y-%m-%d}" for day in range(4)]
-"""The windows that are surely closed: the last ended at midnight, and windows settle within a second here."""
+"""Windows that are closed: the last ended at midnight, and windows settle within a second here."""
 
 EXPORT_TOML = toml(
     {
@@ -40,7 +40,7 @@ EXPORT_TOML = toml(
 
 @dataclass
 class Project:
-    """The folder, and short ways to do with Dagster what its daemon and UI do."""
+    """The folder, and methods that do what Dagster's daemon and UI do."""
 
     folder: Path
     receiver: Receiver
@@ -64,7 +64,7 @@ class Project:
         }
 
     def definitions(self) -> dg.Definitions:
-        """Made once for each configuration: making them takes longer than a tick or a run."""
+        """Made once per configuration: making them takes longer than a tick or a run."""
         text = self.config_path.read_text() if self.config_path.exists() else ""
         if text not in self._definitions:
             self._definitions[text] = definitions_for(self.config_path)
@@ -76,11 +76,11 @@ class Project:
         self.config_path.write_text(text.replace(old, new))
 
     def keep_schedule_quiet(self) -> None:
-        """Let the schedule tick half an hour from now: a test with a real daemon may begin at any minute."""
+        """Make the schedule tick half an hour from now: a test with a real daemon can begin at any minute."""
         self.configure('settle = "1s"', f'settle = "{(datetime.now(UTC).minute + 30) % 60}m"')
 
     def fill(self, days: Sequence[str] = DAYS) -> None:
-        """Per day three gate exposures, two purchases, and a debug_ping that the filter leaves out."""
+        """Three gate exposures, two purchases, and a debug_ping that the filter leaves out, per day."""
         engine = create_engine(self.environ["STATSIG_DATABASE_URL"])
         create_tables(engine, "native")
         with engine.begin() as connection:
@@ -99,7 +99,7 @@ class Project:
         return self.export(f"gate_exposure|{first}", f"custom_event|{last}")
 
     def tick(self, sensor: dg.SensorDefinition = ship_sensor) -> tuple[list[dg.RunRequest], str]:
-        """The sensor, as the daemon evaluates it."""
+        """Evaluate the sensor as the daemon does."""
         definitions = self.definitions()
         resources = definitions.resources or {}
         with dg.build_sensor_context(
@@ -109,7 +109,7 @@ class Project:
         return list(tick.run_requests or ()), tick.skip_message or ""
 
     def carry_out(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
-        """The run a request asks for, with the tags the daemon gives it."""
+        """Run what a request asks for, with the tags that the daemon adds."""
         return self.run(
             request.job_name or "ship_batches",
             request.run_config,

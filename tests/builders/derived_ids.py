@@ -1,4 +1,4 @@
-"""The ids that were derived from the rows of a home."""
+"""Finds the id that was derived for a row of a home."""
 
 from home import ExportHome
 

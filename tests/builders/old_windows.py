@@ -1,4 +1,4 @@
-"""A day that has lived, long ago, and what tests of pruning look at."""
+"""An old day in every state, and what tests of pruning look at."""
 
 import os
 from collections.abc import Iterable
@@ -30,7 +30,7 @@ def moment(day: str, hour: int = 0) -> datetime:
 
 
 def lived(home: ExportHome) -> ExportHome:
-    """A day with batches delivered, throttled, split, failed and replayed, and with failed and filtered rows."""
+    """Export and ship a day: batches delivered, throttled, split, failed and replayed, failed and filtered rows."""
     home.set("webhook", max_events=8, concurrency=1)
     home.set("filter", custom_events={"events": {"debug_ping": False}})
     home.add([custom_event(key, time_uuid="poison" if key == 3 else None) for key in range(1, 31)])
@@ -67,7 +67,7 @@ def count(home: ExportHome, *tables: Table) -> list[int]:
 
 
 def lines(home: ExportHome) -> list[tuple]:
-    """What `status` says, but for the day on which a partition was pruned."""
+    """What `status` prints, without the time at which a partition was pruned."""
     return [(line.partition, line.account, line.last_error, line.due_in) for line in status(home.config)]
 
 

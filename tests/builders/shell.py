@@ -1,4 +1,4 @@
-"""Verbs of the command line on one home, as a user calls them."""
+"""Runs verbs of the command line on one home, as a user does."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -36,7 +36,7 @@ class Shell:
 
 @contextmanager
 def held(home: ExportHome, *categories: str) -> Iterator[None]:
-    """As if another run was shipping the partitions of these categories, of all by default: it has their locks."""
+    """Hold the locks of these categories' partitions (default: all), as another ship run does."""
     config = home.config
     keys = [split_partition_key(line.partition) for line in status(config)]
     chosen = [key for key in keys if not categories or key[0] in categories]

@@ -1,4 +1,4 @@
-"""The tables that Statsig lays down in a warehouse, by the column lists of its documentation, and rows for them.
+"""The tables that Statsig creates in a warehouse, by the column lists of its documentation.
 
 Three spellings of the types: `redshift`, where JSON is text cut at 256 characters; `snowflake`, with a JSON type and
 zoned times; and the untyped text of SQLite. A test creates them on whatever database it has.
