@@ -1,0 +1,1 @@
+"""Arrow columns, timestamps and memory: what every package that handles chunks shares."""

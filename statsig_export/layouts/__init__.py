@@ -1,0 +1,1 @@
+"""The layouts of source tables: which columns each has, and which layout a database has."""

@@ -1,0 +1,1 @@
+"""The source database: discovers its tables and reads the rows of one window, in chunks."""

@@ -1,0 +1,1 @@
+"""The partition files, in a folder or a bucket."""

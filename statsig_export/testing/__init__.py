@@ -1,4 +1,4 @@
-"""Shipped test doubles: a stand-in webhook with scripted faults, and a realistic source.
+"""Test doubles that ship with the library: a stand-in webhook with scripted faults, a sample source, a PostgreSQL.
 
-The modules are imported one by one, so that a test of the delivery loads neither pandas nor a database.
+Modules are imported one by one, so that a test of the delivery loads neither pandas nor a database.
 """

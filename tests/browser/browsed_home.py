@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
+from home import toml
 from sqlalchemy import create_engine
 
 from statsig_export.dagster.definitions import definitions_for
@@ -27,20 +28,18 @@ DAYS = [f"{TODAY - timedelta(days=days):%Y-%m-%d}" for days in range(10, 0, -1)]
 MISSED, SHIPPED = DAYS[:3], DAYS[3:]
 """The days before the export was set up, which somebody wants as well; and those that it has brought."""
 
-EXPORT_TOML = f"""\
-[source]
-url = "env:STATSIG_DATABASE_URL"
-[windows]
-start = "{SHIPPED[0]}T00:00:00Z"
-settle = "0s"
-lookback = "3d"
-[filter.custom_events]
-events = {{ debug_ping = false }}
-[webhook]
-url = "env:FIVETRAN_WEBHOOK_URL"
-auth = {{ method = "hmac", secret = "env:FIVETRAN_WEBHOOK_SECRET" }}
-max_events = 100
-"""
+EXPORT_TOML = toml(
+    {
+        "source": {"url": "env:STATSIG_DATABASE_URL"},
+        "windows": {"start": f"{SHIPPED[0]}T00:00:00Z", "settle": "0s", "lookback": "3d"},
+        "filter.custom_events": {"events": {"debug_ping": False}},
+        "webhook": {
+            "url": "env:FIVETRAN_WEBHOOK_URL",
+            "auth": {"method": "hmac", "secret": "env:FIVETRAN_WEBHOOK_SECRET"},
+            "max_events": 100,
+        },
+    }
+)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The ways in which a server can spell a text that it quotes, and the sentences it can put it in; all from a seed."""
+"""The spellings in which a server can quote a text, and the sentences around it; all from a seed."""
 
 import base64
 import codecs

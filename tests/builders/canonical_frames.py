@@ -1,4 +1,4 @@
-"""Frames as the source yields them, built by hand from rows that name only what a test is about."""
+"""Canonical frames, as the source yields them, from rows that name only what a test is about."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime

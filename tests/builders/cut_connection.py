@@ -1,4 +1,4 @@
-"""A wire that breaks: a TCP proxy before a database server, which cuts connections after so many bytes of answers."""
+"""A connection that breaks: a TCP proxy before a database server that cuts it after a number of bytes of answers."""
 
 import socket
 import threading

@@ -1,4 +1,4 @@
-"""A whole project in a folder: a SQLite source, a configuration, the stand-in webhook, a Dagster instance on disk."""
+"""A Dagster project in a folder: a SQLite source, a configuration, the stand-in webhook, an instance on disk."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,6 +7,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import dagster as dg
+from home import toml
+from rows import custom_event, exposure
 from sqlalchemy import create_engine, insert
 
 from statsig_export.config import Config, load_config
@@ -20,27 +22,25 @@ SECRET = "the-hmac-key"
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 START = TODAY - timedelta(days=4)
 DAYS = [f"{START + timedelta(days=day):%Y-%m-%d}" for day in range(4)]
-"""The windows that are surely closed: the last ended at midnight, and windows settle within a second here."""
+"""Windows that are closed: the last ended at midnight, and windows settle within a second here."""
 
-EXPORT_TOML = f"""\
-[source]
-url = "env:STATSIG_DATABASE_URL"
-[windows]
-start = "{START:%Y-%m-%dT%H:%M:%SZ}"
-settle = "1s"
-lookback = "10d"
-[filter.custom_events]
-events = {{ debug_ping = false }}
-[webhook]
-url = "env:FIVETRAN_WEBHOOK_URL"
-auth = {{ method = "hmac", secret = "env:FIVETRAN_WEBHOOK_SECRET" }}
-max_events = 2
-"""
+EXPORT_TOML = toml(
+    {
+        "source": {"url": "env:STATSIG_DATABASE_URL"},
+        "windows": {"start": f"{START:%Y-%m-%dT%H:%M:%SZ}", "settle": "1s", "lookback": "10d"},
+        "filter.custom_events": {"events": {"debug_ping": False}},
+        "webhook": {
+            "url": "env:FIVETRAN_WEBHOOK_URL",
+            "auth": {"method": "hmac", "secret": "env:FIVETRAN_WEBHOOK_SECRET"},
+            "max_events": 2,
+        },
+    }
+)
 
 
 @dataclass
 class Project:
-    """The folder, and short ways to do with Dagster what its daemon and UI do."""
+    """The folder, and methods that do what Dagster's daemon and UI do."""
 
     folder: Path
     receiver: Receiver
@@ -64,7 +64,7 @@ class Project:
         }
 
     def definitions(self) -> dg.Definitions:
-        """Made once for each configuration: making them takes longer than a tick or a run."""
+        """Made once per configuration: making them takes longer than a tick or a run."""
         text = self.config_path.read_text() if self.config_path.exists() else ""
         if text not in self._definitions:
             self._definitions[text] = definitions_for(self.config_path)
@@ -76,17 +76,17 @@ class Project:
         self.config_path.write_text(text.replace(old, new))
 
     def keep_schedule_quiet(self) -> None:
-        """Let the schedule tick half an hour from now: a test with a real daemon may begin at any minute."""
+        """Make the schedule tick half an hour from now: a test with a real daemon can begin at any minute."""
         self.configure('settle = "1s"', f'settle = "{(datetime.now(UTC).minute + 30) % 60}m"')
 
     def fill(self, days: Sequence[str] = DAYS) -> None:
-        """Per day three gate exposures, two purchases, and a debug_ping that the filter leaves out."""
+        """Three gate exposures, two purchases, and a debug_ping that the filter leaves out, per day."""
         engine = create_engine(self.environ["STATSIG_DATABASE_URL"])
         create_tables(engine, "native")
         with engine.begin() as connection:
             for day in days:
                 noon = datetime.fromisoformat(day) + timedelta(hours=12)
-                connection.execute(insert(EXPOSURES), [_exposure(noon) for _ in range(3)])
+                connection.execute(insert(EXPOSURES), [gate_exposure(noon) for _ in range(3)])
                 connection.execute(insert(CUSTOM_EVENTS), [event("purchase", noon) for _ in range(2)])
                 connection.execute(insert(CUSTOM_EVENTS), [event("debug_ping", noon)])
         engine.dispose()
@@ -99,7 +99,7 @@ class Project:
         return self.export(f"gate_exposure|{first}", f"custom_event|{last}")
 
     def tick(self, sensor: dg.SensorDefinition = ship_sensor) -> tuple[list[dg.RunRequest], str]:
-        """The sensor, as the daemon evaluates it."""
+        """Evaluate the sensor as the daemon does."""
         definitions = self.definitions()
         resources = definitions.resources or {}
         with dg.build_sensor_context(
@@ -109,7 +109,7 @@ class Project:
         return list(tick.run_requests or ()), tick.skip_message or ""
 
     def carry_out(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
-        """The run a request asks for, with the tags the daemon gives it."""
+        """Run what a request asks for, with the tags that the daemon adds."""
         return self.run(
             request.job_name or "ship_batches",
             request.run_config,
@@ -151,29 +151,15 @@ def everything_logged(project: Project, run_id: str) -> str:
     return "\n".join(str(entry) for entry in project.instance.all_logs(run_id))
 
 
-def _exposure(moment: datetime) -> dict[str, object]:
-    return {
-        "time_uuid": str(uuid4()),
-        "exposure_type": "gate",
-        "name": "new_checkout",
-        "rule_id": "default",
-        "gate_value": True,
-        "unit_type": "userID",
-        "user_id": "u-1",
-        "user": {"userID": "u-1"},
-        "timestamp": moment,
-        "ingested_at": moment,
-    }
+def gate_exposure(moment: datetime) -> dict[str, object]:
+    return _at(moment, exposure(0, name="new_checkout"))
 
 
 def event(name: str, moment: datetime) -> dict[str, object]:
-    return {
-        "time_uuid": str(uuid4()),
-        "event_name": name,
-        "user_id": "u-1",
-        "user": {"userID": "u-1"},
-        "value": "9.99",
-        "metadata": {"currency": "EUR"},
-        "timestamp": moment,
-        "ingested_at": moment,
-    }
+    return _at(moment, custom_event(0, name, value="9.99", metadata={"currency": "EUR"}))
+
+
+def _at(moment: datetime, row: dict[str, object]) -> dict[str, object]:
+    """The row with an id of its own, and a key from the database."""
+    del row["id"]
+    return {**row, "time_uuid": str(uuid4()), "timestamp": moment, "ingested_at": moment}

@@ -1,4 +1,4 @@
-"""Dagster's own processes on a home of their own: the daemon, and `dagster dev` with its web server."""
+"""Dagster's own processes: the daemon, and `dagster dev` with its web server."""
 
 import json
 import os

@@ -1,6 +1,6 @@
-"""The ids that were derived from the rows of a home."""
+"""Finds the id that was derived for a row of a home."""
 
-from export_home import ExportHome
+from home import ExportHome
 
 from statsig_export.events.derived_ids import row_key_of
 from statsig_export.lineage.frames import read_events

@@ -1,6 +1,6 @@
-"""A generator of rows that a database may well hold and nobody wants: what each column is given, by a seed.
+"""Generates rows that a database can hold and an export must survive, from a seed.
 
-Most rows have one thing wrong with them or two, some have none: they are the neighbours that must not be touched.
+Most rows have one or two faults; the others have none and must not be affected.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""The rules of the export once more, as naively as can be: one row of plain values in, what has to become of it out.
+"""The rules of the export a second time, as simply as possible: one row of plain values in, the expected result out.
 
-Shares no code with the library. A row is a dict of what the database holds: None, int, float, or the bytes of a text.
+Shares no code with the library. A row is a dict of what the database has: None, int, float, or the bytes of a text.
 """
 
 import hashlib

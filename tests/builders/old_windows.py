@@ -1,11 +1,12 @@
-"""A day that has lived, long ago, and what tests of pruning look at."""
+"""An old day in every state, and what tests of pruning look at."""
 
 import os
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from export_home import DAY, ExportHome, custom_event, exposure
+from home import DAY, ExportHome
+from rows import custom_event, exposure
 from sqlalchemy import Table, func, select
 
 from statsig_export.delivery.rules import RetryPolicy
@@ -30,7 +31,7 @@ def moment(day: str, hour: int = 0) -> datetime:
 
 
 def lived(home: ExportHome) -> ExportHome:
-    """A day with batches delivered, throttled, split, failed and replayed, and with failed and filtered rows."""
+    """Export and ship a day: batches delivered, throttled, split, failed and replayed, failed and filtered rows."""
     home.set("webhook", max_events=8, concurrency=1)
     home.set("filter", custom_events={"events": {"debug_ping": False}})
     home.add([custom_event(key, time_uuid="poison" if key == 3 else None) for key in range(1, 31)])
@@ -67,7 +68,7 @@ def count(home: ExportHome, *tables: Table) -> list[int]:
 
 
 def lines(home: ExportHome) -> list[tuple]:
-    """What `status` says, but for the day on which a partition was pruned."""
+    """What `status` prints, without the time at which a partition was pruned."""
     return [(line.partition, line.account, line.last_error, line.due_in) for line in status(home.config)]
 
 

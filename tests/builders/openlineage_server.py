@@ -1,4 +1,4 @@
-"""A stand-in for an OpenLineage server on loopback, and the client's own models as judges of what it was sent."""
+"""A stand-in OpenLineage server on loopback; the client's own models validate what it receives."""
 
 import importlib
 import json

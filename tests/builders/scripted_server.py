@@ -1,4 +1,4 @@
-"""A server on loopback that answers its requests one after the other with exactly the bytes it is given."""
+"""A server on loopback that answers consecutive requests with given bytes."""
 
 import socket
 import threading

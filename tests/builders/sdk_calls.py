@@ -1,4 +1,4 @@
-"""What a test does with Statsig's SDK, call by call, and what has to arrive: written by hand from sdk_config_spec.
+"""The calls that a test makes on Statsig's SDK, and the events that must arrive: written by hand from sdk_config_spec.
 
 Every call's user carries the call's number in `custom.call`: that ties a received event to the call that logged it.
 """

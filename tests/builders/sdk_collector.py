@@ -1,4 +1,4 @@
-"""Statsig's side of an SDK, on loopback: the configuration is served, what is logged is kept.
+"""Statsig's side of an SDK, on loopback: serves the configuration and keeps what is logged.
 
 It is the SDK's proxy too: a request for any other host would arrive here, is refused and written down.
 """

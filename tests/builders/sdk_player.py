@@ -1,4 +1,4 @@
-"""A program of its own: plays calls on the real SDK (statsig-python-core), and writes down what each one answered.
+"""A separate program: makes calls on the real SDK (statsig-python-core) and records what each returns.
 
     python sdk_player.py <the collector's URL> <calls.json> <played.json>
 

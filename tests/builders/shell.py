@@ -1,13 +1,12 @@
-"""Verbs of the command line on one home, as a user calls them."""
+"""Runs verbs of the command line on one home, as a user does."""
 
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 
-from click.testing import CliRunner, Result
-from export_home import ExportHome
+from click.testing import Result
+from home import ExportHome
 
-from statsig_export.cli.options import cli
 from statsig_export.ledger import queries as ledger_queries
 from statsig_export.ledger.locks import lock_name, open_locks
 from statsig_export.ledger.transactions import ledger_of
@@ -15,31 +14,18 @@ from statsig_export.shipping.status import status
 from statsig_export.windows import split_partition_key
 
 DAY = ("--from", "2026-11-20", "--to", "2026-11-21")
-CONFIG = """\
-[source]
-url = "env:DB"
-[webhook]
-url = "env:HOOK"
-max_events = 10
-timeout = "2s"
-[storage]
-url = "files"
-[ledger]
-url = "env:LEDGER"
-"""
 
 
 class Shell:
     """Runs verbs on the home's configuration."""
 
     def __init__(self, home: ExportHome) -> None:
+        home.set("webhook", max_events=10)
         self.home = home
-        self.config = home.folder / "export.toml"
-        self.config.write_text(CONFIG)
+        self.config = home.write()
 
     def __call__(self, *words: str) -> Result:
-        arguments = ["--config", str(self.config), *words]
-        return CliRunner().invoke(cli, arguments, env=self.home.environ, prog_name="statsig-export")
+        return self.home.verb(*words)
 
     def json(self, *words: str) -> Mapping:
         """The one object on standard output."""
@@ -50,7 +36,7 @@ class Shell:
 
 @contextmanager
 def held(home: ExportHome, *categories: str) -> Iterator[None]:
-    """As if another run was shipping the partitions of these categories, of all by default: it has their locks."""
+    """Hold the locks of these categories' partitions (default: all), as another ship run does."""
     config = home.config
     keys = [split_partition_key(line.partition) for line in status(config)]
     chosen = [key for key in keys if not categories or key[0] in categories]

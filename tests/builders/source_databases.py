@@ -1,4 +1,4 @@
-"""Source databases for the tests: a Source over a SQLite file, and what its windows read."""
+"""A Source over a SQLite file, its rows by SQL, and what its windows read."""
 
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -18,13 +18,13 @@ NOON = "2026-11-01 12:00:00.000000"
 
 
 def source_at(url: str, **source: object) -> Source:
-    """A Source with the URL in the environment, as a user has it; `source` is the rest of the table [source]."""
+    """A Source whose URL is in the environment; `source` has the other keys of [source]."""
     document = {"source": {"url": "env:SOURCE", **source}}
     return open_source(parse_config(document, folder=Path.cwd(), environ={"SOURCE": url}))
 
 
 def run_sql(file: Path, script: str, rows: Iterable[Sequence[object]] = ()) -> None:
-    """Run a script, or one statement once a row; text stays the bytes that SQLite was given."""
+    """Run a script, or one statement per row; text stays the bytes that SQLite was given."""
     with closing(sqlite3.connect(file)) as connection, connection:
         rows = list(rows)
         if rows:

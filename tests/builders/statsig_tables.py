@@ -1,25 +1,16 @@
-"""The tables that Statsig lays down in a warehouse, by the column lists of its documentation, and rows for them.
+"""The tables that Statsig creates in a warehouse, by the column lists of its documentation.
 
 Three spellings of the types: `redshift`, where JSON is text cut at 256 characters; `snowflake`, with a JSON type and
 zoned times; and the untyped text of SQLite. A test creates them on whatever database it has.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy import create_engine, text
+from home import DAY, Home
+from sqlalchemy import Engine, text
 
-from statsig_export.account import Account, total
-from statsig_export.config import Config, parse_config
-from statsig_export.export.export import export_window
-from statsig_export.export.reports import ExportReport
-from statsig_export.shipping.ship import ship
-from statsig_export.shipping.status import status
 from statsig_export.testing.webhook.receiver import Receiver
-from statsig_export.windows import window_from_key
-
-DAY = "2026-11-20"
 
 COLUMNS: Mapping[str, Mapping[str, str]] = {
     "cloud_exports.exposures": {
@@ -100,17 +91,17 @@ _EVERYWHERE = {
 }
 
 
-@dataclass
-class Laid:
-    """A database with the tables of one layout, and an export of it."""
+class Laid(Home):
+    """A home whose source has the tables of one layout."""
 
-    folder: Path
-    receiver: Receiver
-    url: str
-    layout: str
-    source: dict[str, object] = field(default_factory=dict)
+    def __init__(
+        self, folder: Path, receiver: Receiver, url: str, layout: str, source: Mapping[str, object] | None = None
+    ) -> None:
+        self.layout = layout
+        super().__init__(folder, receiver, url, settings={"source": {"layout": layout, **(source or {})}})
 
     def create(self, spelling: str) -> None:
+        """Make the tables anew, in one of the spellings of TYPES."""
         types = {**TYPES[spelling], **_EVERYWHERE}
         for name in self._tables():
             columns = COLUMNS[f"{self.layout}.{name}"].items()
@@ -127,37 +118,19 @@ class Laid:
     def empty(self, table: str) -> None:
         self._execute(f'DELETE FROM "{table}"')  # noqa: S608 - as above
 
-    @property
-    def config(self) -> Config:
-        document = {
-            "source": {"url": "env:DB", "layout": self.layout, **self.source},
-            "webhook": {"url": "env:HOOK"},
-            "storage": {"url": "files"},
-            "ledger": {"url": "sqlite:///ledger.db"},
-        }
-        environ = {"DB": self.url, "HOOK": self.receiver.url}
-        return parse_config(document, folder=self.folder, environ=environ)
-
-    def export(self, day: str = DAY) -> ExportReport:
-        return export_window(self.config, window_from_key(day, self.config.windows))
-
     def sent(self, day: str = DAY) -> list[dict]:
         """Export and ship a day; the events that arrived since the last time."""
         before = len(self.receiver.events())
         self.export(day)
-        ship(self.config)
+        self.ship()
         return self.receiver.events()[before:]
-
-    def account(self) -> Account:
-        return total(line.account for line in status(self.config))
 
     def _tables(self) -> list[str]:
         return [name.removeprefix(f"{self.layout}.") for name in COLUMNS if name.startswith(f"{self.layout}.")]
 
     def _execute(self, statement: str, row: Mapping[str, object] | None = None) -> None:
-        engine = create_engine(self.url)
-        try:
+        def execute(engine: Engine) -> None:
             with engine.begin() as connection:
                 connection.execute(text(statement), dict(row or {}))
-        finally:
-            engine.dispose()
+
+        self.on_source(execute)

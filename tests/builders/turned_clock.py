@@ -1,11 +1,11 @@
-"""A ship run on a clock that a test turns: who sleeps moves it, and nobody waits."""
+"""Ship runs on a clock that a test sets: sleeping moves it, and nothing waits."""
 
 import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from export_home import ExportHome
+from home import ExportHome
 from sqlalchemy import text
 
 from statsig_export.account import Account
@@ -18,7 +18,7 @@ from statsig_export.shipping.ship import ship
 
 @dataclass
 class TurnedClock:
-    """Begins a minute from now: after what the test exports, and close to what the other readers take for now."""
+    """Begins a minute from now: after what the test exports, and close to the real time that readers use."""
 
     home: ExportHome
     now: float = field(default_factory=lambda: time.time() + 60)
@@ -33,7 +33,7 @@ class TurnedClock:
         return ship(self.home.config, partitions, timing=timing, now=now)
 
     def halts(self, partitions: Sequence[str] | None = None) -> str | None:
-        """What a run says that finds the destination at fault; None when it does not."""
+        """The error of a run that halts; None if it does not halt."""
         try:
             self.ship(partitions)
         except DestinationError as error:
@@ -50,6 +50,6 @@ class TurnedClock:
 
 
 def in_ledger(home: ExportHome, statement: str, **values: int) -> None:
-    """Change the ledger behind everybody's back."""
+    """Change the ledger directly, by SQL."""
     with closing(open_database(home.config.ledger_url())) as database, database.write() as connection:
         connection.execute(text(statement), values)

@@ -1,4 +1,4 @@
-"""Running verbs of the command line in a process of their own, and all that they print."""
+"""Runs verbs of the command line in a separate process and returns everything they print."""
 
 import json
 import os

@@ -4,16 +4,15 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import duckdb
 import pandas as pd
 import psycopg
+from source_databases import source_at
 from sqlalchemy import make_url
 
-from statsig_export.config import parse_config
-from statsig_export.source.source import Source, open_source
+from statsig_export.source.source import Source
 from statsig_export.vocabulary import Category
 
 Row = Mapping[str, object]
@@ -104,12 +103,6 @@ class RealDatabase:
             place = {"unix_socket": url.query["unix_socket"]} if "unix_socket" in url.query else {"host": url.host}
             return pymysql.connect(user=url.username, password=url.password or "", database=url.database, **place)
         return psycopg.connect(url.set(drivername="postgresql").render_as_string(hide_password=False))
-
-
-def source_at(url: str, **source: object) -> Source:
-    """A Source with the URL in the environment, as a user has it; `source` is the rest of the table [source]."""
-    document = {"source": {"url": "env:SOURCE", **source}}
-    return open_source(parse_config(document, folder=Path.cwd(), environ={"SOURCE": url}))
 
 
 def read(

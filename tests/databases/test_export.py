@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from home import Home
 from real_databases import RealDatabase
 from test_every_database import filled
 
-from statsig_export.config import Config, parse_config
-from statsig_export.export.export import export_window
+from statsig_export.config import Config
 from statsig_export.layouts.known import LAYOUTS
 from statsig_export.layouts.model import Kind, SourceTable
 from statsig_export.lineage.frames import failed_rows, read_events
@@ -58,12 +58,10 @@ def lay_down(database: RealDatabase, table: SourceTable) -> None:
 
 
 def config_of(database: RealDatabase, folder: Path, reader: str, **source: object) -> Config:
-    document = {
-        "source": {"url": "env:DB", "reader": reader, **source},
-        "storage": {"url": f"{database.kind}-{reader}-files"},
-        "ledger": {"url": f"sqlite:///{database.kind}-{reader}-ledger.db"},
-    }
-    return parse_config(document, folder=folder, environ={"DB": database.url})
+    """Each reader has a ledger and a storage of its own."""
+    settings = {"source": {"reader": reader, **source}, "storage": {"url": f"{database.kind}-{reader}-files"}}
+    ledger = f"sqlite:///{folder}/{database.kind}-{reader}-ledger.db"
+    return Home(folder, source_url=database.url, ledger_url=ledger, settings=settings).config
 
 
 def exported(config: Config) -> pd.DataFrame:

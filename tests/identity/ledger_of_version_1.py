@@ -3,38 +3,20 @@
 import shutil
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
+from home import Home
 from sqlalchemy import create_engine, text
 
-from statsig_export.config import Config, parse_config
 from statsig_export.testing.webhook.receiver import Receiver
 
 VERSION_1 = Path(__file__).parent / "version_1"
 PRUNED, DELIVERED, FAULTY = "2026-11-02", "2026-11-19", "2026-11-20"
 
 
-@dataclass
-class Left:
+class Left(Home):
     """A source, partition files, and the ledger that names them."""
-
-    folder: Path
-    receiver: Receiver
-    ledger_url: str
-    source: dict[str, object] = field(default_factory=dict)
-
-    @property
-    def config(self) -> Config:
-        document = {
-            "source": {"url": "sqlite:///source.db", **self.source},
-            "webhook": {"url": "env:HOOK", "max_events": 2},
-            "storage": {"url": "files"},
-            "ledger": {"url": "env:LEDGER"},
-        }
-        environ = {"HOOK": self.receiver.url, "LEDGER": self.ledger_url}
-        return parse_config(document, folder=self.folder, environ=environ)
 
     def sql(self, statement: str) -> None:
         """Change the source."""
@@ -66,6 +48,6 @@ def left_in_postgres(folder: Path, receiver: Receiver, url: str) -> Left:
 
 def _left(folder: Path, receiver: Receiver, url: str) -> Left:
     shutil.copytree(VERSION_1 / "files", folder / "files")
-    left = Left(folder, receiver, url)
+    left = Left(folder, receiver, ledger_url=url, settings={"webhook": {"max_events": 2}})
     left.sql((VERSION_1 / "source.sql").read_text(encoding="utf-8"))
     return left

@@ -7,10 +7,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from home import Home
 from ledger_of_version_1 import VERSION_1
 
-from statsig_export.config import Config, parse_config
-from statsig_export.export.export import export_window
+from statsig_export.config import Config
 from statsig_export.lineage.frames import read_events
 from statsig_export.windows import window_from_key
 
@@ -26,12 +26,7 @@ def set_up(folder: Path, known: dict) -> Config:
             marks = ", ".join("?" * len(names))
             columns = ", ".join(f'"{name}"' for name in names)
             connection.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", rows)  # noqa: S608 - our own
-    document = {
-        "source": {"url": "sqlite:///source.db", **known["source"]},
-        "storage": {"url": "files"},
-        "ledger": {"url": "sqlite:///ledger.db"},
-    }
-    return parse_config(document, folder=folder, environ={})
+    return Home(folder, settings={"source": known["source"]}).config
 
 
 def restore_ledger(folder: Path, known: dict) -> None:

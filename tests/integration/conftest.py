@@ -2,7 +2,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from export_home import ExportHome
+from home import ExportHome
 
 from statsig_export.testing.webhook.receiver import Receiver
 

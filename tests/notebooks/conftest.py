@@ -9,28 +9,13 @@ import matplotlib as mpl
 import pandas as pd
 import pytest
 from execution import committed
+from home import Home
 from matplotlib import pyplot as plt
-from sqlalchemy import create_engine
 
 from statsig_export.config import Config, load_config
 from statsig_export.testing.sample.sample import create_sample
 
 EVENTS = 1_500
-EXPORT_TOML = """\
-[source]
-url = "env:DATABASE"
-[windows]
-every = "{every}"
-[filter.custom_events]
-events = {{ product_view = false }}
-[webhook]
-url = "env:HOOK"
-max_events = 20
-[storage]
-url = "files"
-[ledger]
-url = "env:DATABASE"
-"""
 
 
 @pytest.fixture(scope="session")
@@ -57,12 +42,13 @@ def export_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...
     """Sets up the export that the notebook will find: a sample of two days, nothing exported yet."""
 
     def set_up(url: str, webhook_url: str = "", every: str = "day") -> Config:
-        engine = create_engine(url)
-        create_sample(engine, events=EVENTS, start=datetime(2026, 11, 20, tzinfo=UTC), days=2)
-        engine.dispose()
-        path = tmp_path / "export.toml"
-        path.write_text(EXPORT_TOML.format(every=every))
-        for name, value in {"DATABASE": url, "HOOK": webhook_url, "STATSIG_EXPORT_CONFIG": str(path)}.items():
+        home = Home(tmp_path, source_url=url, ledger_url=url)
+        home.set("windows", every=every)
+        home.set("filter", custom_events={"events": {"product_view": False}})
+        home.set("webhook", max_events=20)
+        start = datetime(2026, 11, 20, tzinfo=UTC)
+        home.on_source(lambda engine: create_sample(engine, events=EVENTS, start=start, days=2))
+        for name, value in {**home.environ, "HOOK": webhook_url, "STATSIG_EXPORT_CONFIG": str(home.write())}.items():
             monkeypatch.setenv(name, value)
         return load_config()
 

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import fsspec
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
+from home import ExportHome
+from rows import custom_event
 from s3_server import S3Server, answering_errors, credentials, s3_server
-from sqlalchemy import create_engine, insert
+from sqlalchemy import create_engine
 
 import statsig_export
-from statsig_export.cli.options import cli
 from statsig_export.errors import StorageError
-from statsig_export.layouts.native_tables import CUSTOM_EVENTS, create_tables
 from statsig_export.storage import opening as storage_opening
 from statsig_export.storage.storage import Storage
 from statsig_export.testing.webhook.faults import Action, Rule
@@ -27,19 +27,6 @@ from statsig_export.testing.webhook.receiver import Receiver
 DAY, NEXT = "2026-11-20", "2026-11-21"
 DAYS = ["--from", DAY, "--to", "2026-11-22"]
 SECRET = "wJalrXUtnFEMI-K7MDENG"
-CONFIG = """\
-[source]
-url = "env:DB"
-[windows]
-lookback = "1h"
-[webhook]
-url = "env:HOOK"
-max_events = 5
-[storage]
-url = "env:STORAGE"
-[ledger]
-url = "env:LEDGER"
-"""
 
 
 @pytest.fixture(scope="module")
@@ -56,30 +43,22 @@ def s3(server: S3Server) -> S3Server:
     return server
 
 
-class Home:
-    """A source of two days, a ledger and a webhook."""
+class OnS3(ExportHome):
+    """A source of two days, and a storage that the environment names."""
 
-    def __init__(self, folder: Path, receiver: Receiver) -> None:
-        self.config = folder / "export.toml"
-        self.config.write_text(CONFIG)
-        self.receiver = receiver
-        self.environ = {
-            "DB": f"sqlite:///{folder}/source.db",
-            "LEDGER": f"sqlite:///{folder}/ledger.db",
-            "HOOK": receiver.url,
-            "STORAGE": "s3://events/statsig",
-        }
-        engine = create_engine(self.environ["DB"])
-        create_tables(engine, "native")
-        with engine.begin() as connection:
-            connection.execute(insert(CUSTOM_EVENTS), [_row(key, 20 + key % 2) for key in range(1, 41)])
-        engine.dispose()
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.environ["STORAGE"] = "s3://events/statsig"
+        self.set("windows", lookback="1h")
+        self.set("webhook", max_events=5)
+        self.set("storage", url="env:STORAGE")
+        self.write()
+        self.add(_row(key, 20 + key % 2) for key in range(1, 41))
 
     def say(self, *words: str, code: int | None = None, **environ: str) -> Result:
         """A verb; with its exit code as it should be, which is told in one line where it is an error."""
         fsspec.get_filesystem_class("s3").clear_instance_cache()  # it keeps the credentials that it has found
-        arguments = ["--config", str(self.config), *words]
-        result = CliRunner().invoke(cli, arguments, env={**self.environ, **environ}, prog_name="statsig-export")
+        result = self.verb(*words, **environ)
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
         assert SECRET not in result.output
         if code is not None:
@@ -92,16 +71,13 @@ class Home:
 
 def _row(key: int, day: int) -> dict[str, object]:
     moment = datetime(2026, 11, day, 12, 0, key)
-    return {"id": key, "event_name": "page_view", "user_id": "u", "user": {"userID": "u"}, "metadata": {}} | {
-        "timestamp": moment,
-        "ingested_at": moment,
-    }
+    return custom_event(key, timestamp=moment, ingested_at=moment)
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Home]:
+def home(tmp_path: Path) -> Iterator[OnS3]:
     with Receiver(strict_delivery=True) as receiver:
-        yield Home(tmp_path, receiver)
+        yield OnS3(tmp_path, receiver)
 
 
 def keys(s3: S3Server) -> list[str]:
@@ -111,14 +87,14 @@ def keys(s3: S3Server) -> list[str]:
 
 @pytest.mark.fault("F105", "F184")
 def test_run_ship_verify_replay_read_and_prune_work_on_a_bucket(
-    home: Home, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+    home: OnS3, s3: S3Server, monkeypatch: pytest.MonkeyPatch
 ):
     aws = s3.environ(AWS_SESSION_TOKEN=SECRET)  # a client of S3 logs it with every request that it signs
     assert json.loads(home.say("run", *DAYS, "--json", code=0, **aws).stdout)["sent"] == 40
     assert home.say("verify", "--debug", code=None, **aws).exit_code == 0
     for name, value in {**home.environ, **aws}.items():
         monkeypatch.setenv(name, value)
-    assert len(statsig_export.read_events(statsig_export.load_config(home.config))) == 40
+    assert len(statsig_export.read_events(statsig_export.load_config(home.config_path))) == 40
     assert home.say("replay", *DAYS, **aws).exit_code == 0
     assert json.loads(home.say("ship", "--json", code=0, **aws).stdout)["sent"] == 0
     time_uuid = home.receiver.events()[0]["timeUUID"]
@@ -132,7 +108,7 @@ def test_run_ship_verify_replay_read_and_prune_work_on_a_bucket(
 
 
 @pytest.mark.fault("F100", "F101", "F105")
-def test_an_object_that_is_gone_sets_its_partition_aside_and_is_written_again(home: Home, s3: S3Server):
+def test_an_object_that_is_gone_sets_its_partition_aside_and_is_written_again(home: OnS3, s3: S3Server):
     aws = s3.environ()
     home.say("run", *DAYS, HOOK="http://127.0.0.1:1/", **aws)
     (lost,) = [key for key in keys(s3) if DAY in key]
@@ -152,7 +128,7 @@ def test_an_object_that_is_gone_sets_its_partition_aside_and_is_written_again(ho
 
 
 @pytest.mark.fault("F147")
-def test_a_prefix_that_may_not_be_written_keeps_no_other_file_from_being_written_again(home: Home, s3: S3Server):
+def test_a_prefix_that_may_not_be_written_keeps_no_other_file_from_being_written_again(home: OnS3, s3: S3Server):
     home.say("run", *DAYS, **s3.environ())
     lost = keys(s3)
     for key in lost:
@@ -170,7 +146,7 @@ def test_a_prefix_that_may_not_be_written_keeps_no_other_file_from_being_written
     assert "cannot be written again there (AccessDenied)" in said.stdout
 
 
-def make_due(home: Home) -> None:
+def make_due(home: OnS3) -> None:
     engine = create_engine(home.environ["LEDGER"])
     with engine.begin() as connection:
         connection.exec_driver_sql("UPDATE batches SET due_ms = 0")
@@ -189,7 +165,7 @@ REFUSALS = {
 @pytest.mark.fault("F105")
 @pytest.mark.parametrize("refusal", REFUSALS)
 def test_what_the_storage_refuses_is_one_line_that_names_it_and_nothing_is_taken_for_gone(
-    home: Home, s3: S3Server, refusal: str
+    home: OnS3, s3: S3Server, refusal: str
 ):
     change, said, to_do = REFUSALS[refusal]
     aws = s3.environ()
@@ -209,7 +185,7 @@ def test_what_the_storage_refuses_is_one_line_that_names_it_and_nothing_is_taken
 
 
 @pytest.mark.fault("F105")
-def test_a_user_who_may_not_write_is_told_so_and_nothing_is_planned(home: Home, s3: S3Server):
+def test_a_user_who_may_not_write_is_told_so_and_nothing_is_planned(home: OnS3, s3: S3Server):
     statement = {"Effect": "Allow", "Action": ["s3:ListBucket", "s3:GetObject"], "Resource": "*"}
     key, secret = s3.user({"Version": "2012-10-17", "Statement": [statement]})
     s3.ask_for_credentials()
@@ -219,7 +195,7 @@ def test_a_user_who_may_not_write_is_told_so_and_nothing_is_planned(home: Home, 
     assert "s3://events/statsig" in line
     assert secret not in line
     assert home.pending() == 0
-    assert [path for path in home.config.parent.iterdir() if path.suffix == ".parquet"] == []
+    assert [path for path in home.folder.iterdir() if path.suffix == ".parquet"] == []
 
 
 @pytest.mark.fault("F105")
@@ -235,7 +211,7 @@ def test_a_user_who_may_not_write_is_told_so_and_nothing_is_planned(home: Home, 
     ],
 )
 def test_each_error_of_the_service_is_named_by_its_code_with_what_to_do(
-    home: Home, monkeypatch: pytest.MonkeyPatch, status: int, code: str, to_do: str
+    home: OnS3, monkeypatch: pytest.MonkeyPatch, status: int, code: str, to_do: str
 ):
     # The client below waits up to 20 s before its second try, s3fs asks for it five times; s3fs's own tries stay.
     monkeypatch.setitem(storage_opening._BOUNDED, "retries", {"max_attempts": 0})
@@ -249,7 +225,7 @@ def test_each_error_of_the_service_is_named_by_its_code_with_what_to_do(
 
 
 @pytest.mark.fault("F105")
-def test_a_dead_endpoint_is_named_by_host_and_port_alone_and_given_up_in_time(home: Home):
+def test_a_dead_endpoint_is_named_by_host_and_port_alone_and_given_up_in_time(home: OnS3):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     aws = {**credentials("AKIA", SECRET), "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"}
@@ -261,19 +237,19 @@ def test_a_dead_endpoint_is_named_by_host_and_port_alone_and_given_up_in_time(ho
 
 @pytest.mark.fault("F105")
 @pytest.mark.parametrize("url", [f"http://user:{SECRET}@127.0.0.1:1/?key={SECRET}", f"no url {SECRET}"])
-def test_an_endpoint_that_is_none_is_one_line_without_what_it_holds(home: Home, url: str):
+def test_an_endpoint_that_is_none_is_one_line_without_what_it_holds(home: OnS3, url: str):
     home.say("run", *DAYS, code=5, **{**credentials("AKIA", SECRET), "AWS_ENDPOINT_URL": url})
 
 
 @pytest.mark.fault("F106")
-def test_a_server_that_dies_while_its_files_are_shipped_loses_nothing(home: Home):
+def test_a_server_that_dies_while_its_files_are_shipped_loses_nothing(home: OnS3):
     with s3_server() as mortal:
         mortal.client().create_bucket(Bucket="events")
         aws = mortal.environ()
         home.say("run", *DAYS, HOOK="http://127.0.0.1:1/", **aws)
         make_due(home)
         home.receiver.play([Rule(actions=[Action(delay=0.3)])])
-        command = [sys.executable, "-m", "statsig_export", "--config", str(home.config), "ship", "--json"]
+        command = [sys.executable, "-m", "statsig_export", "--config", str(home.config_path), "ship", "--json"]
         with subprocess.Popen(
             command,
             env={**os.environ, **home.environ, **aws},
@@ -308,7 +284,7 @@ def test_without_its_package_a_storage_names_the_extra_that_brings_it(
 
 
 @pytest.mark.fault("F105")
-def test_google_without_credentials_is_one_line(home: Home):
+def test_google_without_credentials_is_one_line(home: OnS3):
     with answering_errors(401, "Unauthorized") as url:
         nowhere = {"GOOGLE_APPLICATION_CREDENTIALS": "/nowhere.json", "NO_GCE_CHECK": "true"}
         line = home.say("run", *DAYS, code=5, STORAGE="gs://b/x", STORAGE_EMULATOR_HOST=url, **nowhere).stderr
@@ -318,7 +294,7 @@ def test_google_without_credentials_is_one_line(home: Home):
 
 
 @pytest.mark.fault("F105")
-def test_azure_without_an_account_or_with_a_wrong_key_is_one_line(home: Home):
+def test_azure_without_an_account_or_with_a_wrong_key_is_one_line(home: OnS3):
     missing = home.say("run", *DAYS, code=5, STORAGE="abfs://container/x").stderr
     with answering_errors(403, "AuthenticationFailed") as url:
         account = f"DefaultEndpointsProtocol=http;AccountName=a;AccountKey=c2VjcmV0;BlobEndpoint={url}/a;"

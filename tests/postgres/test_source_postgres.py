@@ -5,20 +5,19 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import psycopg
 import pyarrow as pa
 import pytest
+from source_databases import source_at
 from sqlalchemy import Engine, create_engine, make_url
 
-from statsig_export.config import parse_config
 from statsig_export.errors import SourceError
 from statsig_export.layouts.model import CANONICAL_COLUMNS
 from statsig_export.layouts.native_tables import create_tables
-from statsig_export.source.source import Source, open_source
+from statsig_export.source.source import Source
 from statsig_export.vocabulary import Category
 
 DAY = datetime(2026, 11, 1, tzinfo=UTC)
@@ -50,11 +49,6 @@ def plain(engine: Engine, postgres_url: str) -> Iterator[Source]:
     del engine  # only for its tables
     with source_at(postgres_url, reader="plain") as source:
         yield source
-
-
-def source_at(url: str, **source: object) -> Source:
-    document = {"source": {"url": "env:SOURCE", **source}}
-    return open_source(parse_config(document, folder=Path.cwd(), environ={"SOURCE": url}))
 
 
 def run_sql(engine: Engine, *statements: str) -> None:

@@ -13,11 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from home import Home
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from statsig_export.config import Config, parse_config
+from statsig_export.config import Config
 from statsig_export.errors import ConfigError, SchemaError
 from statsig_export.export.export import export_windows
 from statsig_export.lineage.frames import read_events
@@ -95,9 +96,8 @@ class ConfigurationMachine(RuleBasedStateMachine):
         value, default = self.values.get, True
         keys = ("schema", "identity", "columns", "renamed", "window_column", "repeats", "custom_ids")
         table = {"table": value("table", "custom_events"), **{key: value(key) for key in keys}}
-        document = {
+        tables = {
             "source": {
-                "url": "sqlite:///source.db",
                 "layout": value("layout", "native"),
                 "name": value("name", ""),
                 "custom_events": {key: found for key, found in table.items() if found is not None},
@@ -106,10 +106,8 @@ class ConfigurationMachine(RuleBasedStateMachine):
             "windows": {key: value(key) for key in ("every", "start", "settle") if value(key) is not None},
             "filter": {"custom_events": {"include_new_by_default": value("include_new_by_default", default)}},
             "webhook": {"max_events": value("max_events", 1000)},
-            "storage": {"url": "files"},
-            "ledger": {"url": "sqlite:///ledger.db"},
         }
-        return parse_config(document, folder=self.folder, environ={})
+        return Home(self.folder, settings=tables).config
 
     @initialize(
         first=st.dictionaries(st.sampled_from(["name", "identity"]), st.just("eu"), max_size=1),
@@ -157,10 +155,7 @@ class ConfigurationMachine(RuleBasedStateMachine):
 
     def sent(self) -> list[tuple[str, str]]:
         """Who and under which id, of everything that was planned."""
-        config = parse_config(
-            {"storage": {"url": "files"}, "ledger": {"url": "sqlite:///ledger.db"}}, folder=self.folder, environ={}
-        )
-        events = read_events(config, columns=["user_id", "time_uuid"])
+        events = read_events(Home(self.folder).config, columns=["user_id", "time_uuid"])
         return sorted((str(user), str(uuid)) for user, uuid in events.itertuples(index=False))
 
     @invariant()

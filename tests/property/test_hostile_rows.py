@@ -14,15 +14,14 @@ from typing import Any
 
 import psycopg
 import pytest
+from home import ExportHome
 from hostile_rows import INGESTED, Generator, Hostile, huge_rows
 from naive_events import Expected, check, expected, naive_id
 from psycopg import sql
-from sqlalchemy import create_engine, make_url
+from sqlalchemy import make_url
 
-from statsig_export.config import Config, parse_config
-from statsig_export.export.export import export_window
+from statsig_export.config import Config
 from statsig_export.export.plan import unplaced_rows
-from statsig_export.layouts.native_tables import create_tables
 from statsig_export.layouts.reasons import Reason
 from statsig_export.lineage.frames import failed_rows, read_events
 from statsig_export.windows import window_from_key
@@ -32,23 +31,6 @@ ON_POSTGRESQL = max(1_000, ROWS // 20)
 A_TIME = 25_000
 """Rows held in memory at once, each lot in a database of its own."""
 SEED = int(os.environ.get("STATSIG_EXPORT_FUZZ_SEED", "1"))
-
-
-def config_of(folder: Path, url: str) -> Config:
-    environ = {"DB": url, "HOOK": "https://hook.example/"}
-    document = {
-        "source": {"url": "env:DB"},
-        "webhook": {"url": "env:HOOK"},
-        "storage": {"url": "files"},
-        "ledger": {"url": "sqlite:///ledger.db"},
-    }
-    return parse_config(document, folder=folder, environ=environ)
-
-
-def with_tables(config: Config) -> None:
-    engine = create_engine(config.source_url())
-    create_tables(engine, "native")
-    engine.dispose()
 
 
 def inserted_in_sqlite(file: Path, rows: Iterable[Hostile]) -> None:
@@ -162,8 +144,7 @@ def test_every_hostile_row_of_a_sqlite_table_is_forwarded_whole_or_fails_with_a_
     for lot in range(-(-ROWS // A_TIME)):
         folder = tmp_path / str(lot)
         folder.mkdir()
-        config = config_of(folder, f"sqlite:///{folder / 'source.db'}")
-        with_tables(config)
+        config = ExportHome(folder).config
         rows = [*islice(generated, A_TIME), *(huge_rows(ROWS + 1) if lot == 0 else [])]
         inserted_in_sqlite(folder / "source.db", rows)
         tables = ("exposures", "custom_events")
@@ -179,8 +160,7 @@ def test_every_hostile_row_of_a_sqlite_table_is_forwarded_whole_or_fails_with_a_
 def test_every_hostile_row_that_postgresql_lets_in_is_forwarded_whole_or_fails_with_a_reason(
     tmp_path: Path, postgres_url: str
 ):
-    config = config_of(tmp_path, postgres_url)
-    with_tables(config)
+    config = ExportHome(tmp_path, source_url=postgres_url).config
     url = make_url(postgres_url).set(drivername="postgresql").render_as_string(hide_password=False)
     rows = inserted_in_postgresql(url, Generator(SEED, loose=False).rows(ON_POSTGRESQL))
     stored = ((table, row) for table in ("exposures", "custom_events") for row in stored_in_postgresql(url, table))

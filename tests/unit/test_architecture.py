@@ -1,15 +1,19 @@
-"""The shape of the library, held by tests: who may import whom, what stays pure, what starts light."""
+"""The shape of the library: who may import whom, what is pure, what starts fast, and that names say where."""
 
 import ast
+import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[2] / "statsig_export"
+ROOT_FOLDER = Path(__file__).parents[2]
+PACKAGE = ROOT_FOLDER / "statsig_export"
+TESTS = ROOT_FOLDER / "tests"
 ROOT = "(root)"
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -28,18 +32,23 @@ MAY_IMPORT: dict[str, set[str]] = {
     "openlineage": {"export", "layouts", "ledger", "lineage", "shipping", "source", "storage"},
     "testing": {"layouts"},
 }
-"""Package -> the packages it may import; the root modules always. What is not named here stands on top."""
+"""Package -> the packages that it may import; every package may import the root modules.
+
+The ledger remembers the identities of tables, so it knows their layouts and how ids are made (events).
+"""
 ON_TOP = {"cli", "dagster", "demo"}
-"""May import every package that is named above; the command line and the demo each other and Dagster's part, too."""
+"""They may import every package above, and each other."""
 FACE = {"__init__", "__main__"}
-"""The root modules that hand on what lies in the packages."""
+"""The root modules that re-export what is in the packages."""
 PURE = ("delivery", "events", "layouts", "arrow")
 IMPURE_IMPORTS = {"logging", "os", "random", "requests", "secrets", "socket", "subprocess", "time", "urllib", "pathlib"}
+BESIDE = ("dagster_project", "benchmarks", "torture", "fuzz")
+"""Packages of the repository that are not in the wheel."""
 LIGHT = ("shipping.ship", "shipping.replay", "cli")
 
 
 def modules() -> Iterator[tuple[str, Path]]:
-    """Each file of the library, with its package."""
+    """(package, file) of every module of the library."""
     for path in sorted(PACKAGE.rglob("*.py")):
         parts = path.relative_to(PACKAGE).parts
         yield (parts[0] if len(parts) > 1 else ROOT), path
@@ -47,23 +56,23 @@ def modules() -> Iterator[tuple[str, Path]]:
 
 @cache
 def imported(path: Path) -> frozenset[str]:
-    """The dotted names that a file imports, wherever in it."""
-    found = set()
+    """The dotted names that a file imports, at its top or inside a function."""
+    names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return frozenset(found)
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return frozenset(names)
 
 
 def packages_of(names: frozenset[str]) -> set[str]:
-    """The packages of ours among imported names; none for the root modules."""
+    """The packages of this library among imported names, without its root modules."""
     parts = [name.split(".") for name in names if name.startswith("statsig_export.")]
     return {part[1] for part in parts if (PACKAGE / part[1]).is_dir()}
 
 
-def test_each_package_imports_only_what_the_table_lets_it():
+def test_each_package_imports_only_what_the_table_allows():
     guilty = [
         f"{path.relative_to(PACKAGE)} imports {package}"
         for home, path in modules()
@@ -74,16 +83,16 @@ def test_each_package_imports_only_what_the_table_lets_it():
     assert guilty == []
 
 
-def test_the_table_names_every_package_and_has_no_circle():
+def test_the_table_names_every_package_and_has_no_cycle():
     assert {home for home, _ in modules()} == set(MAY_IMPORT) | ON_TOP
-    left = dict(MAY_IMPORT)
-    while free := [package for package, below in left.items() if not below & set(left)]:
+    in_a_cycle = dict(MAY_IMPORT)
+    while free := [package for package, below in in_a_cycle.items() if not below & set(in_a_cycle)]:
         for package in free:
-            del left[package]
-    assert left == {}
+            del in_a_cycle[package]
+    assert in_a_cycle == {}
 
 
-def test_modules_import_each_other_in_no_circle():
+def test_modules_import_each_other_in_no_cycle():
     paths = {".".join(("statsig_export", *p.relative_to(PACKAGE).with_suffix("").parts)): p for _, p in modules()}
     reached: set[str] = set()
 
@@ -99,7 +108,7 @@ def test_modules_import_each_other_in_no_circle():
         visit(module, ())
 
 
-def test_only_the_ledger_knows_its_tables():
+def test_only_the_ledger_imports_its_tables():
     guilty = [
         str(path.relative_to(PACKAGE))
         for home, path in modules()
@@ -109,7 +118,7 @@ def test_only_the_ledger_knows_its_tables():
     assert guilty == []
 
 
-def test_nothing_that_ships_events_imports_its_stand_ins():
+def test_nothing_that_ships_imports_the_test_doubles():
     guilty = [
         str(path.relative_to(PACKAGE))
         for home, path in modules()
@@ -121,7 +130,7 @@ def test_nothing_that_ships_events_imports_its_stand_ins():
 
 
 @pytest.mark.parametrize("package", PURE)
-def test_what_decides_imports_no_io_clock_or_chance(package: str):
+def test_a_pure_package_imports_no_io_no_clock_and_no_randomness(package: str):
     guilty = [
         f"{path.relative_to(PACKAGE)}: {name}"
         for home, path in modules()
@@ -133,7 +142,7 @@ def test_what_decides_imports_no_io_clock_or_chance(package: str):
     assert guilty == []
 
 
-def test_dagsters_part_is_thin_and_alone_knows_dagster():
+def test_the_dagster_package_is_thin_and_only_it_imports_dagster():
     for home, path in modules():
         outside = {name.split(".")[0] for name in imported(path)}
         if home == "dagster":
@@ -143,8 +152,28 @@ def test_dagsters_part_is_thin_and_alone_knows_dagster():
 
 
 @pytest.mark.parametrize("module", LIGHT)
-def test_what_ships_imports_neither_pandas_nor_dagster(module: str):
+def test_shipping_imports_neither_pandas_nor_dagster(module: str):
     code = f"import statsig_export.{module}, sys; print(*{{'pandas', 'dagster'}} & set(sys.modules))"
     imported_too = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
 
     assert imported_too.split() == []
+
+
+def test_every_package_says_what_it_is():
+    packages = [*PACKAGE.rglob("__init__.py"), *(ROOT_FOLDER / name / "__init__.py" for name in BESIDE)]
+
+    assert [str(path) for path in packages if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))] == []
+
+
+def test_the_readme_lists_every_package():
+    tree = (ROOT_FOLDER / "README.md").read_text(encoding="utf-8")
+
+    assert {home for home, _ in modules()} - {ROOT} - set(re.findall(r"^  ([a-z]+)/ ", tree, re.MULTILINE)) == set()
+    assert set(BESIDE) - set(re.findall(r"^([a-z_]+)/ ", tree, re.MULTILINE)) == set()
+
+
+def test_no_two_test_modules_and_no_two_builders_share_a_name():
+    names = Counter(path.stem for path in TESTS.rglob("*.py") if path.stem != "conftest")
+
+    assert [name for name, times in names.items() if times > 1] == []
+    assert set(names) & set(sys.stdlib_module_names) == set()

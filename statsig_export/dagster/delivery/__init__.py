@@ -1,0 +1,1 @@
+"""Dagster: what was shipped, and the runs that ship it."""

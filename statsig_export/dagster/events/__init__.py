@@ -1,0 +1,1 @@
+"""Dagster: the exported events, by category and window."""

@@ -1,0 +1,1 @@
+"""Dagster: the jobs that a person starts: verify and replay."""

@@ -1,0 +1,1 @@
+"""The forms of tables: how the rows of each become canonical. One file per form."""

@@ -1,0 +1,1 @@
+"""What differs between databases. One file per database."""

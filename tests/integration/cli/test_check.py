@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from export_home import DAY, ExportHome, custom_event, exposure
+from home import DAY, ExportHome
+from rows import custom_event, exposure
 from shell import Shell
 from sqlalchemy import create_engine, text
 

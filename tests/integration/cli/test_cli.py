@@ -7,32 +7,21 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from export_home import ExportHome, custom_event, exposure
+from home import ExportHome
+from rows import custom_event, exposure
 
 from statsig_export.cli.options import cli
 from statsig_export.testing.webhook.faults import Rule, answer
 from statsig_export.testing.webhook.receiver import Receiver
 
 DAY = ["--from", "2026-11-20", "--to", "2026-11-21"]
-CONFIG = """\
-[source]
-url = "env:DB"
-[filter.custom_events]
-events = { debug_ping = false }
-[webhook]
-url = "env:HOOK"
-max_events = 10
-timeout = "2s"
-[storage]
-url = "files"
-[ledger]
-url = "env:LEDGER"
-"""
 
 
 @pytest.fixture
 def shell(home: ExportHome) -> "Shell":
-    (home.folder / "export.toml").write_text(CONFIG)
+    home.set("filter", custom_events={"events": {"debug_ping": False}})
+    home.set("webhook", max_events=10)
+    home.write()
     return Shell(home)
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from export_home import ExportHome, custom_event, exposure
+from home import ExportHome
+from rows import custom_event, exposure
 from shell import DAY, Shell, held
 from sqlalchemy import create_engine, text
 

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from export_home import ExportHome, custom_event
+from home import ExportHome
+from rows import custom_event
 from shell import DAY, Shell
 
 from statsig_export.testing.webhook.faults import Action, Rule, answer

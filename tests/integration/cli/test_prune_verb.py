@@ -3,40 +3,28 @@
 import json
 
 import pytest
-from click.testing import CliRunner, Result
-from export_home import ExportHome, custom_event, exposure
+from click.testing import Result
+from home import ExportHome
 from old_windows import CUSTOM, GATE, LATER, files
+from rows import custom_event, exposure
 
-from statsig_export.cli.options import cli
 from statsig_export.testing.webhook.faults import Rule, answer
 
-CONFIG = """\
-[source]
-url = "env:DB"
-[windows]
-lookback = "1h"
-[webhook]
-url = "env:HOOK"
-[storage]
-url = "files"
-[ledger]
-url = "env:LEDGER"
-"""
 DAY = ["--from", "2026-11-20", "--to", "2026-11-21"]
 
 
 @pytest.fixture
 def home_with_a_day(home: ExportHome) -> ExportHome:
     """One event is forwarded, one row failed."""
-    (home.folder / "export.toml").write_text(CONFIG)
+    home.set("windows", lookback="1h")
+    home.write()
     home.add([custom_event(1), custom_event(2, None)], [exposure(1)])
     say(home, "run", *DAY)
     return home
 
 
 def say(home: ExportHome, *words: str) -> Result:
-    arguments = ["--config", str(home.folder / "export.toml"), *words]
-    return CliRunner().invoke(cli, arguments, env=home.environ, prog_name="statsig-export")
+    return home.verb(*words)
 
 
 def test_json_is_one_object_with_the_account(home_with_a_day: ExportHome):

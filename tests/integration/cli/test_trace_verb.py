@@ -4,13 +4,12 @@ import json
 from collections.abc import Callable
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from derived_ids import derived
-from export_home import ExportHome, custom_event
+from home import ExportHome
 from old_windows import CUSTOM, QUICK, lived, pruned
-from test_prune_verb import CONFIG
+from rows import custom_event
 
-from statsig_export.cli.options import cli
 from statsig_export.lineage.frames import failed_rows
 from statsig_export.lineage.trace import trace
 from statsig_export.shipping.ship import ship
@@ -20,13 +19,8 @@ from statsig_export.vocabulary import Category
 
 @pytest.fixture
 def say(home: ExportHome) -> Callable[..., Result]:
-    (home.folder / "export.toml").write_text(CONFIG)
-
-    def words(*words: str) -> Result:
-        arguments = ["--config", str(home.folder / "export.toml"), *words]
-        return CliRunner().invoke(cli, arguments, env=home.environ, prog_name="statsig-export")
-
-    return words
+    home.write()
+    return home.verb
 
 
 def test_the_verb_prints_the_whole_way_and_exits_with_0(home: ExportHome, say: Callable[..., Result]):

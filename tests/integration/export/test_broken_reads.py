@@ -10,35 +10,25 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from cut_connection import CutConnection
-from export_home import DAY, ExportHome, custom_event
+from home import DAY, ExportHome
+from rows import custom_event
 from sqlalchemy import make_url
 
-from statsig_export.cli.options import cli
 from statsig_export.errors import SourceError
 from statsig_export.export.export import export_window
 from statsig_export.testing.webhook.receiver import Receiver
 
 ROWS = 25_000
 THE_DAY_BEFORE = "2026-11-19"
-CONFIG = """\
-[source]
-url = "env:DB"
-[webhook]
-url = "env:HOOK"
-[storage]
-url = "files"
-[ledger]
-url = "env:LEDGER"
-"""
 
 
 @pytest.fixture
 def home(tmp_path: Path, receiver: Receiver, postgres_url: str) -> ExportHome:
     """The source in PostgreSQL: two chunks and a half for the day, and the day before, which has been exported."""
     home = ExportHome(tmp_path, receiver, postgres_url, f"sqlite:///{tmp_path}/ledger.db")
-    (tmp_path / "export.toml").write_text(CONFIG)
+    home.write()
     home.add([custom_event(0, "the_day_before", ingested_at=f"{THE_DAY_BEFORE} 12:00")])
     with psycopg.connect(make_url(postgres_url).set(drivername="postgresql").render_as_string(False)) as admin:  # noqa: FBT003
         admin.execute(
@@ -69,8 +59,7 @@ def files_of(home: ExportHome) -> dict[str, str]:
 
 
 def run(home: ExportHome) -> Result:
-    words = ["--config", str(home.folder / "export.toml"), "run", "--from", DAY, "--to", "2026-11-21"]
-    return CliRunner().invoke(cli, words, env=home.environ, prog_name="statsig-export")
+    return home.verb("run", "--from", DAY, "--to", "2026-11-21")
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from export_home import ExportHome, custom_event, exposure, utc
+from home import ExportHome
+from rows import custom_event, exposure, utc
 
 from statsig_export.cli.verbs.plan import plan_of
 from statsig_export.config import Config

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from export_home import NOON, ExportHome, custom_event, exposure
+from home import ExportHome
+from rows import NOON, custom_event, exposure
 from sqlalchemy import make_url
 
 from statsig_export.errors import SourceError

@@ -7,15 +7,14 @@ import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
-from export_home import ExportHome, custom_event
+from click.testing import Result
+from home import ExportHome, Home, toml_value
+from rows import custom_event
 from sqlalchemy import create_engine
 
-from statsig_export.cli.options import cli
 from statsig_export.testing.webhook.receiver import Receiver
 
 DAY = ["--from", "2026-11-20", "--to", "2026-11-21"]
@@ -29,32 +28,22 @@ KEYLESS = (
 )
 
 
-@dataclass
-class Home:
-    """A SQLite source of one table, a configuration as text, and the verbs of the command line."""
-
-    folder: Path
-    receiver: Receiver
-    sections: dict[str, dict[str, object]] = field(default_factory=dict)
+class OneTable(Home):
+    """Its source is one table of SQLite, and its verbs read the configuration as it now is."""
 
     def sql(self, *statements: str) -> None:
         with closing(sqlite3.connect(self.folder / "source.db")) as connection, connection:
             for statement in statements:
                 connection.execute(statement)
 
-    def set(self, section: str, **values: object) -> None:
-        """Change keys of a section; None takes one out."""
-        kept = {**self.sections.get(section, {}), **values}
-        self.sections[section] = {key: value for key, value in kept.items() if value is not None}
+    def set(self, table: str, **values: object) -> None:
+        """Change keys of a table; None takes one out."""
+        super().set(table, **values)
+        self.settings[table] = {key: value for key, value in self.settings[table].items() if value is not None}
 
-    def verb(self, *words: str) -> Result:
-        text = "\n".join(
-            f"[{section}]\n" + "\n".join(f"{key} = {_toml(value)}" for key, value in values.items())
-            for section, values in self.sections.items()
-        )
-        (self.folder / "export.toml").write_text(text + "\n")
-        arguments = ["--config", str(self.folder / "export.toml"), *words]
-        return CliRunner().invoke(cli, arguments, env={"HOOK": self.receiver.url}, prog_name="statsig-export")
+    def verb(self, *words: str, **environ: str) -> Result:
+        self.write()
+        return super().verb(*words, **environ)
 
     def run(self) -> Result:
         return self.verb("run", *DAY)
@@ -63,21 +52,11 @@ class Home:
         return [event["timeUUID"] for event in self.receiver.events()]
 
 
-def _toml(value: object) -> str:
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {_toml(inner)}" for key, inner in value.items()) + " }"
-    return json.dumps(value)
-
-
 @pytest.fixture
 def home(tmp_path: Path, receiver: Receiver) -> Home:
-    home = Home(tmp_path, receiver)
-    home.set("source", url="sqlite:///source.db")
+    home = OneTable(tmp_path, receiver)
     home.set("source.exposures", table="")
     home.set("source.custom_events")
-    home.set("webhook", url="env:HOOK")
-    home.set("storage", url="files")
-    home.set("ledger", url="sqlite:///ledger.db")
     return home
 
 
@@ -189,7 +168,7 @@ def test_a_change_of_identity_stops_before_it_reads_and_each_way_out_sends_only_
     assert "Traceback" not in refused.stderr
     assert home.ids() == sent
     home.set("source.custom_events", **same)
-    assert all(f"{key} = {_toml(value)}" in refused.stderr for key, value in same.items())
+    assert all(f"{key} = {toml_value(value)}" in refused.stderr for key, value in same.items())
     add(home, 4, *NOW_NAMED.get(change, ()))
     assert home.run().exit_code == 0
     assert home.ids()[:3] == sent
@@ -202,12 +181,12 @@ def test_what_is_put_back_goes_on_as_if_nothing_had_been(home: Home, change: str
     fill(home)
     home.run()
     sent = home.ids()
-    before = {name: dict(values) for name, values in home.sections.items()}
+    before = {name: dict(values) for name, values in home.settings.items()}
     REFUSED[change][0](home)
     assert home.run().exit_code == 2
     if change == "table renamed":
         home.sql("ALTER TABLE clicks RENAME TO custom_events")
-    home.sections = before
+    home.settings = before
     add(home, 4)
 
     assert home.run().exit_code == 0
@@ -342,7 +321,7 @@ def test_a_ledger_that_remembers_no_identities_adopts_a_table_that_was_empty(hom
         f"CREATE TABLE exposures (id INTEGER, {TABLE}, exposure_type TEXT, name TEXT, rule_id TEXT, "
         "gate_value BOOLEAN, group_name TEXT, reason TEXT, unit_type TEXT)"
     )
-    home.sections.pop("source.exposures")
+    home.settings.pop("source.exposures")
     home.run()
     with closing(sqlite3.connect(home.folder / "ledger.db")) as ledger, ledger:
         ledger.execute("DELETE FROM identities")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from export_home import ExportHome
+from home import ExportHome
 from sqlalchemy import make_url
 
 from statsig_export.export.export import export_window

@@ -1,6 +1,7 @@
 import pandas as pd
 import pytest
-from export_home import DAY, ExportHome, custom_event, exposure
+from home import DAY, ExportHome
+from rows import custom_event, exposure
 
 from statsig_export.errors import DestinationError
 from statsig_export.export.export import export_window

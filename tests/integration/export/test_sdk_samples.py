@@ -10,16 +10,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, insert
+from home import Home
+from sqlalchemy import Engine, insert
 
 from statsig_export.account import total
-from statsig_export.config import parse_config
-from statsig_export.export.export import export_window
 from statsig_export.layouts.native_tables import SDK_EVENTS, create_tables
-from statsig_export.shipping.ship import ship
 from statsig_export.shipping.status import status
 from statsig_export.testing.webhook.receiver import Receiver
-from statsig_export.windows import window_from_key
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 DAY = datetime(2026, 11, 20)
@@ -97,29 +94,25 @@ def check(sent: dict, event: dict, request_metadata: dict) -> None:
         assert sent["unitID"] == expected_unit(event)
 
 
-@pytest.mark.parametrize("telemetry", [False, True])
-def test_every_logged_event_arrives_as_the_rules_say(databases, receiver: Receiver, tmp_path: Path, *, telemetry: bool):
-    engine = create_engine(databases("source"))
+def with_the_samples(engine: Engine) -> None:
     create_tables(engine, "sdk_log")
     with engine.begin() as connection:
         connection.execute(insert(SDK_EVENTS), rows())
-    engine.dispose()
-    config = parse_config(
-        {
-            "source": {"url": "env:DB", "layout": "sdk_log"},
-            "filter": {"custom_events": {"events": dict.fromkeys(TELEMETRY, telemetry)}} if telemetry else {},
-            "webhook": {"url": "env:HOOK", "max_events": 20},
-            "ledger": {"url": "env:LEDGER"},
-        },
-        folder=tmp_path,
-        environ={"DB": databases("source"), "LEDGER": databases("ledger"), "HOOK": receiver.url},
-    )
-    report = export_window(config, window_from_key("2026-11-20", config.windows))
-    ship(config)
+
+
+@pytest.mark.parametrize("telemetry", [False, True])
+def test_every_logged_event_arrives_as_the_rules_say(databases, receiver: Receiver, tmp_path: Path, *, telemetry: bool):
+    home = Home(tmp_path, receiver, databases("source"), databases("ledger"))
+    home.set("source", layout="sdk_log")
+    home.set("filter", custom_events={"events": dict.fromkeys(TELEMETRY, telemetry)} if telemetry else {})
+    home.set("webhook", max_events=20)
+    home.on_source(with_the_samples)
+    report = home.export()
+    home.ship()
 
     everything = logged()
     wanted = [(event, metadata) for event, metadata in everything if telemetry or event["eventName"] not in TELEMETRY]
-    account = total(line.account for line in status(config))
+    account = total(line.account for line in status(home.config))
     assert len(everything) >= 90
     assert report.rows_read == len(everything)
     assert account.balances

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from export_home import DAY, ExportHome, custom_event
+from home import DAY, ExportHome
+from rows import custom_event
 from sqlalchemy import make_url
 
 from statsig_export.errors import SourceError

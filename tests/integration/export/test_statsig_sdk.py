@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from export_home import ExportHome
+from home import ExportHome
 from sdk_calls import CALLS, EXPERIMENTS, FLUSH, NAMELESS, SECRET, UNIT_TYPES, Call
 from sdk_collector import LOG_EVENT_PATH, SPECS_PATH, SdkCollector
 from sdk_config_spec import GATES, TIME_MS, VERSION

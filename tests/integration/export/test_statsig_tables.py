@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from rows import exported_event, first_exposure, forwarded_exposure
 from statsig_tables import DAY, Laid
 
 from statsig_export.errors import ConfigError
@@ -13,7 +14,6 @@ from statsig_export.lineage.frames import failed_rows
 from statsig_export.shipping.status import status
 from statsig_export.testing.webhook.receiver import Receiver
 
-AT = "2026-11-20 12:00:00.250"
 AT_MS = 1_795_176_000_250
 LayDown = Callable[..., Laid]
 
@@ -29,52 +29,6 @@ def lay_down(request: pytest.FixtureRequest, tmp_path: Path, receiver: Receiver)
         return tables
 
     return laid
-
-
-def first_exposure(**columns: object) -> dict[str, object]:
-    row = {
-        "company_id": "acme",
-        "unit_id": "user-1",
-        "unit_type": "user_id",
-        "exposure_type": "get_experiment",
-        "name": "new_checkout",
-        "rule": "rule-1",
-        "experiment_group": "Test",
-        "first_exposure_utc": AT,
-        "as_of_pst_date": "2026-11-21",
-        "percent": 0.5,
-        "user_dimensions": '{"country":"NZ"}',
-        "inserted_at": "2026-11-20 18:00:00",
-    }
-    return {**row, **columns}
-
-
-def exported_event(**columns: object) -> dict[str, object]:
-    row = {
-        "user_id": "user-1",
-        "stable_id": None,
-        "timestamp": AT,
-        "event_name": "purchase",
-        "event_value": "19.99",
-        "user_object": '{"userID":"user-1","email":"u@example.org"}',
-        "statsig_metadata": '{"sdkType":"js"}',
-        "company_metadata": '{"item":"socks"}',
-    }
-    return {**row, **columns}
-
-
-def forwarded_exposure(**columns: object) -> dict[str, object]:
-    row = {
-        "experiment_id": "new_checkout",
-        "group_id": "group-1",
-        "group_name": "Control",
-        "user_id": "user-1",
-        "stable_id": None,
-        "company_id": None,
-        "timestamp": AT,
-        "user_dimensions": None,
-    }
-    return {**row, **columns}
 
 
 def without_id(events: list[dict]) -> list[dict]:

@@ -8,39 +8,26 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from click.testing import CliRunner, Result
-from export_home import ExportHome, custom_event, exposure, utc
+from click.testing import Result
+from home import ExportHome
+from rows import custom_event, exposure, utc
 from statsig_tables import Laid
 
-from statsig_export.cli.options import cli
 from statsig_export.errors import ConfigError, SourceError
 from statsig_export.export import volumes
 from statsig_export.export.volumes import EventVolumes, event_volumes
 
-CONFIG = """\
-[source]
-url = "env:DB"
-[windows]
-every = "hour"
-[filter]
-exposures = { gate = true, experiment = true, config = false, layer = true }
-[filter.custom_events.events]
-debug_ping = false
-never_seen = true
-"""
 RANGE = ["--from", "2026-11-20", "--to", "2026-11-21"]
 START, END = utc(0), utc(0) + timedelta(days=1)
 
 
 @pytest.fixture
 def say(home: ExportHome) -> Callable[..., Result]:
-    (home.folder / "export.toml").write_text(CONFIG)
-
-    def words(*words: str) -> Result:
-        arguments = ["--config", str(home.folder / "export.toml"), *words]
-        return CliRunner().invoke(cli, arguments, env=home.environ, prog_name="statsig-export")
-
-    return words
+    exposures = {"gate": True, "experiment": True, "config": False, "layer": True}
+    home.set("windows", every="hour")
+    home.set("filter", exposures=exposures, custom_events={"events": {"debug_ping": False, "never_seen": True}})
+    home.write()
+    return home.verb
 
 
 def filled(home: ExportHome) -> ExportHome:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from export_home import ExportHome, custom_event
+from home import ExportHome
+from rows import custom_event
 from sqlalchemy import make_url, text
 from test_ledger_faults import locked
 

@@ -12,8 +12,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from export_home import NOON, ExportHome, custom_event, exposure
+from home import ExportHome
 from old_windows import pruned
+from rows import NOON, custom_event, exposure
 from sqlalchemy import make_url, text
 
 from statsig_export.errors import DestinationError, LedgerError

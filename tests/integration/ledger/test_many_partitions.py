@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from export_home import NOON, ExportHome, custom_event
+from home import ExportHome
+from rows import NOON, custom_event
 from sqlalchemy import Engine, event
 
 from statsig_export.errors import ConfigError

@@ -3,33 +3,21 @@
 import json
 
 import pytest
-from click.testing import CliRunner, Result
-from export_home import DAY, ExportHome, custom_event, exposure, utc
+from click.testing import Result
+from home import DAY, ExportHome
+from rows import custom_event, exposure, utc
 
 import statsig_export
-from statsig_export.cli.options import cli
 from statsig_export.export.plan import unplaced_rows
 from statsig_export.testing.webhook.faults import Rule, answer
 
-CONFIG = """\
-[source]
-url = "env:DB"
-[webhook]
-url = "env:HOOK"
-timeout = "2s"
-[storage]
-url = "files"
-[ledger]
-url = "env:LEDGER"
-"""
 RANGE = ["--from", "2026-11-20", "--to", "2026-11-21"]
 CANARY = "canary@example.org"
 
 
 def cli_on(home: ExportHome, *words: str) -> Result:
-    (home.folder / "export.toml").write_text(CONFIG)
-    arguments = ["--config", str(home.folder / "export.toml"), *words]
-    return CliRunner().invoke(cli, arguments, env=home.environ, prog_name="statsig-export")
+    home.write()
+    return home.verb(*words)
 
 
 def json_of(result: Result) -> dict:

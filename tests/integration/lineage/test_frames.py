@@ -2,7 +2,8 @@ import json
 
 import pandas as pd
 import pytest
-from export_home import DAY, ExportHome, custom_event, exposure, utc
+from home import DAY, ExportHome
+from rows import custom_event, exposure, utc
 
 import statsig_export
 from statsig_export.errors import ConfigError

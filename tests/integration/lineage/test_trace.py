@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import pytest
 from derived_ids import derived
-from export_home import DAY, ExportHome, custom_event, exposure, utc
+from home import DAY, ExportHome
 from old_windows import CUSTOM, GATE, LATER, files, lived, moment, next_day, pruned
+from rows import custom_event, exposure, utc
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from statsig_tables import Laid

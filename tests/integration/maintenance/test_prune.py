@@ -5,8 +5,9 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from export_home import DAY, ExportHome, custom_event, exposure
+from home import DAY, ExportHome
 from old_windows import CUSTOM, GATE, LATER, NOW, count, files, lines, lived, moment, next_day, pruned
+from rows import custom_event, exposure
 from sqlalchemy import select, text, update
 
 import statsig_export

@@ -1,6 +1,6 @@
 """The files of pruned partitions go, and what killed exports left; no file that is needed does."""
 
-from export_home import DAY, ExportHome
+from home import DAY, ExportHome
 from old_windows import LATER, NOW, age, count, files, lines, lived, moment, next_day, pruned
 
 import statsig_export

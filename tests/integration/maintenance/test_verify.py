@@ -6,7 +6,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from export_home import DAY, ExportHome, custom_event, exposure
+from home import DAY, ExportHome
+from rows import custom_event, exposure
 from sqlalchemy import text
 
 from statsig_export.delivery.rules import RetryPolicy

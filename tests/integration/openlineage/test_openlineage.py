@@ -10,14 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
-from export_home import DAY, ExportHome, custom_event, exposure
+from home import DAY, ExportHome
 from openlineage_server import OURS, LineageServer, check, lineage_server
+from rows import custom_event, exposure
 
-from statsig_export.cli.options import cli
-from statsig_export.errors import ConfigError, DestinationError, PartitionFileError, SourceError
-from statsig_export.export.export import export_window
-from statsig_export.export.exporter import Exporter
+from statsig_export.errors import ConfigError, DestinationError, SourceError
 from statsig_export.layouts.placement import source_tables
 from statsig_export.lineage.columns import feeding_columns
 from statsig_export.openlineage import emitter as telling
@@ -30,16 +27,6 @@ from statsig_export.vocabulary import EVENT_KEYS, Category
 from statsig_export.windows import partition_key
 
 DAGSTER_RUN = "0b5c3a30-6a49-4a8e-94c6-3a4b1f3a9a11"
-CONFIG = """\
-[source]
-url = "env:DB"
-[webhook]
-url = "env:HOOK"
-[storage]
-url = "files"
-[ledger]
-url = "env:LEDGER"
-"""
 CUSTOM = partition_key(Category.CUSTOM_EVENT, DAY)
 
 
@@ -311,9 +298,8 @@ def test_a_run_of_many_partitions_names_some_of_them(home: ExportHome):
 
 
 def test_the_verb_run_tells_of_both_its_halves(home: ExportHome, server: LineageServer):
-    (home.folder / "export.toml").write_text(CONFIG + "[lineage]\nopenlineage = true\n")
-    words = ["--config", str(home.folder / "export.toml"), "run", "--from", DAY, "--to", "2026-11-21"]
-    result = CliRunner().invoke(cli, words, env=filled(home).environ)
+    filled(home).write()
+    result = home.verb("run", "--from", DAY, "--to", "2026-11-21")
 
     assert result.exit_code == 0
     assert [event["job"]["name"] for event in server.events] == ["export_window"] * 2 + ["ship"] * 2
@@ -375,8 +361,8 @@ def test_without_the_client_the_run_goes_on_and_says_what_to_install(
 
 
 def test_unless_asked_for_nothing_is_told_and_the_client_is_not_even_imported(home: ExportHome):
-    filled(home)
-    (home.folder / "export.toml").write_text(CONFIG)
+    home.set("lineage", openlineage=False)
+    filled(home).write()
     code = (
         "import sys; from statsig_export import load_config, window_from_key, export_window, ship\n"
         "config = load_config(sys.argv[1])\n"

@@ -16,7 +16,8 @@ from random import Random
 import pytest
 from answer_spellings import SENTENCES, SPELLINGS
 from click.testing import CliRunner
-from export_home import ExportHome, custom_event
+from home import ExportHome
+from rows import custom_event
 from verbs import run_python, run_verbs
 
 from statsig_export.cli.options import cli
@@ -40,19 +41,6 @@ SAID = "zxqvk jwqkz vzkxq"
 IP = "203.0.113.77"
 SECRETS = (PATH, QUERY, KEY)
 DAY = ["--from", "2026-11-20", "--to", "2026-11-21"]
-CONFIG = """\
-[source]
-url = "env:DB"
-[webhook]
-url = "env:HOOK"
-auth = { method = "token", secret = "env:KEY", header = "Authorization" }
-timeout = "2s"
-max_events = 1
-[storage]
-url = "files"
-[ledger]
-url = "env:LEDGER"
-"""
 
 
 @pytest.fixture
@@ -63,7 +51,7 @@ def quoted_home(tmp_path: Path) -> Iterator[ExportHome]:
         home = ExportHome(tmp_path, receiver, *urls, environ={"KEY": KEY})
         home.environ["HOOK"] = f"{receiver.url}?{QUERY}"
         home.set("webhook", auth={"method": "token", "secret": "env:KEY", "header": "Authorization"}, max_events=1)
-        (tmp_path / "export.toml").write_text(CONFIG)
+        home.write()
         yield home
 
 

@@ -3,7 +3,8 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from export_home import ExportHome, custom_event, exposure
+from home import ExportHome
+from rows import custom_event, exposure
 
 from statsig_export.errors import DestinationError
 from statsig_export.shipping.ship import ship

@@ -14,7 +14,8 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from export_home import ExportHome, custom_event
+from home import ExportHome
+from rows import custom_event
 from sqlalchemy import Result
 
 from statsig_export.cli.stopping import stop_on_sigterm
@@ -29,18 +30,6 @@ from statsig_export.testing.webhook.receiver import Receiver
 
 AT_ONCE = replace(REAL_TIME, roll=lambda: 0.0)
 """Retries without a pause."""
-CONFIG = """\
-[source]
-url = "env:DB"
-[webhook]
-url = "env:HOOK"
-max_events = 1
-concurrency = 2
-[storage]
-url = "files"
-[ledger]
-url = "env:LEDGER"
-"""
 
 
 @pytest.mark.fault("F34", "F42")
@@ -175,8 +164,7 @@ def test_sigterm_finishes_the_request_under_way_and_begins_no_other(any_home: Ex
     any_home.add([custom_event(key) for key in range(1, 51)])
     any_home.export()
     any_home.receiver.play([Rule(actions=[Action(delay=1.0)])])
-    (any_home.folder / "export.toml").write_text(CONFIG)
-    command = [sys.executable, "-m", "statsig_export", "--config", str(any_home.folder / "export.toml"), "ship"]
+    command = [sys.executable, "-m", "statsig_export", "--config", str(any_home.write()), "ship"]
     with subprocess.Popen(
         command, env={**os.environ, **any_home.environ}, stderr=subprocess.PIPE, text=True
     ) as shipper:

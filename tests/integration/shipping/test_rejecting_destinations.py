@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
-from export_home import ExportHome, custom_event, exposure
+from home import ExportHome
+from rows import custom_event, exposure
 from turned_clock import TurnedClock
 
 from statsig_export.ledger import locks

@@ -5,7 +5,8 @@ import time
 from collections import Counter
 
 import pytest
-from export_home import DAY, ExportHome, custom_event, exposure
+from home import DAY, ExportHome
+from rows import custom_event, exposure
 from sqlalchemy import select
 
 import statsig_export

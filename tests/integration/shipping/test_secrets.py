@@ -15,7 +15,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import trustme
-from export_home import ExportHome, custom_event, exposure
+from home import ExportHome
+from rows import custom_event, exposure
 from verbs import run_verbs
 
 from statsig_export.config import Config

@@ -6,7 +6,8 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from export_home import ExportHome, custom_event
+from home import ExportHome
+from rows import custom_event
 from sqlalchemy import select
 
 from statsig_export.account import total

@@ -4,7 +4,8 @@ import json
 from collections.abc import Callable
 
 import pytest
-from export_home import ExportHome, custom_event, exposure
+from home import ExportHome
+from rows import custom_event, exposure
 from test_failed_rows import cli_on
 from turned_clock import TurnedClock, in_ledger
 

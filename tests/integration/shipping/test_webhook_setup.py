@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 import trustme
-from export_home import ExportHome, custom_event
+from home import ExportHome
+from rows import custom_event
 from scripted_server import close, ok, scripted
 from test_webhook import BATCH_ID, BODY, destination, post, tls_for, webhook_to
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from export_home import ExportHome, custom_event
+from home import ExportHome
+from rows import custom_event
 
 from statsig_export.errors import LedgerError, StorageError
 from statsig_export.maintenance.prune import prune
@@ -22,24 +23,14 @@ from statsig_export.shipping.status import status
 from statsig_export.storage.files import EVENTS
 from statsig_export.storage.storage import Storage
 
-CONFIG = """\
-[source]
-url = "env:DB"
-[webhook]
-url = "env:HOOK"
-[storage]
-url = "{storage}"
-[ledger]
-url = "env:LEDGER"
-"""
 DAY = ["--from", "2026-11-20", "--to", "2026-11-21"]
 ROWS = 2_000
 
 
 def filled(home: ExportHome, storage: str = "files") -> ExportHome:
     """More events than a small disk takes, in several categories' files."""
-    (home.folder / "export.toml").write_text(CONFIG.format(storage=storage))
     home.set("storage", url=storage)
+    home.write()
     home.add([custom_event(key, metadata={"n": os.urandom(400).hex()}) for key in range(1, ROWS + 1)])
     home.add([custom_event(key, None) for key in range(5_000, 5_010)])
     return home
@@ -297,7 +288,7 @@ def test_errors_of_the_ledger_are_not_taken_for_errors_of_the_storage(home: Expo
 
 @pytest.mark.fault("F151")
 def test_a_ledger_on_a_full_disk_is_read_all_the_same_and_says_why_nothing_is_sent(home: ExportHome):
-    (home.folder / "export.toml").write_text(CONFIG.format(storage="files"))
+    home.write()
     home.add([custom_event(1)])
     home.export()
     with small_disk(home.folder / "small") as mounted:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from click.testing import CliRunner, Result
-from export_home import DAY, ExportHome, custom_event, exposure
+from click.testing import Result
+from home import DAY, ExportHome
+from rows import custom_event, exposure
 from sqlalchemy import create_engine
 
 import statsig_export
-from statsig_export.cli.options import cli
 from statsig_export.errors import LedgerError, PartitionFileError, StorageError
 from statsig_export.export.export import export_windows
 from statsig_export.export.repair import repair
@@ -26,24 +26,13 @@ from statsig_export.shipping.status import due_partitions, status
 
 NEXT = "2026-11-21"
 DAYS = ["--from", DAY, "--to", "2026-11-22"]
-CONFIG = """\
-[source]
-url = "env:DB"
-[windows]
-lookback = "1h"
-[webhook]
-url = "env:HOOK"
-max_events = 10
-[storage]
-url = "files"
-[ledger]
-url = "env:LEDGER"
-"""
 
 
 def two_days(home: ExportHome) -> Path:
     """Two exported days of two categories; the file of the first day's custom events."""
-    (home.folder / "export.toml").write_text(CONFIG)
+    home.set("windows", lookback="1h")
+    home.set("webhook", max_events=10)
+    home.write()
     late = {"ingested_at": custom_event(1)["ingested_at"].replace(day=21)}
     home.add([custom_event(key) for key in range(1, 26)], [exposure(1)])
     home.add([custom_event(key, "next", **late) for key in range(31, 36)], [exposure(2, **late)])
@@ -59,8 +48,7 @@ def file_of(home: ExportHome, generation: int = 1, day: str = DAY) -> Path:
 
 
 def say(home: ExportHome, *words: str) -> Result:
-    arguments = ["--config", str(home.folder / "export.toml"), *words]
-    return CliRunner().invoke(cli, arguments, env=home.environ, prog_name="statsig-export")
+    return home.verb(*words)
 
 
 def remove(file: Path) -> None:
@@ -258,7 +246,9 @@ def test_run_goes_on_with_the_other_windows_and_ends_with_the_name_of_the_file(h
 def test_windows_with_a_lost_file_beside_one_that_cannot_be_exported_are_each_told_and_the_others_go_on(
     home: ExportHome,
 ):
-    (home.folder / "export.toml").write_text(CONFIG)
+    home.set("windows", lookback="1h")
+    home.set("webhook", max_events=10)
+    home.write()
     days = [f"2026-11-{20 + day}" for day in range(4)]
     for key, day in enumerate(days, 1):
         home.add([custom_event(key, ingested_at=datetime.fromisoformat(f"{day}T12:00"))])
