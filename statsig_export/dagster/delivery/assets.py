@@ -7,7 +7,7 @@ import dagster as dg
 from statsig_export.config import Config
 from statsig_export.dagster.keys import DELIVERED, EVENTS, GROUP, source_key
 from statsig_export.dagster.metadata import newest
-from statsig_export.dagster.partitions import _freshness, event_partitions
+from statsig_export.dagster.partitions import event_partitions, freshness_policy
 from statsig_export.layouts.placement import source_tables
 from statsig_export.ledger.records import Shipment
 from statsig_export.shipping.reports import ShipReport
@@ -46,7 +46,7 @@ def delivered_spec(config: Config) -> dg.AssetSpec:
         group_name=GROUP,
         kinds={"fivetran"},
         owners=config.dagster.owners,
-        freshness_policy=_freshness(config.windows),
+        freshness_policy=freshness_policy(config.windows),
     )
 
 

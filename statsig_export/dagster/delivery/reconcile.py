@@ -9,10 +9,8 @@ import dagster as dg
 from statsig_export import pipeline
 from statsig_export.config import Config
 from statsig_export.dagster.delivery.assets import export_links, materialization
-from statsig_export.dagster.keys import DELIVERED, DESTINATION_TAG
+from statsig_export.dagster.keys import DELIVERED, DESTINATION_TAG, TOLD, TOLD_TAG
 
-TOLD_TAG = "statsig_export/deliveries"
-TOLD = "told"
 RUNS_A_TICK = 5
 _NEWEST = 50
 ENDED_FOR = timedelta(minutes=1)

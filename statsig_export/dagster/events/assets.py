@@ -12,7 +12,7 @@ import dagster as dg
 from statsig_export.config import Config
 from statsig_export.dagster.keys import EVENTS, GROUP, STORED, source_key
 from statsig_export.dagster.metadata import failure, largest
-from statsig_export.dagster.partitions import _freshness, event_partitions
+from statsig_export.dagster.partitions import event_partitions, freshness_policy
 from statsig_export.dagster.resources import ExportResource
 from statsig_export.errors import StatsigExportError
 from statsig_export.export.plan import unplaced_rows
@@ -67,7 +67,7 @@ def events_asset(config: Config) -> dg.AssetsDefinition:
         kinds={"python", "parquet"},
         owners=config.dagster.owners,
         code_version=data_version(config),
-        freshness_policy=_freshness(config.windows),
+        freshness_policy=freshness_policy(config.windows),
         io_manager_key=STORED,
     )
     def statsig_events(context: dg.AssetExecutionContext, export: ExportResource) -> None:
