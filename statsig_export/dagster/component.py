@@ -15,9 +15,7 @@ class StatsigExportComponent(dg.Component, dg.Resolvable, dg.Model):
 
     config: Annotated[
         str | None,
-        Field(
-            description="The export.toml, relative to this file. Default: $STATSIG_EXPORT_CONFIG or ./export.toml."
-        ),
+        Field(description="The export.toml, relative to this file. Default: $STATSIG_EXPORT_CONFIG or ./export.toml."),
     ] = None
 
     @classmethod

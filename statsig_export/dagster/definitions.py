@@ -1,7 +1,7 @@
 """What Dagster loads: the assets, checks, jobs, schedules, sensors and resources, collected.
 
-`defs` is a whole code location; `definitions_for` is for a code location that holds more. Loading reads export.toml (for
-the partitions) and no environment variable it names. An error in it is shown as the code location's error.
+`defs` is a whole code location; `definitions_for` is for a code location that holds more. Loading reads export.toml,
+since the partitions are in it, and no environment variable that it names. An error in it is the code location's error.
 """
 
 import warnings

@@ -1,4 +1,4 @@
-"""The wheel, built and installed into an environment of its own: what somebody has who has no copy of this repository."""
+"""The wheel, built and installed into an environment of its own, as on a machine without this repository."""
 
 import os
 import shutil
@@ -45,7 +45,9 @@ def install(folder: Path) -> Installed:
     venv.create(folder / "env", symlinks=True)
     python = folder / "env" / "bin" / "python"
     (packages,) = (folder / "env" / "lib").glob("python*/site-packages")
-    (packages / "locked.pth").write_text(sysconfig.get_path("purelib") + "\n")  # a plain path: its own .pth are not read
+    (packages / "locked.pth").write_text(
+        sysconfig.get_path("purelib") + "\n"
+    )  # a plain path: its own .pth are not read
     _run([_uv(), "pip", "install", "--quiet", "--offline", "--no-deps", "--python", str(python), str(wheel)])
     return Installed(python)
 

@@ -1,4 +1,4 @@
-"""What somebody has who installed the wheel: Dagster loads the export from a folder of theirs, in each documented way."""
+"""The installed wheel: Dagster loads the export from somebody's own folder, in each way that docs/dagster.md shows."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,6 @@ from installed_wheel import Installed, install
 ASSETS = {"source/exposures", "source/custom_events", "statsig/events", "fivetran/statsig_events"}
 EXPORT_TOML = '[windows]\nstart = "2026-11-01T00:00:00Z"\n'
 FILES = {
-    "export.toml": EXPORT_TOML,
     "one_line.py": "from statsig_export.dagster.definitions import defs\n",
     "merged.py": """\
 import dagster as dg
@@ -21,8 +20,10 @@ from statsig_export.dagster.definitions import definitions_for
 @dg.asset(deps=[["fivetran", "statsig_events"]])
 def report() -> None: ...
 
-mine = dg.Definitions(assets=[report], executor=dg.multiprocess_executor)
-defs = dg.Definitions.merge(mine, definitions_for("export.toml"))
+defs = dg.Definitions.merge(
+    dg.Definitions(assets=[report], executor=dg.multiprocess_executor),
+    definitions_for("export.toml"),
+)
 """,
     # A project as `create-dagster` lays it out, whose package happens to have the name of ours.
     "theirs/pyproject.toml": """\
@@ -49,32 +50,32 @@ attributes:
   config: conf/hourly.toml
 """,
     "theirs/dagster_project/defs/statsig/conf/hourly.toml": EXPORT_TOML + 'every = "hour"\n',
-    "workspace.yaml": """\
+    "by_hand.yaml": """\
 load_from:
   - python_file: {relative_path: one_line.py, location_name: one_line}
   - python_file: {relative_path: merged.py, location_name: merged}
-  - python_module: {module_name: dagster_project.definitions, working_directory: theirs}
-  - python_module: statsig_export.dagster.definitions
+  - python_module: {module_name: dagster_project.definitions, working_directory: theirs, location_name: theirs}
 """,
 }
 LOOK = """\
 import json, sys
 from importlib.metadata import entry_points
 sys.path[:0] = [".", "theirs"]
-import merged, one_line, dagster_project.definitions as theirs
+import definitions, merged, one_line, dagster_project.definitions as theirs
 import statsig_export
 from statsig_export.demo.code_location import LOCATION, TARGET
 
 def told(made):
     defs = made if hasattr(made, "resolve_asset_graph") else made()
-    graph = defs.resolve_asset_graph()
+    export = defs.get_repository_def().get_top_level_resources()["export"]
     return {
-        "assets": sorted(key.to_user_string() for key in graph.get_all_asset_keys()),
+        "assets": sorted(key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()),
         "executor": defs.executor and defs.executor.name,
-        "config": defs.get_repository_def().get_top_level_resources()["export"].config_field.default_value["config_path"],
+        "config": export.config_field.default_value["config_path"],
     }
 
-found = {"one_line": told(one_line.defs), "merged": told(merged.defs), "theirs": told(theirs.defs)}
+locations = {"init": definitions, "one_line": one_line, "merged": merged, "theirs": theirs}
+found = {name: told(module.defs) for name, module in locations.items()}
 found |= {"package": statsig_export.__file__, "location": LOCATION, "target": TARGET}
 found["registered"] = [e.value for e in entry_points(group="dagster_dg_cli.registry_modules") if e.name != "dagster"]
 print(json.dumps(found))
@@ -87,9 +88,11 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Somebody's, with a code location for each way."""
+def folder(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Somebody's: made by `init`, with a code location for each other way beside."""
     made = tmp_path_factory.mktemp("somebodys")
+    done = installed.run("-m", "statsig_export", "init", "--layout", "native", folder=made)
+    assert done.returncode == 0, done.stderr
     for name, text in FILES.items():
         (made / name).parent.mkdir(parents=True, exist_ok=True)
         (made / name).write_text(text)
@@ -116,10 +119,15 @@ def test_the_wheel_holds_the_package_and_nothing_else(installed: Installed):
 
 
 def test_dagster_validates_a_code_location_of_each_documented_way(installed: Installed, folder: Path):
-    output = installed.validate(folder=folder)
+    output = installed.validate("-w", "workspace.yaml", "-w", "by_hand.yaml", folder=folder)
 
-    for name in ("one_line", "merged", "dagster_project.definitions", "statsig_export.dagster.definitions"):
-        assert f"code location {name}" in output
+    for name in ("statsig_export", "one_line", "merged", "theirs"):
+        assert f"Validation successful for code location {name}." in output
+
+
+def test_init_writes_a_code_location_for_the_configuration_beside_it(found, folder: Path):
+    assert (set(found["init"]["assets"]), found["init"]["executor"]) == (ASSETS, "in_process")
+    assert found["init"]["config"] == str(folder / "export.toml")
 
 
 def test_one_line_makes_the_whole_code_location_of_the_configuration_in_the_current_folder(found, folder: Path):
@@ -147,12 +155,3 @@ def test_the_demo_of_an_installed_package_is_shown_by_the_package_itself(found, 
     assert Path(found["package"]).is_relative_to(installed.python.parents[1])
     assert found["location"] == "statsig_export.dagster.definitions"
     assert found["target"] == ["--module-name", "statsig_export.dagster.definitions"]
-
-
-def test_init_writes_what_dagster_loads_in_that_folder(installed: Installed, tmp_path: Path):
-    made = installed.run("-m", "statsig_export", "init", "--layout", "native", "--json", folder=tmp_path)
-    output = installed.validate(folder=tmp_path)
-
-    assert made.returncode == 0, made.stderr
-    assert json.loads(made.stdout)["dagster"] == {"written": ["definitions.py", "workspace.yaml"], "kept": []}
-    assert "code location statsig_export" in output
