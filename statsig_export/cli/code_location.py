@@ -63,15 +63,19 @@ def write_code_location(config: Path) -> CodeLocation:
     if kept:
         return CodeLocation(kept=kept)
     texts = {DEFINITIONS: _DEFINITIONS_PY.format(config=json.dumps(config.name)), WORKSPACE: _WORKSPACE_YAML}
+    written: list[Path] = []
     for name, text in texts.items():
         try:
             with (folder / name).open("x", encoding="utf-8") as file:
+                written.append(folder / name)
                 file.write(text)
         except OSError as error:
+            for path in written:  # half of them would pass for a project of somebody's the next time
+                path.unlink(missing_ok=True)
             raise ConfigError(
                 f"{folder / name} cannot be written ({error.strerror})", hint="name another folder with --config"
             ) from None
-    return CodeLocation(written=tuple(folder / name for name in texts))
+    return CodeLocation(written=tuple(written))
 
 
 def _project_files(folder: Path) -> tuple[Path, ...]:

@@ -6,7 +6,9 @@ import dagster as dg
 
 from statsig_export.config import Config
 from statsig_export.dagster.keys import EVENTS, EXPORT_JOB, PARTITION, RANGE_END, RANGE_START
-from statsig_export.dagster.partitions import event_partitions
+from statsig_export.errors import ConfigError
+from statsig_export.vocabulary import Category
+from statsig_export.windows import Window, partition_key, split_partition_key, window_from_key, windows_between
 
 FIRST_PAUSE_S = 60
 
@@ -41,12 +43,28 @@ def being_exported(instance: dg.DagsterInstance, config: Config) -> set[str]:
 
 
 def asked_for(run: dg.DagsterRun, config: Config) -> set[str]:
-    """The partition keys that a run carries: a range's, its one, or none."""
-    first, last = run.tags.get(RANGE_START), run.tags.get(RANGE_END)
-    if first and last:
-        partitions = event_partitions(config.windows)
-        return set(partitions.get_partition_keys_in_range(dg.PartitionKeyRange(first, last)))
-    return {key} if (key := run.tags.get(PARTITION)) else set()
+    """The partition keys that a run carries: a range's, its one, or none.
+
+    Keys that name no window of the configuration count for nothing: those of another code location's job of the same
+    name, and those from before the windows were given another length.
+    """
+    one = run.tags.get(PARTITION)
+    first, last = run.tags.get(RANGE_START, one), run.tags.get(RANGE_END, one)
+    if not first or not last:
+        return set()
+    try:
+        (first_category, first_window), (last_category, last_window) = _named(first, config), _named(last, config)
+    except ConfigError:
+        return set()
+    categories = list(Category)
+    box = categories[categories.index(first_category) : categories.index(last_category) + 1]
+    windows = windows_between(first_window.start, last_window.end, config.windows)
+    return {partition_key(category, window.key) for window in windows for category in box}
+
+
+def _named(key: str, config: Config) -> tuple[Category, Window]:
+    category, window = split_partition_key(key)
+    return category, window_from_key(window, config.windows)
 
 
 def pause_after(failures: int) -> int:

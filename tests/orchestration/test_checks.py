@@ -10,7 +10,7 @@ from statsig_export.dagster.keys import DELIVERED, EVENTS
 from statsig_export.layouts.native_tables import CUSTOM_EVENTS
 from statsig_export.ledger.tables import batches
 from statsig_export.ledger.transactions import ledger_of
-from statsig_export.shipping import ship as shipping
+from statsig_export.shipping.status import resume
 from statsig_export.testing.webhook.faults import Rule, answer
 
 
@@ -149,7 +149,7 @@ def test_a_halted_destination_is_a_failed_check_that_says_why(project: Project):
     assert not check.passed
     assert (check.description or "").startswith("the destination fivetran is halted: ")
     project.receiver.play([])
-    shipping.resume(project.config)
+    resume(project.config)
     project.run("ship_batches", {}, {})
     assert checked(project)["statsig_events/everything_due_is_sent"].passed
 

@@ -61,8 +61,9 @@ LOOK = """\
 import json, sys
 from importlib.metadata import entry_points
 sys.path[:0] = [".", "theirs"]
+import statsig_export.dagster
+heavy = sorted({"pandas", "pyarrow", "sqlalchemy"} & set(sys.modules))
 import definitions, merged, one_line, dagster_project.definitions as theirs
-import statsig_export
 from statsig_export.demo.code_location import LOCATION, TARGET
 
 def told(made):
@@ -77,6 +78,7 @@ def told(made):
 locations = {"init": definitions, "one_line": one_line, "merged": merged, "theirs": theirs}
 found = {name: told(module.defs) for name, module in locations.items()}
 found |= {"package": statsig_export.__file__, "location": LOCATION, "target": TARGET}
+found["heavy"] = heavy
 found["registered"] = [e.value for e in entry_points(group="dagster_dg_cli.registry_modules") if e.name != "dagster"]
 print(json.dumps(found))
 """
@@ -145,6 +147,10 @@ def test_merged_definitions_keep_their_own_executor(found, folder: Path):
 def test_a_component_finds_its_configuration_beside_its_defs_yaml(found, folder: Path):
     assert found["theirs"]["config"] == str(folder / "theirs/dagster_project/defs/statsig/conf/hourly.toml")
     assert found["registered"] == ["statsig_export.dagster"]
+
+
+def test_a_project_that_does_not_use_the_component_does_not_wait_for_it(found):
+    assert found["heavy"] == []
 
 
 def test_somebodys_own_dagster_project_is_loaded_and_not_ours(found):

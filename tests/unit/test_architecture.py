@@ -137,7 +137,8 @@ def test_dagsters_part_is_thin_and_alone_knows_dagster():
     for home, path in modules():
         outside = {name.split(".")[0] for name in imported(path)}
         if home == "dagster":
-            assert not outside & {"requests", "pandas", "sqlalchemy"}, path
+            assert not outside & {"requests", "urllib3", "pandas", "pyarrow", "sqlalchemy", "sqlite3"}, path
+            assert not packages_of(imported(path)) & {"cli", "demo", "testing"}, path
         elif home != "demo":
             assert "dagster" not in outside, path
 
