@@ -1,4 +1,4 @@
-"""What the run storage says: which runs are under way. It is the truth about them; nothing here is remembered."""
+"""The runs under way, and the partitions they carry. The run storage is the truth; nothing is cached here."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -11,11 +11,7 @@ from statsig_export.vocabulary import Category
 from statsig_export.windows import Window, partition_key, split_partition_key, window_from_key, windows_between
 
 FIRST_PAUSE_S = 60
-
-
 LONGEST_PAUSE_S = 3_600
-
-
 FINISHED = frozenset({dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED})
 LIVE = [status for status in dg.DagsterRunStatus if status not in FINISHED]
 ABANDONED_AFTER = timedelta(minutes=10)
@@ -39,10 +35,10 @@ def being_exported(instance: dg.DagsterInstance, config: Config) -> set[str]:
     """The partitions that queued and running export runs carry."""
     live = under_way(instance)
     exports = [run for run in live if run.job_name == EXPORT_JOB or EVENTS in (run.asset_selection or ())]
-    return {key for run in exports for key in asked_for(run, config)}
+    return {key for run in exports for key in partition_keys_of(run, config)}
 
 
-def asked_for(run: dg.DagsterRun, config: Config) -> set[str]:
+def partition_keys_of(run: dg.DagsterRun, config: Config) -> set[str]:
     """The partition keys that a run carries: a range's, its one, or none.
 
     Keys that name no window of the configuration count for nothing: those of another code location's job of the same
@@ -68,5 +64,5 @@ def _named(key: str, config: Config) -> tuple[Category, Window]:
 
 
 def pause_after(failures: int) -> int:
-    """Seconds to wait after so many fruitless runs in a row; 0 after none."""
+    """Seconds to wait after that many fruitless runs in a row; 0 after none."""
     return min(FIRST_PAUSE_S * 2 ** (failures - 1), LONGEST_PAUSE_S) if failures else 0

@@ -1,4 +1,4 @@
-"""The delivered assets: what a shipment reports on them."""
+"""The asset `fivetran/statsig_events`: what the webhook has accepted. Each shipment reports a materialization of it."""
 
 from collections.abc import Mapping, Sequence
 
@@ -91,7 +91,7 @@ def materialization(
 
 
 def export_links(instance: dg.DagsterInstance, export_runs: Sequence[str]) -> dict[str, dg.MetadataValue]:
-    """A link an export run; plain text for a run that Dagster did not start (the command line, a notebook)."""
+    """A link per export run; plain text for a run that Dagster did not start (the command line, a notebook)."""
     links: dict[str, dg.MetadataValue] = {}
     for number, run in enumerate(newest(export_runs), start=1):
         label = "export run" if number == 1 else f"export run {number}"

@@ -1,4 +1,4 @@
-"""The shipment in Dagster: the op and its job, and what they report of a partition. sensors.py starts the runs.
+"""The shipment in Dagster: the op and its job, and what they report per partition. sensors.py starts the runs.
 
 The ledger owns retries, so the job has none: a batch that waits for its time is no failure of the run, and the sensor
 brings its partition back when it is due. Log lines hold counts and ids only.

@@ -1,5 +1,7 @@
-"""Keeps `fivetran/statsig_events` true to the ledger: a run that was cancelled, killed or failed over the ledger has
-delivered what the ledger says, and could not say so itself. The sensor says it for the run.
+"""Reconciles `fivetran/statsig_events` with the ledger.
+
+A run that was cancelled or killed, or that lost the ledger, could not report what it had delivered. The sensor reports
+it for the run.
 """
 
 from datetime import timedelta
@@ -17,11 +19,11 @@ ENDED_FOR = timedelta(minutes=1)
 """A run that is marked as ended by force may have a request under way still."""
 
 
-def tell_deliveries(instance: dg.DagsterInstance, config: Config, now: float) -> int:
+def report_deliveries(instance: dg.DagsterInstance, config: Config, now: float) -> int:
     """Report what runs that ended badly have delivered and did not report. Returns the number of materializations.
 
-    A few runs a call, each once: a tag on the run says that it was looked at. When the daemon dies before that, it is
-    looked at again, and what was reported then is reported once more: a materialization counts nothing up.
+    A few runs per call, each once: TOLD_TAG marks a run that is done. When the daemon dies before it sets the tag, the
+    run is reported again, which does no harm: a materialization is no counter.
     """
     ended = dg.RunsFilter(
         tags={DESTINATION_TAG: config.webhook.name},
@@ -33,15 +35,15 @@ def tell_deliveries(instance: dg.DagsterInstance, config: Config, now: float) ->
         for record in instance.get_run_records(ended, limit=_NEWEST)
         if TOLD_TAG not in record.dagster_run.tags and (record.end_time or 0) < before
     ]
-    return sum(_tell(instance, config, run.run_id) for run in silent[-RUNS_A_TICK:])
+    return sum(_report(instance, config, run.run_id) for run in silent[-RUNS_A_TICK:])
 
 
-def _tell(instance: dg.DagsterInstance, config: Config, run_id: str) -> int:
-    told = _told_by(instance, run_id)
+def _report(instance: dg.DagsterInstance, config: Config, run_id: str) -> int:
+    reported = _reported_by(instance, run_id)
     missing = [
         shipment
         for shipment in pipeline.shipments_of(config, run_id)
-        if shipment.delivered_batches and shipment.partition not in told
+        if shipment.delivered_batches and shipment.partition not in reported
     ]
     for shipment in missing:
         links = export_links(instance, shipment.export_runs)
@@ -50,7 +52,7 @@ def _tell(instance: dg.DagsterInstance, config: Config, run_id: str) -> int:
     return len(missing)
 
 
-def _told_by(instance: dg.DagsterInstance, run_id: str) -> set[str]:
+def _reported_by(instance: dg.DagsterInstance, run_id: str) -> set[str]:
     """The partitions whose shipment the run reported itself."""
     records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION).records
     events = [record.asset_materialization for record in records]

@@ -1,7 +1,6 @@
-"""The assets: the source tables, the exported events, and what the webhook has received of them.
+"""The assets of the export: the source tables, and `statsig/events`, the only one that Dagster computes.
 
-Only `statsig/events` is computed here. The tables belong to whoever fills them; `fivetran/statsig_events` is
-materialized by the shipment, from its op, one event a partition.
+The tables are external: somebody else fills them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -40,7 +39,7 @@ def source_specs(config: Config) -> list[dg.AssetSpec]:
     return [
         dg.AssetSpec(
             source_key(table),
-            description="Read by the export, a window at a time; filled by someone else.",
+            description="Read by the export, one window per query; filled by someone else.",
             metadata={"dagster/table_name": table.qualified_name, "window column": table.window_column},
             group_name=GROUP,
             kinds={"sql"},
@@ -59,7 +58,7 @@ def events_asset(config: Config) -> dg.AssetsDefinition:
     @dg.asset(
         key=EVENTS,
         deps=[spec.key for spec in source_specs(config)],
-        description="Events as they will be sent: filtered, encoded, frozen in one file a partition and generation.",
+        description="Events as they will be sent: filtered, encoded, frozen in one file per partition and generation.",
         partitions_def=event_partitions(config.windows),
         backfill_policy=dg.BackfillPolicy.multi_run(config.dagster.max_windows_a_run),
         metadata={"dagster/column_schema": FILE_COLUMNS},
@@ -80,7 +79,7 @@ def events_asset(config: Config) -> dg.AssetsDefinition:
 
 
 def data_version(config: Config) -> str:
-    """Names what decides which events a window comes to, beside its rows."""
+    """The layout and the filter: what decides, beside the rows, which events a window has."""
     return f"{config.source.layout}-filter-{config.filter_fingerprint()}"
 
 
