@@ -19,7 +19,7 @@ ENDED_FOR = timedelta(minutes=1)
 """A run that is marked as ended by force may have a request under way still."""
 
 
-def report_deliveries(instance: dg.DagsterInstance, config: Config, now: float) -> int:
+def tell_deliveries(instance: dg.DagsterInstance, config: Config, now: float) -> int:
     """Report what runs that ended badly have delivered and did not report. Returns the number of materializations.
 
     A few runs per call, each once: TOLD_TAG marks a run that is done. When the daemon dies before it sets the tag, the
@@ -35,15 +35,15 @@ def report_deliveries(instance: dg.DagsterInstance, config: Config, now: float) 
         for record in instance.get_run_records(ended, limit=_NEWEST)
         if TOLD_TAG not in record.dagster_run.tags and (record.end_time or 0) < before
     ]
-    return sum(_report(instance, config, run.run_id) for run in silent[-RUNS_A_TICK:])
+    return sum(_tell(instance, config, run.run_id) for run in silent[-RUNS_A_TICK:])
 
 
-def _report(instance: dg.DagsterInstance, config: Config, run_id: str) -> int:
-    reported = _reported_by(instance, run_id)
+def _tell(instance: dg.DagsterInstance, config: Config, run_id: str) -> int:
+    told = _told_by(instance, run_id)
     missing = [
         shipment
         for shipment in pipeline.shipments_of(config, run_id)
-        if shipment.delivered_batches and shipment.partition not in reported
+        if shipment.delivered_batches and shipment.partition not in told
     ]
     for shipment in missing:
         links = export_links(instance, shipment.export_runs)
@@ -52,7 +52,7 @@ def _report(instance: dg.DagsterInstance, config: Config, run_id: str) -> int:
     return len(missing)
 
 
-def _reported_by(instance: dg.DagsterInstance, run_id: str) -> set[str]:
+def _told_by(instance: dg.DagsterInstance, run_id: str) -> set[str]:
     """The partitions whose shipment the run reported itself."""
     records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION).records
     events = [record.asset_materialization for record in records]

@@ -13,7 +13,7 @@ import dagster as dg
 from statsig_export import pipeline
 from statsig_export.config import Config
 from statsig_export.dagster.delivery.grouping import MAX_RUNS, EndedRun, Group, groups, paused
-from statsig_export.dagster.delivery.reconcile import report_deliveries
+from statsig_export.dagster.delivery.reconcile import tell_deliveries
 from statsig_export.dagster.keys import (
     BUSY,
     DESTINATION_TAG,
@@ -43,9 +43,9 @@ _REMEMBERED_RUNS = 100
 def ship_sensor(context: dg.SensorEvaluationContext, export: ExportResource) -> dg.SensorResult:
     config, instance, now = export.config(), context.instance, datetime.now(UTC).timestamp()
     _limit_pool(instance, pool_of(config.webhook.name))
-    reported = report_deliveries(instance, config, now)
-    if reported:
-        context.log.info("shipments reported for runs that could not report them: %d", reported)
+    told = tell_deliveries(instance, config, now)
+    if told:
+        context.log.info("shipments reported for runs that could not report them: %d", told)
     due = pipeline.due_partitions(config)
     if not due:
         return dg.SensorResult(skip_reason=_why_nothing_is_due(config))
