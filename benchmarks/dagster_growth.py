@@ -24,7 +24,7 @@ from sqlalchemy import create_engine
 from benchmarks.receiving import ROOT
 from statsig_export.config import CONFIG_VARIABLE, Config, load_config
 from statsig_export.dagster.definitions import definitions_for
-from statsig_export.dagster.keys import EXPORT_JOB, JOB, RANGE_END, RANGE_START
+from statsig_export.dagster.keys import EXPORT_JOB, RANGE_END, RANGE_START, SHIP_JOB
 from statsig_export.export.export import export_windows
 from statsig_export.layouts.native_tables import create_tables
 from statsig_export.shipping.ship import ship
@@ -71,7 +71,7 @@ def _shares(folder: Path) -> Iterator[Share]:
         warnings.simplefilter("ignore")
         yield Share("loading the definitions", _median(lambda: definitions_for(folder / "export.toml")))
         runs = {len(some): _median(partial(_run_export, folder, instance, some)) for some in (one, many)}
-        ship_run = _median(lambda: _run(folder, instance, JOB, {}))
+        ship_run = _median(lambda: _run(folder, instance, SHIP_JOB, {}))
     first, rest = (runs[number] - alone[number] for number in (len(one), len(many)))
     partitions = (len(many) - len(one)) * len(Category)
     a_partition = (rest - first) / partitions
@@ -114,7 +114,17 @@ def _run(folder: Path, instance: dg.DagsterInstance, job: str, tags: dict[str, s
 
 
 def _execute(folder: Path) -> None:
-    command = [sys.executable, "-m", "dagster", "job", "execute", "-m", "statsig_export.dagster.definitions", "-j", JOB]
+    command = [
+        sys.executable,
+        "-m",
+        "dagster",
+        "job",
+        "execute",
+        "-m",
+        "statsig_export.dagster.definitions",
+        "-j",
+        SHIP_JOB,
+    ]
     environ = {
         **os.environ,
         "DAGSTER_HOME": str(folder),
@@ -123,7 +133,7 @@ def _execute(folder: Path) -> None:
     }
     done = subprocess.run(command, env=environ, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SystemExit(f"{JOB} in a process of its own failed:\n{done.stderr[-2_000:]}")
+        raise SystemExit(f"{SHIP_JOB} in a process of its own failed:\n{done.stderr[-2_000:]}")
 
 
 def _median(work: Callable[[], object]) -> float:

@@ -1,1 +1,8 @@
-"""The Dagster part: assets, jobs, schedules, sensors and checks. Thin: it calls the other packages."""
+"""The export in Dagster: the definitions, for a code location of its own or as a part of yours.
+
+`statsig_export.dagster.definitions` has them; `StatsigExportComponent` makes them of a defs.yaml.
+"""
+
+from statsig_export.dagster.component import StatsigExportComponent
+
+__all__ = ["StatsigExportComponent"]

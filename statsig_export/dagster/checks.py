@@ -1,7 +1,7 @@
-"""The asset checks: does the source fit, does the account balance, do too many rows fail, is all that is due sent.
+"""The asset checks: the schema of the source, the account, the share of failed rows, and overdue deliveries.
 
-Counts only. What would make a shipment wrong is checked by the library itself before a file is published, since a check
-blocks no more than the later steps of its own run; the checks say it where people look.
+They report counts only. A check blocks only the later steps of its own run, so the library itself refuses whatever
+would make a shipment wrong, before it publishes a file; the checks show it where people look.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +14,7 @@ from statsig_export.config import Config
 from statsig_export.dagster.keys import DELIVERED, EVENTS, source_key
 from statsig_export.dagster.metadata import failure, largest
 from statsig_export.dagster.resources import ExportResource
-from statsig_export.dagster.runs import asked_for
+from statsig_export.dagster.runs import partition_keys_of
 from statsig_export.errors import SchemaError, StatsigExportError
 from statsig_export.layouts.model import SourceTable
 from statsig_export.layouts.placement import source_tables
@@ -114,12 +114,12 @@ def everything_due_is_sent(export: ExportResource) -> dg.AssetCheckResult:
     except StatsigExportError as error:
         raise failure(error) from None
     late = [partition for partition in due if partition.overdue > config.checks.overdue_after.total_seconds()]
-    said = (
+    overdue = (
         f"events overdue: {sum(partition.events for partition in late)}, in partitions: {len(late)}" if late else None
     )
     return dg.AssetCheckResult(
         passed=not late and halted is None,
-        description=f"the destination {config.webhook.name} is halted: {halted}" if halted else said,
+        description=f"the destination {config.webhook.name} is halted: {halted}" if halted else overdue,
         metadata={
             "events due": sum(partition.events for partition in due),
             "partitions due": len(due),
@@ -130,7 +130,7 @@ def everything_due_is_sent(export: ExportResource) -> dg.AssetCheckResult:
 
 def _lines(context: dg.AssetCheckExecutionContext, config: Config) -> list[PartitionStatus]:
     """The status of the run's partitions; of the lookback where the run carries none."""
-    keys = asked_for(context.run, config)
+    keys = partition_keys_of(context.run, config)
     try:
         if not keys:
             return status(config, start=datetime.now(UTC) - config.windows.lookback)

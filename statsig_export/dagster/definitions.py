@@ -1,7 +1,7 @@
-"""What Dagster loads: everything of this project, collected. workspace.yaml points here.
+"""What Dagster loads: the assets, checks, jobs, schedules, sensors and resources, collected.
 
-Loading reads export.toml (for the partitions) and no environment variable it names. An error in it is shown as the
-code location's error.
+`defs` is a whole code location; `definitions_for` is for a code location that holds more. Loading reads export.toml,
+since the partitions are in it, and no environment variable that it names. An error in it is the code location's error.
 """
 
 import warnings
@@ -26,11 +26,20 @@ from statsig_export.layouts.placement import source_tables
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    return definitions_for(config_file())
+    """The whole code location, for $STATSIG_EXPORT_CONFIG, else ./export.toml."""
+    return definitions_for(executor=dg.in_process_executor)
 
 
-def definitions_for(path: Path) -> dg.Definitions:
-    """The definitions for the configuration at `path`. Raises ConfigError as `load_config` does."""
+def definitions_for(
+    config_path: str | Path | None = None, *, executor: dg.ExecutorDefinition | None = None
+) -> dg.Definitions:
+    """The definitions for the configuration at `config_path`, else $STATSIG_EXPORT_CONFIG, else ./export.toml.
+
+    `executor` is of runs that no job of ours defines: *Materialize* in the UI, and backfills. Their steps follow one
+    another, so `dg.in_process_executor` saves starting a process per step; left out, definitions that these are merged
+    with decide. Raises ConfigError as `load_config` does.
+    """
+    path = config_file(config_path)
     config = load_config(path, environ={})
     tables = [source_key(table) for table in source_tables(config.source)]
     with warnings.catch_warnings():
@@ -47,11 +56,13 @@ def definitions_for(path: Path) -> dg.Definitions:
                 selection=dg.AssetSelection.assets(EVENTS) | dg.AssetSelection.checks_for_assets(*tables),
                 description="Exports windows: checks, reads, filters, plans. Give it partitions or backfill the asset.",
                 tags={"dagster/max_retries": "2", "dagster/max_runtime": str(EXPORT_MAX_RUNTIME_S)},
+                executor_def=dg.in_process_executor,
             ),
             dg.define_asset_job(
                 CHECK_JOB,
                 selection=dg.AssetSelection.checks_for_assets(EVENTS, DELIVERED),
                 description="The checks of what was exported inside the lookback, and of what was delivered.",
+                executor_def=dg.in_process_executor,
             ),
             ship_job(config),
             replay_job(config),
@@ -60,6 +71,5 @@ def definitions_for(path: Path) -> dg.Definitions:
         schedules=[export_schedule(config), check_schedule],
         sensors=[ship_sensor, late_rows_sensor],
         resources={"export": export_resource(path, config), STORED: StoredEvents(config_path=str(path))},
-        # A run has one step after another: a process for each would only double the start. Runs are what is spread.
-        executor=dg.in_process_executor,
+        executor=executor,
     )

@@ -1,4 +1,4 @@
-"""What keeps metadata short enough for a page: the UI shows each value whole, and keeps it for every run."""
+"""Keeps metadata short enough for a page: the UI shows each value whole, and the instance stores it for every run."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +11,7 @@ OTHERS = "(others, see `statsig-export status --json`)"
 
 
 def largest(counts: Mapping[str, int]) -> dict[str, int]:
-    """The counts themselves; of more than MOST the largest, and the rest in one."""
+    """The counts themselves; of more than MOST the largest, and the sum of the others."""
     if len(counts) <= MOST:
         return dict(counts)
     falling = sorted(counts.items(), key=lambda item: (-item[1], item[0]))

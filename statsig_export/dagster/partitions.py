@@ -27,7 +27,7 @@ def event_partitions(settings: WindowSettings) -> dg.MultiPartitionsDefinition:
     )
 
 
-def _freshness(settings: WindowSettings) -> dg.FreshnessPolicy:
+def freshness_policy(settings: WindowSettings) -> dg.FreshnessPolicy:
     """A window is exported and shipped soon after it has settled: one missing is worth a look, two are not fresh."""
     due = LENGTH[settings.every] + settings.settle
     return dg.FreshnessPolicy.time_window(fail_window=due + LENGTH[settings.every], warn_window=due + due / 4)

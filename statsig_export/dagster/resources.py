@@ -46,9 +46,9 @@ def variables(config: Config) -> dict[str, str]:
     return {field: value.removeprefix("env:") for field, value in values.items() if value and value.startswith("env:")}
 
 
-def config_file() -> Path:
-    """$STATSIG_EXPORT_CONFIG, else ./export.toml, absolute: runs may start in another folder."""
-    return Path(os.environ.get(CONFIG_VARIABLE) or DEFAULT_FILE).resolve()
+def config_file(path: str | Path | None = None) -> Path:
+    """`path`, else $STATSIG_EXPORT_CONFIG, else ./export.toml, absolute: runs may start in another folder."""
+    return Path(path or os.environ.get(CONFIG_VARIABLE) or DEFAULT_FILE).resolve()
 
 
 def export_resource(path: Path, config: Config) -> ExportResource:

@@ -1,4 +1,4 @@
-"""What the run storage says: which runs are under way. It is the truth about them; nothing here is remembered."""
+"""The runs under way, and the partitions they carry. The run storage is the truth; nothing is cached here."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,14 +6,12 @@ import dagster as dg
 
 from statsig_export.config import Config
 from statsig_export.dagster.keys import EVENTS, EXPORT_JOB, PARTITION, RANGE_END, RANGE_START
-from statsig_export.dagster.partitions import event_partitions
+from statsig_export.errors import ConfigError
+from statsig_export.vocabulary import Category
+from statsig_export.windows import Window, partition_key, split_partition_key, window_from_key, windows_between
 
 FIRST_PAUSE_S = 60
-
-
 LONGEST_PAUSE_S = 3_600
-
-
 FINISHED = frozenset({dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED})
 LIVE = [status for status in dg.DagsterRunStatus if status not in FINISHED]
 ABANDONED_AFTER = timedelta(minutes=10)
@@ -37,18 +35,34 @@ def being_exported(instance: dg.DagsterInstance, config: Config) -> set[str]:
     """The partitions that queued and running export runs carry."""
     live = under_way(instance)
     exports = [run for run in live if run.job_name == EXPORT_JOB or EVENTS in (run.asset_selection or ())]
-    return {key for run in exports for key in asked_for(run, config)}
+    return {key for run in exports for key in partition_keys_of(run, config)}
 
 
-def asked_for(run: dg.DagsterRun, config: Config) -> set[str]:
-    """The partition keys that a run carries: a range's, its one, or none."""
-    first, last = run.tags.get(RANGE_START), run.tags.get(RANGE_END)
-    if first and last:
-        partitions = event_partitions(config.windows)
-        return set(partitions.get_partition_keys_in_range(dg.PartitionKeyRange(first, last)))
-    return {key} if (key := run.tags.get(PARTITION)) else set()
+def partition_keys_of(run: dg.DagsterRun, config: Config) -> set[str]:
+    """The partition keys that a run carries: a range's, its one, or none.
+
+    Keys that name no window of the configuration count for nothing: those of another code location's job of the same
+    name, and those from before the windows were given another length.
+    """
+    one = run.tags.get(PARTITION)
+    first, last = run.tags.get(RANGE_START, one), run.tags.get(RANGE_END, one)
+    if not first or not last:
+        return set()
+    try:
+        (first_category, first_window), (last_category, last_window) = _named(first, config), _named(last, config)
+    except ConfigError:
+        return set()
+    categories = list(Category)
+    box = categories[categories.index(first_category) : categories.index(last_category) + 1]
+    windows = windows_between(first_window.start, last_window.end, config.windows)
+    return {partition_key(category, window.key) for window in windows for category in box}
+
+
+def _named(key: str, config: Config) -> tuple[Category, Window]:
+    category, window = split_partition_key(key)
+    return category, window_from_key(window, config.windows)
 
 
 def pause_after(failures: int) -> int:
-    """Seconds to wait after so many fruitless runs in a row; 0 after none."""
+    """Seconds to wait after that many fruitless runs in a row; 0 after none."""
     return min(FIRST_PAUSE_S * 2 ** (failures - 1), LONGEST_PAUSE_S) if failures else 0

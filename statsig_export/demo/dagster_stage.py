@@ -15,15 +15,13 @@ import dagster as dg
 from statsig_export.config import CONFIG_VARIABLE, load_config
 from statsig_export.dagster.definitions import definitions_for
 from statsig_export.dagster.delivery.sensors import ship_sensor
-from statsig_export.dagster.keys import EXPORT_JOB, RANGE_END, RANGE_START
-from statsig_export.dagster.keys import JOB as SHIP_JOB
+from statsig_export.dagster.keys import EXPORT_JOB, RANGE_END, RANGE_START, SHIP_JOB
+from statsig_export.demo.code_location import LOCATION
 from statsig_export.vocabulary import Category
 from statsig_export.windows import Window, closed_windows, partition_key
 
 RUN_LOG = "demo-runs.log"
 RUN_KEY = "dagster/run_key"
-LOCATION = "statsig_export.dagster.definitions"
-"""The code location's name where `dagster dev` loads it from workspace.yaml or pyproject.toml."""
 OF_LOCATION = {".dagster/repository": f"__repository__@{LOCATION}", "dagster/code_location": LOCATION}
 """What a daemon's run carries, and what the UI's job and sensor pages list runs by."""
 MAX_TICKS = 100

@@ -1,4 +1,4 @@
-"""`make dev`: the Dagster UI on a demo's home, with the stand-in webhook listening so that shipments arrive.
+"""The Dagster UI on a demo's home, with the stand-in webhook listening so that shipments arrive: `make dev`, or
 
 python -m statsig_export.demo.dev .statsig_export/demo
 """
@@ -9,15 +9,21 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from statsig_export.demo.code_location import TARGET
 from statsig_export.testing.webhook.endpoint import Authentication
 from statsig_export.testing.webhook.receiver import Receiver
 
-COMMAND = ("dagster", "dev", "--host", "127.0.0.1", "--workspace", "workspace.yaml")
+COMMAND = ("dagster", "dev", "--host", "127.0.0.1", *TARGET)
 
 
 def main(home: Path) -> int:
-    """Run until `dagster dev` ends (Ctrl-C). Returns its exit code."""
-    lines = (home / "environment").read_text(encoding="utf-8").splitlines()
+    """Run until `dagster dev` ends (Ctrl-C). Returns its exit code, 2 where no demo has made the home."""
+    try:
+        lines = (home / "environment").read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        said = f"no demo in {home} ({error.strerror}): `statsig-export demo --home {home}` makes one"
+        sys.stderr.write(f"{said}\n")
+        return 2
     environ = dict(line.split("=", 1) for line in lines)
     url = urlsplit(environ["FIVETRAN_WEBHOOK_URL"])
     receiver = Receiver(
@@ -39,4 +45,4 @@ def main(home: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else ".statsig_export/demo")))

@@ -14,6 +14,7 @@ from statsig_export.account import Account, total
 from statsig_export.cli import output
 from statsig_export.cli.verdict import DONE, NOT_ALL_DONE
 from statsig_export.config import load_config
+from statsig_export.demo.code_location import dev_command
 from statsig_export.demo.home import Home, _fill, _made_anew, _stand_in
 from statsig_export.errors import ConfigError
 from statsig_export.ledger.records import PartitionStatus
@@ -116,7 +117,7 @@ def _print_tour(home: Home, received: tuple[int, int], seconds: float) -> None:
 Next, with the demo's variables in the shell (set -a; . {home.environment}; set +a):
   {verb} status
   {verb} plan --from {_day(home, 0)} --to {_day(home, 1)}
-  make dev          the Dagster UI on this home: the asset graph, the runs, the partitions""")
+  {dev_command(home.folder):<16}  the Dagster UI on this home: the asset graph, the runs, the partitions""")
 
 
 def _day(home: Home, after: int) -> str:

@@ -18,7 +18,7 @@ from statsig_export.layouts.model import Kind, Role, SourceTable
 from statsig_export.vocabulary import Category
 
 DERIVATION: Final = 2
-"""How the ids of a table that is new to a ledger are derived (derived_ids.py). One that it knows keeps its derivation."""
+"""How the ids of a table that is new to a ledger are derived: derived_ids.py. One that it knows keeps its own."""
 OLDEST_DERIVATION: Final = 1
 INTEGER: Final = "integer"
 _NUMERIC: Final = "numeric"

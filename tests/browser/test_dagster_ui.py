@@ -16,8 +16,8 @@ from playwright.sync_api import Locator, Page, expect
 from statsig_export.vocabulary import Category
 from statsig_export.windows import split_partition_key
 
-GRAPH = "/locations/statsig_export.dagster.definitions/asset-groups/statsig_export/lineage"
-RESOURCE = "/locations/statsig_export.dagster.definitions/resources/export"
+GRAPH = "/locations/dagster_project.definitions/asset-groups/statsig_export/lineage"
+RESOURCE = "/locations/dagster_project.definitions/resources/export"
 EVENTS = "/assets/statsig/events"
 DELIVERED = "/assets/fivetran/statsig_events"
 WANTED = (Category.GATE_EXPOSURE, Category.EXPERIMENT_EXPOSURE)

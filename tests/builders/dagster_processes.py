@@ -15,7 +15,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from statsig_export.demo.dagster_stage import LOCATION
+from statsig_export.demo.code_location import LOCATION
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 240

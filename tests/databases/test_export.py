@@ -10,6 +10,7 @@ from real_databases import RealDatabase
 from test_every_database import filled
 
 from statsig_export.config import Config
+from statsig_export.export.export import export_window
 from statsig_export.layouts.known import LAYOUTS
 from statsig_export.layouts.model import Kind, SourceTable
 from statsig_export.lineage.frames import failed_rows, read_events

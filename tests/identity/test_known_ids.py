@@ -11,6 +11,7 @@ from home import Home
 from ledger_of_version_1 import VERSION_1
 
 from statsig_export.config import Config
+from statsig_export.export.export import export_window
 from statsig_export.lineage.frames import read_events
 from statsig_export.windows import window_from_key
 

@@ -1,4 +1,3 @@
-import ast
 import os
 import subprocess
 import sys
@@ -8,11 +7,11 @@ import dagster as dg
 import pytest
 from dagster_folder import DAYS, Project
 
+from statsig_export.dagster import StatsigExportComponent
 from statsig_export.errors import ConfigError
 from statsig_export.windows import window_from_key
 
 ROOT = Path(__file__).parents[2]
-FORBIDDEN = {"pandas", "pyarrow", "requests", "urllib3", "sqlalchemy", "sqlite3"}
 
 
 def asset_keys(definitions: dg.Definitions) -> set[str]:
@@ -100,6 +99,19 @@ def test_a_missing_configuration_is_a_configuration_error(project: Project):
         project.definitions()
 
 
+@pytest.mark.parametrize("named", [False, True])
+def test_a_component_takes_its_configuration_from_its_attribute_else_from_the_environment(
+    project: Project, monkeypatch: pytest.MonkeyPatch, named
+):
+    monkeypatch.setenv("STATSIG_EXPORT_CONFIG", str(project.folder / "none.toml" if named else project.config_path))
+    component = StatsigExportComponent(config=str(project.config_path) if named else None)
+
+    definitions = dg.build_defs_for_component(component)
+
+    assert asset_keys(definitions) == asset_keys(project.definitions())
+    assert definitions.executor is None
+
+
 def test_dagster_validates_the_code_location_without_secrets_or_deprecations(project: Project):
     result = validated(project)
 
@@ -117,21 +129,3 @@ def test_dagster_shows_an_error_in_the_configuration_as_one_sentence(project: Pr
 
     assert result.returncode != 0
     assert f"{project.config_path}: unknown key window (did you mean windows?)" in result.stdout + result.stderr
-
-
-def test_the_dagster_project_touches_no_frames_no_network_and_no_database():
-    imported = {
-        name.split(".")[0]
-        for file in (ROOT / "dagster_project").glob("*.py")
-        for node in ast.walk(ast.parse(file.read_text()))
-        for name in (
-            [alias.name for alias in node.names]
-            if isinstance(node, ast.Import)
-            else [node.module or ""]
-            if isinstance(node, ast.ImportFrom)
-            else []
-        )
-    }
-
-    assert "statsig_export" in imported
-    assert imported & FORBIDDEN == set()

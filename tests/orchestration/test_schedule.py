@@ -155,6 +155,31 @@ def test_partitions_that_a_live_run_exports_are_not_asked_for_again(project: Pro
     assert box(request) == (f"config_exposure|{DAYS[3]}", f"custom_event|{DAYS[3]}")
 
 
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {RANGE_START: "2026-11-01", RANGE_END: "2026-11-02"},
+        {RANGE_START: f"gate_exposure|{DAYS[0]}-00:00", RANGE_END: f"gate_exposure|{DAYS[0]}-05:00"},
+        {"dagster/partition": "europe"},
+        {},
+    ],
+    ids=["another code location's days", "hours from before the windows were days", "a region", "none"],
+)
+def test_runs_of_other_windows_and_of_jobs_and_schedules_that_share_our_names_keep_no_tick_from_its_work(
+    project: Project, tags: dict[str, str]
+):
+    @dg.job(name="export_events")
+    def of_another_location() -> None: ...
+
+    for status in (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.SUCCESS):
+        scheduled_too = {**tags, "dagster/schedule_name": "export_schedule"}
+        project.instance.create_run_for_job(of_another_location, tags=scheduled_too, status=status)
+
+    (request,) = ticked(project)
+
+    assert box(request) == (f"gate_exposure|{DAYS[0]}", f"custom_event|{DAYS[-1]}")
+
+
 def test_each_tick_has_run_keys_of_its_own_so_that_a_failed_window_is_tried_again(project: Project):
     (first,), (second,) = ticked(project, hours=1), ticked(project, hours=2)
 

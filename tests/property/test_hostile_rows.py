@@ -21,6 +21,7 @@ from psycopg import sql
 from sqlalchemy import make_url
 
 from statsig_export.config import Config
+from statsig_export.export.export import export_window
 from statsig_export.export.plan import unplaced_rows
 from statsig_export.layouts.reasons import Reason
 from statsig_export.lineage.frames import failed_rows, read_events

@@ -146,7 +146,8 @@ def test_the_dagster_package_is_thin_and_only_it_imports_dagster():
     for home, path in modules():
         outside = {name.split(".")[0] for name in imported(path)}
         if home == "dagster":
-            assert not outside & {"requests", "pandas", "sqlalchemy"}, path
+            assert not outside & {"requests", "urllib3", "pandas", "pyarrow", "sqlalchemy", "sqlite3"}, path
+            assert not packages_of(imported(path)) & {"cli", "demo", "testing"}, path
         elif home != "demo":
             assert "dagster" not in outside, path
 

@@ -1,4 +1,4 @@
-"""The verb init: looks at the database, proposes a layout, writes export.toml, and shows the first plan."""
+"""The verb init: looks at the database, proposes a layout, writes export.toml and what Dagster loads, shows a plan."""
 
 import json
 import os
@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from statsig_export.cli import output
+from statsig_export.cli.code_location import CodeLocation, write_code_location
 from statsig_export.cli.options import Invocation, as_json
 from statsig_export.cli.verbs.plan import plan_of, print_plan
 from statsig_export.config import DEFAULT_FILE, load_config, parse_config
@@ -59,21 +60,27 @@ def init(  # noqa: PLR0913 - the options of the verb
     force: bool,
     json_: bool,
 ) -> None:
-    """Look at the database, write a commented export.toml that fits it, and show the first plan."""
+    """Look at the database, write a commented export.toml that fits it, and show the first plan.
+
+    Beside export.toml it writes what `dagster dev` loads there: definitions.py and workspace.yaml, unless the folder is
+    a Dagster project already.
+    """
     path = invocation.config_path or Path(DEFAULT_FILE)
     if path.exists() and not (force or tables):
         raise ConfigError(f"{path} is there already", hint="--force overwrites it, --tables keeps and uses it")
-    look = None
+    look, location = None, CodeLocation()
     if force or not path.exists():
         look = None if layout or tables else _look(url, schema)
         _write(path, _rendered(layout or "native", url, look))
         output.say(f"Wrote {path}: look through [filter] and [windows], and set the variables that it names.")
+        location = write_code_location(path)
+        output.say(str(location))
     if tables:
         _create_tables(path)
     if look is not None:
-        _report(path, look, json_=json_)
+        _report(path, look, location, json_=json_)
     elif json_:
-        output.print_json({"config": str(path), "layout": load_config(path).source.layout, "tables": {}, "plan": None})
+        _print_json(path, load_config(path).source.layout, location, {}, None)
     output.say(f"Next: statsig-export --config {path} plan --from ... --to ...")
 
 
@@ -150,7 +157,13 @@ def _inline(table: Mapping[str, str]) -> str:
     return "{ " + ", ".join(f"{json.dumps(key)} = {json.dumps(value)}" for key, value in table.items()) + " }"
 
 
-def _report(path: Path, look: _Look, *, json_: bool) -> None:
+def _print_json(path: Path, layout: str, location: CodeLocation, tables: object, plan: object) -> None:
+    output.print_json(
+        {"config": str(path), "layout": layout, "tables": tables, "plan": plan, "dagster": location.to_dict()}
+    )
+
+
+def _report(path: Path, look: _Look, location: CodeLocation, *, json_: bool) -> None:
     """What was found, and the dry run of the newest closed window that can hold any of it."""
     config = load_config(path)
     window = _newest_closed(look, config.windows)
@@ -158,7 +171,7 @@ def _report(path: Path, look: _Look, *, json_: bool) -> None:
     if json_:
         tables = {role.value: _told(match) for role, match in look.proposal.tables.items()}
         plan = planned.to_dict() if planned else None
-        output.print_json({"config": str(path), "layout": look.proposal.layout, "tables": tables, "plan": plan})
+        _print_json(path, look.proposal.layout, location, tables, plan)
         return
     click.echo(f"The layout that fits is {look.proposal.layout}:")
     for role, match in look.proposal.tables.items():

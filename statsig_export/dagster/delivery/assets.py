@@ -1,4 +1,4 @@
-"""The delivered assets: what a shipment reports on them."""
+"""The asset `fivetran/statsig_events`: what the webhook has accepted. Each shipment reports a materialization of it."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,7 +7,7 @@ import dagster as dg
 from statsig_export.config import Config
 from statsig_export.dagster.keys import DELIVERED, EVENTS, GROUP, source_key
 from statsig_export.dagster.metadata import newest
-from statsig_export.dagster.partitions import _freshness, event_partitions
+from statsig_export.dagster.partitions import event_partitions, freshness_policy
 from statsig_export.layouts.placement import source_tables
 from statsig_export.ledger.records import Shipment
 from statsig_export.shipping.reports import ShipReport
@@ -46,7 +46,7 @@ def delivered_spec(config: Config) -> dg.AssetSpec:
         group_name=GROUP,
         kinds={"fivetran"},
         owners=config.dagster.owners,
-        freshness_policy=_freshness(config.windows),
+        freshness_policy=freshness_policy(config.windows),
     )
 
 
@@ -91,7 +91,7 @@ def materialization(
 
 
 def export_links(instance: dg.DagsterInstance, export_runs: Sequence[str]) -> dict[str, dg.MetadataValue]:
-    """A link an export run; plain text for a run that Dagster did not start (the command line, a notebook)."""
+    """A link per export run; plain text for a run that Dagster did not start (the command line, a notebook)."""
     links: dict[str, dg.MetadataValue] = {}
     for number, run in enumerate(newest(export_runs), start=1):
         label = "export run" if number == 1 else f"export run {number}"

@@ -33,7 +33,7 @@ class Group:
 
 
 def groups(due: Iterable[DuePartition], in_flight: Collection[str]) -> list[Group]:
-    """Due partitions that no live run carries: one export run a group, the oldest windows first.
+    """Due partitions that no live run carries: one export run per group, the oldest windows first.
 
     A backlog of many small export runs (a destination that was away for days) is packed together instead: launching a
     run costs seconds, and the order of its runs is what a group of one export run is for.
@@ -57,7 +57,7 @@ class EndedRun:
 
     partitions: frozenset[str]
     fruitless: bool
-    """It failed, or found partitions that another shipper holds: asking for another one at once brings nothing."""
+    """It failed, or found partitions that another shipper holds: another one at once would do no better."""
     ended: float
     """Seconds since the epoch."""
 

@@ -1,4 +1,4 @@
-"""The shipment in Dagster: the op and its job, and what they report of a partition. ship_sensor.py starts the runs.
+"""The shipment in Dagster: the op and its job, and what they report per partition. sensors.py starts the runs.
 
 The ledger owns retries, so the job has none: a batch that waits for its time is no failure of the run, and the sensor
 brings its partition back when it is due. Log lines hold counts and ids only.
@@ -20,8 +20,8 @@ from statsig_export.dagster.keys import (
     DESTINATION_TAG,
     GROUP_TAG,
     HALTED,
-    JOB,
     OUTCOME_TAG,
+    SHIP_JOB,
     pool_of,
 )
 from statsig_export.dagster.metadata import failure, newest
@@ -53,7 +53,7 @@ def ship_job(config: Config) -> dg.JobDefinition:
     )(_ship)
 
     @dg.job(
-        name=JOB,
+        name=SHIP_JOB,
         description="Ships planned batches to the webhook. The sensor starts it; by hand it ships all that is due.",
         executor_def=dg.in_process_executor,
         tags={

@@ -1,5 +1,7 @@
-"""Keeps `fivetran/statsig_events` true to the ledger: a run that was cancelled, killed or failed over the ledger has
-delivered what the ledger says, and could not say so itself. The sensor says it for the run.
+"""Reconciles `fivetran/statsig_events` with the ledger.
+
+A run that was cancelled or killed, or that lost the ledger, could not report what it had delivered. The sensor reports
+it for the run.
 """
 
 from datetime import timedelta
@@ -8,11 +10,9 @@ import dagster as dg
 
 from statsig_export.config import Config
 from statsig_export.dagster.delivery.assets import export_links, materialization
-from statsig_export.dagster.keys import DELIVERED, DESTINATION_TAG
+from statsig_export.dagster.keys import DELIVERED, DESTINATION_TAG, TOLD, TOLD_TAG
 from statsig_export.shipping.status import shipments_of
 
-TOLD_TAG = "statsig_export/deliveries"
-TOLD = "told"
 RUNS_A_TICK = 5
 _NEWEST = 50
 ENDED_FOR = timedelta(minutes=1)
@@ -22,8 +22,8 @@ ENDED_FOR = timedelta(minutes=1)
 def tell_deliveries(instance: dg.DagsterInstance, config: Config, now: float) -> int:
     """Report what runs that ended badly have delivered and did not report. Returns the number of materializations.
 
-    A few runs a call, each once: a tag on the run says that it was looked at. When the daemon dies before that, it is
-    looked at again, and what was reported then is reported once more: a materialization counts nothing up.
+    A few runs per call, each once: TOLD_TAG marks a run that is done. When the daemon dies before it sets the tag, the
+    run is reported again, which does no harm: a materialization is no counter.
     """
     ended = dg.RunsFilter(
         tags={DESTINATION_TAG: config.webhook.name},

@@ -19,15 +19,15 @@ from statsig_export.dagster.keys import (
     EXPORT_RUN_TAG,
     GROUP_TAG,
     HALTED,
-    JOB,
     OUTCOME_TAG,
+    SHIP_JOB,
     pool_of,
 )
 from statsig_export.dagster.resources import ExportResource
 from statsig_export.dagster.runs import FINISHED, under_way
 from statsig_export.shipping.status import due_partitions, halted_reason
 
-PAUSED = f"their last runs did nothing for them, the next try waits up to an hour (or launch {JOB} by hand)"
+PAUSED = f"their last runs did nothing for them, the next try waits up to an hour (or launch {SHIP_JOB} by hand)"
 SHIP_RUNS_AT_ONCE = 2
 """The pool's limit, where nobody has set one."""
 _REMEMBERED_RUNS = 100
@@ -35,7 +35,7 @@ _REMEMBERED_RUNS = 100
 
 @dg.sensor(
     name="ship_sensor",
-    job_name=JOB,
+    job_name=SHIP_JOB,
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Starts ship runs for partitions with batches that are due, unless a run under way carries them.",
@@ -49,7 +49,7 @@ def ship_sensor(context: dg.SensorEvaluationContext, export: ExportResource) -> 
     due = due_partitions(config)
     if not due:
         return dg.SensorResult(skip_reason=_why_nothing_is_due(config))
-    live = under_way(instance, JOB, _of(config))
+    live = under_way(instance, SHIP_JOB, _of(config))
     carried = {key for run in live for key in _partitions_of(run)}
     if _takes_all(live) or len(live) >= MAX_RUNS or carried.issuperset(partition.partition for partition in due):
         return dg.SensorResult(skip_reason=f"partitions due: {len(due)}; ship runs under way: {len(live)}")
@@ -97,7 +97,7 @@ def _takes_all(live: Iterable[dg.DagsterRun]) -> bool:
 
 def _ended_runs(instance: dg.DagsterInstance, config: Config) -> list[EndedRun]:
     """The newest first. A refusal halts the destination, so it needs no pause of its own."""
-    ended = dg.RunsFilter(job_name=JOB, tags=_of(config), statuses=list(FINISHED))
+    ended = dg.RunsFilter(job_name=SHIP_JOB, tags=_of(config), statuses=list(FINISHED))
     return [
         EndedRun(
             partitions=frozenset(_partitions_of(record.dagster_run)),
@@ -115,7 +115,7 @@ def _fruitless(run: dg.DagsterRun) -> bool:
 
 def _request(instance: dg.DagsterInstance, config: Config, group: Group) -> dg.RunRequest:
     """Dagster never launches a run_key twice, so the key counts the group's runs: it changes while work remains."""
-    earlier = instance.get_runs_count(dg.RunsFilter(job_name=JOB, tags={GROUP_TAG: group.digest}))
+    earlier = instance.get_runs_count(dg.RunsFilter(job_name=SHIP_JOB, tags={GROUP_TAG: group.digest}))
     return dg.RunRequest(
         run_key=f"{group.digest}:{earlier}",
         run_config={"ops": {"ship": {"config": {"partitions": list(group.partitions)}}}},

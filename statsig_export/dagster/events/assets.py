@@ -1,7 +1,6 @@
-"""The assets: the source tables, the exported events, and what the webhook has received of them.
+"""The assets of the export: the source tables, and `statsig/events`, the only one that Dagster computes.
 
-Only `statsig/events` is computed here. The tables belong to whoever fills them; `fivetran/statsig_events` is
-materialized by the shipment, from its op, one event a partition.
+The tables are external: somebody else fills them.
 """
 
 import os
@@ -14,7 +13,7 @@ from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.config import Config
 from statsig_export.dagster.keys import EVENTS, GROUP, STORED, source_key
 from statsig_export.dagster.metadata import failure, largest
-from statsig_export.dagster.partitions import _freshness, event_partitions
+from statsig_export.dagster.partitions import event_partitions, freshness_policy
 from statsig_export.dagster.resources import ExportResource
 from statsig_export.errors import StatsigExportError
 from statsig_export.export.export import export_windows
@@ -42,7 +41,7 @@ def source_specs(config: Config) -> list[dg.AssetSpec]:
     return [
         dg.AssetSpec(
             source_key(table),
-            description="Read by the export, a window at a time; filled by someone else.",
+            description="Read by the export, one window per query; filled by someone else.",
             metadata={"dagster/table_name": table.qualified_name, "window column": table.window_column},
             group_name=GROUP,
             kinds={"sql"},
@@ -61,7 +60,7 @@ def events_asset(config: Config) -> dg.AssetsDefinition:
     @dg.asset(
         key=EVENTS,
         deps=[spec.key for spec in source_specs(config)],
-        description="Events as they will be sent: filtered, encoded, frozen in one file a partition and generation.",
+        description="Events as they will be sent: filtered, encoded, frozen in one file per partition and generation.",
         partitions_def=event_partitions(config.windows),
         backfill_policy=dg.BackfillPolicy.multi_run(config.dagster.max_windows_a_run),
         metadata={"dagster/column_schema": FILE_COLUMNS},
@@ -69,7 +68,7 @@ def events_asset(config: Config) -> dg.AssetsDefinition:
         kinds={"python", "parquet"},
         owners=config.dagster.owners,
         code_version=data_version(config),
-        freshness_policy=_freshness(config.windows),
+        freshness_policy=freshness_policy(config.windows),
         io_manager_key=STORED,
     )
     def statsig_events(context: dg.AssetExecutionContext, export: ExportResource) -> None:
@@ -82,7 +81,7 @@ def events_asset(config: Config) -> dg.AssetsDefinition:
 
 
 def data_version(config: Config) -> str:
-    """Names what decides which events a window comes to, beside its rows."""
+    """The layout and the filter: what decides, beside the rows, which events a window has."""
     return f"{config.source.layout}-filter-{config.filter_fingerprint()}"
 
 

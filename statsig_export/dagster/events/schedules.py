@@ -60,10 +60,12 @@ def _since(instance: dg.DagsterInstance, config: Config, now: datetime) -> datet
     never scheduled stay a backfill's work.
     """
     lookback = now - config.windows.lookback
-    mine = dg.RunsFilter(tags={SCHEDULED_BY: SCHEDULE}, statuses=[dg.DagsterRunStatus.SUCCESS])
+    scheduled = dg.RunsFilter(
+        job_name=EXPORT_JOB, tags={SCHEDULED_BY: SCHEDULE}, statuses=[dg.DagsterRunStatus.SUCCESS]
+    )
     try:
-        ends = [_window_of(run.tags[RANGE_END], config).end for run in instance.get_runs(mine, limit=1)]
-    except ConfigError:  # the windows were cut otherwise then
+        ends = [_window_of(run.tags.get(RANGE_END, ""), config).end for run in instance.get_runs(scheduled, limit=1)]
+    except ConfigError:  # the windows had another length then, or it is another code location's schedule
         ends = []
     return min([lookback, *ends])
 

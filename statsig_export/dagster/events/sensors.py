@@ -11,14 +11,13 @@ from itertools import takewhile
 import dagster as dg
 
 from statsig_export.dagster.events.ranges import boxes
-from statsig_export.dagster.keys import EXPORT_JOB, RANGE_END, RANGE_START
+from statsig_export.dagster.keys import EXPORT_JOB, LATE_ROWS_TAG, RANGE_END, RANGE_START
 from statsig_export.dagster.resources import ExportResource
 from statsig_export.dagster.runs import being_exported, pause_after
 from statsig_export.export.late_rows import ChangedWindow, changed_windows
 from statsig_export.vocabulary import Category
 from statsig_export.windows import Window, closed_windows, partition_key
 
-LATE_ROWS_TAG = "statsig_export/late_rows"
 MAX_REQUESTS = 10
 EVERY = timedelta(minutes=10)
 PAUSED = "their last runs failed, the next try waits up to an hour (or export them by hand)"

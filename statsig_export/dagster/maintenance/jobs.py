@@ -11,15 +11,12 @@ from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.config import Config
 from statsig_export.dagster.delivery.assets import log_shipments
 from statsig_export.dagster.delivery.jobs import MAX_RUNTIME_S, failed_shipment, stop_in_good_time
-from statsig_export.dagster.keys import DESTINATION_TAG, pool_of
+from statsig_export.dagster.keys import DESTINATION_TAG, REPLAY_JOB, VERIFY_JOB, pool_of
 from statsig_export.dagster.metadata import failure, newest
 from statsig_export.dagster.resources import ExportResource
 from statsig_export.errors import StatsigExportError
 from statsig_export.maintenance.verify import VerifyReport, verify
 from statsig_export.shipping.replay import replay
-
-VERIFY_JOB = "verify_ledger"
-REPLAY_JOB = "replay_batches"
 
 
 class ReplayConfig(dg.Config):

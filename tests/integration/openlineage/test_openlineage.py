@@ -14,7 +14,9 @@ from home import DAY, ExportHome
 from openlineage_server import OURS, LineageServer, check, lineage_server
 from rows import custom_event, exposure
 
-from statsig_export.errors import ConfigError, DestinationError, SourceError
+from statsig_export.errors import ConfigError, DestinationError, PartitionFileError, SourceError
+from statsig_export.export.export import export_window
+from statsig_export.export.exporter import Exporter
 from statsig_export.layouts.placement import source_tables
 from statsig_export.lineage.columns import feeding_columns
 from statsig_export.openlineage import emitter as telling
