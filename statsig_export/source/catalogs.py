@@ -4,7 +4,7 @@ The view (`Backend.catalog`) lists the columns of tables and views alike.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, TableClause, func, literal, select
@@ -43,13 +43,16 @@ def tables_query(catalog: TableClause, dialect: Dialect, schema: str | None) -> 
     return compiled(select(catalog.c.table_name).where(_in_schema(catalog, schema)).distinct(), dialect)
 
 
-def found_columns(rows: Iterable[Sequence[Any]]) -> list[FoundColumn]:
-    """What `columns_query` yields, as columns."""
-    return [FoundColumn(str(name), family_of_name(str(kind)), str(kind)) for name, kind in rows]
+def found_columns(rows: Iterable[Sequence[Any]], families: Mapping[str, Family]) -> list[FoundColumn]:
+    """What `columns_query` yields, as columns; `families` are those of the database (`Backend.families`)."""
+    return [FoundColumn(str(name), _family(str(kind), families), str(kind)) for name, kind in rows]
 
 
-def family_of_name(kind: str) -> Family:
+def _family(kind: str, families: Mapping[str, Family]) -> Family:
     """The family of a type by its name in the catalog, such as `DECIMAL(10,2)` or `character varying`."""
+    own = families.get(kind.partition("(")[0].strip().lower())
+    if own is not None:
+        return own
     return next((family for pattern, family in _FAMILIES if re.match(pattern, kind, re.IGNORECASE)), Family.OTHER)
 
 

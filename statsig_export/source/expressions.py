@@ -6,10 +6,9 @@ Floating-point numbers are taken from the driver as they are if the database wou
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import ClauseElement, DateTime, and_, case, cast, literal, literal_column
+from sqlalchemy import ClauseElement, and_, case, cast
 from sqlalchemy.engine import Dialect
 
 from statsig_export.layouts.families import Family
@@ -42,14 +41,3 @@ def as_utc(column: SqlColumn, family: Family, backend: Backend) -> SqlColumn:
     """
     utc = backend.utc(column, family)
     return case((and_(utc >= _FIRST_YEAR, utc < _PAST_YEARS), utc)) if backend.far_years else utc
-
-
-def moment_of(moment: datetime, family: Family, backend: Backend) -> SqlColumn:
-    """A bound of a window, to be compared with a timestamp column of this family."""
-    utc = moment.astimezone(UTC)
-    zoned = family is Family.TIMESTAMP_TZ
-    if backend.bound_types is not None:
-        kind = backend.bound_types[zoned]
-        return literal_column(f"CAST('{utc:%Y-%m-%d %H:%M:%S}{'+00:00' if zoned else ''}' AS {kind})")
-    generic = DateTime(timezone=zoned)
-    return cast(literal(utc if zoned else utc.replace(tzinfo=None), generic), generic)

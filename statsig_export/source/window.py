@@ -4,14 +4,13 @@ Databases compare timestamps; a column of numbers holds epoch times, in a unit t
 timestamps (backends/sqlite.py).
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import and_, literal_column, not_, or_
 
 from statsig_export.layouts.families import NUMBERS, Family
 from statsig_export.source.backends.backend import Backend, FirstValue, SqlColumn
 from statsig_export.source.epochs import PAST_NUMBERS, epoch_window
-from statsig_export.source.expressions import moment_of
 
 
 def rows_between(
@@ -25,7 +24,8 @@ def rows_between(
         return backend.window(column, family, start, end, first_value)
     if family in NUMBERS:
         return epoch_window(column, start, end)
-    return and_(column >= moment_of(start, family, backend), column < moment_of(end, family, backend))
+    low, high = (backend.bound(moment.astimezone(UTC), family) for moment in (start, end))
+    return and_(column >= low, column < high)
 
 
 def unplaced_rows(column: SqlColumn, family: Family, backend: Backend) -> SqlColumn:

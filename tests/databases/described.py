@@ -15,6 +15,7 @@ from sqlalchemy_bigquery._types import get_columns
 
 from statsig_export.layouts.model import ColumnRule, Kind, SourceTable
 from statsig_export.source.backends.duckdb import DuckDbDialect
+from statsig_export.source.backends.known import backend_of
 from statsig_export.source.catalogs import found_columns
 from statsig_export.source.schema import FoundColumn, found_column
 
@@ -194,8 +195,7 @@ def _of_bigquery(dialect: Dialect, name: str, declared: str) -> FoundColumn:
 
 
 def _of_catalog(dialect: Dialect, name: str, declared: str) -> FoundColumn:
-    del dialect
-    return found_columns([(name, declared)])[0]
+    return found_columns([(name, declared)], backend_of(dialect.name).families)[0]
 
 
 _DESCRIBE: Final[Mapping[str, Callable[..., FoundColumn]]] = {

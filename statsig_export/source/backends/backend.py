@@ -10,7 +10,21 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Protocol, TypeAlias
 
-from sqlalchemy import URL, ColumnElement, Connection, Engine, TableClause, Text, cast, column, create_engine, event
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Connection,
+    DateTime,
+    Engine,
+    TableClause,
+    Text,
+    cast,
+    column,
+    create_engine,
+    event,
+    literal,
+    literal_column,
+)
 from sqlalchemy import table as table_clause
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -102,6 +116,16 @@ def if_zoned(convert: Callable[[SqlColumn], SqlColumn]) -> Callable[[SqlColumn, 
     return lambda column, family: convert(column) if family is Family.TIMESTAMP_TZ else column
 
 
+def cast_bound(naive: str, zoned: str) -> Callable[[datetime, Family], SqlColumn]:
+    """Bounds of a window as texts that are cast to these types, without and with a zone."""
+
+    def bound(utc: datetime, family: Family) -> SqlColumn:
+        offset, kind = ("+00:00", zoned) if family is Family.TIMESTAMP_TZ else ("", naive)
+        return literal_column(f"CAST('{utc:%Y-%m-%d %H:%M:%S}{offset}' AS {kind})")
+
+    return bound
+
+
 def is_null_or_infinite(column: SqlColumn) -> SqlColumn:
     return column.is_(None) | column.in_(["infinity", "-infinity"])
 
@@ -141,6 +165,13 @@ def _cast_to_text(column: SqlColumn) -> SqlColumn:
 
 def _exact_text(column: SqlColumn, family: Family) -> SqlColumn:
     return cast(column, Text) if family is Family.LABEL else column
+
+
+def _bound(utc: datetime, family: Family) -> SqlColumn:
+    """What the dialect makes of SQLAlchemy's own type."""
+    zoned = family is Family.TIMESTAMP_TZ
+    kind = DateTime(timezone=zoned)
+    return cast(literal(utc if zoned else utc.replace(tzinfo=None), kind), kind)
 
 
 def _do_nothing(_: Connection) -> None:
@@ -186,7 +217,9 @@ class Backend:
     catalog: TableClause | None = None
     """Where columns and tables are looked up; None: through SQLAlchemy's inspection."""
     families: Mapping[str, Family] = field(default_factory=dict)
-    """Types that the dialect's classes place wrongly or nowhere, by the name that the class compiles under."""
+    """Types that are placed wrongly or nowhere otherwise, by the name that the dialect's class compiles under, or by
+    their name in `catalog` in lower case, without its parameters.
+    """
     integers_are_numeric: bool = False
     """Whether an integer is declared as a NUMERIC of scale 0."""
     values_have_types: bool = False
@@ -211,8 +244,8 @@ class Backend:
     """Whether a timestamp can lie outside the years 1 to 9999, which end a driver's read."""
 
     # Windows
-    bound_types: tuple[str, str] | None = None
-    """The types of a window's bounds, without and with a zone; None: what the dialect makes of SQLAlchemy's own."""
+    bound: Callable[[datetime, Family], SqlColumn] = _bound
+    """A bound of a window, a time in UTC, to be compared with a timestamp column of this family."""
     is_no_moment: Callable[[SqlColumn], SqlColumn] = _is_null
     """The predicate for rows whose timestamp no window can hold."""
     window: Window | None = None

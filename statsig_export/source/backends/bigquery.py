@@ -15,7 +15,7 @@ from sqlalchemy import URL, func
 
 from statsig_export.layouts.families import Family
 from statsig_export.layouts.model import SourceTable
-from statsig_export.source.backends.backend import Backend, DatasetName, Errors, SqlColumn, dotted, if_zoned
+from statsig_export.source.backends.backend import Backend, DatasetName, Errors, SqlColumn, cast_bound, dotted, if_zoned
 
 
 def _to_utc(column: SqlColumn) -> SqlColumn:
@@ -42,6 +42,6 @@ BIGQUERY: Final = Backend(
     floats_as_text=False,
     json_text=func.to_json_string,
     utc=if_zoned(_to_utc),
-    bound_types=("DATETIME", "TIMESTAMP"),
+    bound=cast_bound(naive="DATETIME", zoned="TIMESTAMP"),
     dataset=_dataset,
 )

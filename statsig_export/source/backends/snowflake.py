@@ -16,7 +16,7 @@ from sqlalchemy.types import UserDefinedType
 
 from statsig_export.layouts.families import Family
 from statsig_export.layouts.model import SourceTable
-from statsig_export.source.backends.backend import Backend, DatasetName, SqlColumn, dotted, if_zoned
+from statsig_export.source.backends.backend import Backend, DatasetName, SqlColumn, cast_bound, dotted, if_zoned
 
 
 class _TimestampNtz(UserDefinedType[datetime]):
@@ -55,6 +55,6 @@ SNOWFLAKE: Final = Backend(
     floats_as_text=False,
     json_text=func.to_json,
     utc=if_zoned(_to_utc),
-    bound_types=("TIMESTAMP_NTZ", "TIMESTAMP_TZ"),
+    bound=cast_bound(naive="TIMESTAMP_NTZ", zoned="TIMESTAMP_TZ"),
     dataset=_dataset,
 )

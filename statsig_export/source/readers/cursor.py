@@ -48,7 +48,8 @@ class SqlDatabase:
     def columns(self, table: str, schema: str | None) -> list[FoundColumn]:
         catalog = self._backend.catalog
         if catalog is not None:
-            return found_columns(self._all(columns_query(catalog, self.dialect, table, schema)))
+            rows = self._all(columns_query(catalog, self.dialect, table, schema))
+            return found_columns(rows, self._backend.families)
         with self._connect() as connection, warnings.catch_warnings():
             # Ignore warnings about unknown column types: few of the columns are read.
             warnings.simplefilter("ignore", SAWarning)

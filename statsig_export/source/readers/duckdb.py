@@ -14,7 +14,7 @@ from sqlalchemy import URL
 from sqlalchemy.engine import Dialect
 
 from statsig_export.errors import SourceError
-from statsig_export.source.backends.duckdb import CATALOG, DuckDbDialect
+from statsig_export.source.backends.duckdb import CATALOG, DUCKDB, DuckDbDialect
 from statsig_export.source.catalogs import columns_query, found_columns, tables_query
 from statsig_export.source.schema import FoundColumn
 
@@ -43,12 +43,12 @@ class DuckDbDatabase:
         self._opened: duckdb.DuckDBPyConnection | None = None
 
     def columns(self, table: str, schema: str | None) -> list[FoundColumn]:
-        return found_columns(self._connection().execute(columns_query(CATALOG, self.dialect, table, schema)).fetchall())
+        query = columns_query(CATALOG, self.dialect, table, schema)
+        return found_columns(self._connection().execute(query).fetchall(), DUCKDB.families)
 
     def tables(self, schema: str | None) -> list[str]:
-        return [
-            str(name) for (name,) in self._connection().execute(tables_query(CATALOG, self.dialect, schema)).fetchall()
-        ]
+        query = tables_query(CATALOG, self.dialect, schema)
+        return [str(name) for (name,) in self._connection().execute(query).fetchall()]
 
     def chunks(self, sql: str, rows: int) -> Generator[pa.RecordBatch]:
         """A relation's reader streams; it yields `rows` rows a batch, the last one fewer."""
