@@ -18,7 +18,6 @@ from typing import Final
 
 from statsig_export.delivery.outcomes import BREAKING, BY_STATUS, DOUBTFUL
 from statsig_export.delivery.outcomes import Outcome as Outcome  # noqa: PLC0414  whoever decides asks here for the outcomes too
-from statsig_export.errors import LedgerError
 
 
 class State(StrEnum):
@@ -59,14 +58,6 @@ TRANSITIONS: Final[dict[tuple[State, Step], State]] = {
 
 PENDING: Final = frozenset({State.PLANNED, State.SENDING, State.DEFERRED})
 """The states whose events are still to be delivered."""
-
-
-def next_state(state: State, step: Step) -> State:
-    """The state after `step`. Raises LedgerError for a step that TRANSITIONS does not list."""
-    try:
-        return TRANSITIONS[state, step]
-    except KeyError:
-        raise LedgerError(f"a batch that is {state} cannot {step}") from None
 
 
 _BY_CLASS: Final = {2: Outcome.ACCEPTED, 3: Outcome.REFUSED, 4: Outcome.REJECTED, 5: Outcome.UNAVAILABLE}

@@ -94,7 +94,7 @@ def open_database(url: URL) -> LedgerDatabase:
             _make_tables(database)
         if not database.readable:
             _add_later_tables(database)
-    except BaseException:  # whatever it was goes on its way, but leaves no connection behind
+    except BaseException:  # dispose the engine, then re-raise
         database.close()
         raise
     return database
@@ -112,19 +112,19 @@ def open_to_read(url: URL) -> LedgerDatabase | None:
         if not _look(database) or not database.readable:
             open_database(url).close()
             _look(database)
-    except BaseException:  # as above
+    except BaseException:  # likewise
         database.close()
         raise
     return database
 
 
-def exists(url: URL) -> bool:
-    """Whether there is a ledger already: for verbs that promise to write nothing."""
+def open_existing(url: URL) -> LedgerDatabase | None:
+    """Connect to write; None, and nothing is created, where there is no ledger yet. Raises as `open_database`."""
     database = _reader(url)
     if database is None:
-        return False
+        return None
     database.close()
-    return True
+    return open_database(url)
 
 
 def _reader(url: URL) -> LedgerDatabase | None:
@@ -140,7 +140,7 @@ def _reader(url: URL) -> LedgerDatabase | None:
     try:
         with database.read() as connection:
             found = inspect(connection).has_table(meta.name)
-    except BaseException:  # as above
+    except BaseException:  # likewise
         database.close()
         raise
     if found:

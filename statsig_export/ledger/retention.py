@@ -7,8 +7,9 @@ are removed after that, by whoever comes first, so that the ledger never names a
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import Connection, delete, exists, func, or_, select, update
+from sqlalchemy import Connection, Row, delete, exists, func, or_, select, update
 
 from statsig_export.crashpoints import CrashPoint, reach
 from statsig_export.delivery.rules import PENDING, State
@@ -59,7 +60,7 @@ def candidates(database: LedgerDatabase, destination: str, before: datetime) -> 
     with database.read() as connection:
         rows = connection.execute(wanted).all()
     return [
-        Candidate(row.id, Category(row.category), row.window)
+        _candidate(row)
         for row in rows
         if datetime.fromtimestamp(row.window_start_ms / 1000, UTC) + length_of(row.window) <= before
     ]
@@ -104,7 +105,7 @@ def unfinished(database: LedgerDatabase, destination: str) -> list[Candidate]:
         .order_by(partitions.c.window_start_ms, partitions.c.category)
     )
     with database.read() as connection:
-        return [Candidate(row.id, Category(row.category), row.window) for row in connection.execute(wanted)]
+        return [_candidate(row) for row in connection.execute(wanted)]
 
 
 def destinations(database: LedgerDatabase) -> list[str]:
@@ -146,6 +147,10 @@ def needed_files(database: LedgerDatabase) -> set[str]:
     quarantines = select(partitions.c.quarantine).where(partitions.c.quarantine.is_not(None))
     with database.read() as connection:
         return {*connection.execute(events).scalars(), *connection.execute(quarantines).scalars()}
+
+
+def _candidate(row: "Row[*tuple[Any, ...]]") -> Candidate:
+    return Candidate(id=row.id, category=Category(row.category), window=row.window)
 
 
 def _summed(connection: Connection, partition: int, now_ms: int) -> PrunedPartition | None:

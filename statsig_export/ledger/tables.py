@@ -14,7 +14,7 @@ from sqlalchemy.types import TypeDecorator
 from statsig_export.delivery.answer_text import stored_reason
 
 SCHEMA_VERSION: Final = 2
-"""Of the tables below. An older ledger is brought up to it by ledger_migrations/, a newer one is refused."""
+"""Of the tables below. An older ledger is brought up to it by migrations/, a newer one is refused."""
 REVISION: Final = "0002"
 """The migration that makes them what they are, as Alembic knows it."""
 LEDGER: Final = MetaData()

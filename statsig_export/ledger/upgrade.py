@@ -12,7 +12,7 @@ from sqlalchemy import Connection, inspect
 from statsig_export.crashpoints import CrashPoint, reach
 from statsig_export.ledger.tables import alembic_version
 
-_SCRIPTS: Final = "statsig_export:ledger_migrations"
+_SCRIPTS: Final = "statsig_export.ledger:migrations"
 _BEFORE_ALEMBIC: Final = "0001"
 _ONE_AT_A_TIME: Final = Lock()
 """Alembic keeps the migration under way in module globals: two threads would mix theirs up."""

@@ -7,7 +7,7 @@ the next one removes the files that it left.
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -16,13 +16,12 @@ from statsig_export.account import Account, total
 from statsig_export.config import Config
 from statsig_export.crashpoints import CrashPoint, reach
 from statsig_export.errors import ConfigError, PartitionFileError
-from statsig_export.ledger import retention as ledger_pruning
-from statsig_export.ledger import standings
-from statsig_export.ledger.database import LedgerDatabase, exists
+from statsig_export.ledger import retention, standings
+from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.locks import groups_to_lock, lock_name, open_locks
 from statsig_export.ledger.pruned import PrunedPartition
 from statsig_export.ledger.retention import Candidate, PrunedFile
-from statsig_export.ledger.transactions import Ledger, ledger_of, ledger_to_read
+from statsig_export.ledger.transactions import existing_ledger, ledger_to_read
 from statsig_export.storage.file_faults import GONE
 from statsig_export.storage.files import FileFacts
 from statsig_export.storage.storage import Storage
@@ -90,14 +89,14 @@ def prune(  # noqa: PLR0913  one a choice of the caller's
     StorageError, and nothing is changed, where none of the files is there: the storage may be another one than it was.
     """
     _refuse_recent(config, before, now)
-    if not dry_run and not exists(config.ledger_url()):
-        return PruneReport(before)
-    opened: AbstractContextManager[Ledger | None] = ledger_to_read(config) if dry_run else ledger_of(config)
-    with opened as ledger, Storage(config.storage_url()) as storage:
+    with (
+        ledger_to_read(config) if dry_run else existing_ledger(config) as ledger,
+        Storage(config.storage_url()) as storage,
+    ):
         if ledger is None:
             return PruneReport(before, dry_run=dry_run)
         run = _Run(config.webhook.name, ledger.database, storage, now, dry_run=dry_run)
-        candidates = ledger_pruning.candidates(ledger.database, run.destination, before)
+        candidates = retention.candidates(ledger.database, run.destination, before)
         if not missing:
             candidates = run.with_files(candidates)
         for group in groups_to_lock(ledger.database.engine, candidates):
@@ -144,16 +143,16 @@ class _Run:
     def with_files(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Those of which every file is there. Raises StorageError where the storage has none at all."""
         named = {candidate: self._files_of(candidate) for candidate in candidates}
-        unfinished = ledger_pruning.unfinished(self.database, self.destination)
+        unfinished = retention.unfinished(self.database, self.destination)
         if candidates or unfinished:
             self.storage.require_root()
-        needed = {path for paths in named.values() for path in paths} or ledger_pruning.needed_files(self.database)
+        needed = {path for paths in named.values() for path in paths} or retention.needed_files(self.database)
         if needed:
             self.storage.require_any([*needed, *(path for of in unfinished for path in self._files_of(of))])
         return [candidate for candidate, paths in named.items() if not self._lost(paths)]
 
     def _files_of(self, partition: Candidate) -> list[str]:
-        return [file.path for file in ledger_pruning.files_of(self.database, partition, [])]
+        return [file.path for file in retention.files_of(self.database, partition, [])]
 
     def _lost(self, paths: Sequence[str]) -> bool:
         """Whether one of these files is gone or cannot be read; then it is written down."""
@@ -172,7 +171,7 @@ class _Run:
         with closing(open_locks(self.database.engine)) as locks:
             for candidate in candidates:
                 if locks.acquire(lock_name(candidate.id)):
-                    left = ledger_pruning.prune_partition(self.database, candidate.id, self.now_ms)
+                    left = retention.prune_partition(self.database, candidate.id, self.now_ms)
                     self._take_note(candidate, left, on_progress)
                 else:
                     self.busy.append(candidate)
@@ -180,7 +179,7 @@ class _Run:
     def look(self, candidates: Sequence[Candidate], on_progress: Callable[[int], None]) -> None:
         """What `prune` would do with them, were all locks free."""
         for candidate in candidates:
-            self._take_note(candidate, ledger_pruning.look(self.database, candidate.id, self.now_ms), on_progress)
+            self._take_note(candidate, retention.look(self.database, candidate.id, self.now_ms), on_progress)
 
     def _take_note(
         self, candidate: Candidate, left: PrunedPartition | None, on_progress: Callable[[int], None]
@@ -194,13 +193,13 @@ class _Run:
 
     def remove_files(self) -> None:
         """Remove the files of every partition that was pruned, now or by a prune that did not come so far."""
-        known = ledger_pruning.destinations(self.database)
-        unfinished = ledger_pruning.unfinished(self.database, self.destination)
+        known = retention.destinations(self.database)
+        unfinished = retention.unfinished(self.database, self.destination)
         for partition in unfinished + (self.pruned if self.dry_run else []):
-            files = ledger_pruning.files_of(self.database, partition, known)
+            files = retention.files_of(self.database, partition, known)
             gone = [self._remove_file(file) for file in files]
             if all(gone) and not self.dry_run:
-                ledger_pruning.removed(self.database, partition.id, self.now_ms)
+                retention.removed(self.database, partition.id, self.now_ms)
 
     def _remove_file(self, file: PrunedFile) -> bool:
         """Whether the file is no longer the pruned partition's. One that cannot be removed does not keep the others."""
@@ -237,7 +236,7 @@ class _Run:
 
     def remove_orphans(self) -> None:
         """Remove the partition files that no partition names."""
-        needed = ledger_pruning.needed_files(self.database)
+        needed = retention.needed_files(self.database)
         if self.dry_run:
             needed |= self._due_files()
         for path in self.storage.partition_files():
@@ -246,7 +245,7 @@ class _Run:
 
     def _due_files(self) -> set[str]:
         """The files of partitions that an earlier prune did not finish: counted already, when nothing is removed."""
-        unfinished = ledger_pruning.unfinished(self.database, self.destination)
+        unfinished = retention.unfinished(self.database, self.destination)
         return {path for partition in unfinished for path in self._files_of(partition)}
 
     def _remove_left_behind(self, path: str, kind: str) -> None:

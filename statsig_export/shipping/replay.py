@@ -10,10 +10,7 @@ from collections.abc import Callable, Sequence
 from statsig_export.config import Config
 from statsig_export.delivery.rules import DEFAULT_POLICY, RetryPolicy
 from statsig_export.ledger import queries
-from statsig_export.ledger.lists import among
-from statsig_export.ledger.pruned import refuse_pruned
-from statsig_export.ledger.replays import plan_replay
-from statsig_export.ledger.tables import partitions
+from statsig_export.ledger.replays import plan_replays
 from statsig_export.ledger.transactions import ledger_of
 from statsig_export.runs import REAL_TIME, Timing
 from statsig_export.shipping.reports import ReplayReport
@@ -39,11 +36,7 @@ def replay(  # noqa: PLR0913  what ship takes, and failed_only
     wanted = [split_partition_key(key) for key in keys]
     with ledger_of(config) as ledger:
         ids = list(queries.partition_ids(ledger.database, config.webhook.name, wanted).values())
-        with ledger.database.read() as connection:
-            refuse_pruned(connection, among(partitions.c.id, ids))
-        replayed = sum(
-            plan_replay(ledger.database, partition, timing.now_ms(), failed_only=failed_only) for partition in ids
-        )
+        replayed = plan_replays(ledger.database, ids, timing.now_ms(), failed_only=failed_only)
     run = orchestrator_run_id
     shipped = ship(config, keys, orchestrator_run_id=run, on_progress=on_progress, timing=timing, policy=policy)
     with ledger_of(config) as ledger:

@@ -20,8 +20,7 @@ from statsig_export.ledger.conditions import FOREVER_MS
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.evidence import forget_believed, make_due
 from statsig_export.ledger.locks import PartitionLocks, groups_to_lock, lock_name, open_locks
-from statsig_export.ledger.records import Destination as RememberedDestination
-from statsig_export.ledger.records import ShipRun
+from statsig_export.ledger.records import DestinationRecord, ShipRun
 from statsig_export.ledger.shipments import shipments
 from statsig_export.ledger.transactions import Ledger, ledger_of
 from statsig_export.runs import REAL_TIME, Timing
@@ -191,7 +190,7 @@ def _shipper(ledger: Ledger, route: Route, timing: Timing, policy: RetryPolicy, 
     )
 
 
-def _believed(remembered: RememberedDestination, policy: RetryPolicy, now_ms: int) -> frozenset[int]:
+def _believed(remembered: DestinationRecord, policy: RetryPolicy, now_ms: int) -> frozenset[int]:
     told, since = remembered.halted_setup, remembered.halted_ms
     if remembered.halted_reason is not None or told is None or since is None:
         return frozenset()

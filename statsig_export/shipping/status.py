@@ -12,7 +12,7 @@ from statsig_export.errors import ConfigError
 from statsig_export.ledger import queries, standings
 from statsig_export.ledger.conditions import FOREVER_MS
 from statsig_export.ledger.evidence import doubted_statuses
-from statsig_export.ledger.records import Destination, DuePartition, PartitionStatus, Shipment
+from statsig_export.ledger.records import DestinationRecord, DuePartition, PartitionStatus, Shipment
 from statsig_export.ledger.shipments import requests_of, shipments
 from statsig_export.ledger.transactions import ledger_of, ledger_to_read
 from statsig_export.runs import REAL_TIME
@@ -125,14 +125,14 @@ def status(config: Config, start: datetime | None = None, end: datetime | None =
         return standings.statuses(ledger.database, config.webhook.name, REAL_TIME.now_ms(), between=between)
 
 
-def _paused_until(remembered: Destination, policy: RetryPolicy, now_ms: int) -> int | None:
+def _paused_until(remembered: DestinationRecord, policy: RetryPolicy, now_ms: int) -> int | None:
     """Until when nothing is sent. A pause longer than the policy's longest was written by a wrong clock: it is none."""
     longest = (max(policy.breaker_pauses) if remembered.breaker_openings else policy.longest_wait) + ROUNDING
     until = remembered.probe_ms
     return until if until is not None and now_ms < until <= now_ms + round(longest * 1000) else None
 
 
-def _still_halted(remembered: Destination, config: Config) -> bool:
+def _still_halted(remembered: DestinationRecord, config: Config) -> bool:
     """A changed URL or secret lifts a halt by itself. Looking at a destination needs neither: what cannot be compared
     has not changed.
     """

@@ -8,10 +8,10 @@ from statsig_export.delivery.batches import Batch
 from statsig_export.delivery.outcomes import Outcome
 from statsig_export.delivery.rules import Decision, Failure, Reply, State, Step
 from statsig_export.errors import ConfigError, LedgerError, StalePlanError
-from statsig_export.ledger import queries
-from statsig_export.ledger.database import LedgerDatabase, exists, open_database
+from statsig_export.ledger import queries, standings
+from statsig_export.ledger.database import LedgerDatabase, open_database, open_existing
 from statsig_export.ledger.locks import open_locks
-from statsig_export.ledger.records import ExportRun, PartitionPlan, PlannedBatch, ShipRun
+from statsig_export.ledger.records import DestinationRecord, ExportRun, PartitionPlan, PlannedBatch, ShipRun
 from statsig_export.ledger.tables import attempts, batches
 from statsig_export.ledger.transactions import Ledger
 from statsig_export.settings import WindowSettings
@@ -85,7 +85,7 @@ def state(ledger: Ledger, batch: PlannedBatch) -> str:
 
 
 def account(ledger: Ledger):
-    return queries.statuses(ledger.database, "fivetran", 0)[0].account
+    return standings.statuses(ledger.database, "fivetran", 0)[0].account
 
 
 def test_planned_batches_come_in_order_and_are_due_at_once(ledger: Ledger):
@@ -173,7 +173,7 @@ def test_a_deferred_batch_comes_up_when_it_is_due(ledger: Ledger):
     assert waiting(ledger, 31_999) == []
     assert [batch.attempts for batch in waiting(ledger, 32_000)] == [1, 1]
     assert queries.next_due_ms(ledger.database, partition(ledger)) == 32_000
-    line = queries.statuses(ledger.database, "fivetran", 22_000)[0]
+    line = standings.statuses(ledger.database, "fivetran", 22_000)[0]
     assert (line.due_in, line.last_error, line.account.pending) == (10, "HTTP 500", 10)
 
 
@@ -240,8 +240,8 @@ def test_a_halt_and_the_breaker_are_remembered_per_destination(ledger: Ledger):
     ledger.resume("fivetran")
 
     assert (halted.halted_reason, halted.breaker_openings, halted.probe_ms) == ("HTTP 401", 2, 60_000)
-    assert queries.destination(ledger.database, "fivetran") == queries.Destination()
-    assert queries.destination(ledger.database, "another") == queries.Destination()
+    assert queries.destination(ledger.database, "fivetran") == DestinationRecord()
+    assert queries.destination(ledger.database, "another") == DestinationRecord()
 
 
 @pytest.mark.fault("F53")
@@ -325,9 +325,11 @@ def test_a_database_that_cannot_hold_a_ledger_is_a_configuration_error(url: str)
 def test_asking_whether_a_ledger_exists_makes_none(databases):
     url = make_url(databases("ledger"))
 
-    assert not exists(url)
+    assert open_existing(url) is None
     open_database(url).close()
-    assert exists(url)
+    opened = open_existing(url)
+    assert opened is not None
+    opened.close()
 
 
 def test_two_processes_may_open_a_new_ledger_at_once(databases):

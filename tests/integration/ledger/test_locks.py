@@ -18,7 +18,7 @@ from sqlalchemy import make_url, text
 
 from statsig_export.errors import DestinationError, LedgerError
 from statsig_export.ledger import locks
-from statsig_export.ledger.database import exists, open_database, open_to_read
+from statsig_export.ledger.database import open_database, open_existing, open_to_read
 from statsig_export.ledger.locks import FileLocks, lock_name, open_locks
 from statsig_export.ledger.transactions import ledger_of
 from statsig_export.pipeline import export_windows, ship
@@ -243,7 +243,7 @@ def test_a_link_to_nothing_is_no_new_ledger_whoever_opens_it(tmp_path: Path, lin
     (tmp_path / link).symlink_to(tmp_path / (link if target == "itself" else target))
     url = make_url(f"sqlite:///{tmp_path}/{link}{'/ledger.db' if link == 'folder' else ''}")
 
-    for opened in (open_database, open_to_read, exists):
+    for opened in (open_database, open_to_read, open_existing):
         with pytest.raises(LedgerError, match=f"{link} is a symbolic link to nothing.*mount its disk"):
             opened(url)
     assert [path.name for path in tmp_path.iterdir()] == [link]
