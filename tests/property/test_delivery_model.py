@@ -23,7 +23,7 @@ from ledger_driver import ANSWERS, CATEGORIES, POLICY, WINDOW, LedgerDriver, ope
 from ledger_model import BAD, WAITING, LedgerModel
 
 from statsig_export.errors import LedgerError, StalePlanError
-from statsig_export.ledger import queries
+from statsig_export.ledger import queries, standings
 from statsig_export.ledger.audit import partition_record
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.records import Claim
@@ -237,7 +237,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         assert self.model.received <= self.model.bound
 
     def check_accounts(self):
-        lines = queries.statuses(self.real.database, self.real.destination, self.real.now)
+        lines = standings.statuses(self.real.database, self.real.destination, self.real.now)
         assert {line.category for line in lines} == set(CATEGORIES)
         for line in lines:
             assert line.account.balances

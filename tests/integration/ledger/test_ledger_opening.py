@@ -94,7 +94,7 @@ import os, sys
 from pathlib import Path
 from sqlalchemy import make_url, text
 from statsig_export.errors import LedgerError
-from statsig_export.ledger_database import open_database, open_to_read
+from statsig_export.ledger.database import open_database, open_to_read
 
 file = Path(sys.argv[1])
 url = make_url(f"sqlite:///{file}")
@@ -186,7 +186,7 @@ def test_a_user_who_may_only_select_reads_the_ledger_and_is_told_what_writing_ne
 _FIRST_OPENINGS = """
 import os, sys
 from sqlalchemy import make_url
-from statsig_export.ledger_database import open_database, open_to_read
+from statsig_export.ledger.database import open_database, open_to_read
 
 url = make_url(f"sqlite:///{sys.argv[1]}")
 ready, go = os.pipe()

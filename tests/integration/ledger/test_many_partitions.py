@@ -9,7 +9,7 @@ from export_home import NOON, ExportHome, custom_event
 from sqlalchemy import Engine, event
 
 from statsig_export.errors import ConfigError
-from statsig_export.ledger import queries
+from statsig_export.ledger import queries, standings
 from statsig_export.ledger.evidence import make_due
 from statsig_export.ledger.identities import refuse_overlapping_windows
 from statsig_export.ledger.shipments import shipments
@@ -79,7 +79,7 @@ def test_a_statement_about_seventy_thousand_partitions_has_one_parameter_for_the
         database = ledger.database
         keys = [(Category.CUSTOM_EVENT, f"window {number}") for number in ids]
         known = queries.partition_ids(database, name, [*keys, (Category.CUSTOM_EVENT, "2026-11-20")])
-        statuses = queries.statuses(database, name, now_ms, only=ids)
+        statuses = standings.statuses(database, name, now_ms, only=ids)
         (mine,) = [line.partition for line in statuses if line.partition in known]
 
         assert known.keys() == {mine}

@@ -13,7 +13,7 @@ from statsig_export.account import total
 from statsig_export.delivery.outcomes import Outcome
 from statsig_export.delivery.rules import Breaker, Failure, Reply, RetryPolicy
 from statsig_export.errors import LedgerError
-from statsig_export.ledger import queries
+from statsig_export.ledger import queries, standings
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.records import PlannedBatch, ShipRun
 from statsig_export.ledger.tables import batches
@@ -97,7 +97,7 @@ class Bench:
 
     @property
     def account(self):
-        return total(line.account for line in queries.statuses(self.ledger.database, "fivetran", self.now_ms))
+        return total(line.account for line in standings.statuses(self.ledger.database, "fivetran", self.now_ms))
 
 
 @pytest.fixture
