@@ -1,9 +1,9 @@
-"""Lost partition files, written again from what the source gives now: only where that makes the very same bytes.
+"""Rewrites lost partition files from the source, only where that makes the same bytes.
 
-A window's events come in the order in which they came before, and those that readable files hold are left out. So the
-first of what remains are the rows of the oldest lost file, then those of the next one. Late rows between them,
-changed rows and another filter make other bytes: then nothing is written. Where something else lies in a file's
-place, or nobody may write there, that file alone stays lost.
+A window's events come in the same order as before; those in readable files are left out. So the first of the rest are
+the rows of the oldest lost file, then those of the next. Late rows between them, changed rows or another filter make
+other bytes: then nothing is written. Where something else is in a file's place, or it cannot be written, that file
+alone stays lost.
 """
 
 from collections import defaultdict

@@ -1,7 +1,7 @@
 """The table of Statsig's Event Filtering dialog: Tracking, Event, Volume, of what the source holds.
 
-The volumes are of final names, after reshape has told experiments from dynamic configs, and whatever the filter says of
-them: somebody who fills `[filter.custom_events]` wants to see what it leaves out.
+Volumes are counted by final name, after reshape has separated experiments from dynamic configs, and before the filter:
+who fills `[filter.custom_events]` wants to see what it leaves out.
 """
 
 from collections import Counter
@@ -26,7 +26,7 @@ from statsig_export.windows import window_at
 LAST_DAY: Final = timedelta(hours=24)
 """What the dialog's Volume is of."""
 MOST_NAMES: Final = 100_000
-"""Names that are told apart. Memory ends somewhere, and so does what a filter by name can be of use for."""
+"""Distinct event names counted; bounds memory."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
 from statsig_export.delivery.rules import PENDING, RetryPolicy, State
-from statsig_export.ledger.lists import among
+from statsig_export.ledger.list_parameters import among
 from statsig_export.ledger.records import Selection
 from statsig_export.ledger.tables import batches, export_runs, generations, partitions
 
@@ -16,7 +16,7 @@ WAITING_STATES: Final = [State.PLANNED.value, State.DEFERRED.value]
 FOREVER_MS: Final = 2**62
 """Later than any time on record."""
 FURTHEST_MS: Final = round(RetryPolicy().furthest * 1000)
-"""What is on record as due later than this from now is due at once: a clock was wrong when it was written."""
+"""A batch that is due later than this from now counts as due: the clock was wrong when it was recorded."""
 ORCHESTRATOR_RUN: Final = func.coalesce(export_runs.c.orchestrator_run, export_runs.c.id)
 """Who asked for an export: the orchestrator's id of its run, else our own."""
 

@@ -1,6 +1,6 @@
 """Opening the ledger's database, for writing or only to read it.
 
-Every database error leaves here as one of ours, which names the cause and no parameter.
+Every database error is re-raised as one of ours, which names the cause and no parameter.
 """
 
 from collections.abc import Iterator
@@ -34,10 +34,10 @@ class LedgerDatabase:
         self.version = SCHEMA_VERSION
         """Of the schema, as it was found. What reads takes an older one as it is, what writes brings it up to date."""
         self.readable = True
-        """False for a ledger from before partitions could be pruned: it gets a table even to be read."""
+        """False for a ledger from before partitions could be pruned: a table is added even to read it."""
         self._view: dict[str, object] = {"ledger_reads": True}
         self._turn: AbstractContextManager[object] = Lock()
-        """SQLite has one writer at a time, and lets the others look again every few ms: here they stand in line."""
+        """SQLite has one writer at a time, and the others poll every few ms: so threads queue here."""
         if engine.dialect.name == "postgresql":  # where each statement sees its own moment otherwise
             self._view["isolation_level"] = "REPEATABLE READ"
             if reads_only:

@@ -1,6 +1,6 @@
-"""What the ledger tells of one row of one partition file: its export run, its batches, their attempts and ship runs.
+"""What the ledger knows of one row of a partition file: its export run, its batches, their attempts and ship runs.
 
-Every statement finds its rows by an index, so that a trace stays fast in a ledger of millions of batches.
+Every statement uses an index, so a trace stays fast in a ledger of millions of batches.
 """
 
 import json
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 from statsig_export.delivery.rules import PENDING, State
 from statsig_export.ledger.conditions import of_selection
 from statsig_export.ledger.database import LedgerDatabase
-from statsig_export.ledger.lists import among
+from statsig_export.ledger.list_parameters import among
 from statsig_export.ledger.pruned import NOT_PRUNED, pruned_partitions_of
 from statsig_export.ledger.records import EventFile, Selection
 from statsig_export.ledger.tables import attempts, batches, export_runs, partitions, ship_runs
@@ -23,7 +23,7 @@ from statsig_export.windows import partition_key
 
 @dataclass(frozen=True, slots=True)
 class TracedExport:
-    """The export run that laid an event down."""
+    """The export run that planned an event."""
 
     run_id: str
     orchestrator_run_id: str | None
@@ -91,7 +91,7 @@ class TracedShipRun:
 
 @dataclass(frozen=True, slots=True)
 class PrunedFiles:
-    """A partition whose files would have been searched, and are gone."""
+    """A partition whose files cannot be searched, since they were pruned."""
 
     partition: str
     pruned: datetime
@@ -99,7 +99,7 @@ class PrunedFiles:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """All that happened to one row of a file."""
+    """Everything that happened to one row of a file."""
 
     export: TracedExport
     batches: tuple[TracedBatch, ...]
@@ -108,7 +108,7 @@ class History:
 
 
 def pruned_files(database: LedgerDatabase, selection: Selection) -> tuple[PrunedFiles, ...]:
-    """Those of these partitions whose files are gone, newest window first."""
+    """The pruned ones of these partitions, newest window first."""
     columns = partitions.c
     chosen = of_selection(selection)
     with database.read() as connection:

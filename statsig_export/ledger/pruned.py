@@ -1,7 +1,7 @@
-"""What the ledger keeps of partitions that were pruned, and that nothing more is done to them.
+"""What the ledger keeps of pruned partitions, and the refusal to export or replay them.
 
-Their generations stay on record, but the files are gone: nothing can tell any more which events of the window were
-planned, so exporting it again would send all of them again; and there is nothing left to replay.
+Their generations stay on record, but the files are gone. Without the files nothing shows which events of the window
+were planned, so another export would send all of them again; and there is nothing left to replay.
 """
 
 import json
@@ -18,7 +18,7 @@ from statsig_export.vocabulary import Category
 from statsig_export.windows import partition_key
 
 NOT_PRUNED: Final[ColumnElement[bool]] = partitions.c.id.not_in(select(pruned_partitions.c.partition))
-"""The condition on `partitions` that leaves those out whose files are gone, or about to be."""
+"""The condition on `partitions` that leaves out pruned ones."""
 
 
 @dataclass(frozen=True, slots=True)

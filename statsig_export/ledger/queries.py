@@ -16,7 +16,7 @@ from statsig_export.ledger.conditions import (
     same_generation,
 )
 from statsig_export.ledger.database import LedgerDatabase
-from statsig_export.ledger.lists import among
+from statsig_export.ledger.list_parameters import among
 from statsig_export.ledger.pruned import NOT_PRUNED, refuse_pruned
 from statsig_export.ledger.records import DestinationRecord, DuePartition, Planned, PlannedBatch
 from statsig_export.ledger.tables import attempts, batches, destinations, generations, partitions
@@ -64,7 +64,7 @@ def planned(database: LedgerDatabase, destination: str, window: str, category: C
 
 
 def names_files(database: LedgerDatabase, destination: str) -> bool:
-    """Whether some file of a destination has to be there."""
+    """Whether the ledger names a file of this destination that was not pruned."""
     wanted = (
         select(generations.c.partition)
         .join(partitions, partitions.c.id == generations.c.partition)
@@ -77,7 +77,7 @@ def names_files(database: LedgerDatabase, destination: str) -> bool:
 def planned_elsewhere(
     database: LedgerDatabase, destination: str, window: str, categories: Sequence[Category]
 ) -> list[StoredFile]:
-    """The files of the window's partitions of other categories, but for pruned ones: theirs are gone."""
+    """The files of the window's partitions of other categories, except pruned ones."""
     wanted = (
         select(*_STORED)
         .join(partitions, partitions.c.id == generations.c.partition)
@@ -91,8 +91,8 @@ def planned_elsewhere(
 def due(database: LedgerDatabase, destination: str, now_ms: int) -> list[DuePartition]:
     """Partitions with something to send now, oldest window first.
 
-    A batch that is under way counts too: either a shipper is at it and holds the lock, or one died and it is lost
-    until the next ship run recovers it.
+    A batch in flight counts too: either a shipper holds the partition's lock, or it died and the next ship run has to
+    recover the batch.
     """
     # The batches first, by the index on their state: joined to partitions, SQLite would walk every batch there is.
     of_partition = (
@@ -143,7 +143,7 @@ def partition_ids(database: LedgerDatabase, destination: str, wanted: Iterable[t
 
 
 def pending_partition_ids(database: LedgerDatabase, destination: str) -> dict[str, int]:
-    """Partition key -> its id, for those of which something is still to be sent, due or not; oldest window first."""
+    """Partition key -> its id, for those with pending batches, due or not; oldest window first."""
     unsent = select(batches.c.partition).where(batches.c.state.in_(PENDING_STATES))
     wanted = select(partitions.c.id, partitions.c.category, partitions.c.window).where(
         partitions.c.destination == destination, partitions.c.id.in_(unsent)
@@ -154,7 +154,7 @@ def pending_partition_ids(database: LedgerDatabase, destination: str) -> dict[st
 
 
 class Order(Enum):
-    """Which batches come first. Among equals it is the order of window, category and row."""
+    """Which batches are sent first. Ties are broken by window, category and row."""
 
     OLDEST = ()
     LEAST_TRIED = (batches.c.attempts,)
@@ -164,7 +164,7 @@ class Order(Enum):
 def waiting_batches(
     database: LedgerDatabase, ids: Sequence[int], now_ms: int, limit: int, order: Order = Order.OLDEST, first: int = 0
 ) -> list[PlannedBatch]:
-    """The next batches to send, from the `first` of them on."""
+    """The next batches to send: at most `limit`, after skipping `first`."""
     by_row = (partitions.c.window_start_ms, partitions.c.category, batches.c.generation, batches.c.first_row)
     names = ("id", "batch_id", "partition", "generation", "first_row", "rows", "body_bytes", "attempts", "planned_ms")
     wanted = (
@@ -181,15 +181,16 @@ def waiting_batches(
 
 
 def count_waiting(database: LedgerDatabase, ids: Sequence[int], now_ms: int) -> int:
-    """How many batches could be sent now."""
+    """The number of batches that are due now."""
     wanted = select(func.count()).select_from(batches).where(batches.c.partition.in_(ids), is_due(now_ms))
     with database.read() as connection:
         return int(connection.execute(wanted).scalar_one())
 
 
 def unfinished_replays(database: LedgerDatabase, ids: Sequence[int], ship_run: str) -> tuple[int, int]:
-    """The events of these partitions' replays that are still to be delivered; and the events that failed in a ship run,
-    of whichever batch: one that had failed and was taken up again bears no mark of a replay once it was split.
+    """Pending events of these partitions' replays, and events that failed in a ship run.
+
+    The second counts every batch: a failed batch that was taken up again is not marked as a replay once it is split.
     """
     columns = batches.c
     replayed = and_(among(columns.partition, ids), columns.replay_of.is_not(None))
@@ -206,7 +207,9 @@ def unfinished_replays(database: LedgerDatabase, ids: Sequence[int], ship_run: s
 def next_due_ms(
     database: LedgerDatabase, ids: Sequence[int], now_ms: int | None = None, without: Collection[int] = ()
 ) -> int | None:
-    """When the next waiting batch of these partitions is due, but for some. Without a now, as it is on record."""
+    """When the next waiting batch of these partitions is due, except for those in `without`; with no `now_ms`, as it is
+    on record.
+    """
     due_ms = func.min(batches.c.due_ms if now_ms is None else due_at(now_ms))
     wanted = select(due_ms).where(among(batches.c.partition, ids), batches.c.state.in_(WAITING_STATES))
     with database.read() as connection:

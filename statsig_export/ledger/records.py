@@ -199,7 +199,7 @@ class PlannedBatch:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An attempt that was written down and may now be made."""
+    """An attempt that is on record and may now be made."""
 
     batch: PlannedBatch
     attempt: int

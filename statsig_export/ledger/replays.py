@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Connection, func, insert, literal, select
 from statsig_export.delivery.rules import State, Step
 from statsig_export.ledger.conditions import PENDING_STATES
 from statsig_export.ledger.database import LedgerDatabase
-from statsig_export.ledger.lists import among
+from statsig_export.ledger.list_parameters import among
 from statsig_export.ledger.pruned import refuse_pruned
 from statsig_export.ledger.states import move_all, open_to
 from statsig_export.ledger.tables import batches, partitions

@@ -1,7 +1,7 @@
-"""Pruning in the ledger: which partitions can go, what is kept of them, and which of their files are to be removed.
+"""Pruning in the ledger: which partitions can be pruned, what is kept of them, and which files are to be removed.
 
-One transaction a partition: its batches and attempts give way to their sums, and its files are due to be removed. They
-are removed after that, by whoever comes first, so that the ledger never names a file as needed that is gone.
+One transaction per partition replaces its batches and attempts by their sums and marks its files for removal. The
+files are removed after that, by this prune or the next, so the ledger never needs a file that is gone.
 """
 
 from collections.abc import Sequence
@@ -73,9 +73,9 @@ def look(database: LedgerDatabase, partition: int, now_ms: int) -> PrunedPartiti
 
 
 def prune_partition(database: LedgerDatabase, partition: int, now_ms: int) -> PrunedPartition | None:
-    """Put the sums in the place of a partition's batches and attempts; the caller holds its lock.
+    """Replace a partition's batches and attempts by their sums; the caller holds its lock.
 
-    None, and nothing is changed, while something of it is pending. Where it was pruned already, what was left then.
+    Returns what is kept; None, without a change, while something is pending. A no-op for a pruned partition.
     """
     mine = partitions.c.id == partition
     with database.write() as connection:
@@ -97,7 +97,7 @@ def prune_partition(database: LedgerDatabase, partition: int, now_ms: int) -> Pr
 
 
 def unfinished(database: LedgerDatabase, destination: str) -> list[Candidate]:
-    """The pruned partitions whose files may be there still."""
+    """The pruned partitions whose files may still exist."""
     wanted = (
         select(partitions.c.id, partitions.c.category, partitions.c.window)
         .join(pruned_partitions, pruned_partitions.c.partition == partitions.c.id)
@@ -109,7 +109,7 @@ def unfinished(database: LedgerDatabase, destination: str) -> list[Candidate]:
 
 
 def destinations(database: LedgerDatabase) -> list[str]:
-    """The destinations that the ledger has partitions of."""
+    """Every destination that has a partition."""
     with database.read() as connection:
         return list(connection.execute(select(partitions.c.destination).distinct()).scalars())
 
@@ -135,7 +135,7 @@ def files_of(database: LedgerDatabase, partition: Candidate, known: Sequence[str
 
 
 def removed(database: LedgerDatabase, partition: int, now_ms: int) -> None:
-    """Write down that none of a pruned partition's files is there any more."""
+    """Record that all files of a pruned partition are removed."""
     mine = pruned_partitions.c.partition == partition
     with database.write() as connection:
         connection.execute(update(pruned_partitions).where(mine).values(removed_ms=now_ms))

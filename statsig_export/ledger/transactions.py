@@ -20,7 +20,7 @@ from statsig_export.delivery.rules import Decision, Failure, Reply, State, Step
 from statsig_export.errors import LedgerError, StalePlanError
 from statsig_export.ledger.database import LedgerDatabase, open_database, open_existing, open_to_read
 from statsig_export.ledger.identities import one_plan_at_a_time, refuse_overlapping_plan, remember
-from statsig_export.ledger.lists import among
+from statsig_export.ledger.list_parameters import among
 from statsig_export.ledger.pruned import refuse_pruned
 from statsig_export.ledger.records import Claim, ExportRun, PartitionPlan, PlannedBatch, ShipRun
 from statsig_export.ledger.states import move
@@ -46,7 +46,7 @@ class Ledger:
         self.database = database
 
     def plan(self, run: ExportRun, plans: Iterable[PartitionPlan]) -> None:
-        """Write down an export run and all it planned. The files are durable already.
+        """Record an export run and everything it planned. The files are durable already.
 
         Raises ConfigError when one of the partitions was pruned, or another run made other ids for a table meanwhile;
         StalePlanError when another run planned one first, or windows of another length over this one.
@@ -70,7 +70,7 @@ class Ledger:
             connection.execute(update(ship_runs).where(ship_runs.c.id == run_id).values(finished_ms=now_ms))
 
     def claim(self, batch: PlannedBatch, ship_run: str, now_ms: int) -> Claim:
-        """Write down that an attempt is about to be made."""
+        """Record an attempt before it is made."""
         number = batch.attempts + 1
         with self.database.write() as connection:
             move(connection, batch.id, Step.CLAIM, attempts=number)
@@ -90,7 +90,7 @@ class Ledger:
         now_ms: int,
         halves: Sequence[Batch] = (),
     ) -> None:
-        """Write down what an attempt came to and what becomes of its batch; after SPLIT, `halves` take its place."""
+        """Record the outcome of an attempt and the next state of its batch; after SPLIT, `halves` take its place."""
         with self.database.write() as connection:
             _close_attempt(
                 connection,
@@ -113,7 +113,7 @@ class Ledger:
         reach(CrashPoint.FINISHED)
 
     def cut(self, batch: PlannedBatch, halves: Sequence[Batch], now_ms: int) -> None:
-        """Split a batch before it is sent: there is no attempt of it."""
+        """Split a batch before it is sent, without an attempt."""
         with self.database.write() as connection:
             move(connection, batch.id, Step.CUT)
             _insert_halves(connection, batch, halves, now_ms)
@@ -142,26 +142,26 @@ class Ledger:
         return len(found)
 
     def halt(self, destination: str, reason: str, setup: str, now_ms: int) -> bool:
-        """Stop all sending to a destination until its set-up (the fingerprint) changes or `resume` says go.
+        """Stop all sending to a destination until its set-up (the fingerprint) changes, or `resume` lifts the halt.
 
-        Returns whether it was not halted for this set-up already: of several runs that are refused at once, one is told
-        so, and its reason stays.
+        Returns False where it was already halted for this set-up: of several runs that are refused at once the first
+        halts it, and its reason stays.
         """
         columns = destinations.c
         not_yet = or_(columns.halted_reason.is_(None), columns.halted_setup.is_(None), columns.halted_setup != setup)
         return self._set_destination(destination, not_yet, halted_reason=reason, halted_setup=setup, halted_ms=now_ms)
 
     def resume(self, destination: str, believed: str | None = None, now_ms: int | None = None) -> None:
-        """Lift a halt, close the breaker, end a hold; `believed` are statuses that from now on are taken as real."""
+        """Lift a halt, close the breaker, end a hold; rejections with a status in `believed` are believed from now."""
         lifted = {"halted_reason": None, "halted_setup": believed, "halted_ms": now_ms}
         self._set_destination(destination, **lifted, breaker_openings=0, probe_ms=None)
 
     def set_breaker(self, destination: str, openings: int, probe_ms: int | None) -> None:
-        """Remember the breaker between runs; `probe_ms` None means closed. With no openings it is a rate limit's."""
+        """Record the breaker for the next run; no `probe_ms`: closed. With no openings it ends a rate limit."""
         self._set_destination(destination, breaker_openings=openings, probe_ms=probe_ms)
 
     def _set_destination(self, name: str, *only_if: ColumnElement[bool], **values: str | int | None) -> bool:
-        """Change the destination's row, where all of `only_if` hold of it; whether they did."""
+        """Change the destination's row if all of `only_if` hold; returns whether they did."""
         dialect = postgresql if self.database.engine.dialect.name == "postgresql" else sqlite
         row = dialect.insert(destinations).values(name=name, breaker_openings=0).on_conflict_do_nothing()
         change = update(destinations).where(destinations.c.name == name, *only_if).values(**values)
@@ -224,7 +224,7 @@ def _plan_partition(connection: Connection, run: ExportRun, plan: PartitionPlan)
 
 
 def _take_partition(connection: Connection, run: ExportRun, plan: PartitionPlan) -> tuple[int, int]:
-    """The partition's row, brought up to date and held until the transaction ends, and its newest generation."""
+    """The partition's id and newest generation; its row is updated, and locked until the transaction ends."""
     seen = {
         "export_run": run.id,
         "filtered_by": json.dumps(dict(plan.filtered_by), sort_keys=True),

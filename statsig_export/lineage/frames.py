@@ -39,8 +39,8 @@ def read_events(
     Columns, Arrow-backed: category and window (string), time_uuid, event_name, timestamp (int64, ms since the epoch),
     user_id, unit_id (null outside exposures), event (large_string; `event` is the JSON text as it is sent). `columns`
     reads these alone, in this order: `event` is most of every file, and counting does not need it.
-    Reads the files that the ledger names, so what a run left behind when it was killed does not show. Neither does what
-    was pruned: `status(config)` counts it and says so. Raises ConfigError for a column that is none of these.
+    Reads the files that the ledger names: files that a killed run left behind are not read. Pruned events are missing,
+    too; `status(config)` counts them. Raises ConfigError for a column that is none of these.
     """
     schema = _schema_of(columns)
     selection = _selection(config, start, end, categories)
@@ -57,7 +57,7 @@ def event_chunks(
     columns: Sequence[str] | None = None,
     rows: int = 100_000,
 ) -> Iterator[pd.DataFrame]:
-    """What `read_events` reads, in frames of at most `rows` rows of one partition file: memory stays that of a chunk,
+    """What `read_events` reads, in frames of at most `rows` rows of one partition file: memory is bounded by a chunk,
     however much was exported.
     """
     schema = _schema_of(columns)
@@ -66,7 +66,7 @@ def event_chunks(
 
 
 def partition_files(config: Config, start: datetime | None = None, end: datetime | None = None) -> pd.DataFrame:
-    """The partition files of the windows that start in [start, end), oldest first: one a generation, pruned ones not.
+    """The partition files of the windows that start in [start, end), oldest first: one per generation, no pruned ones.
 
     Columns: category, window, start and end of the window (datetime64, UTC), generation, rows (events), bytes, file
     (its URI), digest (sha256), exported (when its export run ended; datetime64, UTC), export_run (the orchestrator's

@@ -1,7 +1,7 @@
 """Tracing an event by its timeUUID: from the row of the source to the last answer of the webhook.
 
-The ledger holds no event, so the id is looked for in the files that the ledger names, newest window first, a few files
-at once: in their column of ids alone, and where the ids ascend (derived ones do) in no row group that leaves it out.
+The ledger holds no events, so the id is searched in the files that the ledger names, newest window first, a few files
+at once. Only the id column is read, and where the ids ascend (derived ids do) only the row groups that can hold it.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,8 +1,8 @@
-"""Pruning: the files, batches and attempts of old windows are removed; their account and their runs are kept.
+"""Removes the files, batches and attempts of old windows; their account and their runs are kept.
 
-A partition can go when its window ended before a given time and nothing of it is pending. The ledger decides first, in
-one transaction a partition under the lock that shippers take; the files are removed after that. Whatever kills a prune,
-the next one removes the files that it left.
+A partition can be pruned when its window ended before a given time and nothing of it is pending. The ledger is changed
+first, in one transaction per partition, under the lock that shippers take; the files are removed after that. The files
+that a killed prune left are removed by the next one.
 """
 
 from collections import Counter
@@ -45,9 +45,9 @@ class PruneReport:
     batches: int = 0
     attempts: int = 0
     files: int = 0
-    """Files of pruned partitions, also of those that an earlier prune did not finish."""
+    """Files of pruned partitions, including those that an earlier prune left."""
     temporary_files: int = 0
-    """What exports that were killed have left unfinished."""
+    """Unfinished files of killed exports."""
     orphans: int = 0
     """Partition files that no partition names."""
     bytes: int = 0
@@ -64,9 +64,9 @@ class PruneReport:
 
 
 LEFT_BEHIND_AFTER: Final = timedelta(days=1)
-"""A file that no partition names, and that was not written for so long, belongs to no export that is under way."""
+"""Age from which a file that no partition names belongs to no running export."""
 CLOCKS_DIFFER: Final = timedelta(minutes=1)
-"""How far the storage's clock may be from ours."""
+"""Tolerated difference between the storage's clock and ours."""
 
 
 def prune(  # noqa: PLR0913  one a choice of the caller's
@@ -155,7 +155,7 @@ class _Run:
         return [file.path for file in retention.files_of(self.database, partition, [])]
 
     def _lost(self, paths: Sequence[str]) -> bool:
-        """Whether one of these files is gone or cannot be read; then it is written down."""
+        """Whether one of these files is missing or unreadable; if so, it is reported."""
         lost: dict[str, str] = {}
         for path in paths:
             try:
@@ -225,7 +225,7 @@ class _Run:
         return True
 
     def remove_temporary_files(self) -> None:
-        """Remove what exports were writing when they were killed."""
+        """Remove the unfinished files of killed exports."""
         for path in self.storage.temporary_files():
             self._remove_left_behind(path, "temporary_files")
         for scratch, facts in self.storage.scratch_files():
@@ -280,4 +280,4 @@ class _Run:
 
 
 def _ignore(_: int) -> None:
-    """Nobody watches."""
+    """No-op progress callback."""

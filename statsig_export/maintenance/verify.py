@@ -1,7 +1,7 @@
-"""Verifying: every state recomputed from the attempts, every batch from the files, and whatever differs.
+"""Recomputes every state from the attempts and every batch from the files, and reports what differs.
 
-Reads only. Nothing is taken from the rows under test that can be had from elsewhere: a batch's state comes from its
-attempts, its id and bytes from the rows of its file, a partition's rows from the files and again from the batches.
+Reads only. What can be computed is not read from the record under test: a batch's state comes from its attempts, its
+id and bytes from the rows of its file, a partition's rows from the files and again from the batches.
 Memory holds one partition's batches and attempts, one row group, and 16 bytes an event of one partition.
 """
 
@@ -28,7 +28,7 @@ from statsig_export.windows import split_partition_key
 
 
 class Check(StrEnum):
-    """What `verify` holds against each other."""
+    """What `verify` compares."""
 
     STATE = "state"
     """A batch against its attempts."""
@@ -65,7 +65,7 @@ class VerifyReport:
     files: int = 0
     batches: int = 0
     pruned: int = 0
-    """Of the partitions those that have neither files nor batches any more, so that only their account was verified."""
+    """Pruned partitions, which have neither files nor batches: only their account was verified."""
     differences: tuple[Difference, ...] = ()
 
 
@@ -76,7 +76,7 @@ Found = Iterator[tuple[Check, str]]
 def verify(
     config: Config, *, on_progress: Callable[[int], None] | None = None, policy: RetryPolicy = DEFAULT_POLICY
 ) -> VerifyReport:
-    """Hold the ledger against itself and against the files. `on_progress` gets the events of each partition.
+    """Compare the ledger with itself and with the files. `on_progress` gets the events of each partition.
 
     `policy` is the one that batches were shipped under. A file that cannot be read is a difference; raises LedgerError
     where the ledger itself cannot be read, StorageError where the storage is not there or has none of the files.
@@ -93,7 +93,7 @@ def verify(
             record = partition_record(ledger.database, ids[status.partition])
             found = [*_states(record.batches, policy), *_files(record, name, storage)]
             if found and not record.pruned and partition_record(ledger.database, ids[status.partition]).pruned:
-                found = []  # its files went while they were read
+                found = []  # its files were pruned while they were read
             found += [*_account(status), *_left_over(record)]
             differences += [Difference(status.partition, check, detail) for check, detail in found]
             counts.update(partitions=1, pruned=record.pruned)
@@ -105,7 +105,7 @@ def verify(
 
 
 def _require_storage(storage: Storage, named: set[str]) -> None:
-    """A disk that is not mounted is one error, not a difference a file."""
+    """A disk that is not mounted is one error, not one difference per file."""
     if named:
         storage.require_root()
         storage.require_any(named)
@@ -170,7 +170,7 @@ def _against_halves(batch: RecordedBatch, halves: Sequence[RecordedBatch]) -> st
 
 
 def _against_origin(batch: RecordedBatch, by_id: dict[int, RecordedBatch]) -> str | None:
-    """A replay repeats a delivered batch; its halves are seen to by `_against_halves`."""
+    """A replay repeats a delivered batch; `_against_halves` checks its halves."""
     if batch.parent is not None and batch.parent not in by_id:
         return f"is a half of batch {batch.parent}, which is not there"
     if batch.replay_of is None or batch.parent is not None:
@@ -195,7 +195,9 @@ def _files(record: PartitionRecord, destination: str, storage: Storage) -> Found
         try:
             if storage.digest(generation.file) != generation.digest:
                 yield Check.FILE, f"generation {generation.number} is not the file that was written: its digest differs"
-            columns = [(len(ids), int(seen.add_new(ids).sum())) for ids in storage.read_column(generation.file, _ID)]
+            columns = [
+                (len(ids), int(seen.add_new(ids).sum())) for ids in storage.read_column(generation.file, "time_uuid")
+            ]
             rows = sum(length for length, _ in columns)
             if rows != generation.rows:
                 yield Check.FILE, f"generation {generation.number} holds {rows} rows, the ledger says {generation.rows}"
@@ -228,6 +230,3 @@ def _bodies(generation: RecordedGeneration, mine: Iterable[RecordedBatch], desti
             yield Check.BODY, f"batch {batch.id} is not named after the body its rows make"
         elif len(request_body) != batch.body_bytes:
             yield Check.BODY, f"batch {batch.id} has {batch.body_bytes} bytes, its body {len(request_body)}"
-
-
-_ID = "time_uuid"

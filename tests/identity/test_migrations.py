@@ -221,5 +221,5 @@ def test_the_wheel_has_the_migrations(tmp_path: Path):
     listed = subprocess.run([sys.executable, "-m", "zipfile", "-l", str(wheel)], check=True, capture_output=True)
     scripts = sorted(path.name for path in (root / "statsig_export/ledger/migrations/versions").glob("*.py"))
 
-    assert all(f"ledger_migrations/versions/{name}" in listed.stdout.decode() for name in scripts)
-    assert "ledger_migrations/env.py" in listed.stdout.decode()
+    assert all(f"ledger/migrations/versions/{name}" in listed.stdout.decode() for name in scripts)
+    assert "ledger/migrations/env.py" in listed.stdout.decode()

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -17,21 +18,27 @@ from test_ledger_faults import locked
 
 from statsig_export.config import parse_config
 from statsig_export.errors import ConfigError, LedgerError
+from statsig_export.export.late_rows import changed_windows
 from statsig_export.ledger import database as ledger_database
 from statsig_export.ledger import engine as ledger_engine
 from statsig_export.ledger.database import open_database, open_to_read
 from statsig_export.ledger.tables import pruned_partitions
-from statsig_export.lineage.frames import read_events
+from statsig_export.lineage.frames import deliveries, failed_rows, read_events
 from statsig_export.lineage.trace import trace
+from statsig_export.maintenance.prune import prune
 from statsig_export.maintenance.verify import verify
 from statsig_export.shipping.status import due_partitions, halted_reason, status, unsent_partitions
+
+NOW = datetime(2027, 1, 5, tzinfo=UTC)
 
 
 def all_readers(home: ExportHome) -> list[object]:
     config = home.config
     looked_at = [status(config), due_partitions(config), unsent_partitions(config), halted_reason(config)]
     found = trace(config, "7f1c0000-0000-4000-8000-000000000000").found
-    return [*looked_at, len(read_events(config)), verify(config).differences, found]
+    dry = prune(config, datetime(2026, 11, 21, tzinfo=UTC), NOW, dry_run=True)
+    frames = [len(frame(config)) for frame in (read_events, deliveries, failed_rows)]
+    return [*looked_at, *frames, verify(config).differences, found, dry.pruned, changed_windows(config, NOW)]
 
 
 @pytest.mark.fault("F115")
