@@ -18,6 +18,9 @@ BENCH ?=
 # JupyterLab lies beside the locked environment, in uv's cache, and its kernels run in both.
 JUPYTER = UV_PYTHON_DOWNLOADS=never $(UV) run --quiet --no-sync --with jupyterlab
 
+# Each of the many processes that the targets start would compile its libraries anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup demo dev notebook test lint types bench torture fuzz pictures clean
 
 help: ## what there is

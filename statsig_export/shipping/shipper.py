@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from statsig_export.crashpoints import CrashPoint, reach
 from statsig_export.delivery.batches import Texts, batch_id, body, halve
-from statsig_export.delivery.evidence import Evidence
+from statsig_export.delivery.evidence import Evidence, Rejected
 from statsig_export.delivery.outcomes import DOUBTFUL, Outcome
 from statsig_export.delivery.rate_limit import RateLimit
 from statsig_export.delivery.rules import (
@@ -295,15 +295,16 @@ class Shipper:
                 self.evidence.accept(began)
             if outcome not in DOUBTFUL or not isinstance(answer, Reply):
                 return True, False
-            failed_before = batch.replayed_after is not None
-            believed = self.evidence.reject(
+            rejected = Rejected(
                 batch.id,
                 batch.parent,
                 batch.rows,
                 answer.status,
-                failed_before=failed_before,
+                began,
+                failed_before=batch.replayed_after is not None,
                 chosen=batch.id in self._chosen,
             )
+            believed = self.evidence.reject(rejected)
             if not believed:
                 self._doubted[batch.id] = batch.partition, now_ms
                 self._words = explain(answer)

@@ -20,7 +20,7 @@ from statsig_export.windows import partition_key
 CUSTOM, GATE = (partition_key(category, DAY) for category in (Category.CUSTOM_EVENT, Category.GATE_EXPOSURE))
 LATER = "2026-11-21"
 NOW = datetime(2027, 1, 5, 15, tzinfo=UTC)
-QUICK = RetryPolicy(quick=(0.01, 0.01))
+QUICK = RetryPolicy(quick=(0.01, 0.01), throttled=(0.01,))
 POISON = Rule(time_uuid="poison", actions=[answer(400)])
 
 

@@ -313,8 +313,10 @@ class DeliveryMachine(RuleBasedStateMachine):
             self.model.batches[row.id] = places[row.category, row.generation, row.first_row, row.replay_of]
 
 
-def run(url: str, examples: int) -> None:
+def run(url: str, share: float) -> None:
+    """`share`: of the examples that other tests of properties try."""
     slow = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+    examples = round(share * settings.default.max_examples)
     chosen = settings(max_examples=examples, stateful_step_count=30, suppress_health_check=slow)
     with open_ledger(url) as database:
         machine = type("Machine", (DeliveryMachine,), {"database": database})
@@ -322,8 +324,8 @@ def run(url: str, examples: int) -> None:
 
 
 def test_the_ledger_is_its_model_on_sqlite(tmp_path: Path):
-    run(f"sqlite:///{tmp_path}/ledger.db", examples=40)
+    run(f"sqlite:///{tmp_path}/ledger.db", share=0.2)
 
 
 def test_the_ledger_is_its_model_on_postgresql(postgres_url: str):
-    run(postgres_url, examples=10)
+    run(postgres_url, share=0.05)

@@ -234,19 +234,17 @@ def assert_outcomes(rows: list[Row], table: SourceTable) -> None:
             assert_same(found[str(key)], expected)
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.lists(exposures, max_size=6))
 def test_any_exposure_becomes_its_event_or_fails(rows: list[Row]):
     assert_outcomes(rows, EXPOSURES)
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.lists(custom_events, max_size=6))
 def test_any_custom_event_becomes_its_event_or_fails(rows: list[Row]):
     assert_outcomes(rows, CUSTOM_EVENTS)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=settings.default.max_examples // 4)
 @given(st.lists(exposures, max_size=8), st.lists(st.integers(0, 8), max_size=3))
 def test_where_a_chunk_ends_makes_no_difference(rows: list[Row], cuts: list[int]):
     whole = outcomes(canonical_frame(rows), EXPOSURES)

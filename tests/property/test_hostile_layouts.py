@@ -129,7 +129,7 @@ def outcomes(table: SourceTable, rows: list[dict[str, str | None]]) -> dict[str,
 
 @pytest.mark.parametrize("table", TABLES)
 @given(st.data())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=settings.default.max_examples // 4)
 def test_every_row_of_every_layout_is_an_event_or_a_failed_row_with_a_reason(table: SourceTable, data: st.DataObject):
     rows = data.draw(rows_of(table))
 
@@ -148,7 +148,7 @@ def test_every_row_of_every_layout_is_an_event_or_a_failed_row_with_a_reason(tab
 
 @pytest.mark.parametrize("table", TABLES)
 @given(st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=settings.default.max_examples // 8)
 def test_no_row_changes_what_becomes_of_its_neighbours(table: SourceTable, data: st.DataObject):
     rows = data.draw(rows_of(table))
 

@@ -27,8 +27,8 @@ from statsig_export.lineage.frames import failed_rows, read_events
 from statsig_export.pipeline import export_window
 from statsig_export.windows import window_from_key
 
-ROWS = int(os.environ.get("STATSIG_EXPORT_FUZZ_ROWS", "20000"))
-ON_POSTGRESQL = max(1_500, ROWS // 20)
+ROWS = int(os.environ.get("STATSIG_EXPORT_FUZZ_ROWS", "10000"))
+ON_POSTGRESQL = max(1_000, ROWS // 20)
 A_TIME = 25_000
 """Rows held in memory at once, each lot in a database of its own."""
 SEED = int(os.environ.get("STATSIG_EXPORT_FUZZ_SEED", "1"))

@@ -173,7 +173,7 @@ _FORK = """
 import os, sys
 from statsig_export.config import load_config
 from statsig_export.pipeline import export_window, ship
-from statsig_export.partitions import window_from_key
+from statsig_export.windows import window_from_key
 
 config = load_config(sys.argv[1])
 window = window_from_key("2026-11-20", config.windows)

@@ -325,14 +325,15 @@ def test_a_server_that_is_not_there_costs_one_warning_however_often_the_client_t
 def test_a_server_that_does_not_answer_is_not_waited_for_again(
     home: ExportHome, server: LineageServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(telling, "PATIENCE", 0.2)
+    patience = 2.0
+    monkeypatch.setattr(telling, "PATIENCE", patience)
     server.gate.clear()
     filled(home).export()
     began = time.monotonic()
     for _ in range(5):
         home.ship()
 
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5 * patience
     assert [warning.partition(": ")[2][:35] for warning in warnings_of(caplog)] == [
         "the client did not take them in tim"
     ]

@@ -330,3 +330,19 @@ def test_what_was_accepted_before_an_events_own_rejection_proves_nothing_against
 
     assert clock.halts()
     assert (clock.account.forwarded, clock.account.failed, clock.account.pending) == (9 - last, 1, last)
+
+
+@pytest.mark.fault("F143")
+@pytest.mark.parametrize("bad", [1, 2, 4])
+def test_a_few_bad_events_that_were_under_way_while_others_were_accepted_fail_and_halt_nothing(
+    clock: TurnedClock, home: ExportHome, receiver: Receiver, bad: int
+):
+    """A small day: one batch of nothing but bad events, and one of good ones, at the same moment."""
+    later, soon = Action(status=400, delay=0.2), Action(delay=0.1)
+    receiver.play([Rule(event_name="poison", actions=[later]), Rule(actions=[soon])])
+    home.set("webhook", concurrency=2)
+    home.add([custom_event(key, "poison") for key in range(bad)], [exposure(1)])
+    home.export()
+    clock.ship()
+
+    assert (clock.account.forwarded, clock.account.failed) == (1, bad)

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -154,7 +155,7 @@ def test_a_file_that_this_user_may_not_read_is_set_aside_with_the_reason(home: E
 def open_to_all(folder: Path) -> None:
     """Let another user come as far as this folder."""
     for parent in folder.parents:
-        if parent.stat().st_uid == 0 and str(parent).startswith("/tmp/"):  # noqa: S108  where pytest puts its folders
+        if parent.stat().st_uid == 0 and parent.is_relative_to(tempfile.gettempdir()):
             parent.chmod(parent.stat().st_mode | 0o055)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from statsig_export.delivery.evidence import Evidence
+from statsig_export.delivery.evidence import Evidence, Rejected
 from statsig_export.delivery.outcomes import STATUSES, Outcome
 from statsig_export.delivery.rate_limit import RateLimit
 from statsig_export.delivery.rules import (
@@ -240,12 +240,12 @@ def test_a_rate_limit_is_no_ill_health():
 def test_an_acceptance_that_began_before_the_rejection_proves_nothing():
     evidence = Evidence(POLICY)
     began = evidence.begin()
-    assert evidence.reject(1, None, 2, 400)
+    assert evidence.reject(Rejected(1, None, 2, 400))
     evidence.accept(began)
-    assert not evidence.reject(2, 1, 1, 400)
+    assert not evidence.reject(Rejected(2, 1, 1, 400))
     evidence.accept(evidence.begin())
     assert evidence.waiting == frozenset()
-    assert evidence.reject(2, 1, 1, 400)
+    assert evidence.reject(Rejected(2, 1, 1, 400))
 
 
 def test_the_retry_schedule_in_the_documentation_is_the_policy():
