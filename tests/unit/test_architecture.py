@@ -109,25 +109,6 @@ def test_only_the_ledger_knows_its_tables():
     assert guilty == []
 
 
-def test_only_the_ledger_runs_statements_on_it():
-    guilty = [
-        f"{path.relative_to(PACKAGE)}:{node.lineno}"
-        for home, path in modules()
-        if home != "ledger"
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Attribute) and node.attr in {"read", "write"}
-        if ast.unparse(node.value).endswith("database")
-    ]
-    builders = [
-        str(path.relative_to(PACKAGE))
-        for home, path in modules()
-        if home in {"export", "shipping", "lineage", "maintenance", "dagster"}
-        if any(name.split(".")[0] == "sqlalchemy" for name in imported(path))
-    ]
-
-    assert guilty == builders == []
-
-
 def test_nothing_that_ships_events_imports_its_stand_ins():
     guilty = [
         str(path.relative_to(PACKAGE))

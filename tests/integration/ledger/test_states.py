@@ -1,6 +1,5 @@
 """Changes of a batch's state: one place makes them, as the table of transitions says and never otherwise."""
 
-import ast
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -8,7 +7,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, insert, make_url, select
 
-import statsig_export.ledger
 from statsig_export.delivery.rules import TRANSITIONS, State, Step
 from statsig_export.errors import LedgerError
 from statsig_export.ledger.database import LedgerDatabase, open_database
@@ -75,16 +73,3 @@ def test_a_step_that_leads_from_two_states_to_two_others_takes_each_batch_to_its
         after = states(connection)
 
     assert after == {**{state: state for state in State}, State.FAILED: State.PLANNED, State.DELIVERED: State.DEFERRED}
-
-
-def test_no_other_module_of_the_ledger_changes_a_state():
-    (folder,) = statsig_export.ledger.__path__
-    setters = {
-        path.stem
-        for path in Path(folder).glob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "values"
-        if any(keyword.arg == "state" for keyword in node.keywords)
-    }
-
-    assert setters == {"states"}
