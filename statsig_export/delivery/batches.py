@@ -29,7 +29,7 @@ _pc: Final[Any] = pyarrow.compute
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Consecutive rows of one partition file, and the size and id of the body made of them."""
+    """Consecutive rows of one partition file, and what the body made of them weighs and is called."""
 
     batch_id: str
     first_row: int
