@@ -80,7 +80,7 @@ class LedgerDatabase:
         self.engine.dispose()
 
 
-def open_database(url: URL) -> LedgerDatabase:
+def open_to_write(url: URL) -> LedgerDatabase:
     """Connect, and make the tables where they are not there yet. A ledger that has them is only looked at; one of an
     older version is left as it is until something is written to it.
 
@@ -103,14 +103,14 @@ def open_database(url: URL) -> LedgerDatabase:
 def open_to_read(url: URL) -> LedgerDatabase | None:
     """Connect only to read, which needs no right to write and waits for no writer; None where there is no ledger yet.
 
-    A ledger of the previous version is read as it is. Raises as `open_database`.
+    A ledger of the previous version is read as it is. Raises as `open_to_write`.
     """
     database = _reader(url)
     if database is None:
         return None
     try:
         if not _look(database) or not database.readable:
-            open_database(url).close()
+            open_to_write(url).close()
             _look(database)
     except BaseException:  # likewise
         database.close()
@@ -119,12 +119,12 @@ def open_to_read(url: URL) -> LedgerDatabase | None:
 
 
 def open_existing(url: URL) -> LedgerDatabase | None:
-    """Connect to write; None, and nothing is created, where there is no ledger yet. Raises as `open_database`."""
+    """Connect to write; None, and nothing is created, where there is no ledger yet. Raises as `open_to_write`."""
     database = _reader(url)
     if database is None:
         return None
     database.close()
-    return open_database(url)
+    return open_to_write(url)
 
 
 def _reader(url: URL) -> LedgerDatabase | None:

@@ -18,7 +18,7 @@ from statsig_export.delivery.batches import Batch
 from statsig_export.delivery.outcomes import Outcome
 from statsig_export.delivery.rules import Decision, Failure, Reply, State, Step
 from statsig_export.errors import LedgerError, StalePlanError
-from statsig_export.ledger.database import LedgerDatabase, open_database, open_existing, open_to_read
+from statsig_export.ledger.database import LedgerDatabase, open_existing, open_to_read, open_to_write
 from statsig_export.ledger.identities import one_plan_at_a_time, refuse_overlapping_plan, remember
 from statsig_export.ledger.list_parameters import among
 from statsig_export.ledger.pruned import refuse_pruned
@@ -175,7 +175,7 @@ class Ledger:
 @contextmanager
 def ledger_of(config: Config) -> Iterator[Ledger]:
     """The configured ledger, open for writing; created where there is none yet."""
-    with closing(open_database(config.ledger_url())) as database:
+    with closing(open_to_write(config.ledger_url())) as database:
         yield Ledger(database)
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, make_url, select
 
 from statsig_export.delivery.rules import TRANSITIONS, State, Step
 from statsig_export.errors import LedgerError
-from statsig_export.ledger.database import LedgerDatabase, open_database
+from statsig_export.ledger.database import LedgerDatabase, open_to_write
 from statsig_export.ledger.states import move, move_all, state_change
 from statsig_export.ledger.tables import batches, partitions
 
@@ -37,7 +37,7 @@ def states(connection: Connection) -> dict[State, State]:
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LedgerDatabase]:
     sqlite = request.param == "sqlite"
     url = f"sqlite:///{tmp_path}/ledger.db" if sqlite else request.getfixturevalue("postgres_url")
-    with closing(open_database(make_url(url))) as database:
+    with closing(open_to_write(make_url(url))) as database:
         with_a_batch_in_each_state(database)
         yield database
 
