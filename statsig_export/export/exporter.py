@@ -22,9 +22,7 @@ from statsig_export.export.window import identities_for, judge_window
 from statsig_export.export.writer import window_writer
 from statsig_export.ledger import queries
 from statsig_export.ledger.identities import refuse_overlapping_windows
-from statsig_export.ledger.pruned import refuse_pruned
 from statsig_export.ledger.records import ExportRun, PartitionPlan, Planned
-from statsig_export.ledger.tables import partitions
 from statsig_export.ledger.transactions import Ledger, ledger_of
 from statsig_export.runs import Job, RunContext, RunStart, observed
 from statsig_export.source.source import Source, open_source
@@ -173,11 +171,7 @@ def planned_before(
     ledger: Ledger, config: Config, window: Window, categories: Sequence[Category]
 ) -> dict[Category, Planned]:
     """What earlier exports put into each category's partition of the window. Raises ConfigError if one was pruned."""
-    name = config.webhook.name
-    mine = (partitions.c.destination == name, partitions.c.window == window.key, partitions.c.category.in_(categories))
-    with ledger.database.read() as connection:
-        refuse_pruned(connection, *mine)
-    return {category: queries.planned(ledger.database, name, window.key, category) for category in categories}
+    return queries.planned_partitions(ledger.database, config.webhook.name, window.key, categories)
 
 
 def _check_balance(window: Window, tallies: Mapping[Category, Tally]) -> None:
