@@ -15,7 +15,7 @@ from sqlalchemy import Row, select
 from statsig_export.delivery.outcomes import Outcome
 from statsig_export.delivery.rules import PENDING, State
 from statsig_export.errors import LedgerError
-from statsig_export.ledger.database import LedgerDatabase, open_database
+from statsig_export.ledger.database import LedgerDatabase, open_to_write
 from statsig_export.ledger.tables import attempts, batches, generations
 from statsig_export.maintenance.verify import verify
 from statsig_export.shipping.status import status
@@ -71,7 +71,7 @@ def audit(home: Home, requests: Sequence[Received], expected: Expected) -> Findi
     accepted = [request for request in requests if request.accepted]
     deliveries = Counter(str(event["timeUUID"]) for request in accepted for event in request.events)
     _check_arrivals(findings, accepted, deliveries, expected)
-    database = open_database(home.config.ledger_url())
+    database = open_to_write(home.config.ledger_url())
     try:
         ledger = _batches(database)
         files = _files(database, Path(home.config.storage_url()), findings)

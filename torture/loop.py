@@ -16,7 +16,7 @@ from sqlalchemy import create_engine, func, select
 from statsig_export.crashpoints import SHIPPING, CrashPoint
 from statsig_export.delivery.rules import PENDING
 from statsig_export.errors import DestinationError, LedgerError
-from statsig_export.ledger.database import exists, open_database
+from statsig_export.ledger.database import open_existing
 from statsig_export.ledger.tables import batches
 from statsig_export.ledger.transactions import ledger_of
 from statsig_export.shipping.status import resume
@@ -273,10 +273,9 @@ class Torture:
 
     def _states(self) -> Counter[str]:
         """State -> batches, as the ledger has them now."""
-        url = self.home.config.ledger_url()
-        if not exists(url):
+        database = open_existing(self.home.config.ledger_url())
+        if database is None:
             return Counter()
-        database = open_database(url)
         try:
             with database.read() as connection:
                 rows = connection.execute(select(batches.c.state, func.count()).group_by(batches.c.state)).all()

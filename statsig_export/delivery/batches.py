@@ -19,7 +19,7 @@ import pyarrow.compute
 from statsig_export.arrow.contiguous import contiguous
 
 Texts: TypeAlias = "pa.Array[Any]"
-"""Events as JSON texts, one an entry, none null: large_string or large_binary."""
+"""Events as JSON texts, one per entry, none null: large_string or large_binary."""
 
 BRACKETS = 2
 """Bytes of `[` and `]`."""
@@ -45,7 +45,7 @@ def body(events: Texts) -> bytes:
 
 
 def batch_id(destination: str, request_body: bytes) -> str:
-    """Names a batch by where it goes and what it says: same id, same bytes."""
+    """The id of a batch, from its destination and body: same id, same bytes."""
     digest = hashlib.sha256(destination.encode() + b"\0")
     digest.update(request_body)
     return digest.hexdigest()
@@ -62,7 +62,7 @@ class Batcher:
         self._held: Texts = pa.array([], pa.large_binary())
 
     def add(self, events: Texts) -> Iterator[Batch]:
-        """Take the next events, in order. Each must fit into a body by itself (encoding.py sees to it)."""
+        """Take the next events, in order. Each must fit into a body by itself (events/encoding.py ensures it)."""
         stream = pa.chunked_array([self._held, events.cast(pa.large_binary())])
         begin = 0
         for end in self._ends(stream):

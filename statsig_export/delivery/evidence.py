@@ -1,11 +1,10 @@
-"""Whether a rejection is the event's fault or the destination's: what else was accepted tells.
+"""Whether a rejection is the event's fault or the destination's, judged by what else was accepted.
 
-A server whose set-up is wrong may say so in the words it has for a bad payload (nginx answers 400 where it misses a
-client certificate, others where a signature does not hold). Of one request nobody can tell. So an event fails for being
-rejected only where the destination accepts others: something must be accepted in a request that was begun after the
-event's batch was first rejected. Where nothing is, from whole batches down to single events, nothing fails and the
-destination is halted. Acceptances are counted by when their requests began, since one that was under way while the
-set-up broke says nothing of the time after.
+A wrong set-up may be answered with the status of a bad payload (nginx answers 400 to a missing client certificate,
+others to a wrong signature). One request alone does not show which it is. So a rejected event fails only if the
+destination accepts others: something must be accepted in a request that began after the event's batch was first
+rejected. If nothing is accepted, from whole batches down to single events, nothing fails and the destination is halted.
+An acceptance counts from the start of its request: one in flight while the set-up broke proves nothing about later.
 """
 
 from collections.abc import Set as AbstractSet
@@ -32,7 +31,7 @@ class Rejected:
 
 @dataclass(slots=True)
 class Evidence:
-    """What one run has seen. `believed` are the statuses that somebody, knowing of them, told to take as real."""
+    """What one run has seen. `believed` are the statuses that a `resume` said to believe."""
 
     policy: RetryPolicy
     believed: frozenset[int] = frozenset()
@@ -74,7 +73,7 @@ class Evidence:
             self._forget_the_row()
 
     def reject(self, rejected: Rejected) -> bool:
-        """Take note of a rejection; whether it is believed. A batch of several events always is: it is split."""
+        """Record a rejection; returns whether it is believed. One of several events always is: it is split."""
         now, batch, parent = self.begin(), rejected.batch, rejected.parent
         if rejected.status in self.believed:
             return True
@@ -98,12 +97,12 @@ class Evidence:
 
     @property
     def doubting(self) -> bool:
-        """So much was rejected in a row that the next requests look for something that is accepted."""
+        """Whether so many rejections came in a row that the next requests look for something that is accepted."""
         return self._in_a_row >= self.policy.doubt_after
 
     @property
     def suspecting(self) -> bool:
-        """So much was rejected down to single events that only other batches can still speak for the destination."""
+        """Whether so many single events were rejected that only other batches can still clear the destination."""
         unproven = sum(not proven for proven in self._single.values())
         return unproven >= self.policy.halt_after or len(self._single) >= self.policy.halt_after_all
 
@@ -121,7 +120,7 @@ class Evidence:
 
     @property
     def damning(self) -> bool:
-        """So much was rejected, and so many others with it, that the destination is at fault."""
+        """Whether so many events and other batches were rejected that the destination is at fault."""
         return self.suspecting and self._others >= self.policy.halt_after_others
 
     def knows(self, batch: int, parent: int | None) -> bool:

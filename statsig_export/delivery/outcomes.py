@@ -1,11 +1,11 @@
-"""What an attempt can come to, and the statuses of HTTP that are not what their class says."""
+"""The outcomes of an attempt, and the HTTP statuses that do not mean what their class says."""
 
 from enum import StrEnum
 from typing import Final
 
 
 class Outcome(StrEnum):
-    """What an attempt came to."""
+    """The outcome of an attempt."""
 
     ACCEPTED = "accepted"
     NOT_SENT = "not_sent"
@@ -64,5 +64,5 @@ STATUSES: Final[dict[Outcome, dict[int, str]]] = {
     },
 }
 """The statuses that are not what their class says, and why. The rest of 4xx is `rejected` (400, 409, 415, 418, 422 and
-whatever is assigned to nobody: it may be about the payload, and evidence.py tells), the rest of 5xx `unavailable`."""
+every unassigned one: it may be about the payload, evidence.py decides), the rest of 5xx `unavailable`."""
 BY_STATUS: Final = {status: outcome for outcome, statuses in STATUSES.items() for status in statuses}

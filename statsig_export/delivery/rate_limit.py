@@ -6,7 +6,7 @@ from statsig_export.delivery.outcomes import Outcome
 from statsig_export.delivery.rules import Decision, RetryPolicy
 
 ROUNDING = 1.0
-"""Seconds. The longest hold is still one when it was written down, rounded, and read again."""
+"""Seconds. The longest hold is still valid after it was recorded, rounded, and read again."""
 
 
 @dataclass(slots=True)
@@ -22,7 +22,7 @@ class RateLimit:
     """How often with nothing accepted in between. While it is above zero, one request at a time is sent."""
 
     def record(self, decision: Decision, began_under: int, now: float, roll: float) -> None:
-        """Take note of the answer to a request that began under that number of holds, in the order they came.
+        """Record the answer to a request that began after that number of holds; answers in the order they came.
 
         Of the requests that were under way when the limit was met, the first holds; the others may hold for longer.
         """

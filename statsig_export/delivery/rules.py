@@ -1,8 +1,8 @@
 """The delivery rules: the states of a batch, the outcomes of an attempt, and what each outcome leads to.
 
 Everything that decides about a batch's state lives here, and TRANSITIONS is the only place that says which step may
-follow which state. Nothing here knows a clock, a socket or a database: ledger.py writes down what this module decides,
-shipper.py carries it out, and docs/delivery.md draws its diagram from the same table.
+follow which state. Nothing here uses a clock, a socket or a database: shipping/ carries out what is decided here,
+ledger/ records it, and docs/delivery.md draws its diagram from the same table.
 
 The distinction everything rests on is whether the other side may have got the events. `not_sent`, `throttled`,
 `too_large`, `rejected` and `refused` say no; `unavailable` and `unknown` say maybe, and only they can lead to an event
@@ -18,7 +18,6 @@ from typing import Final
 
 from statsig_export.delivery.outcomes import BREAKING, BY_STATUS, DOUBTFUL
 from statsig_export.delivery.outcomes import Outcome as Outcome  # noqa: PLC0414  whoever decides asks here for the outcomes too
-from statsig_export.errors import LedgerError
 
 
 class State(StrEnum):
@@ -61,14 +60,6 @@ PENDING: Final = frozenset({State.PLANNED, State.SENDING, State.DEFERRED})
 """The states whose events are still to be delivered."""
 
 
-def next_state(state: State, step: Step) -> State:
-    """The state after `step`. Raises LedgerError for a step that TRANSITIONS does not list."""
-    try:
-        return TRANSITIONS[state, step]
-    except KeyError:
-        raise LedgerError(f"a batch that is {state} cannot {step}") from None
-
-
 _BY_CLASS: Final = {2: Outcome.ACCEPTED, 3: Outcome.REFUSED, 4: Outcome.REJECTED, 5: Outcome.UNAVAILABLE}
 
 
@@ -96,7 +87,7 @@ class Failure:
 
 
 def classify(answer: Reply | Failure) -> Outcome:
-    """The outcome an answer amounts to (the table of DESIGN section 5)."""
+    """The outcome of an answer (the table in docs/delivery.md)."""
     if isinstance(answer, Failure):
         return answer.outcome
     if answer.status == HTTPStatus.SERVICE_UNAVAILABLE and answer.retry_after is not None:
@@ -113,7 +104,7 @@ def explain(answer: Reply | Failure) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """When a deferred batch comes up again, and when to stop trying. Durations in seconds."""
+    """When a deferred batch is retried, and when to give up. Durations in seconds."""
 
     quick: tuple[float, ...] = (1, 4)
     """The first retries, within the run: full jitter, from nothing up to this long."""
@@ -130,21 +121,21 @@ class RetryPolicy:
     """
     give_up_age: float = 76 * 3_600
     give_up_attempts: int = 10
-    """A batch fails for being unlucky only when it is both as old and as often tried as this."""
+    """A batch is given up only when it is both this old and tried this often."""
     breaker_after: int = 5
-    """So many failures in a row end a run's sending."""
+    """Failures in a row that end a run's sending."""
     breaker_pauses: tuple[float, ...] = (30, 60, 300, 900)
     """How long the breaker stays open, by how often it opened without a success in between."""
     doubt_after: int = 3
-    """After so many rejections in a row the next requests look for something that is accepted."""
+    """Rejections in a row after which the next requests look for something that is accepted."""
     halt_after: int = 5
-    """So many single events rejected in a row, and nothing accepted since their batches were, halt the destination."""
+    """Single events rejected in a row, with nothing accepted since their batches were, that halt the destination."""
     halt_after_all: int = 20
-    """So many single events rejected in a row do in any case."""
+    """Single events rejected in a row that halt it in any case."""
     halt_after_others: int = 5
-    """But first so many batches are tried, where there are any, that have nothing to do with those rejected before."""
+    """Batches unrelated to the rejected ones that are tried first, if there are any."""
     believed_for: float = 3_600
-    """How long after a `resume` the verdict that it was about is taken as real."""
+    """How long after a `resume` rejections with its statuses are believed."""
 
     @property
     def furthest(self) -> float:
@@ -187,7 +178,7 @@ class Attempted:
     age: float
     """Seconds since the batch was planned."""
     believed: bool = True
-    """Whether a rejection is the event's own fault, as far as the rest of what was sent tells."""
+    """Whether a rejection counts as the event's own fault (evidence.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +197,7 @@ class Decision:
 
 
 def decide(answer: Reply | Failure, batch: Attempted, roll: float, policy: RetryPolicy) -> Decision:
-    """The decision for one answer; `roll` is random in [0, 1) and only spreads the delay."""
+    """The decision for one answer; `roll`, random in [0, 1), only spreads the delay."""
     outcome = classify(answer)
     reason = explain(answer)
     if outcome is Outcome.ACCEPTED:
@@ -288,7 +279,7 @@ class Breaker:
     open: bool = False
     """No further request in this run."""
     opened: bool | None = None
-    """What this run has to say: that it opened, that the destination is well, or nothing."""
+    """This run's finding: True: it opened; False: the destination is healthy; None: neither."""
 
     @property
     def probing(self) -> bool:
@@ -301,8 +292,8 @@ class Breaker:
         return self.probing or self.failures > 0
 
     def record(self, outcome: Outcome) -> None:
-        """Take note of an outcome, in the order the answers came. A rate limit is an answer in good health, but no
-        success: it lets a probe through and leaves the failures in a row as they are.
+        """Record an outcome, in the order the answers came. A rate limit shows a healthy destination, but is no
+        success: it lets a probe through and leaves the failures in a row unchanged.
         """
         if outcome not in BREAKING:
             self.openings = 0

@@ -22,9 +22,7 @@ from statsig_export.export.window import identities_for, judge_window
 from statsig_export.export.writer import window_writer
 from statsig_export.ledger import queries
 from statsig_export.ledger.identities import refuse_overlapping_windows
-from statsig_export.ledger.pruned import refuse_pruned
 from statsig_export.ledger.records import ExportRun, PartitionPlan, Planned
-from statsig_export.ledger.tables import partitions
 from statsig_export.ledger.transactions import Ledger, ledger_of
 from statsig_export.runs import Job, RunContext, RunStart, observed
 from statsig_export.source.source import Source, open_source
@@ -122,13 +120,13 @@ def _export(run: _Run, opened: _Opened) -> ExportReport:
     began = time.monotonic()
     refuse_overlapping_windows(ledger.database, config, [window])
     identities = identities_for(ledger.database, config, source, run.categories)
-    planned = _planned(ledger, config, window, run.categories)
+    planned = planned_before(ledger, config, window, run.categories)
     earlier, lost = earlier_ids(config, (storage, source), window, planned, identities)
     if lost:
         run = replace(run, categories=tuple(category for category in run.categories if category in earlier))
         if not run.categories:
             raise damaged(lost, hint=HINT)
-    others = _planned_elsewhere(ledger, storage, config, window, run.categories)
+    others = planned_elsewhere(ledger, storage, config, window, run.categories)
     judge = Judge(config.source, config.filter, config.webhook.max_bytes, earlier, others)
     rows_read = 0
     with window_writer(storage, config.webhook, run.categories) as writer:
@@ -160,7 +158,7 @@ def _export(run: _Run, opened: _Opened) -> ExportReport:
     )
 
 
-def _planned_elsewhere(
+def planned_elsewhere(
     ledger: Ledger, storage: Storage, config: Config, window: Window, categories: Sequence[Category]
 ) -> SeenIds:
     """What earlier exports put into the window's partitions of other categories, as far as its files can be read."""
@@ -169,13 +167,11 @@ def _planned_elsewhere(
     return ids
 
 
-def _planned(ledger: Ledger, config: Config, window: Window, categories: Sequence[Category]) -> dict[Category, Planned]:
+def planned_before(
+    ledger: Ledger, config: Config, window: Window, categories: Sequence[Category]
+) -> dict[Category, Planned]:
     """What earlier exports put into each category's partition of the window. Raises ConfigError if one was pruned."""
-    name = config.webhook.name
-    mine = (partitions.c.destination == name, partitions.c.window == window.key, partitions.c.category.in_(categories))
-    with ledger.database.read() as connection:
-        refuse_pruned(connection, *mine)
-    return {category: queries.planned(ledger.database, name, window.key, category) for category in categories}
+    return queries.planned_partitions(ledger.database, config.webhook.name, window.key, categories)
 
 
 def _check_balance(window: Window, tallies: Mapping[Category, Tally]) -> None:

@@ -10,7 +10,7 @@ from statsig_export.account import Account
 from statsig_export.config import Config
 from statsig_export.events.seen_ids import SeenIds
 from statsig_export.events.table_identity import TableIdentity, new_identity
-from statsig_export.export.exporter import _planned, _planned_elsewhere
+from statsig_export.export.exporter import planned_before, planned_elsewhere
 from statsig_export.export.judge import Judge, Judged
 from statsig_export.export.repair import ids_of
 from statsig_export.export.reports import FailedRow, PlanReport
@@ -113,8 +113,8 @@ class Planner:
         """What earlier exports planned of these categories, and of others."""
         if self._ledger is None:
             return _nothing_planned(categories), None
-        planned = _planned(self._ledger, self._config, window, categories)
-        elsewhere = _planned_elsewhere(self._ledger, self._storage, self._config, window, categories)
+        planned = planned_before(self._ledger, self._config, window, categories)
+        elsewhere = planned_elsewhere(self._ledger, self._storage, self._config, window, categories)
         return {category: ids_of(self._storage, found.stored) for category, found in planned.items()}, elsewhere
 
 

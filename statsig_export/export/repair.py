@@ -1,9 +1,9 @@
-"""Lost partition files, written again from what the source gives now: only where that makes the very same bytes.
+"""Rewrites lost partition files from the source, only where that makes the same bytes.
 
-A window's events come in the order in which they came before, and those that readable files hold are left out. So the
-first of what remains are the rows of the oldest lost file, then those of the next one. Late rows between them,
-changed rows and another filter make other bytes: then nothing is written. Where something else lies in a file's
-place, or nobody may write there, that file alone stays lost.
+A window's events come in the same order as before; those in readable files are left out. So the first of the rest are
+the rows of the oldest lost file, then those of the next. Late rows between them, changed rows or another filter make
+other bytes: then nothing is written. Where something else is in a file's place, or it cannot be written, that file
+alone stays lost.
 """
 
 from collections import defaultdict
@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 
 import pyarrow as pa
-from sqlalchemy import select
 
 from statsig_export.config import Config
 from statsig_export.errors import PartitionFileError, StorageError
@@ -22,9 +21,8 @@ from statsig_export.export.reports import RepairReport
 from statsig_export.export.window import identities_for, judge_window
 from statsig_export.layouts.model import Role
 from statsig_export.ledger.database import LedgerDatabase
-from statsig_export.ledger.pruned import NOT_PRUNED
-from statsig_export.ledger.records import Planned
-from statsig_export.ledger.tables import generations, partitions
+from statsig_export.ledger.listings import event_files
+from statsig_export.ledger.records import Planned, Selection
 from statsig_export.ledger.transactions import ledger_to_read
 from statsig_export.source.source import Source, open_source
 from statsig_export.storage.errors import cause_of, concerns_this_place
@@ -209,15 +207,7 @@ class _Files:
 
 def _stored_windows(database: LedgerDatabase, destination: str) -> dict[str, dict[Category, list[StoredFile]]]:
     """Window -> category -> the files of its generations, oldest first; of partitions that were not pruned."""
-    wanted = (
-        select(partitions.c.window, partitions.c.category)
-        .add_columns(generations.c.file, generations.c.digest, generations.c.bytes, generations.c.rows)
-        .join(generations, generations.c.partition == partitions.c.id)
-        .where(partitions.c.destination == destination, NOT_PRUNED)
-        .order_by(partitions.c.window_start_ms, partitions.c.category, generations.c.generation)
-    )
     found: dict[str, dict[Category, list[StoredFile]]] = defaultdict(lambda: defaultdict(list))
-    with database.read() as connection:
-        for window, category, *facts in connection.execute(wanted):
-            found[window][Category(category)].append(StoredFile(*facts))
+    for file in event_files(database, Selection(destination)):
+        found[file.window][file.category].append(file.stored)
     return found

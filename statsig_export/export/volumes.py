@@ -1,7 +1,7 @@
 """The table of Statsig's Event Filtering dialog: Tracking, Event, Volume, of what the source holds.
 
-The volumes are of final names, after reshape has separated experiments from dynamic configs, and whatever the filter
-says of them: whoever fills `[filter.custom_events]` sees what it leaves out.
+Volumes are counted by final name, after reshape has separated experiments from dynamic configs, and before the filter:
+who fills `[filter.custom_events]` wants to see what it leaves out.
 """
 
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Conditions and expressions that several queries on the ledger share."""
+"""Conditions and expressions that several of the ledger's statements share."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -7,23 +7,31 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
 from statsig_export.delivery.rules import PENDING, RetryPolicy, State
-from statsig_export.ledger.lists import among
-from statsig_export.ledger.tables import batches, export_runs, generations
+from statsig_export.ledger.list_parameters import among
+from statsig_export.ledger.records import Selection
+from statsig_export.ledger.tables import batches, export_runs, generations, partitions
 
-PENDING_STATES = [state.value for state in PENDING]
-
-
-WAITING_STATES = [State.PLANNED.value, State.DEFERRED.value]
-
-
+PENDING_STATES: Final = [state.value for state in PENDING]
+WAITING_STATES: Final = [State.PLANNED.value, State.DEFERRED.value]
 FOREVER_MS: Final = 2**62
-
-
+"""Later than any time on record."""
 FURTHEST_MS: Final = round(RetryPolicy().furthest * 1000)
-"""What is on record as due later than this from now is due at once: a clock was wrong when it was written."""
+"""A batch that is due later than this from now counts as due: the clock was wrong when it was recorded."""
+ORCHESTRATOR_RUN: Final = func.coalesce(export_runs.c.orchestrator_run, export_runs.c.id)
+"""Who asked for an export: the orchestrator's id of its run, else our own."""
 
 
-ORCHESTRATOR_RUN = func.coalesce(export_runs.c.orchestrator_run, export_runs.c.id)
+def of_selection(selection: Selection) -> list[ColumnElement[bool]]:
+    """The conditions on `partitions` that a selection stands for."""
+    columns = partitions.c
+    chosen = [columns.destination == selection.destination]
+    if selection.since_ms is not None:
+        chosen.append(columns.window_start_ms >= selection.since_ms)
+    if selection.until_ms is not None:
+        chosen.append(columns.window_start_ms < selection.until_ms)
+    if selection.categories is not None:
+        chosen.append(columns.category.in_([category.value for category in selection.categories]))
+    return chosen
 
 
 def export_runs_of(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
@@ -43,13 +51,16 @@ def export_runs_of(connection: Connection, ids: Sequence[int]) -> dict[int, tupl
 
 
 def same_generation() -> ColumnElement[bool]:
+    """The condition that joins a batch to its generation."""
     return and_(generations.c.partition == batches.c.partition, generations.c.generation == batches.c.generation)
 
 
 def due_at(now_ms: int) -> ColumnElement[int]:
+    """When a batch is due, as seen at `now_ms`."""
     return case((batches.c.due_ms > now_ms + FURTHEST_MS, now_ms), else_=batches.c.due_ms)
 
 
 def is_due(now_ms: int) -> ColumnElement[bool]:
+    """The condition that a batch waits and may be sent now."""
     due = or_(batches.c.due_ms <= now_ms, batches.c.due_ms > now_ms + FURTHEST_MS)
     return and_(batches.c.state.in_(WAITING_STATES), due)

@@ -1,6 +1,6 @@
 """Opening the ledger's database, for writing or only to read it.
 
-Every database error leaves here as one of ours, which names the cause and no parameter.
+Every database error is re-raised as one of ours, which names the cause and no parameter.
 """
 
 from collections.abc import Iterator
@@ -34,10 +34,10 @@ class LedgerDatabase:
         self.version = SCHEMA_VERSION
         """Of the schema, as it was found. What reads takes an older one as it is, what writes brings it up to date."""
         self.readable = True
-        """False for a ledger from before partitions could be pruned: it gets a table even to be read."""
+        """False for a ledger from before partitions could be pruned: a table is added even to read it."""
         self._view: dict[str, object] = {"ledger_reads": True}
         self._turn: AbstractContextManager[object] = Lock()
-        """SQLite has one writer at a time, and lets the others look again every few ms: here they stand in line."""
+        """SQLite has one writer at a time, and the others poll every few ms: so threads queue here."""
         if engine.dialect.name == "postgresql":  # where each statement sees its own moment otherwise
             self._view["isolation_level"] = "REPEATABLE READ"
             if reads_only:
@@ -80,7 +80,7 @@ class LedgerDatabase:
         self.engine.dispose()
 
 
-def open_database(url: URL) -> LedgerDatabase:
+def open_to_write(url: URL) -> LedgerDatabase:
     """Connect, and make the tables where they are not there yet. A ledger that has them is only looked at; one of an
     older version is left as it is until something is written to it.
 
@@ -94,7 +94,7 @@ def open_database(url: URL) -> LedgerDatabase:
             _make_tables(database)
         if not database.readable:
             _add_later_tables(database)
-    except BaseException:  # whatever it was goes on its way, but leaves no connection behind
+    except BaseException:  # dispose the engine, then re-raise
         database.close()
         raise
     return database
@@ -103,28 +103,28 @@ def open_database(url: URL) -> LedgerDatabase:
 def open_to_read(url: URL) -> LedgerDatabase | None:
     """Connect only to read, which needs no right to write and waits for no writer; None where there is no ledger yet.
 
-    A ledger of the previous version is read as it is. Raises as `open_database`.
+    A ledger of the previous version is read as it is. Raises as `open_to_write`.
     """
     database = _reader(url)
     if database is None:
         return None
     try:
         if not _look(database) or not database.readable:
-            open_database(url).close()
+            open_to_write(url).close()
             _look(database)
-    except BaseException:  # as above
+    except BaseException:  # likewise
         database.close()
         raise
     return database
 
 
-def exists(url: URL) -> bool:
-    """Whether there is a ledger already: for verbs that promise to write nothing."""
+def open_existing(url: URL) -> LedgerDatabase | None:
+    """Connect to write; None, and nothing is created, where there is no ledger yet. Raises as `open_to_write`."""
     database = _reader(url)
     if database is None:
-        return False
+        return None
     database.close()
-    return True
+    return open_to_write(url)
 
 
 def _reader(url: URL) -> LedgerDatabase | None:
@@ -140,7 +140,7 @@ def _reader(url: URL) -> LedgerDatabase | None:
     try:
         with database.read() as connection:
             found = inspect(connection).has_table(meta.name)
-    except BaseException:  # as above
+    except BaseException:  # likewise
         database.close()
         raise
     if found:

@@ -1,7 +1,7 @@
 """The engine of the ledger's database: SQLite (WAL, synchronous=FULL, write lock taken at BEGIN) or PostgreSQL.
 
-PostgreSQL may stand behind a pooler that gives a session to one transaction at a time (PgBouncer in transaction mode):
-nothing is prepared on the server, and what is set is set for the transaction.
+PostgreSQL may be behind a pooler that assigns a session per transaction (PgBouncer in transaction mode): no statement
+is prepared on the server, and settings are made for the transaction.
 """
 
 import re
@@ -84,9 +84,9 @@ def engine_to_read(url: URL, wait_ms: int) -> Engine:
 
 
 class Reader(sqlite3.Connection):
-    """Reads a database; where this user may write nothing in its folder, without SQLite's locks.
+    """A read-only connection; without SQLite's locks where this user may not write to the folder.
 
-    That is right as long as nobody writes to it: `check_unchanged` after each reading.
+    Without locks it is correct only while nobody writes: call `check_unchanged` after each read.
     """
 
     file: Path

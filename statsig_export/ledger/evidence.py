@@ -1,18 +1,18 @@
-"""What the ledger can say for and against a destination that rejects."""
+"""What the ledger knows of a destination that rejects events."""
 
 from sqlalchemy import func, or_, select, update
 
 from statsig_export.delivery.outcomes import DOUBTFUL, Outcome
 from statsig_export.delivery.rules import State
 from statsig_export.ledger.database import LedgerDatabase
-from statsig_export.ledger.lists import among
+from statsig_export.ledger.list_parameters import among
 from statsig_export.ledger.tables import attempts, batches, destinations, partitions, ship_runs
 
 _DOUBTFUL = [outcome.value for outcome in DOUBTFUL]
 
 
 def doubted_statuses(database: LedgerDatabase, destination: str) -> frozenset[int]:
-    """The statuses that single events were rejected with and are still pending after."""
+    """The statuses of rejected single events that are still pending."""
     columns = batches.c
     wanted = (
         select(attempts.c.status)
@@ -27,7 +27,7 @@ def doubted_statuses(database: LedgerDatabase, destination: str) -> frozenset[in
 
 
 def latest_accepted_ms(database: LedgerDatabase, destination: str, since_ms: int) -> int:
-    """When the latest request began that the destination accepted, of whatever run, after that moment; 0 for none."""
+    """Start of the latest request, of any run, that the destination accepted after `since_ms`; 0 for none."""
     late = or_(ship_runs.c.finished_ms.is_(None), ship_runs.c.finished_ms > since_ms)
     runs = select(ship_runs.c.id).where(ship_runs.c.destination == destination, late)
     latest = select(func.max(attempts.c.started_ms))
@@ -38,14 +38,14 @@ def latest_accepted_ms(database: LedgerDatabase, destination: str, since_ms: int
 
 
 def forget_believed(database: LedgerDatabase, destination: str) -> None:
-    """Forget the statuses that a `resume` told to take as real: something was accepted since."""
+    """Forget the statuses that a `resume` said to believe: something was accepted since."""
     mine = (destinations.c.name == destination, destinations.c.halted_reason.is_(None))
     with database.write() as connection:
         connection.execute(update(destinations).where(*mine).values(halted_setup=None, halted_ms=None))
 
 
 def make_due(database: LedgerDatabase, ids: list[int], now_ms: int) -> None:
-    """Let everything that waits in these partitions be due now."""
+    """Make every waiting batch of these partitions due now."""
     waiting = (batches.c.state.in_([State.PLANNED.value, State.DEFERRED.value]), batches.c.due_ms > now_ms)
     with database.write() as connection:
         connection.execute(update(batches).where(among(batches.c.partition, ids), *waiting).values(due_ms=now_ms))

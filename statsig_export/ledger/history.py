@@ -1,28 +1,29 @@
-"""What the ledger tells of one row of one partition file: its export run, its batches, their attempts and ship runs.
+"""What the ledger knows of one row of a partition file: its export run, its batches, their attempts and ship runs.
 
-Every statement finds its rows by an index, so that a trace stays fast in a ledger of millions of batches.
+Every statement uses an index, so a trace stays fast in a ledger of millions of batches.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, select
+from sqlalchemy import Connection, select
 
 from statsig_export.delivery.rules import PENDING, State
+from statsig_export.ledger.conditions import of_selection
 from statsig_export.ledger.database import LedgerDatabase
-from statsig_export.ledger.lists import among
+from statsig_export.ledger.list_parameters import among
 from statsig_export.ledger.pruned import NOT_PRUNED, pruned_partitions_of
-from statsig_export.ledger.tables import attempts, batches, export_runs, generations, partitions, ship_runs
+from statsig_export.ledger.records import EventFile, Selection
+from statsig_export.ledger.tables import attempts, batches, export_runs, partitions, ship_runs
 from statsig_export.vocabulary import Category
 from statsig_export.windows import partition_key
 
 
 @dataclass(frozen=True, slots=True)
 class TracedExport:
-    """The export run that laid an event down."""
+    """The export run that planned an event."""
 
     run_id: str
     orchestrator_run_id: str | None
@@ -90,52 +91,15 @@ class TracedShipRun:
 
 @dataclass(frozen=True, slots=True)
 class PrunedFiles:
-    """A partition whose files would have been searched, and are gone."""
+    """A partition whose files cannot be searched, since they were pruned."""
 
     partition: str
     pruned: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
-    """Which partitions to look in."""
-
-    destination: str
-    categories: tuple[Category, ...]
-    since_ms: int
-    """Windows that start in [since_ms, until_ms)."""
-    until_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class EventFile:
-    """A generation of a partition, as the ledger names it."""
-
-    partition: int
-    category: Category
-    window: str
-    window_start_ms: int
-    generation: int
-    path: str
-    digest: str
-    rows: int
-    bytes: int
-    export_run: str
-
-
-@dataclass(frozen=True, slots=True)
-class QuarantineFile:
-    """The failed rows of a partition, as its latest export saw them."""
-
-    category: Category
-    window: str
-    window_start_ms: int
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
 class History:
-    """All that happened to one row of a file."""
+    """Everything that happened to one row of a file."""
 
     export: TracedExport
     batches: tuple[TracedBatch, ...]
@@ -143,39 +107,17 @@ class History:
     ship_runs: tuple[TracedShipRun, ...]
 
 
-def event_files(database: LedgerDatabase, where: Where) -> list[EventFile]:
-    """The files of these partitions, newest window first; of pruned ones there is none."""
-    columns = generations.c
-    wanted = (
-        select(partitions.c.id, partitions.c.category, partitions.c.window, partitions.c.window_start_ms)
-        .add_columns(columns.generation, columns.file, columns.digest, columns.rows, columns.bytes, columns.export_run)
-        .join(generations, columns.partition == partitions.c.id)
-    )
-    with database.read() as connection:
-        rows = connection.execute(_newest_first(wanted, where).order_by(columns.generation)).all()
-    return [EventFile(partition, Category(category), *rest) for partition, category, *rest in rows]
-
-
-def quarantine_files(database: LedgerDatabase, where: Where) -> list[QuarantineFile]:
-    """The quarantines of these partitions, newest window first; of pruned ones there is none."""
+def pruned_files(database: LedgerDatabase, selection: Selection) -> tuple[PrunedFiles, ...]:
+    """The pruned ones of these partitions, newest window first."""
     columns = partitions.c
-    wanted = select(columns.category, columns.window, columns.window_start_ms, columns.quarantine)
-    with database.read() as connection:
-        rows = connection.execute(_newest_first(wanted.where(columns.quarantine.is_not(None)), where)).all()
-    return [QuarantineFile(Category(category), *rest) for category, *rest in rows]
-
-
-def pruned_files(database: LedgerDatabase, where: Where) -> tuple[PrunedFiles, ...]:
-    """Those of these partitions whose files are gone, newest window first."""
-    columns = partitions.c
-    chosen = _chosen(where)
+    chosen = of_selection(selection)
     with database.read() as connection:
         pruned = pruned_partitions_of(connection, *chosen)
         wanted = select(columns.id, columns.category, columns.window).where(*chosen, ~NOT_PRUNED)
         rows = connection.execute(wanted.order_by(columns.window_start_ms.desc(), columns.category)).all()
     return tuple(
-        PrunedFiles(partition_key(Category(category), window), pruned[partition].pruned)
-        for partition, category, window in rows
+        PrunedFiles(partition=partition_key(Category(row.category), row.window), pruned=pruned[row.id].pruned)
+        for row in rows
     )
 
 
@@ -193,22 +135,8 @@ def history(database: LedgerDatabase, file: EventFile, row: int) -> History:
 
 
 def moment(ms: int) -> datetime:
+    """A time of the ledger (ms since the epoch) in UTC."""
     return datetime.fromtimestamp(ms / 1000, UTC)
-
-
-def _newest_first(statement: "Select[*tuple[Any, ...]]", where: Where) -> "Select[*tuple[Any, ...]]":
-    columns = partitions.c
-    return statement.where(*_chosen(where), NOT_PRUNED).order_by(columns.window_start_ms.desc(), columns.category)
-
-
-def _chosen(where: Where) -> tuple[ColumnElement[bool], ...]:
-    columns = partitions.c
-    return (
-        columns.destination == where.destination,
-        columns.category.in_([category.value for category in where.categories]),
-        columns.window_start_ms >= where.since_ms,
-        columns.window_start_ms < where.until_ms,
-    )
 
 
 def _batches(connection: Connection, file: EventFile, row: int) -> tuple[TracedBatch, ...]:

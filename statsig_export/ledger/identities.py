@@ -1,7 +1,7 @@
-"""What the ledger remembers of the ids and windows it has seen, and how a run that would make others is stopped.
+"""What the ledger remembers of the ids and windows of each source table; a run that would make others is refused.
 
-A ledger of schema version 1 remembers nothing of it. It adopts what the first run finds, as far as its own record of
-the statements that were run bears it out.
+A ledger of schema version 1 remembers nothing. It adopts what the first run finds, as far as the statements that it
+has on record agree.
 """
 
 import json
@@ -29,7 +29,7 @@ from statsig_export.events.table_identity import (
 from statsig_export.layouts.identity_names import identity_of
 from statsig_export.layouts.model import Role
 from statsig_export.ledger.database import LedgerDatabase
-from statsig_export.ledger.lists import among
+from statsig_export.ledger.list_parameters import among
 from statsig_export.ledger.tables import export_runs, identities, partitions
 from statsig_export.windows import LENGTH, Window, length_of
 
@@ -65,7 +65,7 @@ def identities_of(database: LedgerDatabase, config: Config, tables: Mapping[Role
 
 
 def remember(connection: Connection, destination: str, found: Iterable[TableIdentity]) -> None:
-    """Write down the identities that a run had, in the transaction that plans it.
+    """Record the identities of a run, in the transaction that plans it.
 
     Raises ConfigError where another run has made it something else since this one began to read.
     """

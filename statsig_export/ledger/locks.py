@@ -1,10 +1,10 @@
-"""One shipper per (destination, partition), or one that prunes it, by locks that the kernel or the database owns.
+"""One process at a time ships or prunes a partition, by locks that the kernel or the database owns.
 
-Such a lock ends with its process, however that ends: no lease to wait for, no clock to trust, and a stopped process
-(SIGSTOP) keeps what is its own. The loser does not wait: it leaves the partition to the winner.
+Such a lock ends with its process, however that ends: no lease, no clock, and a stopped process (SIGSTOP) keeps its
+locks. Who does not get a lock does not wait, but leaves the partition to its holder.
 
-A run takes its locks in groups and lets go of one before it takes the next, since each lock is an open file, or a place
-in PostgreSQL's lock table that all of the server's sessions share.
+A run takes its locks in groups and releases one group before it takes the next, since each lock is an open file, or an
+entry in PostgreSQL's lock table, which all sessions of the server share.
 """
 
 import errno
@@ -37,22 +37,22 @@ class PartitionLocks(Protocol):
     """The locks of one run."""
 
     def acquire(self, name: str) -> bool:
-        """Take the lock, or say at once that another has it."""
+        """Take the lock; False at once if another process has it."""
 
     def check(self) -> None:
         """Raise LedgerError unless every lock taken is still ours."""
 
     def release(self) -> None:
-        """Let go of all of them, to take others."""
+        """Release all of them, to take others."""
 
     def close(self) -> None:
-        """Let go of all of them, for good."""
+        """Release all of them, for good."""
 
 
 class FileLocks:
-    """flock on one small file a partition, beside a SQLite ledger. For one machine, as SQLite itself is.
+    """flock on one small file per partition, beside a SQLite ledger. For one machine, like SQLite itself.
 
-    The file is there as long as the lock is held; one that a killed process left is taken over and removed.
+    The file exists while the lock is held; one that a killed process left is reused and removed.
     """
 
     def __init__(self, folder: Path, ledger_id: str) -> None:
@@ -72,7 +72,7 @@ class FileLocks:
             if _is_at(handle, path):
                 self._held.append((path, handle))
                 return True
-            os.close(handle)  # who held it removed it between our two steps: the name stands for another file now
+            os.close(handle)  # its holder removed it between our two steps: the name is another file now
 
     def check(self) -> None:
         """Nothing can take a flock away from a living process."""
@@ -142,7 +142,7 @@ class AdvisoryLocks:
     def release(self) -> None:
         with self._guard:
             self._transaction = ""
-            with suppress(SQLAlchemyError):  # a connection that is gone holds nothing
+            with suppress(SQLAlchemyError):  # a lost connection holds no lock
                 self._connection.rollback()
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
-"""What the ledger keeps of partitions that were pruned, and that nothing more is done to them.
+"""What the ledger keeps of pruned partitions, and the refusal to export or replay them.
 
-Their generations stay on record, but the files are gone: nothing can tell any more which events of the window were
-planned, so exporting it again would send all of them again; and there is nothing left to replay.
+Their generations stay on record, but the files are gone. Without the files nothing shows which events of the window
+were planned, so another export would send all of them again; and there is nothing left to replay.
 """
 
 import json
@@ -17,9 +17,8 @@ from statsig_export.ledger.tables import partitions, pruned_partitions
 from statsig_export.vocabulary import Category
 from statsig_export.windows import partition_key
 
-_JSON: Final = ("failed_by", "outcomes")
 NOT_PRUNED: Final[ColumnElement[bool]] = partitions.c.id.not_in(select(pruned_partitions.c.partition))
-"""The condition on `partitions` that leaves those out whose files are gone, or about to be."""
+"""The condition on `partitions` that leaves out pruned ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +45,41 @@ class PrunedPartition:
 
 def pruned_partitions_of(connection: Connection, *which: ColumnElement[bool]) -> dict[int, PrunedPartition]:
     """Id -> what is left, for the pruned ones of the partitions that the conditions choose."""
-    columns = pruned_partitions.c
-    facts = [columns[name] for name in PrunedPartition.__slots__]
-    wanted = select(columns.partition, *facts).join(partitions, partitions.c.id == columns.partition).where(*which)
-    found = {}
-    for partition, *values in connection.execute(wanted):
-        left = dict(zip(PrunedPartition.__slots__, values, strict=True))
-        found[int(partition)] = PrunedPartition(**left | {name: json.loads(left[name]) for name in _JSON})
-    return found
+    wanted = select(pruned_partitions).join(partitions, partitions.c.id == pruned_partitions.c.partition)
+    return {
+        row.partition: PrunedPartition(
+            pruned_ms=row.pruned_ms,
+            forwarded=row.forwarded,
+            failed_by=json.loads(row.failed_by),
+            rate_limited=row.rate_limited,
+            last_error=row.last_error,
+            batches=row.batches,
+            attempts=row.attempts,
+            outcomes=json.loads(row.outcomes),
+            first_attempt_ms=row.first_attempt_ms,
+            last_attempt_ms=row.last_attempt_ms,
+        )
+        for row in connection.execute(wanted.where(*which))
+    }
 
 
 def keep(connection: Connection, partition: int, left: PrunedPartition, quarantine: str | None) -> None:
-    """Write down what is left of a partition; `quarantine` is the file that it named, still to be removed."""
-    facts = {name: getattr(left, name) for name in PrunedPartition.__slots__}
-    by = {name: json.dumps(dict(facts[name]), sort_keys=True) for name in _JSON}
-    connection.execute(insert(pruned_partitions), [{"partition": partition, "quarantine": quarantine, **facts, **by}])
+    """Record what is left of a partition; `quarantine` is the file that it named, still to be removed."""
+    row = {
+        "partition": partition,
+        "pruned_ms": left.pruned_ms,
+        "quarantine": quarantine,
+        "forwarded": left.forwarded,
+        "failed_by": json.dumps(dict(left.failed_by), sort_keys=True),
+        "rate_limited": left.rate_limited,
+        "last_error": left.last_error,
+        "batches": left.batches,
+        "attempts": left.attempts,
+        "outcomes": json.dumps(dict(left.outcomes), sort_keys=True),
+        "first_attempt_ms": left.first_attempt_ms,
+        "last_attempt_ms": left.last_attempt_ms,
+    }
+    connection.execute(insert(pruned_partitions), [row])
 
 
 def refuse_pruned(connection: Connection, *which: ColumnElement[bool]) -> None:

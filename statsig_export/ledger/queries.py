@@ -1,9 +1,10 @@
-"""The ledger's reading side: what is due, what is planned, and the account of every partition."""
+"""What exporting and shipping ask the ledger: what was planned, what is due, what waits."""
 
 from collections.abc import Collection, Iterable, Sequence
 from enum import Enum
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select
 
 from statsig_export.delivery.rules import State
 from statsig_export.ledger.conditions import (
@@ -15,40 +16,55 @@ from statsig_export.ledger.conditions import (
     same_generation,
 )
 from statsig_export.ledger.database import LedgerDatabase
-from statsig_export.ledger.lists import among
-from statsig_export.ledger.pruned import NOT_PRUNED
-from statsig_export.ledger.records import Destination, DuePartition, Planned, PlannedBatch
+from statsig_export.ledger.list_parameters import among
+from statsig_export.ledger.pruned import NOT_PRUNED, refuse_pruned
+from statsig_export.ledger.records import DestinationRecord, DuePartition, Planned, PlannedBatch
 from statsig_export.ledger.tables import attempts, batches, destinations, generations, partitions
 from statsig_export.storage.files import StoredFile
 from statsig_export.vocabulary import Category
 from statsig_export.windows import partition_key
 
 
-def destination(database: LedgerDatabase, name: str) -> Destination:
-    columns = destinations.c
-    wanted = select(columns.halted_reason, columns.halted_setup, columns.breaker_openings, columns.probe_ms)
-    wanted = wanted.add_columns(columns.halted_ms)
+def destination(database: LedgerDatabase, name: str) -> DestinationRecord:
+    """What is remembered of a destination; of an unknown one nothing is."""
     with database.read() as connection:
-        row = connection.execute(wanted.where(columns.name == name)).one_or_none()
-    return Destination(*row) if row else Destination()
+        row = connection.execute(select(destinations).where(destinations.c.name == name)).one_or_none()
+    if row is None:
+        return DestinationRecord()
+    return DestinationRecord(
+        halted_reason=row.halted_reason,
+        halted_setup=row.halted_setup,
+        breaker_openings=row.breaker_openings,
+        probe_ms=row.probe_ms,
+        halted_ms=row.halted_ms,
+    )
+
+
+def planned_partitions(
+    database: LedgerDatabase, destination: str, window: str, categories: Sequence[Category]
+) -> dict[Category, Planned]:
+    """What earlier exports put into each category's partition of a window. Raises ConfigError if one was pruned."""
+    mine = (partitions.c.destination == destination, partitions.c.window == window)
+    with database.read() as connection:
+        refuse_pruned(connection, *mine, partitions.c.category.in_(categories))
+    return {category: planned(database, destination, window, category) for category in categories}
 
 
 def planned(database: LedgerDatabase, destination: str, window: str, category: Category) -> Planned:
     """The generations of one partition."""
     wanted = (
-        select(generations.c.generation, generations.c.file, generations.c.digest, generations.c.bytes)
-        .add_columns(generations.c.rows)
+        select(generations.c.generation, *_STORED)
         .join(partitions, partitions.c.id == generations.c.partition)
         .where(*_partition_is(destination, window, category))
         .order_by(generations.c.generation)
     )
     with database.read() as connection:
         rows = connection.execute(wanted).all()
-    return Planned(rows[-1].generation if rows else 0, tuple(StoredFile(*row[1:]) for row in rows))
+    return Planned(rows[-1].generation if rows else 0, tuple(map(_stored, rows)))
 
 
 def names_files(database: LedgerDatabase, destination: str) -> bool:
-    """Whether some file of a destination has to be there."""
+    """Whether the ledger names a file of this destination that was not pruned."""
     wanted = (
         select(generations.c.partition)
         .join(partitions, partitions.c.id == generations.c.partition)
@@ -61,26 +77,26 @@ def names_files(database: LedgerDatabase, destination: str) -> bool:
 def planned_elsewhere(
     database: LedgerDatabase, destination: str, window: str, categories: Sequence[Category]
 ) -> list[StoredFile]:
-    """The files of the window's partitions of other categories, but for pruned ones: theirs are gone."""
+    """The files of the window's partitions of other categories, except pruned ones."""
     wanted = (
-        select(generations.c.file, generations.c.digest, generations.c.bytes, generations.c.rows)
+        select(*_STORED)
         .join(partitions, partitions.c.id == generations.c.partition)
         .where(partitions.c.destination == destination, partitions.c.window == window)
         .where(partitions.c.category.not_in(categories), NOT_PRUNED)
     )
     with database.read() as connection:
-        return [StoredFile(*row) for row in connection.execute(wanted)]
+        return [_stored(row) for row in connection.execute(wanted)]
 
 
 def due(database: LedgerDatabase, destination: str, now_ms: int) -> list[DuePartition]:
     """Partitions with something to send now, oldest window first.
 
-    A batch that is under way counts too: either a shipper is at it and holds the lock, or one died and it is lost
-    until the next ship run recovers it.
+    A batch in flight counts too: either a shipper holds the partition's lock, or it died and the next ship run has to
+    recover the batch.
     """
     # The batches first, by the index on their state: joined to partitions, SQLite would walk every batch there is.
     of_partition = (
-        select(batches.c.partition, func.count().label("count"), func.sum(batches.c.rows).label("events"))
+        select(batches.c.partition, func.count().label("batches"), func.sum(batches.c.rows).label("events"))
         .add_columns(
             (now_ms - func.min(due_at(now_ms))).label("since_ms"), func.min(batches.c.attempts).label("attempts")
         )
@@ -89,8 +105,8 @@ def due(database: LedgerDatabase, destination: str, now_ms: int) -> list[DuePart
         .subquery()
     )
     wanted = (
-        select(partitions.c.category, partitions.c.window, of_partition.c.count, of_partition.c.events, partitions.c.id)
-        .add_columns(of_partition.c.since_ms, of_partition.c.attempts)
+        select(partitions.c.id, partitions.c.category, partitions.c.window)
+        .add_columns(of_partition.c.batches, of_partition.c.events, of_partition.c.since_ms, of_partition.c.attempts)
         .join(of_partition, partitions.c.id == of_partition.c.partition)
         .where(partitions.c.destination == destination)
         .order_by(partitions.c.window_start_ms, partitions.c.category)
@@ -100,9 +116,14 @@ def due(database: LedgerDatabase, destination: str, now_ms: int) -> list[DuePart
         runs = export_runs_of(connection, [row.id for row in rows])
     return [
         DuePartition(
-            partition_key(Category(category), window), count, int(events), runs[partition], since_ms / 1000, tried
+            partition=partition_key(Category(row.category), row.window),
+            batches=row.batches,
+            events=int(row.events),
+            export_runs=runs[row.id],
+            overdue=row.since_ms / 1000,
+            attempts=row.attempts,
         )
-        for category, window, count, events, partition, since_ms, tried in rows
+        for row in rows
     ]
 
 
@@ -122,7 +143,7 @@ def partition_ids(database: LedgerDatabase, destination: str, wanted: Iterable[t
 
 
 def pending_partition_ids(database: LedgerDatabase, destination: str) -> dict[str, int]:
-    """Partition key -> its id, for those of which something is still to be sent, due or not; oldest window first."""
+    """Partition key -> its id, for those with pending batches, due or not; oldest window first."""
     unsent = select(batches.c.partition).where(batches.c.state.in_(PENDING_STATES))
     wanted = select(partitions.c.id, partitions.c.category, partitions.c.window).where(
         partitions.c.destination == destination, partitions.c.id.in_(unsent)
@@ -133,7 +154,7 @@ def pending_partition_ids(database: LedgerDatabase, destination: str) -> dict[st
 
 
 class Order(Enum):
-    """Which batches come first. Among equals it is the order of window, category and row."""
+    """Which batches are sent first. Ties are broken by window, category and row."""
 
     OLDEST = ()
     LEAST_TRIED = (batches.c.attempts,)
@@ -143,7 +164,7 @@ class Order(Enum):
 def waiting_batches(
     database: LedgerDatabase, ids: Sequence[int], now_ms: int, limit: int, order: Order = Order.OLDEST, first: int = 0
 ) -> list[PlannedBatch]:
-    """The next batches to send, from the `first` of them on."""
+    """The next batches to send: at most `limit`, after skipping `first`."""
     by_row = (partitions.c.window_start_ms, partitions.c.category, batches.c.generation, batches.c.first_row)
     names = ("id", "batch_id", "partition", "generation", "first_row", "rows", "body_bytes", "attempts", "planned_ms")
     wanted = (
@@ -160,15 +181,16 @@ def waiting_batches(
 
 
 def count_waiting(database: LedgerDatabase, ids: Sequence[int], now_ms: int) -> int:
-    """How many batches could be sent now."""
+    """The number of batches that are due now."""
     wanted = select(func.count()).select_from(batches).where(batches.c.partition.in_(ids), is_due(now_ms))
     with database.read() as connection:
         return int(connection.execute(wanted).scalar_one())
 
 
 def unfinished_replays(database: LedgerDatabase, ids: Sequence[int], ship_run: str) -> tuple[int, int]:
-    """The events of these partitions' replays that are still to be delivered; and the events that failed in a ship run,
-    of whichever batch: one that had failed and was taken up again bears no mark of a replay once it was split.
+    """Pending events of these partitions' replays, and events that failed in a ship run.
+
+    The second counts every batch: a failed batch that was taken up again is not marked as a replay once it is split.
     """
     columns = batches.c
     replayed = and_(among(columns.partition, ids), columns.replay_of.is_not(None))
@@ -185,11 +207,20 @@ def unfinished_replays(database: LedgerDatabase, ids: Sequence[int], ship_run: s
 def next_due_ms(
     database: LedgerDatabase, ids: Sequence[int], now_ms: int | None = None, without: Collection[int] = ()
 ) -> int | None:
-    """When the next waiting batch of these partitions is due, but for some. Without a now, as it is on record."""
+    """When the next waiting batch of these partitions is due, except for those in `without`; with no `now_ms`, as it is
+    on record.
+    """
     due_ms = func.min(batches.c.due_ms if now_ms is None else due_at(now_ms))
     wanted = select(due_ms).where(among(batches.c.partition, ids), batches.c.state.in_(WAITING_STATES))
     with database.read() as connection:
         return connection.execute(wanted.where(~among(batches.c.id, without))).scalar()
+
+
+_STORED = (generations.c.file, generations.c.digest, generations.c.bytes, generations.c.rows)
+
+
+def _stored(row: "Row[*tuple[Any, ...]]") -> StoredFile:
+    return StoredFile(path=row.file, digest=row.digest, bytes=row.bytes, rows=row.rows)
 
 
 def _partition_is(destination: str, window: str, category: Category) -> tuple[ColumnElement[bool], ...]:

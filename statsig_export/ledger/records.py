@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple, Self
 
 from statsig_export.account import Account
 from statsig_export.delivery.batches import Batch
@@ -10,6 +11,121 @@ from statsig_export.events.table_identity import TableIdentity
 from statsig_export.storage.files import StoredFile
 from statsig_export.vocabulary import Category
 from statsig_export.windows import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Some partitions of a destination: by when their window starts, and by category."""
+
+    destination: str
+    since_ms: int | None = None
+    """Windows that start in [since_ms, until_ms); None: no bound on this side."""
+    until_ms: int | None = None
+    categories: tuple[Category, ...] | None = None
+    """None: all."""
+
+    @classmethod
+    def between(
+        cls,
+        destination: str,
+        start: datetime | None,
+        end: datetime | None,
+        categories: Sequence[Category] | None = None,
+    ) -> Self:
+        """The partitions whose window starts in [start, end)."""
+        since_ms, until_ms = (None if bound is None else round(bound.timestamp() * 1000) for bound in (start, end))
+        return cls(destination, since_ms, until_ms, None if categories is None else tuple(categories))
+
+
+@dataclass(frozen=True, slots=True)
+class EventFile:
+    """A generation of a partition, and the export run that planned it."""
+
+    partition: int
+    category: Category
+    window: str
+    window_start_ms: int
+    generation: int
+    path: str
+    digest: str
+    rows: int
+    bytes: int
+    export_run: str
+    """Our own id of the run."""
+    orchestrator_run: str | None
+    exported_ms: int
+    """When the run finished."""
+
+    @property
+    def stored(self) -> StoredFile:
+        return StoredFile(path=self.path, digest=self.digest, bytes=self.bytes, rows=self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineFile:
+    """The failed rows of a partition, as its latest export saw them."""
+
+    category: Category
+    window: str
+    window_start_ms: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailedBatch:
+    """A batch that failed in delivery: consecutive rows of a partition file, [first_row, first_row + rows)."""
+
+    file: str
+    first_row: int
+    rows: int
+    outcome: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionFailures:
+    """What failed of a partition: rows that could not become events, and events that could not be delivered."""
+
+    category: Category
+    window: str
+    quarantine: str | None
+    """The file of the failed rows; None where there are none."""
+    batches: tuple[FailedBatch, ...]
+    """By file and first row."""
+
+
+class Delivery(NamedTuple):
+    """An attempt to deliver a batch. A tuple, since notebooks make frames of millions of them."""
+
+    category: str
+    window: str
+    batch_id: str
+    rows: int
+    body_bytes: int
+    state: str
+    """Of the batch now."""
+    attempt: int
+    """1 for the batch's first."""
+    started_ms: int
+    finished_ms: int | None
+    """None while it is under way; so are the next three."""
+    outcome: str | None
+    status: int | None
+    """HTTP, where there was an answer."""
+    latency_ms: float | None
+    ship_run: str
+    replay: bool
+    """Whether the batch sends again what another one delivered."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedWindow:
+    """An export run that is the latest one of some partition of a window."""
+
+    window: str
+    categories: tuple[Category, ...]
+    """Those that the run was for."""
+    rows_read: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +199,7 @@ class PlannedBatch:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An attempt that was written down and may now be made."""
+    """An attempt that is on record and may now be made."""
 
     batch: PlannedBatch
     attempt: int
@@ -107,8 +223,8 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
-class Destination:
-    """What the ledger remembers of a destination."""
+class DestinationRecord:
+    """What the ledger remembers of a destination between runs."""
 
     halted_reason: str | None = None
     halted_setup: str | None = None

@@ -1,18 +1,32 @@
-"""Replays: what has failed is taken up again, what was delivered is planned once more."""
+"""Replays: failed batches are taken up again, delivered ones are planned once more."""
 
-from sqlalchemy import BigInteger, Connection, func, insert, literal, select, update
+from collections.abc import Sequence
 
-from statsig_export.delivery.rules import PENDING, State, Step, next_state
+from sqlalchemy import BigInteger, Connection, func, insert, literal, select
+
+from statsig_export.delivery.rules import State, Step
+from statsig_export.ledger.conditions import PENDING_STATES
 from statsig_export.ledger.database import LedgerDatabase
+from statsig_export.ledger.list_parameters import among
 from statsig_export.ledger.pruned import refuse_pruned
+from statsig_export.ledger.states import move_all, open_to
 from statsig_export.ledger.tables import batches, partitions
 
 
-def plan_replay(database: LedgerDatabase, partition: int, now_ms: int, *, failed_only: bool) -> int:
-    """Put up one partition's delivered batches, or its failed ones, to be sent again now. Returns their events.
+def plan_replays(database: LedgerDatabase, ids: Sequence[int], now_ms: int, *, failed_only: bool) -> int:
+    """Plan these partitions' delivered batches, or their failed ones, to be sent again now. Returns their events.
 
-    One transaction, under the partition's row: of two at once the second finds the first one's replays under way.
-    Raises ConfigError for a partition that was pruned.
+    Raises ConfigError, and plans nothing, if one of them was pruned.
+    """
+    with database.read() as connection:
+        refuse_pruned(connection, among(partitions.c.id, ids))
+    return sum(plan_replay(database, partition, now_ms, failed_only=failed_only) for partition in ids)
+
+
+def plan_replay(database: LedgerDatabase, partition: int, now_ms: int, *, failed_only: bool) -> int:
+    """The same for one partition.
+
+    One transaction, under the partition's row: of two at once the second finds the first one's replays pending.
     """
     with database.write() as connection:
         connection.execute(select(partitions.c.id).where(partitions.c.id == partition).with_for_update())
@@ -23,18 +37,10 @@ def plan_replay(database: LedgerDatabase, partition: int, now_ms: int, *, failed
 
 def _take_up_failed(connection: Connection, partition: int, now_ms: int) -> int:
     columns = batches.c
-    chosen = (columns.partition == partition, columns.state == State.FAILED.value, columns.replay_of.is_(None))
-    events = connection.execute(select(func.sum(columns.rows)).where(*chosen)).scalar()
-    connection.execute(
-        update(batches)
-        .where(*chosen)
-        .values(
-            state=next_state(State.FAILED, Step.REPLAY).value,
-            replayed_after=columns.attempts,
-            planned_ms=now_ms,  # its age, and with it its patience, begins anew
-            due_ms=now_ms,
-        )
-    )
+    chosen = (columns.partition == partition, columns.replay_of.is_(None))
+    events = connection.execute(select(func.sum(columns.rows)).where(*chosen, open_to(Step.REPLAY))).scalar()
+    # Its age, and with it the time until it is given up, begins anew.
+    move_all(connection, Step.REPLAY, *chosen, replayed_after=columns.attempts, planned_ms=now_ms, due_ms=now_ms)
     return int(events or 0)
 
 
@@ -43,7 +49,7 @@ def _repeat_delivered(connection: Connection, partition: int, now_ms: int) -> in
     under_way = select(replays.replay_of).where(
         replays.partition == partition,
         replays.replay_of.is_not(None),
-        replays.state.in_([state.value for state in PENDING]),
+        replays.state.in_(PENDING_STATES),
     )
     chosen = (
         columns.partition == partition,

@@ -1,14 +1,15 @@
-"""Pruning in the ledger: which partitions can go, what is kept of them, and which of their files are to be removed.
+"""Pruning in the ledger: which partitions can be pruned, what is kept of them, and which files are to be removed.
 
-One transaction a partition: its batches and attempts give way to their sums, and its files are due to be removed. They
-are removed after that, by whoever comes first, so that the ledger never names a file as needed that is gone.
+One transaction per partition replaces its batches and attempts by their sums and marks its files for removal. The
+files are removed after that, by this prune or the next, so the ledger never needs a file that is gone.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import Connection, delete, exists, func, or_, select, update
+from sqlalchemy import Connection, Row, delete, exists, func, or_, select, update
 
 from statsig_export.crashpoints import CrashPoint, reach
 from statsig_export.delivery.rules import PENDING, State
@@ -59,7 +60,7 @@ def candidates(database: LedgerDatabase, destination: str, before: datetime) -> 
     with database.read() as connection:
         rows = connection.execute(wanted).all()
     return [
-        Candidate(row.id, Category(row.category), row.window)
+        _candidate(row)
         for row in rows
         if datetime.fromtimestamp(row.window_start_ms / 1000, UTC) + length_of(row.window) <= before
     ]
@@ -72,9 +73,9 @@ def look(database: LedgerDatabase, partition: int, now_ms: int) -> PrunedPartiti
 
 
 def prune_partition(database: LedgerDatabase, partition: int, now_ms: int) -> PrunedPartition | None:
-    """Put the sums in the place of a partition's batches and attempts; the caller holds its lock.
+    """Replace a partition's batches and attempts by their sums; the caller holds its lock.
 
-    None, and nothing is changed, while something of it is pending. Where it was pruned already, what was left then.
+    Returns what is kept; None, without a change, while something is pending. A no-op for a pruned partition.
     """
     mine = partitions.c.id == partition
     with database.write() as connection:
@@ -96,7 +97,7 @@ def prune_partition(database: LedgerDatabase, partition: int, now_ms: int) -> Pr
 
 
 def unfinished(database: LedgerDatabase, destination: str) -> list[Candidate]:
-    """The pruned partitions whose files may be there still."""
+    """The pruned partitions whose files may still exist."""
     wanted = (
         select(partitions.c.id, partitions.c.category, partitions.c.window)
         .join(pruned_partitions, pruned_partitions.c.partition == partitions.c.id)
@@ -104,11 +105,11 @@ def unfinished(database: LedgerDatabase, destination: str) -> list[Candidate]:
         .order_by(partitions.c.window_start_ms, partitions.c.category)
     )
     with database.read() as connection:
-        return [Candidate(row.id, Category(row.category), row.window) for row in connection.execute(wanted)]
+        return [_candidate(row) for row in connection.execute(wanted)]
 
 
 def destinations(database: LedgerDatabase) -> list[str]:
-    """The destinations that the ledger has partitions of."""
+    """Every destination that has a partition."""
     with database.read() as connection:
         return list(connection.execute(select(partitions.c.destination).distinct()).scalars())
 
@@ -134,7 +135,7 @@ def files_of(database: LedgerDatabase, partition: Candidate, known: Sequence[str
 
 
 def removed(database: LedgerDatabase, partition: int, now_ms: int) -> None:
-    """Write down that none of a pruned partition's files is there any more."""
+    """Record that all files of a pruned partition are removed."""
     mine = pruned_partitions.c.partition == partition
     with database.write() as connection:
         connection.execute(update(pruned_partitions).where(mine).values(removed_ms=now_ms))
@@ -146,6 +147,10 @@ def needed_files(database: LedgerDatabase) -> set[str]:
     quarantines = select(partitions.c.quarantine).where(partitions.c.quarantine.is_not(None))
     with database.read() as connection:
         return {*connection.execute(events).scalars(), *connection.execute(quarantines).scalars()}
+
+
+def _candidate(row: "Row[*tuple[Any, ...]]") -> Candidate:
+    return Candidate(id=row.id, category=Category(row.category), window=row.window)
 
 
 def _summed(connection: Connection, partition: int, now_ms: int) -> PrunedPartition | None:

@@ -1,4 +1,4 @@
-"""What a run did, told from the ledger: which partitions, in which requests, with which answers."""
+"""What a ship run did, from the ledger: which partitions, in which requests, with which answers."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from statsig_export.delivery.outcomes import Outcome
 from statsig_export.ledger.database import LedgerDatabase
-from statsig_export.ledger.lists import among
+from statsig_export.ledger.list_parameters import among
 from statsig_export.ledger.records import PartitionStatus, Shipment
 from statsig_export.ledger.tables import attempts, batches, export_runs, generations, ship_runs
 

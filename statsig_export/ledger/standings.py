@@ -1,4 +1,4 @@
-"""How partitions stand: their accounts, and what is pending, since when and until when."""
+"""The standing of partitions: their account, and what is pending, since when and until when."""
 
 import json
 from collections import Counter, defaultdict
@@ -12,7 +12,7 @@ from statsig_export.account import Account
 from statsig_export.delivery.rules import State
 from statsig_export.ledger.conditions import PENDING_STATES, WAITING_STATES, due_at
 from statsig_export.ledger.database import LedgerDatabase
-from statsig_export.ledger.lists import among
+from statsig_export.ledger.list_parameters import among
 from statsig_export.ledger.pruned import PrunedPartition, pruned_partitions_of
 from statsig_export.ledger.records import PartitionStatus
 from statsig_export.ledger.tables import batches, generations, partitions
@@ -84,10 +84,10 @@ def standings(connection: Connection, ids: object, now_ms: int) -> dict[int, Sta
     """Partition -> how its batches stand; due times as seen at `now_ms`. `ids` is a collection or a subquery."""
     columns = batches.c
     kind = case((columns.state == State.FAILED.value, columns.outcome), else_="")
-    # A replay counts nowhere, whatever becomes of it: its events stay forwarded, once. It is due like any other.
+    # A replay is no part of the account: its events were forwarded and stay so. It is due like any other batch.
     counts = columns.replay_of.is_(None)
     rows = case((counts, columns.rows), else_=0)
-    # A split batch's events live on in its halves, and the request that met the limit is theirs no longer.
+    # A split batch's events are counted in its halves, which did not meet the rate limit.
     limited = case((and_(counts, columns.throttled, columns.state != State.SPLIT.value), columns.rows), else_=0)
     due_ms = case((columns.state.in_(WAITING_STATES), due_at(now_ms)))
     failed = and_(counts, columns.state == State.FAILED.value)

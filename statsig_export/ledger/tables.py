@@ -1,6 +1,6 @@
-"""The ledger's tables: one row a run, a partition, a generation, a batch, an attempt; never one row an event.
+"""The ledger's tables: one row per run, partition, generation, batch and attempt; never one row per event.
 
-Times are milliseconds since the epoch, as our own clock told them. Bodies are not here: a batch names a row range of an
+Times are milliseconds since the epoch, by this machine's clock. Bodies are not stored: a batch names a row range of an
 immutable partition file, and its id is the digest of the body made of it.
 """
 
@@ -56,8 +56,8 @@ destinations = Table(
     LEDGER,
     Column("name", String(64), primary_key=True),
     Column("halted_reason", Reason),
-    # The fingerprint of the URL and secret that were refused. With no reason: the statuses that somebody, in lifting
-    # the halt at halted_ms, told to take as real (`400,413`).
+    # The fingerprint of the URL and secret that were refused. With no reason: the statuses that the
+    # `resume` at halted_ms said to believe (`400,413`).
     Column("halted_setup", String(16)),
     Column("halted_ms", BigInteger),
     Column("breaker_openings", Integer, nullable=False, default=0),
@@ -181,16 +181,14 @@ pruned_partitions = Table(  # what is left of a partition whose files, batches a
     Column("last_attempt_ms", BigInteger),
 )
 
-identities = (
-    Table(  # what the ids and windows of a source table are made of (table_identity.py); since schema version 2
-        "identities",
-        LEDGER,
-        Column("destination", String(64), primary_key=True),
-        Column("role", String(32), primary_key=True),
-        Column("derivation", Integer, nullable=False),  # how ids are derived (identity.py)
-        Column("made_of", Text, nullable=False),  # JSON
-        Column("own_ids", Boolean, nullable=False),  # whether any row had an id of the source's own
-        Column("derived_ids", Boolean, nullable=False),  # whether an id was derived for any
-        Column("other_keys", Boolean, nullable=False),  # whether it was from a key that is no integer
-    )
+identities = Table(  # what the ids and windows of a source table are made of; since schema version 2
+    "identities",
+    LEDGER,
+    Column("destination", String(64), primary_key=True),
+    Column("role", String(32), primary_key=True),
+    Column("derivation", Integer, nullable=False),  # how ids are derived (events/table_identity.py)
+    Column("made_of", Text, nullable=False),  # JSON
+    Column("own_ids", Boolean, nullable=False),  # whether any row had an id of the source's own
+    Column("derived_ids", Boolean, nullable=False),  # whether an id was derived for any
+    Column("other_keys", Boolean, nullable=False),  # whether it was from a key that is no integer
 )

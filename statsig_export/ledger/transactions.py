@@ -1,30 +1,29 @@
-"""The ledger's writing side: plan, claim, finish, recover, halt. Each is one transaction.
+"""What writes to the ledger: plan, claim, finish, recover, halt. Each method is one transaction.
 
-Every attempt is written down before it is made (claim) and after (finish). What may follow what is delivery.py's to
-say and is only carried out here; each UPDATE names the state it starts from, so that a step that comes too late raises
-and changes nothing.
+Every attempt is recorded before it is made (claim) and after (finish). delivery/rules.py decides which step a batch
+takes, states.py carries it out; a step that comes too late raises and changes nothing.
 """
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict
+from contextlib import closing, contextmanager
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, Update, bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from statsig_export.config import Config
 from statsig_export.crashpoints import CrashPoint, reach
 from statsig_export.delivery.batches import Batch
 from statsig_export.delivery.outcomes import Outcome
-from statsig_export.delivery.rules import TRANSITIONS, Decision, Failure, Reply, State, Step, next_state
+from statsig_export.delivery.rules import Decision, Failure, Reply, State, Step
 from statsig_export.errors import LedgerError, StalePlanError
-from statsig_export.ledger.database import LedgerDatabase, open_database, open_to_read
+from statsig_export.ledger.database import LedgerDatabase, open_existing, open_to_read, open_to_write
 from statsig_export.ledger.identities import one_plan_at_a_time, refuse_overlapping_plan, remember
-from statsig_export.ledger.lists import among
+from statsig_export.ledger.list_parameters import among
 from statsig_export.ledger.pruned import refuse_pruned
 from statsig_export.ledger.records import Claim, ExportRun, PartitionPlan, PlannedBatch, ShipRun
+from statsig_export.ledger.states import move
 from statsig_export.ledger.tables import (
     attempts,
     batches,
@@ -36,18 +35,9 @@ from statsig_export.ledger.tables import (
 )
 from statsig_export.windows import partition_key
 
-
-def _move_by(step: Step) -> Update:
-    origins = [state for state, possible in TRANSITIONS if possible is step]
-    open_to_it = or_(*(batches.c.state == state.value for state in origins))
-    target = next_state(origins[0], step)
-    return update(batches).where(batches.c.id == bindparam("moving"), open_to_it).values(state=target.value)
-
-
-_MOVES: Final = {step: _move_by(step) for step in Step}
 _OPEN: Final = insert(attempts)
 _CLOSE: Final = update(attempts).where(attempts.c.id == bindparam("closing"), attempts.c.finished_ms.is_(None))
-"""What is executed for every request is built once: SQLAlchemy needs longer to build a statement than to run it."""
+"""Built once, as are the changes of state: they run for every request."""
 
 
 class Ledger:
@@ -57,7 +47,7 @@ class Ledger:
         self.database = database
 
     def plan(self, run: ExportRun, plans: Iterable[PartitionPlan]) -> None:
-        """Write down an export run and all it planned. The files are durable already.
+        """Record an export run and everything it planned. The files are durable already.
 
         Raises ConfigError when one of the partitions was pruned, or another run made other ids for a table meanwhile;
         StalePlanError when another run planned one first, or windows of another length over this one.
@@ -74,17 +64,17 @@ class Ledger:
 
     def start_ship_run(self, run: ShipRun) -> None:
         with self.database.write() as connection:
-            connection.execute(insert(ship_runs), [asdict(run)])
+            connection.execute(insert(ship_runs), [_ship_run_row(run)])
 
     def finish_ship_run(self, run_id: str, now_ms: int) -> None:
         with self.database.write() as connection:
             connection.execute(update(ship_runs).where(ship_runs.c.id == run_id).values(finished_ms=now_ms))
 
     def claim(self, batch: PlannedBatch, ship_run: str, now_ms: int) -> Claim:
-        """Write down that an attempt is about to be made."""
+        """Record an attempt before it is made."""
         number = batch.attempts + 1
         with self.database.write() as connection:
-            _move(connection, batch.id, Step.CLAIM, attempts=number)
+            move(connection, batch.id, Step.CLAIM, attempts=number)
             reach(CrashPoint.CLAIMING)
             row = {"batch": batch.id, "number": number, "ship_run": ship_run, "started_ms": now_ms}
             key = connection.execute(_OPEN, row).inserted_primary_key
@@ -101,7 +91,7 @@ class Ledger:
         now_ms: int,
         halves: Sequence[Batch] = (),
     ) -> None:
-        """Write down what an attempt came to and what becomes of its batch; after SPLIT, `halves` take its place."""
+        """Record the outcome of an attempt and the next state of its batch; after SPLIT, `halves` take its place."""
         with self.database.write() as connection:
             _close_attempt(
                 connection,
@@ -118,15 +108,15 @@ class Ledger:
             if decision.outcome is Outcome.THROTTLED:
                 changes["throttled"] = True
             reach(CrashPoint.FINISHING)
-            _move(connection, claim.batch.id, decision.step, **changes)
+            move(connection, claim.batch.id, decision.step, **changes)
             if halves:
                 _insert_halves(connection, claim.batch, halves, now_ms)
         reach(CrashPoint.FINISHED)
 
     def cut(self, batch: PlannedBatch, halves: Sequence[Batch], now_ms: int) -> None:
-        """Split a batch before it is sent: there is no attempt of it."""
+        """Split a batch before it is sent, without an attempt."""
         with self.database.write() as connection:
-            _move(connection, batch.id, Step.CUT)
+            move(connection, batch.id, Step.CUT)
             _insert_halves(connection, batch, halves, now_ms)
 
     def recover(self, held: Sequence[int], now_ms: int) -> int:
@@ -148,31 +138,31 @@ class Ledger:
             for batch, attempt in found:
                 _close_attempt(connection, attempt, finished_ms=now_ms, **said)
                 reach(CrashPoint.RECOVERING)
-                _move(connection, batch, Step.DEFER, due_ms=now_ms, **said)
+                move(connection, batch, Step.DEFER, due_ms=now_ms, **said)
         reach(CrashPoint.RECOVERED)
         return len(found)
 
     def halt(self, destination: str, reason: str, setup: str, now_ms: int) -> bool:
-        """Stop all sending to a destination until its set-up (the fingerprint) changes or `resume` says go.
+        """Stop all sending to a destination until its set-up (the fingerprint) changes, or `resume` lifts the halt.
 
-        Returns whether it was not halted for this set-up already: of several runs that are refused at once, one is told
-        so, and its reason stays.
+        Returns False where it was already halted for this set-up: of several runs that are refused at once the first
+        halts it, and its reason stays.
         """
         columns = destinations.c
         not_yet = or_(columns.halted_reason.is_(None), columns.halted_setup.is_(None), columns.halted_setup != setup)
         return self._set_destination(destination, not_yet, halted_reason=reason, halted_setup=setup, halted_ms=now_ms)
 
     def resume(self, destination: str, believed: str | None = None, now_ms: int | None = None) -> None:
-        """Lift a halt, close the breaker, end a hold; `believed` are statuses that from now on are taken as real."""
+        """Lift a halt, close the breaker, end a hold; rejections with a status in `believed` are believed from now."""
         lifted = {"halted_reason": None, "halted_setup": believed, "halted_ms": now_ms}
         self._set_destination(destination, **lifted, breaker_openings=0, probe_ms=None)
 
     def set_breaker(self, destination: str, openings: int, probe_ms: int | None) -> None:
-        """Remember the breaker between runs; `probe_ms` None means closed. With no openings it is a rate limit's."""
+        """Record the breaker for the next run; no `probe_ms`: closed. With no openings it ends a rate limit."""
         self._set_destination(destination, breaker_openings=openings, probe_ms=probe_ms)
 
     def _set_destination(self, name: str, *only_if: ColumnElement[bool], **values: str | int | None) -> bool:
-        """Change the destination's row, where all of `only_if` hold of it; whether they did."""
+        """Change the destination's row if all of `only_if` hold; returns whether they did."""
         dialect = postgresql if self.database.engine.dialect.name == "postgresql" else sqlite
         row = dialect.insert(destinations).values(name=name, breaker_openings=0).on_conflict_do_nothing()
         change = update(destinations).where(destinations.c.name == name, *only_if).values(**values)
@@ -185,25 +175,32 @@ class Ledger:
 
 @contextmanager
 def ledger_of(config: Config) -> Iterator[Ledger]:
-    """The configured ledger, open; made where there is none yet."""
-    database = open_database(config.ledger_url())
-    try:
+    """The configured ledger, open for writing; created where there is none yet."""
+    with closing(open_to_write(config.ledger_url())) as database:
         yield Ledger(database)
-    finally:
-        database.close()
+
+
+@contextmanager
+def existing_ledger(config: Config) -> Iterator[Ledger | None]:
+    """The configured ledger, open for writing; None, and none is created, where there is none yet."""
+    with _closing(open_existing(config.ledger_url())) as ledger:
+        yield ledger
 
 
 @contextmanager
 def ledger_to_read(config: Config) -> Iterator[Ledger | None]:
     """The configured ledger, open for reading only; None where there is none yet."""
-    database = open_to_read(config.ledger_url())
-    if database is None:
-        yield None
-        return
+    with _closing(open_to_read(config.ledger_url())) as ledger:
+        yield ledger
+
+
+@contextmanager
+def _closing(database: LedgerDatabase | None) -> Iterator[Ledger | None]:
     try:
-        yield Ledger(database)
+        yield None if database is None else Ledger(database)
     finally:
-        database.close()
+        if database is not None:
+            database.close()
 
 
 def _plan_partition(connection: Connection, run: ExportRun, plan: PartitionPlan) -> None:
@@ -229,7 +226,7 @@ def _plan_partition(connection: Connection, run: ExportRun, plan: PartitionPlan)
 
 
 def _take_partition(connection: Connection, run: ExportRun, plan: PartitionPlan) -> tuple[int, int]:
-    """The partition's row, brought up to date and held until the transaction ends, and its newest generation."""
+    """The partition's id and newest generation; its row is updated, and locked until the transaction ends."""
     seen = {
         "export_run": run.id,
         "filtered_by": json.dumps(dict(plan.filtered_by), sort_keys=True),
@@ -249,20 +246,37 @@ def _take_partition(connection: Connection, run: ExportRun, plan: PartitionPlan)
     return partition, connection.execute(newest).scalar() or 0
 
 
-def _move(connection: Connection, batch: int, step: Step, **changes: object) -> None:
-    """Take a batch one step on. Raises LedgerError, changing nothing, when the step is not open to it."""
-    if connection.execute(_MOVES[step], {"moving": batch, **changes}).rowcount != 1:
-        raise LedgerError(f"batch {batch} cannot {step}: another shipper moved it", hint="ship again")
-
-
 def _close_attempt(connection: Connection, attempt: int, **facts: object) -> None:
     if connection.execute(_CLOSE, {"closing": attempt, **facts}).rowcount != 1:
         raise LedgerError(f"attempt {attempt} was closed by another shipper", hint="ship again")
 
 
 def _export_run_row(run: ExportRun) -> dict[str, object]:
-    as_text = {name: json.dumps(dict(getattr(run, name))) for name in ("queries", "account")}
-    return {**{name: getattr(run, name) for name in ExportRun.__slots__}, "window": run.window.key, **as_text}
+    return {
+        "id": run.id,
+        "orchestrator_run": run.orchestrator_run,
+        "destination": run.destination,
+        "window": run.window.key,
+        "started_ms": run.started_ms,
+        "finished_ms": run.finished_ms,
+        "rows_read": run.rows_read,
+        "queries": json.dumps(dict(run.queries)),
+        "config_fingerprint": run.config_fingerprint,
+        "filter_fingerprint": run.filter_fingerprint,
+        "library_version": run.library_version,
+        "account": json.dumps(dict(run.account)),
+    }
+
+
+def _ship_run_row(run: ShipRun) -> dict[str, object]:
+    return {
+        "id": run.id,
+        "orchestrator_run": run.orchestrator_run,
+        "destination": run.destination,
+        "config_fingerprint": run.config_fingerprint,
+        "library_version": run.library_version,
+        "started_ms": run.started_ms,
+    }
 
 
 def _batch_row(batch: Batch, partition: int, generation: int, now_ms: int) -> dict[str, object]:

@@ -1,7 +1,7 @@
-"""Brings the ledger of an older version up to date: in one transaction, whoever comes first, and by Alembic.
+"""Migrates the ledger of an older version with Alembic, in one transaction.
 
-SQLite's DDL is part of the transaction that BEGIN IMMEDIATE opened, PostgreSQL's is under an advisory lock as well. So
-a migration that is killed has never been, and of two processes the second finds it done.
+SQLite's DDL is part of the transaction that BEGIN IMMEDIATE opened; PostgreSQL's is also under an advisory lock. So a
+migration that is killed leaves no trace, and the second of two processes finds it done.
 """
 
 from threading import Lock

@@ -1,4 +1,4 @@
-"""Which columns of a source table feed which column of a partition file: the layout, told backwards. Pure.
+"""Which columns of a source table feed which column of a partition file: the layout, in reverse. Pure.
 
 The column `event` holds the whole event, so every column that is read feeds it. What the configuration says of a name
 (its ID type, whether it is an experiment) counts as fed by the name.

@@ -1,7 +1,7 @@
 """Tracing an event by its timeUUID: from the row of the source to the last answer of the webhook.
 
-The ledger holds no event, so the id is looked for in the files that the ledger names, newest window first, a few files
-at once: in their column of ids alone, and where the ids ascend (derived ones do) in no row group that leaves it out.
+The ledger holds no events, so the id is searched in the files that the ledger names, newest window first, a few files
+at once. Only the id column is read, and where the ids ascend (derived ids do) only the row groups that can hold it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,16 +13,9 @@ from typing import Final, Protocol, TypeVar
 from statsig_export.config import Config
 from statsig_export.errors import ConfigError, LedgerError
 from statsig_export.ledger.database import LedgerDatabase
-from statsig_export.ledger.history import (
-    EventFile,
-    QuarantineFile,
-    Where,
-    event_files,
-    history,
-    moment,
-    pruned_files,
-    quarantine_files,
-)
+from statsig_export.ledger.history import history, moment, pruned_files
+from statsig_export.ledger.listings import event_files, quarantine_files
+from statsig_export.ledger.records import EventFile, QuarantineFile, Selection
 from statsig_export.ledger.transactions import ledger_to_read
 from statsig_export.lineage.source_rows import Origin, origin_of
 from statsig_export.lineage.trace_report import QuarantinedRow, SourceRow, Trace, TracedEvent, TracedFile
@@ -31,7 +24,6 @@ from statsig_export.windows import LENGTH, length_of
 
 READERS: Final = 8
 """Files that are read at once: on a remote storage the wait for each of them is what takes the time."""
-_FOREVER_MS: Final = 2**62
 
 
 def trace(
@@ -55,18 +47,18 @@ def trace(
     if not _can_be_stored(time_uuid):
         raise ConfigError("a timeUUID is a text, and not the empty one")
     origin = origin_of(time_uuid, config.source)
-    where = Where(config.webhook.name, origin.categories, *_range_ms(start, end))
+    selection = _selection(config.webhook.name, origin, start, end)
     with ledger_to_read(config) as ledger, Storage(config.storage_url()) as storage:
         if ledger is None:
             return Trace(time_uuid, origin.derived_from, files_searched=0)
         search = _Search(storage, time_uuid, everywhere=everywhere)
         events = tuple(
             _event(ledger.database, storage, origin, (file, row), with_event=with_event)
-            for file, row in search.find(event_files(ledger.database, where))
+            for file, row in search.find(event_files(ledger.database, selection, newest_first=True))
         )
-        failed = () if events else tuple(search.find(quarantine_files(ledger.database, where)))
+        failed = () if events else tuple(search.find(quarantine_files(ledger.database, selection)))
         rows = tuple(_quarantined(storage, origin, file, row) for file, row in failed)
-        pruned = pruned_files(ledger.database, where) if everywhere or not events else ()
+        pruned = pruned_files(ledger.database, selection) if everywhere or not events else ()
     if not events and not rows:
         search.require_all()
     return Trace(time_uuid, origin.derived_from, search.searched, events, rows, pruned)
@@ -182,10 +174,11 @@ def _source_row(origin: Origin, file: EventFile | QuarantineFile) -> SourceRow |
     return origin.row(file.category, start, start + length_of(file.window))
 
 
-def _range_ms(start: datetime | None, end: datetime | None) -> tuple[int, int]:
-    """The range in which the windows start that overlap [start, end); a day at most is taken too early."""
-    since = 0 if start is None else round((start - max(LENGTH.values())).timestamp() * 1000) + 1
-    return since, _FOREVER_MS if end is None else round(end.timestamp() * 1000)
+def _selection(destination: str, origin: Origin, start: datetime | None, end: datetime | None) -> Selection:
+    """The partitions that can hold the event: their windows overlap [start, end), or end a day before it at most."""
+    since_ms = 0 if start is None else round((start - max(LENGTH.values())).timestamp() * 1000) + 1
+    until_ms = None if end is None else round(end.timestamp() * 1000)
+    return Selection(destination, since_ms, until_ms, origin.categories)
 
 
 def _can_be_stored(text: str) -> bool:

@@ -1,6 +1,6 @@
-"""What `trace` tells of an event, from its source row to the last answer: values for the command line and the notebook.
+"""What `trace` reports of an event, from its source row to the last answer: for the command line and notebooks.
 
-Of the event itself they hold ids, its name and its time; its JSON only where that was asked for. Times are in UTC.
+Of the event itself the records hold ids, name and time; its JSON only on request. Times are in UTC.
 """
 
 from dataclasses import dataclass, field
@@ -42,7 +42,7 @@ class TracedFile:
 
 @dataclass(frozen=True, slots=True)
 class TracedEvent:
-    """An event that was laid down, and all that happened to it since."""
+    """A planned event, and everything that happened to it since."""
 
     category: Category
     window: str
@@ -78,7 +78,7 @@ class TracedEvent:
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedRow:
-    """A row that could not become an event: where it is and why, nothing of what it holds."""
+    """A row that could not become an event: where it is and why, without its content."""
 
     category: Category
     window: str
@@ -87,7 +87,7 @@ class QuarantinedRow:
     detail: str | None
     source: SourceRow | None
     quarantine: str
-    """The file that says so."""
+    """The file that holds the failed row."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,13 @@
-"""Pruning: the files, batches and attempts of old windows are removed; their account and their runs are kept.
+"""Removes the files, batches and attempts of old windows; their account and their runs are kept.
 
-A partition can go when its window ended before a given time and nothing of it is pending. The ledger decides first, in
-one transaction a partition under the lock that shippers take; the files are removed after that. Whatever kills a prune,
-the next one removes the files that it left.
+A partition can be pruned when its window ended before a given time and nothing of it is pending. The ledger is changed
+first, in one transaction per partition, under the lock that shippers take; the files are removed after that. The files
+that a killed prune left are removed by the next one.
 """
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -16,13 +16,12 @@ from statsig_export.account import Account, total
 from statsig_export.config import Config
 from statsig_export.crashpoints import CrashPoint, reach
 from statsig_export.errors import ConfigError, PartitionFileError
-from statsig_export.ledger import retention as ledger_pruning
-from statsig_export.ledger import standings
-from statsig_export.ledger.database import LedgerDatabase, exists
+from statsig_export.ledger import retention, standings
+from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.locks import groups_to_lock, lock_name, open_locks
 from statsig_export.ledger.pruned import PrunedPartition
 from statsig_export.ledger.retention import Candidate, PrunedFile
-from statsig_export.ledger.transactions import Ledger, ledger_of, ledger_to_read
+from statsig_export.ledger.transactions import existing_ledger, ledger_to_read
 from statsig_export.storage.file_faults import GONE
 from statsig_export.storage.files import FileFacts
 from statsig_export.storage.storage import Storage
@@ -46,9 +45,9 @@ class PruneReport:
     batches: int = 0
     attempts: int = 0
     files: int = 0
-    """Files of pruned partitions, also of those that an earlier prune did not finish."""
+    """Files of pruned partitions, including those that an earlier prune left."""
     temporary_files: int = 0
-    """What exports that were killed have left unfinished."""
+    """Unfinished files of killed exports."""
     orphans: int = 0
     """Partition files that no partition names."""
     bytes: int = 0
@@ -65,9 +64,9 @@ class PruneReport:
 
 
 LEFT_BEHIND_AFTER: Final = timedelta(days=1)
-"""A file that no partition names, and that was not written for so long, belongs to no export that is under way."""
+"""Age from which a file that no partition names belongs to no running export."""
 CLOCKS_DIFFER: Final = timedelta(minutes=1)
-"""How far the storage's clock may be from ours."""
+"""Tolerated difference between the storage's clock and ours."""
 
 
 def prune(  # noqa: PLR0913  one a choice of the caller's
@@ -90,14 +89,14 @@ def prune(  # noqa: PLR0913  one a choice of the caller's
     StorageError, and nothing is changed, where none of the files is there: the storage may be another one than it was.
     """
     _refuse_recent(config, before, now)
-    if not dry_run and not exists(config.ledger_url()):
-        return PruneReport(before)
-    opened: AbstractContextManager[Ledger | None] = ledger_to_read(config) if dry_run else ledger_of(config)
-    with opened as ledger, Storage(config.storage_url()) as storage:
+    with (
+        ledger_to_read(config) if dry_run else existing_ledger(config) as ledger,
+        Storage(config.storage_url()) as storage,
+    ):
         if ledger is None:
             return PruneReport(before, dry_run=dry_run)
         run = _Run(config.webhook.name, ledger.database, storage, now, dry_run=dry_run)
-        candidates = ledger_pruning.candidates(ledger.database, run.destination, before)
+        candidates = retention.candidates(ledger.database, run.destination, before)
         if not missing:
             candidates = run.with_files(candidates)
         for group in groups_to_lock(ledger.database.engine, candidates):
@@ -144,19 +143,19 @@ class _Run:
     def with_files(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Those of which every file is there. Raises StorageError where the storage has none at all."""
         named = {candidate: self._files_of(candidate) for candidate in candidates}
-        unfinished = ledger_pruning.unfinished(self.database, self.destination)
+        unfinished = retention.unfinished(self.database, self.destination)
         if candidates or unfinished:
             self.storage.require_root()
-        needed = {path for paths in named.values() for path in paths} or ledger_pruning.needed_files(self.database)
+        needed = {path for paths in named.values() for path in paths} or retention.needed_files(self.database)
         if needed:
             self.storage.require_any([*needed, *(path for of in unfinished for path in self._files_of(of))])
         return [candidate for candidate, paths in named.items() if not self._lost(paths)]
 
     def _files_of(self, partition: Candidate) -> list[str]:
-        return [file.path for file in ledger_pruning.files_of(self.database, partition, [])]
+        return [file.path for file in retention.files_of(self.database, partition, [])]
 
     def _lost(self, paths: Sequence[str]) -> bool:
-        """Whether one of these files is gone or cannot be read; then it is written down."""
+        """Whether one of these files is missing or unreadable; if so, it is reported."""
         lost: dict[str, str] = {}
         for path in paths:
             try:
@@ -172,7 +171,7 @@ class _Run:
         with closing(open_locks(self.database.engine)) as locks:
             for candidate in candidates:
                 if locks.acquire(lock_name(candidate.id)):
-                    left = ledger_pruning.prune_partition(self.database, candidate.id, self.now_ms)
+                    left = retention.prune_partition(self.database, candidate.id, self.now_ms)
                     self._take_note(candidate, left, on_progress)
                 else:
                     self.busy.append(candidate)
@@ -180,7 +179,7 @@ class _Run:
     def look(self, candidates: Sequence[Candidate], on_progress: Callable[[int], None]) -> None:
         """What `prune` would do with them, were all locks free."""
         for candidate in candidates:
-            self._take_note(candidate, ledger_pruning.look(self.database, candidate.id, self.now_ms), on_progress)
+            self._take_note(candidate, retention.look(self.database, candidate.id, self.now_ms), on_progress)
 
     def _take_note(
         self, candidate: Candidate, left: PrunedPartition | None, on_progress: Callable[[int], None]
@@ -194,13 +193,13 @@ class _Run:
 
     def remove_files(self) -> None:
         """Remove the files of every partition that was pruned, now or by a prune that did not come so far."""
-        known = ledger_pruning.destinations(self.database)
-        unfinished = ledger_pruning.unfinished(self.database, self.destination)
+        known = retention.destinations(self.database)
+        unfinished = retention.unfinished(self.database, self.destination)
         for partition in unfinished + (self.pruned if self.dry_run else []):
-            files = ledger_pruning.files_of(self.database, partition, known)
+            files = retention.files_of(self.database, partition, known)
             gone = [self._remove_file(file) for file in files]
             if all(gone) and not self.dry_run:
-                ledger_pruning.removed(self.database, partition.id, self.now_ms)
+                retention.removed(self.database, partition.id, self.now_ms)
 
     def _remove_file(self, file: PrunedFile) -> bool:
         """Whether the file is no longer the pruned partition's. One that cannot be removed does not keep the others."""
@@ -226,7 +225,7 @@ class _Run:
         return True
 
     def remove_temporary_files(self) -> None:
-        """Remove what exports were writing when they were killed."""
+        """Remove the unfinished files of killed exports."""
         for path in self.storage.temporary_files():
             self._remove_left_behind(path, "temporary_files")
         for scratch, facts in self.storage.scratch_files():
@@ -237,7 +236,7 @@ class _Run:
 
     def remove_orphans(self) -> None:
         """Remove the partition files that no partition names."""
-        needed = ledger_pruning.needed_files(self.database)
+        needed = retention.needed_files(self.database)
         if self.dry_run:
             needed |= self._due_files()
         for path in self.storage.partition_files():
@@ -246,7 +245,7 @@ class _Run:
 
     def _due_files(self) -> set[str]:
         """The files of partitions that an earlier prune did not finish: counted already, when nothing is removed."""
-        unfinished = ledger_pruning.unfinished(self.database, self.destination)
+        unfinished = retention.unfinished(self.database, self.destination)
         return {path for partition in unfinished for path in self._files_of(partition)}
 
     def _remove_left_behind(self, path: str, kind: str) -> None:
@@ -281,4 +280,4 @@ class _Run:
 
 
 def _ignore(_: int) -> None:
-    """Nobody watches."""
+    """No-op progress callback."""

@@ -1,7 +1,7 @@
-"""Verifying: every state recomputed from the attempts, every batch from the files, and whatever differs.
+"""Recomputes every state from the attempts and every batch from the files, and reports what differs.
 
-Reads only. Nothing is taken from the rows under test that can be had from elsewhere: a batch's state comes from its
-attempts, its id and bytes from the rows of its file, a partition's rows from the files and again from the batches.
+Reads only. What can be computed is not read from the record under test: a batch's state comes from its attempts, its
+id and bytes from the rows of its file, a partition's rows from the files and again from the batches.
 Memory holds one partition's batches and attempts, one row group, and 16 bytes an event of one partition.
 """
 
@@ -9,9 +9,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import groupby
-
-from sqlalchemy import select
 
 from statsig_export.account import Account, total
 from statsig_export.config import Config
@@ -21,11 +18,9 @@ from statsig_export.delivery.rules import DEFAULT_POLICY, RetryPolicy, State, cu
 from statsig_export.errors import PartitionFileError
 from statsig_export.events.seen_ids import SeenIds
 from statsig_export.ledger import queries, standings
-from statsig_export.ledger.database import LedgerDatabase
-from statsig_export.ledger.pruned import pruned_partitions_of
+from statsig_export.ledger.audit import PartitionRecord, RecordedBatch, RecordedGeneration, partition_record
 from statsig_export.ledger.records import PartitionStatus
 from statsig_export.ledger.retention import needed_files
-from statsig_export.ledger.tables import attempts, batches, generations, partitions
 from statsig_export.ledger.transactions import ledger_to_read
 from statsig_export.runs import REAL_TIME
 from statsig_export.storage.storage import Storage
@@ -33,7 +28,7 @@ from statsig_export.windows import split_partition_key
 
 
 class Check(StrEnum):
-    """What `verify` holds against each other."""
+    """What `verify` compares."""
 
     STATE = "state"
     """A batch against its attempts."""
@@ -70,7 +65,7 @@ class VerifyReport:
     files: int = 0
     batches: int = 0
     pruned: int = 0
-    """Of the partitions those that have neither files nor batches any more, so that only their account was verified."""
+    """Pruned partitions, which have neither files nor batches: only their account was verified."""
     differences: tuple[Difference, ...] = ()
 
 
@@ -81,7 +76,7 @@ Found = Iterator[tuple[Check, str]]
 def verify(
     config: Config, *, on_progress: Callable[[int], None] | None = None, policy: RetryPolicy = DEFAULT_POLICY
 ) -> VerifyReport:
-    """Hold the ledger against itself and against the files. `on_progress` gets the events of each partition.
+    """Compare the ledger with itself and with the files. `on_progress` gets the events of each partition.
 
     `policy` is the one that batches were shipped under. A file that cannot be read is a difference; raises LedgerError
     where the ledger itself cannot be read, StorageError where the storage is not there or has none of the files.
@@ -95,10 +90,10 @@ def verify(
         keys = [split_partition_key(status.partition) for status in statuses]
         ids = queries.partition_ids(ledger.database, name, keys)
         for status in statuses:
-            record = _read_record(ledger.database, ids[status.partition])
+            record = partition_record(ledger.database, ids[status.partition])
             found = [*_states(record.batches, policy), *_files(record, name, storage)]
-            if found and not record.pruned and _read_record(ledger.database, ids[status.partition]).pruned:
-                found = []  # its files went while they were read
+            if found and not record.pruned and partition_record(ledger.database, ids[status.partition]).pruned:
+                found = []  # its files were pruned while they were read
             found += [*_account(status), *_left_over(record)]
             differences += [Difference(status.partition, check, detail) for check, detail in found]
             counts.update(partitions=1, pruned=record.pruned)
@@ -110,87 +105,10 @@ def verify(
 
 
 def _require_storage(storage: Storage, named: set[str]) -> None:
-    """A disk that is not mounted is one error, not a difference a file."""
+    """A disk that is not mounted is one error, not one difference per file."""
     if named:
         storage.require_root()
         storage.require_any(named)
-
-
-@dataclass(frozen=True, slots=True)
-class _Generation:
-    number: int
-    file: str
-    digest: str
-    rows: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    id: int
-    batch_id: str
-    generation: int
-    first_row: int
-    rows: int
-    body_bytes: int
-    state: str
-    attempts: int
-    throttled: bool
-    outcome: str | None
-    parent: int | None
-    replay_of: int | None
-    replayed_after: int | None
-    made: tuple[tuple[int, Outcome | None], ...]
-    """Number and outcome of each attempt on record; None while it is open."""
-
-    @property
-    def end(self) -> int:
-        return self.first_row + self.rows
-
-    @property
-    def range(self) -> tuple[int, int, int]:
-        return self.generation, self.first_row, self.end
-
-
-@dataclass(frozen=True, slots=True)
-class _Record:
-    """What the ledger says of one partition at one moment."""
-
-    generations: Sequence[_Generation]
-    """None of a partition that was pruned: their files are gone."""
-    batches: Sequence[_Batch]
-    """By generation and first row; of those that begin together the longest first."""
-    pruned: bool
-    """Then there is nothing but its account to verify."""
-
-
-def _read_record(database: LedgerDatabase, partition: int) -> _Record:
-    files = (
-        select(generations.c.generation, generations.c.file, generations.c.digest, generations.c.rows)
-        .where(generations.c.partition == partition)
-        .order_by(generations.c.generation)
-    )
-    names = [name for name in _Batch.__slots__ if name != "made"]
-    columns = [batches.c[name] for name in names]
-    # One statement for batches and attempts, so that a shipper at work cannot make them differ.
-    sent = (
-        select(*columns, attempts.c.number, attempts.c.outcome, attempts.c.finished_ms)
-        .outerjoin(attempts, attempts.c.batch == batches.c.id)
-        .where(batches.c.partition == partition)
-        .order_by(batches.c.generation, batches.c.first_row, batches.c.rows.desc(), batches.c.id, attempts.c.number)
-    )
-    with database.read() as connection:
-        pruned = bool(pruned_partitions_of(connection, partitions.c.id == partition))
-        laid_down = [] if pruned else [_Generation(*row) for row in connection.execute(files)]
-        rows = connection.execute(sent).all()
-    found = []
-    for facts, group in groupby(rows, key=lambda row: tuple(row[: len(names)])):
-        made = [(number, _outcome(outcome, finished)) for *_, number, outcome, finished in group if number is not None]
-        found.append(_Batch(**dict(zip(names, facts, strict=True)), made=tuple(made)))
-    return _Record(laid_down, found, pruned)
-
-
-def _outcome(name: str | None, finished_ms: int | None) -> Outcome | None:
-    return Outcome(name) if finished_ms is not None and name in set(Outcome) else None
 
 
 def _account(status: PartitionStatus) -> Found:
@@ -200,15 +118,15 @@ def _account(status: PartitionStatus) -> Found:
         yield Check.ACCOUNT, f"the account has {account.events} events, but {parts}, pending {account.pending}"
 
 
-def _left_over(record: _Record) -> Found:
+def _left_over(record: PartitionRecord) -> Found:
     if record.pruned and record.batches:
         yield Check.STATE, f"it was pruned, but {len(record.batches)} of its batches are there"
 
 
-def _states(found: Sequence[_Batch], policy: RetryPolicy) -> Found:
+def _states(found: Sequence[RecordedBatch], policy: RetryPolicy) -> Found:
     """Each batch against its attempts, its halves and what it is a replay of."""
     by_id = {batch.id: batch for batch in found}
-    halves: dict[int, list[_Batch]] = defaultdict(list)
+    halves: dict[int, list[RecordedBatch]] = defaultdict(list)
     for batch in found:
         if batch.parent is not None:
             halves[batch.parent].append(batch)
@@ -221,7 +139,7 @@ def _states(found: Sequence[_Batch], policy: RetryPolicy) -> Found:
         yield from ((Check.STATE, f"batch {batch.id} {words}") for words in differing if words)
 
 
-def _against_attempts(batch: _Batch, policy: RetryPolicy) -> str | None:
+def _against_attempts(batch: RecordedBatch, policy: RetryPolicy) -> str | None:
     outcomes = [outcome for _, outcome in batch.made]
     if [number for number, _ in batch.made] != list(range(1, batch.attempts + 1)):
         return f"counts {batch.attempts} attempts, {len(batch.made)} are on record"
@@ -239,7 +157,7 @@ def _against_attempts(batch: _Batch, policy: RetryPolicy) -> str | None:
     return None
 
 
-def _against_halves(batch: _Batch, halves: Sequence[_Batch]) -> str | None:
+def _against_halves(batch: RecordedBatch, halves: Sequence[RecordedBatch]) -> str | None:
     if batch.state != State.SPLIT:
         return "has halves, but was not split" if halves else None
     cuts = [batch.first_row, *(half.end for half in halves)]
@@ -251,8 +169,8 @@ def _against_halves(batch: _Batch, halves: Sequence[_Batch]) -> str | None:
     return None
 
 
-def _against_origin(batch: _Batch, by_id: dict[int, _Batch]) -> str | None:
-    """A replay repeats a delivered batch; its halves are seen to by `_against_halves`."""
+def _against_origin(batch: RecordedBatch, by_id: dict[int, RecordedBatch]) -> str | None:
+    """A replay repeats a delivered batch; `_against_halves` checks its halves."""
     if batch.parent is not None and batch.parent not in by_id:
         return f"is a half of batch {batch.parent}, which is not there"
     if batch.replay_of is None or batch.parent is not None:
@@ -265,10 +183,10 @@ def _against_origin(batch: _Batch, by_id: dict[int, _Batch]) -> str | None:
     return None
 
 
-def _files(record: _Record, destination: str, storage: Storage) -> Found:
+def _files(record: PartitionRecord, destination: str, storage: Storage) -> Found:
     """Each generation's file against the ledger, and its batches against the file."""
     seen = SeenIds()
-    by_generation: dict[int, list[_Batch]] = defaultdict(list)
+    by_generation: dict[int, list[RecordedBatch]] = defaultdict(list)
     for batch in record.batches:
         by_generation[batch.generation].append(batch)
     for generation in record.generations:
@@ -277,7 +195,9 @@ def _files(record: _Record, destination: str, storage: Storage) -> Found:
         try:
             if storage.digest(generation.file) != generation.digest:
                 yield Check.FILE, f"generation {generation.number} is not the file that was written: its digest differs"
-            columns = [(len(ids), int(seen.add_new(ids).sum())) for ids in storage.read_column(generation.file, _ID)]
+            columns = [
+                (len(ids), int(seen.add_new(ids).sum())) for ids in storage.read_column(generation.file, "time_uuid")
+            ]
             rows = sum(length for length, _ in columns)
             if rows != generation.rows:
                 yield Check.FILE, f"generation {generation.number} holds {rows} rows, the ledger says {generation.rows}"
@@ -288,7 +208,7 @@ def _files(record: _Record, destination: str, storage: Storage) -> Found:
             yield Check.FILE, f"generation {generation.number}: {error.message}"
 
 
-def _rows(generation: _Generation, mine: Iterable[_Batch]) -> Found:
+def _rows(generation: RecordedGeneration, mine: Iterable[RecordedBatch]) -> Found:
     """The rows of a file are cut into the batches that stand for them: neither a gap nor an overlap."""
     standing = [batch for batch in mine if batch.replay_of is None and batch.state != State.SPLIT]
     name, end = f"generation {generation.number}", 0
@@ -303,13 +223,10 @@ def _rows(generation: _Generation, mine: Iterable[_Batch]) -> Found:
         end = next_end
 
 
-def _bodies(generation: _Generation, mine: Iterable[_Batch], destination: str, storage: Storage) -> Found:
+def _bodies(generation: RecordedGeneration, mine: Iterable[RecordedBatch], destination: str, storage: Storage) -> Found:
     for batch in mine:
         request_body = body(storage.read_events(generation.file, batch.first_row, batch.rows))
         if batch_id(destination, request_body) != batch.batch_id:
             yield Check.BODY, f"batch {batch.id} is not named after the body its rows make"
         elif len(request_body) != batch.body_bytes:
             yield Check.BODY, f"batch {batch.id} has {batch.body_bytes} bytes, its body {len(request_body)}"
-
-
-_ID = "time_uuid"

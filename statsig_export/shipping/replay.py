@@ -11,10 +11,7 @@ from functools import partial
 from statsig_export.config import Config
 from statsig_export.delivery.rules import DEFAULT_POLICY, RetryPolicy
 from statsig_export.ledger import queries
-from statsig_export.ledger.lists import among
-from statsig_export.ledger.pruned import refuse_pruned
-from statsig_export.ledger.replays import plan_replay
-from statsig_export.ledger.tables import partitions
+from statsig_export.ledger.replays import plan_replays
 from statsig_export.ledger.transactions import ledger_of
 from statsig_export.runs import REAL_TIME, Job, RunStart, Timing, no_progress, observed
 from statsig_export.shipping.context import ShipContext
@@ -48,10 +45,7 @@ def _replay(config: Config, keys: Sequence[str], context: ShipContext, *, failed
     wanted = [split_partition_key(key) for key in keys]
     with ledger_of(config) as ledger:
         ids = list(queries.partition_ids(ledger.database, config.webhook.name, wanted).values())
-        with ledger.database.read() as connection:
-            refuse_pruned(connection, among(partitions.c.id, ids))
-        now_ms = context.timing.now_ms()
-        replayed = sum(plan_replay(ledger.database, partition, now_ms, failed_only=failed_only) for partition in ids)
+        replayed = plan_replays(ledger.database, ids, context.timing.now_ms(), failed_only=failed_only)
     shipped = send(config, keys, context)
     with ledger_of(config) as ledger:
         pending, failed = queries.unfinished_replays(ledger.database, ids, shipped.run_id)

@@ -8,20 +8,20 @@ from statsig_export.errors import ConfigError, DestinationError
 from statsig_export.ledger import queries
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.evidence import forget_believed
-from statsig_export.ledger.records import Destination as RememberedDestination
+from statsig_export.ledger.records import DestinationRecord
 from statsig_export.ledger.transactions import Ledger
 from statsig_export.shipping.context import ShipContext
 from statsig_export.shipping.destination import destination_of
 
 
-def paused_until(remembered: RememberedDestination, policy: RetryPolicy, now_ms: int) -> int | None:
+def paused_until(remembered: DestinationRecord, policy: RetryPolicy, now_ms: int) -> int | None:
     """Until when nothing is sent. A pause longer than the policy's longest was written by a wrong clock: it is none."""
     longest = (max(policy.breaker_pauses) if remembered.breaker_openings else policy.longest_wait) + ROUNDING
     until = remembered.probe_ms
     return until if until is not None and now_ms < until <= now_ms + round(longest * 1000) else None
 
 
-def still_halted(remembered: RememberedDestination, config: Config) -> bool:
+def still_halted(remembered: DestinationRecord, config: Config) -> bool:
     """A changed URL or secret lifts a halt by itself. Looking at a destination needs neither: what cannot be compared
     has not changed.
     """
@@ -55,7 +55,7 @@ def refusal(reason: str, *, halts: bool = False) -> DestinationError:
     )
 
 
-def restored(remembered: RememberedDestination, context: ShipContext) -> tuple[Breaker, Evidence, RateLimit]:
+def restored(remembered: DestinationRecord, context: ShipContext) -> tuple[Breaker, Evidence, RateLimit]:
     """What the last run left: the breaker, open until its next probe is due, the statuses that a `resume` told to take
     as real, and the rate limit.
     """
@@ -68,7 +68,7 @@ def restored(remembered: RememberedDestination, context: ShipContext) -> tuple[B
     )
 
 
-def _believed(remembered: RememberedDestination, policy: RetryPolicy, now_ms: int) -> frozenset[int]:
+def _believed(remembered: DestinationRecord, policy: RetryPolicy, now_ms: int) -> frozenset[int]:
     statuses, since = remembered.halted_setup, remembered.halted_ms
     if remembered.halted_reason is not None or statuses is None or since is None:
         return frozenset()

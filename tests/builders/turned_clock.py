@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from statsig_export.account import Account
 from statsig_export.errors import DestinationError
-from statsig_export.ledger.database import open_database
+from statsig_export.ledger.database import open_to_write
 from statsig_export.runs import Timing
 from statsig_export.shipping.reports import ShipReport
 from statsig_export.shipping.ship import ship
@@ -51,5 +51,5 @@ class TurnedClock:
 
 def in_ledger(home: ExportHome, statement: str, **values: int) -> None:
     """Change the ledger directly, by SQL."""
-    with closing(open_database(home.config.ledger_url())) as database, database.write() as connection:
+    with closing(open_to_write(home.config.ledger_url())) as database, database.write() as connection:
         connection.execute(text(statement), values)

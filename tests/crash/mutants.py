@@ -64,14 +64,14 @@ def a_rejection_is_always_believed() -> None:
 
 def a_dead_shipper_has_delivered() -> None:
     """What was under way when it died is taken for arrived."""
-    real = ledger._move
+    real = ledger.move
 
     def move(connection: Connection, batch: int, step: Step, **changes: object) -> None:
         if step is Step.DEFER and "died" in str(changes.get("reason")):
             step = Step.DELIVER
         real(connection, batch, step, **changes)
 
-    ledger._move = move
+    ledger.move = move
 
 
 def no_antijoin() -> None:
@@ -141,7 +141,7 @@ def halves_in_a_transaction_of_their_own() -> None:
 def early_halves_in_a_transaction_of_their_own() -> None:
     def in_two(self: Ledger, batch: PlannedBatch, halves: Sequence[Batch], now_ms: int) -> None:
         with self.database.write() as connection:
-            ledger._move(connection, batch.id, Step.CUT)
+            ledger.move(connection, batch.id, Step.CUT)
         with self.database.write() as connection:
             ledger._insert_halves(connection, batch, halves, now_ms)
 

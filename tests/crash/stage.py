@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import create_engine, func, select
 
-from statsig_export.ledger.database import open_database
+from statsig_export.ledger.database import open_to_write
 from statsig_export.ledger.tables import batches
 from statsig_export.testing.webhook.receiver import Receiver
 from torture.audit import Findings, audit
@@ -60,7 +60,7 @@ class Stage:
         return json.loads(report.read_text())
 
     def states(self) -> Counter[str]:
-        database = open_database(self.home.config.ledger_url())
+        database = open_to_write(self.home.config.ledger_url())
         with database.read() as connection:
             rows = connection.execute(select(batches.c.state, func.count()).group_by(batches.c.state)).all()
         database.close()

@@ -13,7 +13,7 @@ from stage import Stage, ended, staged
 from test_rivals import slow
 
 from statsig_export.errors import ConfigError, LedgerError
-from statsig_export.ledger.database import open_database, open_to_read
+from statsig_export.ledger.database import open_to_read, open_to_write
 from statsig_export.ledger.locks import open_locks
 
 
@@ -67,7 +67,7 @@ def test_the_locks_of_a_shipper_that_is_killed_are_free_behind_a_pooler_too(pool
 @pytest.mark.fault("F112")
 def test_a_pooler_that_gives_every_statement_another_session_is_refused_before_anything_is_sent(postgres_url: str):
     with pooled(postgres_url, "statement") as through:
-        for opens in (open_database, open_to_read):
+        for opens in (open_to_write, open_to_read):
             with pytest.raises(ConfigError, match="pool_mode = statement"):
                 opens(make_url(through))
 
@@ -75,7 +75,7 @@ def test_a_pooler_that_gives_every_statement_another_session_is_refused_before_a
 @pytest.mark.fault("F112")
 def test_what_a_ledger_sets_is_not_left_to_others_who_use_the_pooler(postgres_url: str):
     with pooled(postgres_url, "transaction", default_pool_size=2) as through:
-        database = open_database(make_url(through))
+        database = open_to_write(make_url(through))
         with closing(database):
             with closing(open_locks(database.engine)) as locks:
                 assert locks.acquire("a")
@@ -98,13 +98,13 @@ def test_a_pooler_that_does_not_pass_the_search_path_on_is_refused(postgres_url:
     with pooled(postgres_url, "transaction", **settings) as through:
         url = make_url(through).update_query_dict({"options": "-csearch_path=elsewhere"})
         with pytest.raises(ConfigError, match=says):
-            open_database(url)
+            open_to_write(url)
 
 
 @pytest.mark.fault("F112")
 def test_a_pool_that_is_too_small_is_an_error_that_says_so(postgres_url: str):
     with pooled(postgres_url, "transaction", default_pool_size=1, query_wait_timeout=1) as through:
-        database = open_database(make_url(through))
+        database = open_to_write(make_url(through))
         with closing(database), closing(open_locks(database.engine)) as locks:
             assert locks.acquire("a")
             with pytest.raises(LedgerError, match="raise its pool size"), database.read() as connection:
@@ -128,7 +128,7 @@ def test_a_server_that_ends_idle_transactions_leaves_the_one_with_the_locks(post
 
 @pytest.mark.fault("F113")
 def test_locks_whose_transaction_is_over_are_noticed_though_the_connection_goes_on(postgres_url: str):
-    database = open_database(make_url(postgres_url))
+    database = open_to_write(make_url(postgres_url))
     with closing(database), closing(open_locks(database.engine)) as locks:
         assert locks.acquire("a")
         locks.check()

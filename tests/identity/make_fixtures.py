@@ -35,7 +35,7 @@ from statsig_export.config import Config, parse_config
 from statsig_export.errors import DestinationError
 from statsig_export.export.export import export_window
 from statsig_export.layouts.native_tables import CUSTOM_EVENTS, EXPOSURES, create_tables
-from statsig_export.ledger.database import open_database
+from statsig_export.ledger.database import open_to_write
 from statsig_export.ledger.tables import LEDGER, SCHEMA_VERSION, export_runs, meta, partitions
 from statsig_export.lineage.frames import read_events
 from statsig_export.maintenance import prune as pruning
@@ -71,7 +71,7 @@ def of_known_table(known: Known) -> dict[str, Any]:
         }
         config = parse_config(document, folder=Path(folder), environ={})
         export_window(config, window_from_key(DAYS[0], config.windows))
-        database = open_database(config.ledger_url())
+        database = open_to_write(config.ledger_url())
         with database.read() as connection:
             ledger = {
                 table.name: [list(row) for row in connection.execute(table.select())]

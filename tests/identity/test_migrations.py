@@ -18,7 +18,7 @@ from statsig_export.errors import LedgerError
 from statsig_export.export.export import export_window
 from statsig_export.export.late_rows import changed_windows
 from statsig_export.export.plan import plan
-from statsig_export.ledger.database import open_database
+from statsig_export.ledger.database import open_to_write
 from statsig_export.ledger.tables import REVISION, SCHEMA_VERSION
 from statsig_export.lineage.frames import deliveries, read_events
 from statsig_export.lineage.trace import trace
@@ -37,15 +37,15 @@ TABLES = [
 def migrate(url: str, crash: str = "") -> int:
     """Open and write in a process of its own; how it ended."""
     code = (
-        "import sys; from sqlalchemy import make_url; from statsig_export.ledger.database import open_database\n"
-        "open_database(make_url(sys.argv[1])).bring_up_to_date()"
+        "import sys; from sqlalchemy import make_url; from statsig_export.ledger.database import open_to_write\n"
+        "open_to_write(make_url(sys.argv[1])).bring_up_to_date()"
     )
     environ = {**os.environ, "STATSIG_EXPORT_CRASH": crash}
     return subprocess.run([sys.executable, "-c", code, url], env=environ, check=False).returncode
 
 
 def upgraded(left: Left) -> None:
-    database = open_database(make_url(left.ledger_url))
+    database = open_to_write(make_url(left.ledger_url))
     database.bring_up_to_date()
     database.close()
 
@@ -106,7 +106,7 @@ def test_a_migration_changes_no_row_and_makes_the_tables_of_a_new_ledger(left: L
             connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
         new = left.ledger_url
     engine.dispose()
-    open_database(make_url(new)).close()
+    open_to_write(make_url(new)).close()
 
     assert shape(new) == moved
 
@@ -166,7 +166,7 @@ def test_processes_and_threads_that_migrate_at_once_do_it_once(left: Left):
 
 @pytest.mark.fault("F58")
 def test_a_ledger_of_a_newer_version_is_refused_in_a_sentence_and_left_as_it_is(left: Left):
-    database = open_database(make_url(left.ledger_url))
+    database = open_to_write(make_url(left.ledger_url))
     with database.write() as connection:
         connection.exec_driver_sql("UPDATE meta SET value = '3' WHERE key = 'schema_version'")
     database.close()
@@ -205,8 +205,8 @@ def test_a_migration_leaves_the_logging_of_the_host_alone(left: Left, capfd):
 
 def test_alembic_is_imported_only_where_a_migration_is_due(tmp_path: Path):
     code = (
-        "import sys; from sqlalchemy import make_url; from statsig_export.ledger.database import open_database\n"
-        "open_database(make_url(sys.argv[1])).bring_up_to_date(); sys.exit('alembic' in sys.modules)"
+        "import sys; from sqlalchemy import make_url; from statsig_export.ledger.database import open_to_write\n"
+        "open_to_write(make_url(sys.argv[1])).bring_up_to_date(); sys.exit('alembic' in sys.modules)"
     )
     said = subprocess.run([sys.executable, "-c", code, f"sqlite:///{tmp_path}/new.db"], check=False)
 

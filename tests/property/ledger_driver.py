@@ -13,7 +13,7 @@ from statsig_export.delivery.batches import Batch, Batcher, halve
 from statsig_export.delivery.outcomes import Outcome
 from statsig_export.delivery.rules import Attempted, Decision, Failure, Reply, RetryPolicy, Step, decide
 from statsig_export.ledger import queries
-from statsig_export.ledger.database import LedgerDatabase, open_database
+from statsig_export.ledger.database import LedgerDatabase, open_to_write
 from statsig_export.ledger.records import Claim, ExportRun, PartitionPlan, PlannedBatch, ShipRun
 from statsig_export.ledger.tables import attempts, batches, partitions
 from statsig_export.ledger.transactions import Ledger
@@ -43,7 +43,7 @@ _DESTINATIONS = itertools.count(1)
 @contextmanager
 def open_ledger(url: str) -> Iterator[LedgerDatabase]:
     """One for all examples: what was compiled for one is of use to the next."""
-    database = open_database(make_url(url))
+    database = open_to_write(make_url(url))
     if database.engine.dialect.name == "sqlite":  # no step cuts the power, so none needs to wait for the disk
         event.listen(database.engine, "connect", lambda raw, _: raw.execute("PRAGMA synchronous = OFF"))
     try:

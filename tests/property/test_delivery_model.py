@@ -24,6 +24,7 @@ from ledger_model import BAD, WAITING, LedgerModel
 
 from statsig_export.errors import LedgerError, StalePlanError
 from statsig_export.ledger import queries, standings
+from statsig_export.ledger.audit import partition_record
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.records import Claim
 from statsig_export.ledger.replays import plan_replay
@@ -268,7 +269,7 @@ class DeliveryMachine(RuleBasedStateMachine):
     def check_by_verify(self):
         """I3: a state is a fold of the attempts. And verify has nothing to say of any ledger that can come about."""
         for partition in self.real.ids():
-            record = verifying._read_record(self.real.database, partition)
+            record = partition_record(self.real.database, partition)
             assert list(verifying._states(record.batches, POLICY)) == []
             for generation in record.generations:
                 mine = [batch for batch in record.batches if batch.generation == generation.number]

@@ -9,9 +9,9 @@ from statsig_export.delivery.outcomes import Outcome
 from statsig_export.delivery.rules import Decision, Failure, Reply, State, Step
 from statsig_export.errors import ConfigError, LedgerError, StalePlanError
 from statsig_export.ledger import queries, standings
-from statsig_export.ledger.database import LedgerDatabase, exists, open_database
+from statsig_export.ledger.database import LedgerDatabase, open_existing, open_to_write
 from statsig_export.ledger.locks import open_locks
-from statsig_export.ledger.records import ExportRun, PartitionPlan, PlannedBatch, ShipRun
+from statsig_export.ledger.records import DestinationRecord, ExportRun, PartitionPlan, PlannedBatch, ShipRun
 from statsig_export.ledger.tables import attempts, batches
 from statsig_export.ledger.transactions import Ledger
 from statsig_export.settings import WindowSettings
@@ -29,7 +29,7 @@ OK = Reply(200, latency_ms=5)
 
 @pytest.fixture
 def ledger(databases) -> Iterator[Ledger]:
-    database = open_database(make_url(databases("ledger")))
+    database = open_to_write(make_url(databases("ledger")))
     yield Ledger(database)
     database.close()
 
@@ -240,8 +240,8 @@ def test_a_halt_and_the_breaker_are_remembered_per_destination(ledger: Ledger):
     ledger.resume("fivetran")
 
     assert (halted.halted_reason, halted.breaker_openings, halted.probe_ms) == ("HTTP 401", 2, 60_000)
-    assert queries.destination(ledger.database, "fivetran") == queries.Destination()
-    assert queries.destination(ledger.database, "another") == queries.Destination()
+    assert queries.destination(ledger.database, "fivetran") == DestinationRecord()
+    assert queries.destination(ledger.database, "another") == DestinationRecord()
 
 
 @pytest.mark.fault("F53")
@@ -265,11 +265,11 @@ def test_a_ledger_of_a_newer_version_is_refused_with_both_versions(ledger: Ledge
         connection.execute(text("UPDATE meta SET value = '99' WHERE key = 'schema_version'"))
 
     with pytest.raises(LedgerError, match=r"version 99.*version 2"):
-        open_database(ledger.database.engine.url)
+        open_to_write(ledger.database.engine.url)
 
 
 def test_sqlite_keeps_what_it_committed_through_a_power_cut(tmp_path):
-    database = open_database(make_url(f"sqlite:///{tmp_path}/ledger.db"))
+    database = open_to_write(make_url(f"sqlite:///{tmp_path}/ledger.db"))
     with database.read() as connection:
         journal = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
         synchronous = connection.exec_driver_sql("PRAGMA synchronous").scalar()
@@ -284,7 +284,7 @@ def test_a_file_that_is_no_database_is_an_error_and_stays_as_it_is(tmp_path):
     path.write_bytes(b"not a database" * 1_000)
 
     with pytest.raises(LedgerError, match="file is not a database"):
-        open_database(make_url(f"sqlite:///{path}"))
+        open_to_write(make_url(f"sqlite:///{path}"))
     assert path.read_bytes() == b"not a database" * 1_000
 
 
@@ -300,7 +300,7 @@ def test_a_reader_sees_one_moment_whatever_is_written_meanwhile(ledger: Ledger):
 
 @pytest.mark.fault("F51")
 def test_a_full_disk_leaves_the_claim_open_and_raises(tmp_path):
-    database = open_database(make_url(f"sqlite:///{tmp_path}/ledger.db"))
+    database = open_to_write(make_url(f"sqlite:///{tmp_path}/ledger.db"))
     ledger = Ledger(database)
     batch = planned(ledger)[0]
     claim = ledger.claim(batch, "ship", 2_000)
@@ -319,21 +319,23 @@ def test_a_full_disk_leaves_the_claim_open_and_raises(tmp_path):
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql+pymysql://host/db"])
 def test_a_database_that_cannot_hold_a_ledger_is_a_configuration_error(url: str):
     with pytest.raises(ConfigError, match="a ledger cannot live"):
-        open_database(make_url(url))
+        open_to_write(make_url(url))
 
 
 def test_asking_whether_a_ledger_exists_makes_none(databases):
     url = make_url(databases("ledger"))
 
-    assert not exists(url)
-    open_database(url).close()
-    assert exists(url)
+    assert open_existing(url) is None
+    open_to_write(url).close()
+    opened = open_existing(url)
+    assert opened is not None
+    opened.close()
 
 
 def test_two_processes_may_open_a_new_ledger_at_once(databases):
     url = make_url(databases("ledger"))
     opened: list[LedgerDatabase] = []
-    threads = [threading.Thread(target=lambda: opened.append(open_database(url))) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: opened.append(open_to_write(url))) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -18,21 +19,27 @@ from test_ledger_faults import locked
 
 from statsig_export.config import parse_config
 from statsig_export.errors import ConfigError, LedgerError
+from statsig_export.export.late_rows import changed_windows
 from statsig_export.ledger import database as ledger_database
 from statsig_export.ledger import engine as ledger_engine
-from statsig_export.ledger.database import open_database, open_to_read
+from statsig_export.ledger.database import open_to_read, open_to_write
 from statsig_export.ledger.tables import pruned_partitions
-from statsig_export.lineage.frames import read_events
+from statsig_export.lineage.frames import deliveries, failed_rows, read_events
 from statsig_export.lineage.trace import trace
+from statsig_export.maintenance.prune import prune
 from statsig_export.maintenance.verify import verify
 from statsig_export.shipping.status import due_partitions, halted_reason, status, unsent_partitions
+
+NOW = datetime(2027, 1, 5, tzinfo=UTC)
 
 
 def all_readers(home: ExportHome) -> list[object]:
     config = home.config
     looked_at = [status(config), due_partitions(config), unsent_partitions(config), halted_reason(config)]
     found = trace(config, "7f1c0000-0000-4000-8000-000000000000").found
-    return [*looked_at, len(read_events(config)), verify(config).differences, found]
+    dry = prune(config, datetime(2026, 11, 21, tzinfo=UTC), NOW, dry_run=True)
+    frames = [len(frame(config)) for frame in (read_events, deliveries, failed_rows)]
+    return [*looked_at, *frames, verify(config).differences, found, dry.pruned, changed_windows(config, NOW)]
 
 
 @pytest.mark.fault("F115")
@@ -51,7 +58,7 @@ def test_reading_waits_for_no_writer_and_for_nobody_who_makes_a_ledger(
             other.execute("SELECT pg_advisory_lock(%s)", [ledger_database._SETUP_LOCK])
             other.execute("INSERT INTO meta VALUES ('being', 'written')")
             read = all_readers(any_home)
-            open_database(make_url(any_home.ledger_url)).close()  # complete, so only looked at
+            open_to_write(make_url(any_home.ledger_url)).close()  # complete, so only looked at
             other.rollback()
 
     assert len(read[0]) == 6
@@ -83,7 +90,7 @@ def test_a_file_that_was_made_but_never_filled_holds_no_ledger(home: ExportHome)
 def test_a_ledger_of_an_earlier_version_is_completed_before_it_is_read(any_home: ExportHome):
     any_home.add([custom_event(1)])
     any_home.export()
-    database = open_database(any_home.config.ledger_url())
+    database = open_to_write(any_home.config.ledger_url())
     with closing(database):
         pruned_partitions.drop(database.engine)
 
@@ -95,7 +102,7 @@ import os, sys
 from pathlib import Path
 from sqlalchemy import make_url, text
 from statsig_export.errors import LedgerError
-from statsig_export.ledger.database import open_database, open_to_read
+from statsig_export.ledger.database import open_to_write, open_to_read
 
 file = Path(sys.argv[1])
 url = make_url(f"sqlite:///{file}")
@@ -111,7 +118,7 @@ def write(owner):
     with owner.write() as connection:
         connection.execute(text("INSERT INTO meta VALUES (hex(randomblob(9)), 'x')"))
 
-owner = open_database(url)
+owner = open_to_write(url)
 read()  # what is imported late is imported now
 file.parent.chmod(0o755)
 os.seteuid(65534)
@@ -124,7 +131,7 @@ for left in file.parent.glob("*-*"):
 os.seteuid(65534)
 assert read() == 3, "with nobody at it"
 try:
-    open_database(url).write().__enter__()
+    open_to_write(url).write().__enter__()
 except LedgerError as error:
     assert "let this user write" in str(error), error
 else:
@@ -134,7 +141,7 @@ try:
     with database.read() as connection:
         connection.execute(text("SELECT count(*) FROM meta")).scalar()
         os.seteuid(0)
-        owner = open_database(url)
+        owner = open_to_write(url)
         write(owner)
         os.seteuid(65534)
 except LedgerError as error:
@@ -173,9 +180,9 @@ def user(url: str, *grants: str, **settings: str) -> Iterator[str]:
 
 @pytest.mark.fault("F115")
 def test_a_user_who_may_only_select_reads_the_ledger_and_is_told_what_writing_needs(postgres_url: str):
-    open_database(make_url(postgres_url)).close()
+    open_to_write(make_url(postgres_url)).close()
     with user(postgres_url, "SELECT ON ALL TABLES IN SCHEMA public") as url:
-        reader, writer = open_to_read(make_url(url)), open_database(make_url(url))
+        reader, writer = open_to_read(make_url(url)), open_to_write(make_url(url))
         assert reader is not None
         with closing(reader), closing(writer):
             with reader.read() as connection:
@@ -187,7 +194,7 @@ def test_a_user_who_may_only_select_reads_the_ledger_and_is_told_what_writing_ne
 _FIRST_OPENINGS = """
 import os, sys
 from sqlalchemy import make_url
-from statsig_export.ledger.database import open_database, open_to_read
+from statsig_export.ledger.database import open_to_write, open_to_read
 
 url = make_url(f"sqlite:///{sys.argv[1]}")
 ready, go = os.pipe()
@@ -200,7 +207,7 @@ for _ in range(40):
         code = 1
         try:
             open_to_read(url)
-            open_database(url).close()
+            open_to_write(url).close()
             open_to_read(url).close()
             code = 0
         finally:
@@ -227,9 +234,9 @@ def test_the_switch_to_wal_waits_for_a_process_that_holds_the_new_file(tmp_path:
         monkeypatch.setattr(ledger_database, "BUSY_TIMEOUT_MS", 50)
         monkeypatch.setattr(ledger_engine.time, "sleep", waited.append)
         with pytest.raises(LedgerError, match="SQLITE_BUSY database is locked"):
-            open_database(url)
+            open_to_write(url)
     assert waited
-    open_database(url).close()
+    open_to_write(url).close()
 
 
 SECRET = "s3cr3t"
@@ -305,7 +312,7 @@ def test_why_a_server_cannot_be_reached_is_said_with_its_place_and_what_to_do(
     postgres_url: str, changes: dict[str, object], says: str
 ):
     url = make_url(broken(postgres_url, **{"password": SECRET, **changes}))
-    for opens in (open_database, open_to_read):
+    for opens in (open_to_write, open_to_read):
         with pytest.raises(LedgerError, match=says) as failed:
             opens(url)
         assert SECRET not in str(failed.value)
@@ -314,7 +321,7 @@ def test_why_a_server_cannot_be_reached_is_said_with_its_place_and_what_to_do(
 @pytest.mark.fault("F114")
 def test_a_user_without_create_on_the_schema_is_told_what_to_grant(postgres_url: str):
     with user(postgres_url) as url, pytest.raises(LedgerError, match=r"42501 .*CREATE on the schema"):
-        open_database(make_url(url))
+        open_to_write(make_url(url))
 
 
 @pytest.mark.fault("F114")
@@ -323,7 +330,7 @@ def test_a_server_that_only_reads_is_told_from_others(postgres_url: str):
         user(postgres_url, "CREATE ON SCHEMA public", default_transaction_read_only="on") as url,
         pytest.raises(LedgerError, match=r"25006 ReadOnlySqlTransaction\).*name the primary"),
     ):
-        open_database(make_url(url))
+        open_to_write(make_url(url))
 
 
 @pytest.mark.fault("F114")
@@ -332,14 +339,14 @@ def test_a_server_without_a_free_connection_is_told_from_one_that_is_down(postgr
     with user(postgres_url) as url, psycopg.connect(plain, autocommit=True) as admin:
         admin.execute("ALTER USER weak CONNECTION LIMIT 0")
         with pytest.raises(LedgerError, match=r"53300 TooManyConnections\).*raise max_connections"):
-            open_database(make_url(url))
+            open_to_write(make_url(url))
 
 
 @pytest.mark.fault("F114")
 def test_a_schema_that_is_not_there_is_named_as_the_cause(postgres_url: str):
     url = make_url(postgres_url).update_query_dict({"options": "-csearch_path=nowhere"})
     with pytest.raises(LedgerError, match=r"3F000 .*search path"):
-        open_database(url)
+        open_to_write(url)
 
 
 @pytest.mark.fault("F114")

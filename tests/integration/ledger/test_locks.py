@@ -20,7 +20,7 @@ from sqlalchemy import make_url, text
 from statsig_export.errors import DestinationError, LedgerError
 from statsig_export.export.export import export_windows
 from statsig_export.ledger import locks
-from statsig_export.ledger.database import exists, open_database, open_to_read
+from statsig_export.ledger.database import open_existing, open_to_read, open_to_write
 from statsig_export.ledger.locks import FileLocks, lock_name, open_locks
 from statsig_export.ledger.transactions import ledger_of
 from statsig_export.runs import REAL_TIME
@@ -186,7 +186,7 @@ def test_a_lock_file_that_its_holder_removes_while_another_takes_it_is_not_taken
 
 def acquired(first: str, second: str) -> bool:
     """Whether a shipper by one URL leaves a partition to another by the other URL."""
-    one, other = open_database(make_url(first)), open_database(make_url(second))
+    one, other = open_to_write(make_url(first)), open_to_write(make_url(second))
     with (
         closing(one),
         closing(other),
@@ -199,7 +199,7 @@ def acquired(first: str, second: str) -> bool:
 
 @pytest.mark.fault("F111")
 def test_two_ledgers_in_two_schemas_of_one_database_do_not_block_each_other(postgres_url: str):
-    database = open_database(make_url(postgres_url))
+    database = open_to_write(make_url(postgres_url))
     with closing(database), database.write() as connection:
         connection.execute(text("CREATE SCHEMA one"))
         connection.execute(text("CREATE SCHEMA two"))
@@ -217,7 +217,7 @@ def test_two_names_of_one_ledger_exclude_each_other_and_a_copy_is_a_ledger_of_it
     for name in ("real", "elsewhere"):
         (tmp_path / name).mkdir()
     url = f"sqlite:///{tmp_path}/real/ledger.db"
-    open_database(make_url(url)).close()
+    open_to_write(make_url(url)).close()
     (tmp_path / "folder").symlink_to(tmp_path / "real")
     (tmp_path / "elsewhere" / "link.db").symlink_to(tmp_path / "real" / "ledger.db")
     shutil.copy(tmp_path / "real" / "ledger.db", tmp_path / "elsewhere" / "copy.db")
@@ -231,11 +231,11 @@ def test_two_names_of_one_ledger_exclude_each_other_and_a_copy_is_a_ledger_of_it
 @pytest.mark.fault("F111")
 def test_a_ledger_with_a_second_hard_link_is_refused(tmp_path: Path):
     url = make_url(f"sqlite:///{tmp_path}/ledger.db")
-    open_database(url).close()
+    open_to_write(url).close()
     (tmp_path / "second.db").hardlink_to(tmp_path / "ledger.db")
 
     with pytest.raises(LedgerError, match="second name"):
-        open_database(url)
+        open_to_write(url)
 
 
 @pytest.mark.fault("F150")
@@ -245,7 +245,7 @@ def test_a_link_to_nothing_is_no_new_ledger_whoever_opens_it(tmp_path: Path, lin
     (tmp_path / link).symlink_to(tmp_path / (link if target == "itself" else target))
     url = make_url(f"sqlite:///{tmp_path}/{link}{'/ledger.db' if link == 'folder' else ''}")
 
-    for opened in (open_database, open_to_read, exists):
+    for opened in (open_to_write, open_to_read, open_existing):
         with pytest.raises(LedgerError, match=f"{link} is a symbolic link to nothing.*mount its disk"):
             opened(url)
     assert [path.name for path in tmp_path.iterdir()] == [link]

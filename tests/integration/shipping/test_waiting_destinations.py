@@ -10,6 +10,7 @@ from test_failed_rows import cli_on
 from turned_clock import TurnedClock, in_ledger
 
 from statsig_export.ledger import queries
+from statsig_export.ledger.records import DestinationRecord
 from statsig_export.ledger.transactions import ledger_of
 from statsig_export.maintenance.verify import verify
 from statsig_export.shipping.replay import replay
@@ -35,7 +36,7 @@ def planned(home: ExportHome, count: int, sick: int = 0) -> None:
     home.export()
 
 
-def remembered(home: ExportHome) -> queries.Destination:
+def remembered(home: ExportHome) -> DestinationRecord:
     with ledger_of(home.config) as ledger:
         return queries.destination(ledger.database, "fivetran")
 

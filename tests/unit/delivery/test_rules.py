@@ -20,9 +20,7 @@ from statsig_export.delivery.rules import (
     classify,
     decide,
     fold,
-    next_state,
 )
-from statsig_export.errors import LedgerError
 
 POLICY = RetryPolicy()
 ONCE = Attempted(rows=100, attempts=1, age=0)
@@ -50,16 +48,6 @@ def reply(status: int, retry_after: float | None = None) -> Reply:
 )
 def test_an_answer_has_one_outcome(answer: Reply | Failure, outcome: Outcome):
     assert classify(answer) is outcome
-
-
-@pytest.mark.parametrize("state", State)
-@pytest.mark.parametrize("step", Step)
-def test_a_step_the_table_does_not_list_raises(state: State, step: Step):
-    if (state, step) in TRANSITIONS:
-        assert next_state(state, step) is TRANSITIONS[state, step]
-    else:
-        with pytest.raises(LedgerError, match=f"a batch that is {state} cannot {step}"):
-            next_state(state, step)
 
 
 def test_nothing_leads_out_of_an_absorbing_state():

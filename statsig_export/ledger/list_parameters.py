@@ -1,7 +1,7 @@
-"""Lists in the ledger's statements: one parameter each, however long they are.
+"""Lists in the ledger's statements: one parameter per list, however long it is.
 
-`IN (?, ?, ...)` has a parameter a value, and a database takes so many a statement: PostgreSQL 65,535, SQLite 32,766
-or as few as 999. So what grows with partitions, batches or windows is never put that way.
+`IN (?, ?, ...)` has one parameter per value, and databases limit the parameters per statement: PostgreSQL to 65,535,
+SQLite to 32,766 or as few as 999. So lists that grow with partitions, batches or windows are not written that way.
 """
 
 import json
@@ -37,7 +37,7 @@ _TEXTS: Final = _List(Text())
 
 
 class _Each(FunctionElement[Any]):
-    """The values of a list, one a row."""
+    """The values of a list, one per row."""
 
     inherit_cache = True
 
