@@ -86,7 +86,7 @@ def where(condition: Column) -> Mask:
 
 
 def mapped(texts: Column, function: Callable[[str], str | None]) -> Column:
-    """`function` of each text, called once a distinct text: for columns of few distinct values. Null stays null."""
+    """`function` of each text, called once per distinct text: for columns of few distinct values. Null stays null."""
     encoded = texts.dictionary_encode()
     return take(array([function(value) for value in values_of(encoded.dictionary)], TEXT), encoded.indices)
 

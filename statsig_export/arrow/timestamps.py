@@ -34,9 +34,9 @@ _UNITS_PER_SECOND: Final = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 def to_epoch_ms(column: "Column | pa.ChunkedArray[Any]") -> Column:
     """int64 milliseconds since the epoch, null where `column` is null or holds no time from 2000 to 2099.
 
-    Timestamp columns count from the epoch in UTC, with or without a zone. Numbers, and texts of digits, are told
-    apart by magnitude: seconds < 1e11 <= ms < 1e14 <= us < 1e17 <= ns. Other text is ISO 8601, in UTC where it
-    names no zone. What is finer than a millisecond is cut, not rounded. A boolean is no time.
+    Timestamp columns count from the epoch in UTC, with or without a zone. The unit of numbers, and of texts of digits,
+    follows from their magnitude: seconds < 1e11 <= ms < 1e14 <= us < 1e17 <= ns. Other text is ISO 8601, in UTC where
+    it names no zone. What is finer than a millisecond is cut, not rounded. A boolean is no time.
     """
     whole: Column = contiguous(column)
     kind = whole.type

@@ -1,6 +1,6 @@
 """Event Filtering as Statsig's dialog has it: for each event, the rule that leaves it out, or none.
 
-The rules act on final names, after reshape has told experiments from dynamic configs. A rule's name is the path of
+The rules act on final names, after reshape has separated experiments from dynamic configs. A rule's name is the path of
 the setting that decided, so that a count under `filtered_by` leads back to the line of export.toml.
 """
 

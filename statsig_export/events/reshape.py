@@ -158,7 +158,7 @@ def _canonical(
 
 
 def _null_for_json_null(texts: Column) -> Column:
-    """A JSON null is no value: what SQLAlchemy's JSON type writes for None unless told otherwise."""
+    """A JSON null is no value: SQLAlchemy's JSON type writes it for None by default."""
     return choose(pc.equal(texts, "null"), text(None), texts)
 
 
@@ -235,13 +235,13 @@ def _time_uuids(time_uuid: Column, row_key: Column, table: SourceTable, source_n
 
 
 def _unit_ids(columns: Mapping[str, Column], exposures: Mask, unit_types: Mapping[str, str]) -> Column:
-    """The name of the ID type, as the row or the configuration tells it; null for what is no exposure."""
+    """The name of the ID type, from the row or the configuration; null for what is no exposure."""
     if not exposures.any():
         return pa.nulls(len(exposures), TEXT)
     unit_type = columns["unit_type"]
-    told = choose(pc.not_equal(unit_type, ""), unit_type, text(None))
+    own = choose(pc.not_equal(unit_type, ""), unit_type, text(None))
     configured = mapped(columns["name"], unit_types.get) if unit_types else text(None)
-    unit_ids = pc.coalesce(told, configured, text(DEFAULT_UNIT_TYPE))
+    unit_ids = pc.coalesce(own, configured, text(DEFAULT_UNIT_TYPE))
     return unit_ids if exposures.all() else choose(exposures, unit_ids, text(None))
 
 
@@ -252,10 +252,10 @@ def _user_ids(columns: Mapping[str, Column], marks: FailureMarks) -> Column:
     if not len(rows):
         return user_id.fill_null("")
     users = take(columns["user"], rows).dictionary_encode()
-    found = [_user_id_in(user) for user in values_of(users.dictionary)]
+    ids = [_user_id_in(user) for user in values_of(users.dictionary)]
     values: list[str | None] = []
     for row, position in zip(rows.tolist(), values_of(users.indices), strict=True):
-        value = found[position]
+        value = ids[position]
         if isinstance(value, Fault):
             marks.mark_row(row, value)
         values.append(value if isinstance(value, str) else "")

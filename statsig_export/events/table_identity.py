@@ -153,7 +153,7 @@ def changes(known: TableIdentity, made: Made, source_name: str) -> list[Change]:
 
 
 def continued(known: TableIdentity, made: Made) -> TableIdentity:
-    """The identity after a run that changed nothing of account: what was of no account yet is as it is now."""
+    """The identity after a run that keeps all ids: what no id was made of yet is as it is now."""
     if known.seen == NOTHING_SEEN:
         return new_identity(known.role, made)
     if not known.seen.derived:

@@ -1,4 +1,4 @@
-"""Work beside work: the next chunks are read and reshaped, and the last one written, while one is judged.
+"""Prefetch: the next chunks are read and reshaped, and the last one is written, while one is judged.
 
 One thread each, one step ahead or behind: the database, Arrow's kernels and the disk do not hold the interpreter, and
 what is held in memory stays a few chunks. An error on either side comes out where the work is waited for.

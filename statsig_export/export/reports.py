@@ -37,7 +37,7 @@ class ExportReport:
     orchestrator_run_id: str | None
     window: str
     rows_read: int
-    """Rows that the source yielded, of whichever category: what late rows are told by."""
+    """Rows that the source yielded, of whichever category: late rows are found by it."""
     seconds: float
     queries: Mapping[str, str]
     """Source table -> the statement that read it."""

@@ -1,4 +1,4 @@
-"""A window of the source, chunk by chunk: what a judge makes of it."""
+"""Reads a window of the source and has it judged, chunk by chunk."""
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace

@@ -1,6 +1,6 @@
-"""The partitions of one window being laid down: files and batches, ready for the ledger to name.
+"""Writes the partition files of one window and cuts their batches, ready for the ledger.
 
-Memory is bounded by one row group and one batch a category.
+Memory is bounded by one row group and one batch per category.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -69,7 +69,7 @@ class PartitionWriter:
 
 
 class WindowWriter:
-    """The writers of one window, one a category."""
+    """The writers of one window, one per category."""
 
     def __init__(self, storage: Storage, webhook: WebhookSettings, categories: Iterable[Category]) -> None:
         self._writers = {category: PartitionWriter(storage, webhook) for category in categories}

@@ -104,7 +104,7 @@ _STATSIG_EVENTS: Final = SourceTable(
         Predicate(category, "event_name", name)
         for category, name in (
             *EVENT_NAMES.items(),
-            # SDKs log an experiment under the name of a config exposure: which it is, the metadata tells.
+            # SDKs log an experiment under the name of a config exposure: the metadata says which it is.
             (Category.EXPERIMENT_EXPOSURE, EVENT_NAMES[Category.CONFIG_EXPOSURE]),
         )
     ),

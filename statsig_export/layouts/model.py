@@ -86,7 +86,7 @@ class SourceTable:
     units: tuple[str, ...] = ()
     """Form.EXPORTED: the ID types that have a column each, as the canonical column `unit_column(id_type)`."""
     added_later: tuple[str, ...] = ()
-    """Columns that Statsig fills in when it writes a row again: no part of what tells a repeated row."""
+    """Columns that Statsig fills in when it writes a row again: they do not count when rows are compared."""
     repeats_are_duplicates: bool = False
     """Whether rows of one content are one event, written repeatedly; else each of them is an event."""
     schema: str | None = None
@@ -123,7 +123,7 @@ class SourceTable:
 
     @property
     def mixed(self) -> bool:
-        """Whether it holds exposures and other events alike, told apart row by row."""
+        """Whether it holds exposures and other events; which of them a row is, its values say."""
         return set(self.categories) == set(Category)
 
     @property

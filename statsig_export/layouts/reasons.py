@@ -15,7 +15,7 @@ class Reason(StrEnum):
     NOT_UNICODE = "not_unicode"
     """Bytes that are not UTF-8, or an escape that is half a surrogate pair."""
     BAD_TIMESTAMP = "bad_timestamp"
-    """No timestamp, or none that can be told with certainty."""
+    """No timestamp, or none that can be read with certainty."""
     MISSING_EVENT_NAME = "missing_event_name"
     UNKNOWN_EXPOSURE_TYPE = "unknown_exposure_type"
     """An exposure of no type, or of a type that is not gate, config, experiment or layer."""

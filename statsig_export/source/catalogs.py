@@ -32,10 +32,10 @@ _FAMILIES: Final[tuple[tuple[str, Family], ...]] = (
 
 def columns_query(catalog: TableClause, dialect: Dialect, table: str, schema: str | None) -> str:
     """A statement for the names and types of a table's columns, in their order."""
-    wanted = select(catalog.c.column_name, catalog.c.data_type).where(
+    columns = select(catalog.c.column_name, catalog.c.data_type).where(
         func.lower(catalog.c.table_name) == table.lower(), _in_schema(catalog, schema)
     )
-    return compiled(wanted.order_by(catalog.c.ordinal_position), dialect)
+    return compiled(columns.order_by(catalog.c.ordinal_position), dialect)
 
 
 def tables_query(catalog: TableClause, dialect: Dialect, schema: str | None) -> str:

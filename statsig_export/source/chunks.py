@@ -1,4 +1,4 @@
-"""What a driver yields -> one canonical frame, a column at a time: no Python object a row but the driver's own. Pure.
+"""What a driver yields -> one canonical frame, a column at a time: no Python object per row but the driver's own. Pure.
 
 A driver yields rows, as PEP 249 has it, or Arrow record batches. The same table gives the same frame either way.
 

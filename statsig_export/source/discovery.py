@@ -25,7 +25,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Discovery:
-    """A connection to a database that nothing is known of but its URL. Close it, or use it as a context manager."""
+    """A connection to a database of which only the URL is known. Close it, or use it as a context manager."""
 
     def __init__(self, url: URL) -> None:
         """Raises SourceError where no driver for the URL can be loaded, or a database's file is not there."""
@@ -58,10 +58,10 @@ class Discovery:
         Raises SourceError.
         """
         with self._errors():
-            found = self._database.columns(table.table, table.schema)
+            columns = self._database.columns(table.table, table.schema)
             dialect = self._database.dialect
             timed = replace(table, key=None, columns=())
-            placed = PlacedTable(timed, check_columns(timed, found, dialect), dialect)
+            placed = PlacedTable(timed, check_columns(timed, columns, dialect), dialect)
             with closing(self._database.chunks(placed.window_reach(), 1)) as chunks:
                 chunk = next(chunks)
         row = [column[0].as_py() for column in chunk.columns] if isinstance(chunk, pa.RecordBatch) else chunk[0]
@@ -75,7 +75,7 @@ class Discovery:
         except self._database.errors as error:
             raise SourceError(
                 f"the source database ({self._database.dialect.name}) cannot be looked at: {class_of(error)}",
-                hint="check its URL and that this user may read its tables, or name a --layout: then nobody looks",
+                hint="check its URL and that this user may read its tables, or name a --layout: then no table is read",
             ) from None
 
 

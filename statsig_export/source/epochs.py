@@ -1,4 +1,4 @@
-"""Windows on columns of epoch numbers, in a unit that their magnitude tells. Pure."""
+"""Windows on columns of epoch numbers, in a unit that follows from their magnitude. Pure."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final

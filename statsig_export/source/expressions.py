@@ -35,7 +35,7 @@ def as_text(column: SqlColumn, family: Family, backend: Backend) -> SqlColumn:
 
 
 def as_utc(column: SqlColumn, family: Family, backend: Backend) -> SqlColumn:
-    """A timestamp column in UTC and without a zone, so that the session's zone has no say.
+    """A timestamp column in UTC and without a zone, whatever the session's zone is.
 
     Null where Python has no such year. A column without a zone is taken to be in UTC.
     """

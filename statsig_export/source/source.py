@@ -28,7 +28,7 @@ from statsig_export.source.window import rows_between, unplaced_rows
 from statsig_export.vocabulary import Category
 
 CHUNK_ROWS: Final = 12_000
-"""Rows a frame. Ten to twenty thousand measured best: more only costs memory."""
+"""Maximum rows per frame. Ten to twenty thousand measured best: more only costs memory."""
 
 _UNREAD: Final = "nothing of the window was planned: mend the database or the access to it, then run the window again"
 
@@ -83,7 +83,7 @@ class Source:
         """Raises SourceError unless the table is there and its columns can be read as the layout says.
 
         The error names the table, each column that is missing or of the wrong type, what was expected and what was
-        found. Extra columns are ignored. Every read checks first, once a Source and table.
+        found. Extra columns are ignored. Every read checks first, once per Source and table.
         """
         self._checked(table)
 
@@ -107,20 +107,20 @@ class Source:
         `SourceTable.home`; a table without predicates yields all its rows for any of its categories. One
         server-side cursor, one snapshot; memory is that of a chunk. Raises SourceError.
         """
-        wanted = _wanted(table, categories)
-        if not wanted:
+        present = _present(table, categories)
+        if not present:
             return WindowRead("", _no_frames())
-        sql, selected = self._checked(table).select_rows(self._rows(table, start, end, wanted))
+        sql, selected = self._checked(table).select_rows(self._rows(table, start, end, present))
         return WindowRead(sql, self._frames(table, sql, selected, chunk_rows))
 
     def count_rows(
         self, table: SourceTable, start: datetime, end: datetime, categories: Sequence[Category] | None = None
     ) -> int:
         """The rows that `read_window` would yield for these arguments. Raises SourceError."""
-        wanted = _wanted(table, categories)
-        if not wanted:
+        present = _present(table, categories)
+        if not present:
             return 0
-        counted = self._checked(table).count_rows(self._rows(table, start, end, wanted))
+        counted = self._checked(table).count_rows(self._rows(table, start, end, present))
         return int(self._first(table, counted) or 0)
 
     def count_unplaced(self, table: SourceTable) -> int:
@@ -196,5 +196,5 @@ def _no_frames() -> Generator[pd.DataFrame]:
     yield from ()
 
 
-def _wanted(table: SourceTable, categories: Sequence[Category] | None) -> tuple[Category, ...]:
+def _present(table: SourceTable, categories: Sequence[Category] | None) -> tuple[Category, ...]:
     return table.categories if categories is None else tuple(c for c in table.categories if c in categories)

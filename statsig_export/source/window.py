@@ -1,7 +1,7 @@
 """Which rows a window holds: the half-open interval [start, end) as a predicate on the window column. Pure.
 
-Databases compare timestamps; a column of numbers holds epoch times, in a unit that their magnitude tells. SQLite has no
-timestamps (backends/sqlite.py).
+Databases compare timestamps; a column of numbers holds epoch times, in a unit that follows from their magnitude.
+SQLite has no timestamps (backends/sqlite.py).
 """
 
 from datetime import UTC, datetime

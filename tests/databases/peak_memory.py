@@ -9,15 +9,17 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from real_databases import source_at
+from statsig_export.config import parse_config
+from statsig_export.source.source import open_source
 
 FIRST_DAY = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 def main(url: str) -> None:
+    config = parse_config({"source": {"url": url}}, folder=Path.cwd(), environ={})
     for day in range(2):
         start = FIRST_DAY + timedelta(days=day)
-        with source_at(url) as source:
+        with open_source(config) as source:
             rows = sum(len(frame) for frame in source.read_window(source.tables[0], start, start + timedelta(days=1)))
         sys.stdout.write(f"{rows} {peak_mb()}\n")
 

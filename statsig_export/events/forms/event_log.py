@@ -1,4 +1,4 @@
-"""Form.EVENT_LOG: one row an event of any kind, by its final name; what an exposure says is in its metadata. Pure.
+"""Form.EVENT_LOG: one row per event of any kind, by its final name; what an exposure says is in its metadata. Pure.
 
 Other events pass as they stand; only the rows that bear an exposure's name are taken apart, one by one.
 """

@@ -1,4 +1,4 @@
-"""What an exposure says where only its metadata tells: as the SDKs log it, and in Statsig's ingestion table. Pure.
+"""What an exposure says if only its metadata says it: as the SDKs log it, and in Statsig's ingestion table. Pure.
 
 A config exposure is an experiment where its metadata has configExposureType "experiment" or an experimentGroupName,
 or where the configuration says so of its name: SDKs log both under one name, and some without any sign. The ID type is
@@ -71,8 +71,8 @@ def logged_exposure(kind: str, metadata: str | None, user: str | None, settings:
 
 
 def _is_experiment(name: str | None, metadata: Mapping[str, str], settings: SourceSettings) -> bool:
-    told = metadata.get("configExposureType") == _EXPERIMENT or "experimentGroupName" in metadata
-    return told or (name is not None and settings.exposure_types.get(name) == _EXPERIMENT)
+    named = metadata.get("configExposureType") == _EXPERIMENT or "experimentGroupName" in metadata
+    return named or (name is not None and settings.exposure_types.get(name) == _EXPERIMENT)
 
 
 def _lone_custom_id(user: str | None) -> str | None:

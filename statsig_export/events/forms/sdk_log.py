@@ -1,14 +1,14 @@
-"""The layout `sdk_log`: an SDK's own event objects, one a row, turned into the canonical columns.
+"""The layout `sdk_log`: an SDK's own event objects, one per row, turned into the canonical columns.
 
 The log's columns: row_key, event (JSON text, the object as the SDK logged it), statsig_metadata (JSON text of the
 request that brought it, may be null), unreadable, unreadable_reason. Of an event the keys eventName, user, value,
 metadata, time and statsigMetadata are read; secondaryExposures never is. What SDKs put there was observed with the
-JavaScript and Python SDKs; what the log does not tell is decided here:
+JavaScript and Python SDKs; what the log does not say is decided here:
 
-- What an exposure is of, its metadata tells (logged_exposures.py).
+- The metadata of an exposure says what it is of (logged_exposures.py).
 - statsigMetadata is the request's, overlaid by the event's, each value with its exact text.
 
-Each row is a Python object here: an event has to be taken apart to be told, and that costs some 20 us.
+Each row is a Python object here: an event has to be parsed, which costs some 20 us.
 """
 
 from collections.abc import Mapping

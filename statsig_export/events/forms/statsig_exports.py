@@ -92,8 +92,8 @@ def _unit_types(columns: Mapping[str, Column], table: SourceTable, settings: Sou
         return _mapped(_text(columns, "unit_type"), EXPORTED_UNITS)
     configured = mapped(_text(columns, "name"), settings.unit_types.get)
     present = (choose(values.is_valid(), text(unit), text(None)) for unit, values in _ids(columns, table).items())
-    told: Column = pc.coalesce(configured, *present)
-    return told
+    unit_types: Column = pc.coalesce(configured, *present)
+    return unit_types
 
 
 def _ids(columns: Mapping[str, Column], table: SourceTable) -> dict[str, Column]:

@@ -37,7 +37,7 @@ SqlColumn: TypeAlias = ColumnElement[Any]
 Errors: TypeAlias = tuple[type[Exception], ...]
 
 LOCK_WAIT_MS: Final = 60_000
-"""How long a read waits for a table that somebody has locked, unless the URL or the role sets a lock_timeout."""
+"""How long a read waits for a locked table, unless the URL or the role sets a lock_timeout."""
 
 
 class Reader(StrEnum):

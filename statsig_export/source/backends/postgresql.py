@@ -27,7 +27,7 @@ from statsig_export.source.backends.backend import (
 
 PSYCOPG_OPTIONS: Final = {"connect_timeout": "15", "application_name": "statsig-export", "client_encoding": "utf8"}
 NO_ENCODING: Final = "SQL_ASCII"
-"""The encoding of a database that does not vouch for its text: it comes as bytes."""
+"""The encoding of a database whose text may not be UTF-8: it comes as bytes."""
 PORT: Final = 5432
 
 to_utc = partial(func.timezone, "UTC")

@@ -60,7 +60,7 @@ class AdbcDatabase:
     def chunks(self, sql: str, rows: int) -> Generator[Chunk]:
         """The driver cuts batches by their bytes; here they are cut by rows as well.
 
-        A database of the encoding SQL_ASCII does not vouch for its text, which Arrow insists on: rows read it.
+        A database of the encoding SQL_ASCII may hold text that is not UTF-8, which Arrow refuses: it is read as rows.
         """
         connection = self._connection()
         if self._encoding == NO_ENCODING:

@@ -27,8 +27,8 @@ rows, DuckDB's vector: where rows are larger than some 30 kB on average, the URL
 class DuckDbDatabase:
     """One file (or `md:name` at MotherDuck), opened when it is first read and closed with `close`.
 
-    Read-only: DuckDB lets many processes read a file, or one write it. While this is open nobody can write, and while
-    somebody writes this cannot be opened.
+    Read-only: DuckDB lets many processes read a file, or one write it. While this is open no process can write the
+    file, and while one writes it this cannot be opened.
     """
 
     reader: Final = "duckdb"
@@ -38,8 +38,8 @@ class DuckDbDatabase:
     def __init__(self, url: URL) -> None:
         """`duckdb:///relative/path`, `duckdb:////absolute/path`; what follows "?" are settings of DuckDB's."""
         self._path = url.database or ""
-        said = {name: value if isinstance(value, str) else value[-1] for name, value in url.query.items()}
-        self._settings: dict[str, str | bool | int | float | list[str]] = {**SETTINGS, **said}
+        given = {name: value if isinstance(value, str) else value[-1] for name, value in url.query.items()}
+        self._settings: dict[str, str | bool | int | float | list[str]] = {**SETTINGS, **given}
         self._opened: duckdb.DuckDBPyConnection | None = None
 
     def columns(self, table: str, schema: str | None) -> list[FoundColumn]:

@@ -1,4 +1,4 @@
-"""What every reader of a database gives, and how a database that cannot be reached is told."""
+"""What a reader of a database has, and the error for a database that cannot be reached."""
 
 import re
 from collections.abc import Generator
@@ -45,11 +45,11 @@ class Database(Protocol):
 
 
 def class_of(error: Exception) -> str:
-    """The driver's class and, where it tells one, its SQLSTATE: nothing that can hold a secret or a payload."""
+    """The driver's class and its SQLSTATE if it has one: nothing that can hold a secret or a payload."""
     original = getattr(error, "orig", None) or error
     state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
-    if state is None and (told := _SQLSTATE.search(str(original))):
-        state = told[1]
+    if state is None and (match := _SQLSTATE.search(str(original))):
+        state = match[1]
     return type(original).__name__ + (f" (SQLSTATE {state})" if state else "")
 
 
