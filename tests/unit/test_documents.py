@@ -1,6 +1,9 @@
 """What the documents name is there: paths, anchors, modules, verbs and targets."""
 
+import ast
+import io
 import re
+import tokenize
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
@@ -84,10 +87,19 @@ def test_files_that_docstrings_and_comments_name_exist(folder: str):
     named = {
         (str(path.relative_to(ROOT)), name)
         for path in (ROOT / folder).rglob("*.py")
-        for name in re.findall(r"\b[a-z]\w*\.py\b", path.read_text("utf-8"))
+        for name in re.findall(r"\b[a-z]\w*\.py\b", prose(path))
     }
 
     assert sorted(name for name in named if name[1] not in files) == []
+
+
+def prose(path: Path) -> str:
+    """The docstrings and the comments of a file."""
+    text = path.read_text("utf-8")
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    docstrings = [ast.get_docstring(node) or "" for node in ast.walk(ast.parse(text)) if isinstance(node, documented)]
+    return "\n".join([*docstrings, *(token.string for token in tokens if token.type == tokenize.COMMENT)])
 
 
 def commands(text: str) -> list[str]:
