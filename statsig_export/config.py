@@ -1,7 +1,7 @@
 """export.toml: finding it, reading it, explaining what is wrong with it, and resolving what it names.
 
-The only module that reads the environment. A secret is looked up when it is used, never kept in the model, so that
-no representation, log line or definitions snapshot of a configuration can hold one.
+The variables that export.toml names as `env:NAME` are looked up here, and only when their values are used. They are
+never kept in the model, so that no repr, log line or definitions snapshot of a configuration can hold a secret.
 """
 
 import difflib

@@ -1,6 +1,7 @@
 """What export.toml may say: frozen models, one a table of the file, each key documented where it is declared.
 
-Secrets are never values here: a key that holds one takes `env:NAME`, and only `config.Secrets` reads the environment.
+Secrets are never values here: a key that holds one takes `env:NAME`, and `config.Config` looks the variable up when the
+secret is used.
 """
 
 import re

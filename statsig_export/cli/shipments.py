@@ -7,13 +7,15 @@ from datetime import UTC, datetime
 
 import click
 
-from statsig_export.cli import output
-from statsig_export.cli.stopping import stop_on_sigterm
+from statsig_export.cli import output, progress, tables
+from statsig_export.cli.sigterm import stop_on_sigterm
 from statsig_export.cli.verdict import Waiting, waiting
 from statsig_export.config import Config
 from statsig_export.errors import DestinationError, LedgerError, StatsigExportError
-from statsig_export.runs import Timing
+from statsig_export.pipeline import ship
+from statsig_export.runs import REAL_TIME, Timing
 from statsig_export.shipping.reports import ShipReport
+from statsig_export.shipping.status import status
 from statsig_export.windows import split_partition_key
 
 
@@ -24,10 +26,8 @@ def ship_or_refusal(
 
     Raises what leaves nothing to report.
     """
-    from statsig_export.pipeline import ship
-
     try:
-        with output.progress("ship") as advance, until_stopped() as timing:
+        with progress.event_count("ship") as advance, until_stopped() as timing:
             return ship(config, keys, on_progress=advance, timing=timing, now=now), None
     except (DestinationError, LedgerError) as error:
         return reported(config, keys, error), error
@@ -43,8 +43,6 @@ def reported(config: Config, keys: Sequence[str] | None, error: DestinationError
         return report
     if isinstance(error, LedgerError):
         raise error
-    from statsig_export.shipping.status import status
-
     asked = None if keys is None else set(keys)
     standing = [line for line in status(config) if (line.unsent if asked is None else line.partition in asked)]
     return ShipReport("", None, 0.0, None, (), {}, {line.partition: line for line in standing})
@@ -53,12 +51,10 @@ def reported(config: Config, keys: Sequence[str] | None, error: DestinationError
 @contextmanager
 def until_stopped() -> Iterator[Timing]:
     """Real time that SIGTERM ends."""
-    from statsig_export.runs import REAL_TIME
-
     with stop_on_sigterm() as stop:
         yield replace(REAL_TIME, sleep=stop.sleep, stopping=stop.asked)
     if stop.asked():
-        output.say("Stopped as asked: what was under way is finished, the rest stays pending.")
+        output.note("Stopped as asked: what was under way is finished, the rest stays pending.")
 
 
 def shipped_object(report: ShipReport) -> dict[str, object]:
@@ -72,23 +68,18 @@ def shipped_object(report: ShipReport) -> dict[str, object]:
         "paused_until": report.paused_until,
         "rate_limited": report.rate_limited,
         **({"unreadable": dict(report.unreadable)} if report.unreadable else {}),
-        "pending": [pending_object(one) for one in _waiting(report)],
+        "pending": [one.to_dict() for one in _waiting(report)],
     }
-
-
-def pending_object(one: Waiting) -> dict[str, object]:
-    due = one.due.isoformat(timespec="seconds") if one.due else None
-    return {"partition": one.partition, "events": one.events, "due": due, "why": one.why}
 
 
 def print_shipped(title: str, report: ShipReport) -> None:
     """For people: the account of what was asked for, what this run sent, what is pending."""
     if report.statuses:
         parts = [(line.window, line.category, line.account) for line in report.statuses.values()]
-        output.print_accounts(title, parts)
-        output.print_breakdown(report.account)
+        tables.print_accounts(title, parts)
+        tables.print_breakdown(report.account)
     click.echo(f"{report.sent:,} events sent in {report.requests:,} requests ({report.seconds:.1f} s).")
-    output.print_waiting(_waiting(report), report.paused_until, rate_limited=report.rate_limited)
+    tables.print_waiting(_waiting(report), report.paused_until, rate_limited=report.rate_limited)
 
 
 def windows_without(keys: Sequence[str], report: ShipReport) -> list[str]:

@@ -9,14 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from statsig_export.account import Account
+from statsig_export.cli.exit_codes import DONE, NOT_ALL_DONE
 from statsig_export.ledger.records import PartitionStatus
 from statsig_export.settings import CheckSettings, WindowSettings
 from statsig_export.vocabulary import Category
 from statsig_export.windows import closed_windows
-
-DONE, NOT_ALL_DONE = 0, 1
-INTERRUPTED = 130
-"""128 + SIGINT, as shells have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +25,11 @@ class Waiting:
     due: datetime | None
     """When the first of it may be sent; None while it is under way, or was when its run died."""
     why: str
+
+    def to_dict(self) -> dict[str, object]:
+        """An entry of `pending` in --json reports."""
+        due = self.due.isoformat(timespec="seconds") if self.due else None
+        return {"partition": self.partition, "events": self.events, "due": due, "why": self.why}
 
 
 def verdict(checks: CheckSettings, account: Account, *, unsent: int = 0, missing: int = 0) -> int:

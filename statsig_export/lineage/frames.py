@@ -18,7 +18,7 @@ from statsig_export.errors import ConfigError
 from statsig_export.ledger.pruned import NOT_PRUNED
 from statsig_export.ledger.tables import attempts, batches, export_runs, generations, partitions
 from statsig_export.ledger.transactions import ledger_to_read
-from statsig_export.storage.files import EVENTS, QUARANTINE
+from statsig_export.storage.schemas import EVENTS, QUARANTINE
 from statsig_export.storage.storage import Storage
 from statsig_export.vocabulary import Category
 from statsig_export.windows import length_of

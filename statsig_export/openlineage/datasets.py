@@ -28,7 +28,7 @@ from statsig_export.layouts.placement import source_tables
 from statsig_export.ledger.records import Shipment
 from statsig_export.lineage.columns import feeding_columns
 from statsig_export.openlineage.naming import DatasetName, destination_name, files_name, table_name
-from statsig_export.storage.files import EVENTS
+from statsig_export.storage.schemas import EVENTS
 from statsig_export.vocabulary import EVENT_KEYS, Category
 
 PRODUCER: Final = "https://github.com/statsig-export/statsig-export"

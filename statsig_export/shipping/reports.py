@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from statsig_export.account import Account, total
 from statsig_export.ledger.records import PartitionStatus, Shipment
 
+EVERYTHING_REJECTED = "everything is rejected, down to single events"
+"""How the reason of such a halt begins."""
+
 
 @dataclass(frozen=True, slots=True)
 class ShipReport:

@@ -17,8 +17,7 @@ from statsig_export.ledger.shipments import requests_of, shipments
 from statsig_export.ledger.transactions import ledger_of, ledger_to_read
 from statsig_export.runs import REAL_TIME
 from statsig_export.shipping.destination import destination_of
-from statsig_export.shipping.reports import DestinationStanding
-from statsig_export.shipping.shipper import EVERYTHING_REJECTED
+from statsig_export.shipping.reports import EVERYTHING_REJECTED, DestinationStanding
 from statsig_export.windows import split_partition_key
 
 _MOST_STATUSES = 4

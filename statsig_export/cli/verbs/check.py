@@ -11,12 +11,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from statsig_export.account import Account, total
 from statsig_export.cli import failures, output
-from statsig_export.cli.options import as_json
+from statsig_export.cli.verb_options import as_json, config_of
 from statsig_export.cli.verdict import gaps
 from statsig_export.config import Config
 from statsig_export.ledger.records import PartitionStatus
 from statsig_export.settings import Duration, WindowSettings
 from statsig_export.shipping.reports import DestinationStanding
+from statsig_export.shipping.status import how_it_stands, status
 from statsig_export.windows import LENGTH
 
 CRITICAL_FACTOR = 24
@@ -160,16 +161,16 @@ class _Plugin(click.Command):
             raise
         except Exception as error:  # noqa: BLE001  whatever it is, a monitor gets its one line
             failures.show_traceback(error, debug=ctx.obj.debug)
-            _end(Level.UNKNOWN, failures.sentence(error), json_=ctx.params["json_"])
+            _end(Level.UNKNOWN, failures.message_of(error), json_=ctx.params["json_"])
 
 
-@click.command(cls=_Plugin)
+@click.command("check", cls=_Plugin)
 @click.option("--pending-age", type=_Age(), help="Events pending for longer are a warning; [checks] overdue_after.")
 @click.option("--pending-age-critical", type=_Age(), help=f"For longer are critical; {CRITICAL_FACTOR} times as long.")
 @click.option("--export-age", type=_Age(), help="A window closed for longer is to be exported; [checks] overdue_after.")
 @as_json
 @click.pass_context
-def check(
+def command(
     ctx: click.Context,
     pending_age: timedelta | None,
     pending_age_critical: timedelta | None,
@@ -184,9 +185,7 @@ def check(
 
     Reads the ledger only: neither the source's nor the webhook's variables need be set.
     """
-    from statsig_export.shipping.status import how_it_stands, status
-
-    config: Config = ctx.obj.config()
+    config: Config = config_of(ctx.obj)
     usual = config.checks.overdue_after
     pending = usual if pending_age is None else pending_age
     critical = pending * CRITICAL_FACTOR if pending_age_critical is None else pending_age_critical

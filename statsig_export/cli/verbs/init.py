@@ -10,9 +10,12 @@ from importlib.resources import files
 from pathlib import Path
 
 import click
+from sqlalchemy import create_engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from statsig_export.cli import output
-from statsig_export.cli.options import Invocation, as_json
+from statsig_export.cli.options import Invocation
+from statsig_export.cli.verb_options import as_json
 from statsig_export.cli.verbs.plan import plan_of, print_plan
 from statsig_export.config import DEFAULT_FILE, load_config, parse_config
 from statsig_export.errors import ConfigError, SourceError
@@ -20,7 +23,9 @@ from statsig_export.layouts.detection import Match, Proposal, propose
 from statsig_export.layouts.identity_names import identity_of
 from statsig_export.layouts.known import LAYOUTS
 from statsig_export.layouts.model import Role
+from statsig_export.layouts.native_tables import create_tables
 from statsig_export.settings import WindowSettings
+from statsig_export.source.discovery import Discovery
 from statsig_export.windows import LENGTH, Window, closed_windows
 
 _TEMPLATE = files("statsig_export") / "export_template.toml"
@@ -41,7 +46,7 @@ class _Look:
     """The least and the greatest time of its window columns; None where there is none."""
 
 
-@click.command
+@click.command("init")
 @click.option("--tables", is_flag=True, help="Create the layout's tables (native by default) instead of a look.")
 @click.option("--layout", type=click.Choice(list(LAYOUTS)), help="Write this layout, without a look at the database.")
 @click.option("--url", default="env:STATSIG_DATABASE_URL", show_default=True, help="The database: env:NAME or a URL.")
@@ -49,7 +54,7 @@ class _Look:
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @as_json
 @click.pass_obj
-def init(  # noqa: PLR0913 - the options of the verb
+def command(  # noqa: PLR0913 - the options of the verb
     invocation: Invocation,
     *,
     tables: bool,
@@ -67,14 +72,14 @@ def init(  # noqa: PLR0913 - the options of the verb
     if force or not path.exists():
         look = None if layout or tables else _look(url, schema)
         _write(path, _rendered(layout or "native", url, look))
-        output.say(f"Wrote {path}: look through [filter] and [windows], and set the variables that it names.")
+        output.note(f"Wrote {path}: look through [filter] and [windows], and set the variables that it names.")
     if tables:
         _create_tables(path)
     if look is not None:
         _report(path, look, json_=json_)
     elif json_:
         output.print_json({"config": str(path), "layout": load_config(path).source.layout, "tables": {}, "plan": None})
-    output.say(f"Next: statsig-export --config {path} plan --from ... --to ...")
+    output.note(f"Next: statsig-export --config {path} plan --from ... --to ...")
 
 
 def _write(path: Path, text: str) -> None:
@@ -89,16 +94,14 @@ def _look(url: str, schema: str | None) -> _Look | None:
 
     Raises ConfigError for a URL that is none, SourceError for a database that cannot be looked at.
     """
-    from statsig_export.source.discovery import Discovery
-
     config = parse_config({"source": {"url": url}}, folder=Path.cwd(), environ=os.environ, name="--url")
     if url.startswith("env:") and not os.environ.get(url.removeprefix("env:")):
-        output.say(f"{url.removeprefix('env:')} is not set: the database was not looked at, these are the defaults.")
+        output.note(f"{url.removeprefix('env:')} is not set: the database was not looked at, these are the defaults.")
         return None
     with Discovery(config.source_url()) as discovery:
         proposal = propose(discovery.tables(schema))
         if proposal is None:
-            output.say("No table of this database looks like one of Statsig's: --tables creates the native ones.")
+            output.note("No table of this database looks like one of Statsig's: --tables creates the native ones.")
             return None
         found = [match for match in proposal.tables.values() if match is not None]
         reaches = [reach for match in found if (reach := discovery.reach(match.placed)) is not None]
@@ -189,11 +192,6 @@ def _newest_closed(look: _Look, settings: WindowSettings) -> Window | None:
 
 
 def _create_tables(path: Path) -> None:
-    from sqlalchemy import create_engine
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from statsig_export.layouts.native_tables import create_tables
-
     config = load_config(path)
     url = config.source_url()
     try:
@@ -209,4 +207,4 @@ def _create_tables(path: Path) -> None:
         raise SourceError(f"the tables could not be made ({type(error).__name__})", hint="check source.url") from None
     finally:
         engine.dispose()
-    output.say(f"The tables of the layout {config.source.layout} are there.")
+    output.note(f"The tables of the layout {config.source.layout} are there.")

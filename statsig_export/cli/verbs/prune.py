@@ -4,16 +4,16 @@ from datetime import UTC, datetime
 
 import click
 
-from statsig_export.cli import output
-from statsig_export.cli.options import TIME, as_json
-from statsig_export.cli.verdict import DONE, NOT_ALL_DONE
-from statsig_export.maintenance.prune import PruneReport
+from statsig_export.cli import output, progress
+from statsig_export.cli.exit_codes import DONE, NOT_ALL_DONE
+from statsig_export.cli.verb_options import TIME, as_json, config_of
+from statsig_export.maintenance.prune import PruneReport, prune
 from statsig_export.storage.file_faults import damaged
 
 _HINT = "restore them from a backup, or say --missing if they are lost for good"
 
 
-@click.command
+@click.command("prune")
 @click.option("--before", type=TIME, required=True, help="Windows that ended by then. ISO 8601, UTC by default.")
 @click.option(
     "--orphans",
@@ -24,13 +24,11 @@ _HINT = "restore them from a backup, or say --missing if they are lost for good"
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @as_json
 @click.pass_context
-def prune(ctx: click.Context, before: datetime, *, orphans: bool, missing: bool, dry_run: bool, json_: bool) -> None:
+def command(ctx: click.Context, before: datetime, *, orphans: bool, missing: bool, dry_run: bool, json_: bool) -> None:
     """Remove the files, batches and attempts of old windows. Their account stays; they cannot be exported again."""
-    from statsig_export.maintenance.prune import prune as remove
-
-    with output.progress("prune") as advance:
+    with progress.event_count("prune") as advance:
         now, options = datetime.now(UTC), {"orphans": orphans, "missing": missing, "dry_run": dry_run}
-        report = remove(ctx.obj.config(), before, now, **options, on_progress=advance)
+        report = prune(config_of(ctx.obj), before, now, **options, on_progress=advance)
     if json_:
         output.print_json(_object(report))
     else:
@@ -80,4 +78,4 @@ def _print(report: PruneReport) -> None:
         (report.postponed_files, "files were left for the next prune: they were written again within the last day."),
     ):
         if count:
-            output.say(f"{count:,} {words}")
+            output.note(f"{count:,} {words}")

@@ -7,20 +7,19 @@ import click
 
 from statsig_export.cli import output
 from statsig_export.errors import ConfigError
+from statsig_export.testing.webhook.fault_file import load_faults
+from statsig_export.testing.webhook.faults import Faults
+from statsig_export.testing.webhook.receiver import Receiver
 
 
-@click.command
+@click.command("receiver")
 @click.option("--port", type=int, default=8787, show_default=True, help="0 picks a free one.")
 @click.option("--path", default="/webhooks/stand-in", show_default=True)
 @click.option("--faults", type=click.Path(path_type=Path), help="A JSON script of faults to play.")
 @click.option("--transcript", type=click.Path(path_type=Path), help="Append each request here, as JSON lines.")
 @click.option("--tables", type=click.Path(path_type=Path), help="Lay events down here (SQLite) as Fivetran would.")
-def receiver(port: int, path: str, faults: Path | None, transcript: Path | None, tables: Path | None) -> None:
+def command(port: int, path: str, faults: Path | None, transcript: Path | None, tables: Path | None) -> None:
     """Run the stand-in webhook on loopback until it is interrupted."""
-    from statsig_export.testing.webhook.fault_file import load_faults
-    from statsig_export.testing.webhook.faults import Faults
-    from statsig_export.testing.webhook.receiver import Receiver
-
     try:
         script = load_faults(faults) if faults else Faults()
     except ValueError as error:
@@ -40,4 +39,4 @@ def receiver(port: int, path: str, faults: Path | None, transcript: Path | None,
             click.echo(f"Listening on {stand_in.url} (Ctrl-C ends it)")
             stand_in.serve_forever()
         except KeyboardInterrupt:
-            output.say("stopped")
+            output.note("stopped")

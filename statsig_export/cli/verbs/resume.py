@@ -3,21 +3,19 @@
 import click
 
 from statsig_export.cli import output
-from statsig_export.cli.options import as_json
+from statsig_export.cli.verb_options import as_json, config_of
 from statsig_export.config import Config
+from statsig_export.shipping.status import due_partitions, halted_reason, resume
 
 
-@click.command
+@click.command("resume")
 @as_json
 @click.pass_context
-def resume(ctx: click.Context, *, json_: bool) -> None:
+def command(ctx: click.Context, *, json_: bool) -> None:
     """Lift a halt once the set-up is mended; or where everything is rejected, to let those events fail."""
-    from statsig_export.shipping.status import due_partitions, halted_reason
-    from statsig_export.shipping.status import resume as lift
-
-    config: Config = ctx.obj.config()
+    config: Config = config_of(ctx.obj)
     before = halted_reason(config)
-    believed = sorted(lift(config))
+    believed = sorted(resume(config))
     due = sum(partition.events for partition in due_partitions(config))
     if json_:
         told = {"believed": believed} if believed else {}
@@ -26,4 +24,4 @@ def resume(ctx: click.Context, *, json_: bool) -> None:
         click.echo(f"{'Resumed' if before else 'It was not halted'}: {due:,} events are due. `statsig-export ship`.")
         if believed:
             statuses = ", ".join(map(str, believed))
-            output.say(f"Events that are rejected all the same (HTTP {statuses}, within the hour) will fail.")
+            output.note(f"Events that are rejected all the same (HTTP {statuses}, within the hour) will fail.")

@@ -6,13 +6,16 @@ from datetime import datetime
 
 import click
 
-from statsig_export.cli import failures, output
-from statsig_export.cli.options import as_json, categories_of, one_category, window_range, windows_in
+from statsig_export.cli import failures, output, progress, tables
+from statsig_export.cli.exit_codes import NOT_ALL_DONE
 from statsig_export.cli.shipments import print_shipped, ship_or_refusal, shipped_object
-from statsig_export.cli.verdict import NOT_ALL_DONE, verdict
+from statsig_export.cli.verb_options import as_json, categories_of, config_of, one_category, window_range, windows_in
+from statsig_export.cli.verdict import verdict
 from statsig_export.config import Config
 from statsig_export.errors import LedgerError, PartitionFileError, SourceError, StatsigExportError
+from statsig_export.export.plan import unplaced_rows
 from statsig_export.export.reports import ExportReport
+from statsig_export.pipeline import try_windows
 from statsig_export.shipping.reports import ShipReport
 from statsig_export.storage.file_faults import joined
 from statsig_export.vocabulary import Category
@@ -39,23 +42,23 @@ class _Exports:
         return any(isinstance(error, PartitionFileError) for error in self.errors)
 
 
-@click.command
+@click.command("run")
 @window_range
 @one_category
 @as_json
 @click.pass_context
-def run(ctx: click.Context, start: datetime, end: datetime, category: str | None, *, json_: bool) -> None:
+def command(ctx: click.Context, start: datetime, end: datetime, category: str | None, *, json_: bool) -> None:
     """Export these windows and ship them, without Dagster. Safe to repeat: only what is new is sent.
 
     A window that cannot be exported does not keep the others from being exported and shipped.
     """
-    config: Config = ctx.obj.config()
+    config: Config = config_of(ctx.obj)
     windows, categories = windows_in(config, start, end), categories_of(category)
-    with output.progress("export") as advance:
+    with progress.event_count("export") as advance:
         exports = _export(config, windows, categories, advance)
     if not exports.reports and not exports.partly:  # nothing was added: there is nothing to tell but what went wrong
         _say_missing(exports, windows)
-        ctx.exit(failures.tell_all(exports.errors, debug=ctx.obj.debug))
+        ctx.exit(failures.report_all(exports.errors, debug=ctx.obj.debug))
     unplaced = _unplaced(config, categories, exports)
     keys = [partition_key(name, window.key) for window in windows for name in categories]
     try:
@@ -66,7 +69,7 @@ def run(ctx: click.Context, start: datetime, end: datetime, category: str | None
         _print(shipped, windows, exports, unplaced, json_=json_)
     _say_missing(exports, windows)
     errors = _files_in_one([*exports.errors, *([refusal] if refusal else [])])
-    code = max(_verdict(config, shipped, exports), failures.tell_all(errors, debug=ctx.obj.debug))
+    code = max(_verdict(config, shipped, exports), failures.report_all(errors, debug=ctx.obj.debug))
     ctx.exit(code)
 
 
@@ -89,18 +92,18 @@ def _print(
 ) -> None:
     if json_:
         runs = {"windows": [window.key for window in windows], "export_runs": [each.run_id for each in exports.reports]}
-        output.print_json({**shipped_object(shipped), **runs, "missing": exports.missing, **output.unplaced(unplaced)})
+        output.print_json(
+            {**shipped_object(shipped), **runs, "missing": exports.missing, **output.unplaced_json(unplaced)}
+        )
     else:
         print_shipped("The account of these windows", shipped)
-        output.say_unplaced(unplaced)
+        tables.note_unplaced(unplaced)
 
 
 def _export(
     config: Config, windows: Sequence[Window], categories: Sequence[Category], on_progress: Callable[[int], None]
 ) -> _Exports:
     """Export one window after another. Raises ConfigError; what else goes wrong is that window's own."""
-    from statsig_export.pipeline import try_windows
-
     exports = _Exports()
     left, in_a_row = list(windows), 0
     while left and in_a_row < MOST_FAILURES:
@@ -123,8 +126,6 @@ def _export(
 
 def _unplaced(config: Config, categories: Sequence[Category], exports: _Exports) -> dict[str, int]:
     """The rows that belong to no window; of a source that has just failed nothing is asked."""
-    from statsig_export.export.plan import unplaced_rows
-
     if exports.errors:
         return {}
     try:
@@ -137,4 +138,4 @@ def _unplaced(config: Config, categories: Sequence[Category], exports: _Exports)
 def _say_missing(exports: _Exports, windows: Sequence[Window]) -> None:
     if exports.missing and (exports.reports or exports.untried):  # else the errors say it all
         some = f"{len(exports.missing):,} of {len(windows):,} windows"
-        output.say(f"{some} could not be exported, such as {exports.missing[0]}: run them again.")
+        output.note(f"{some} could not be exported, such as {exports.missing[0]}: run them again.")

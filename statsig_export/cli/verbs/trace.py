@@ -6,9 +6,10 @@ from datetime import datetime
 import click
 
 from statsig_export.cli import output, trace_output
-from statsig_export.cli.options import TIME, as_json
-from statsig_export.cli.verdict import DONE, NOT_ALL_DONE
+from statsig_export.cli.exit_codes import DONE, NOT_ALL_DONE
+from statsig_export.cli.verb_options import TIME, as_json, config_of
 from statsig_export.errors import ConfigError
+from statsig_export.lineage.trace import trace
 from statsig_export.lineage.trace_report import Trace
 
 _SINCE = click.option("--from", "start", type=TIME, help="Only windows that end after this. ISO 8601, UTC by default.")
@@ -17,23 +18,21 @@ _SINCE = click.option("--from", "start", type=TIME, help="Only windows that end 
 _UNTIL = click.option("--to", "end", type=TIME, help="Only windows that start before this.")
 
 
-@click.command
+@click.command("trace")
 @click.argument("time_uuid")
 @_SINCE
 @_UNTIL
 @click.option("--event", "with_event", is_flag=True, help="Also print the event's JSON as it is sent.")
 @as_json
 @click.pass_context
-def trace(
+def command(
     ctx: click.Context, time_uuid: str, start: datetime | None, end: datetime | None, *, with_event: bool, json_: bool
 ) -> None:
     """From an event's timeUUID to its source row, its export run, file and batches, and every attempt to send it.
 
     Exit codes: 0 it was forwarded; 1 it failed or is still pending; 2 the ledger does not know it.
     """
-    from statsig_export.lineage.trace import trace as trace_event
-
-    found = trace_event(ctx.obj.config(), time_uuid, start=start, end=end, with_event=with_event)
+    found = trace(config_of(ctx.obj), time_uuid, start=start, end=end, with_event=with_event)
     if not found.found:
         raise _not_known(found)
     if json_:

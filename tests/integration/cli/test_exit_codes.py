@@ -13,11 +13,10 @@ from export_home import ExportHome, custom_event, exposure
 from shell import DAY, Shell, held
 from sqlalchemy import create_engine, text
 
-from statsig_export.cli import options
-from statsig_export.cli.options import cli
-from statsig_export.ledger import queries as ledger_queries
-from statsig_export.shipping import ship as shipping
-from statsig_export.shipping.status import resume
+from statsig_export.cli import verb_options
+from statsig_export.cli.options import VERBS, cli
+from statsig_export.ledger import standings
+from statsig_export.shipping.status import due_partitions, resume
 from statsig_export.testing.webhook.faults import Rule, answer
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "exit-codes.md"
@@ -105,8 +104,8 @@ def situation(shell: Shell, column: str, monkeypatch: pytest.MonkeyPatch) -> Ite
         "source": lambda: home.environ.update(DB=f"sqlite:///{home.folder}/none.db"),
         "ledger": lambda: home.environ.update(LEDGER=f"sqlite:///{shell.config}"),
         "files": lambda: lose_files(home),
-        "own error": lambda: monkeypatch.setattr(options, "load_config", raising(RuntimeError(SECRET))),
-        "interrupted": lambda: monkeypatch.setattr(options, "load_config", raising(KeyboardInterrupt())),
+        "own error": lambda: monkeypatch.setattr(verb_options, "load_config", raising(RuntimeError(SECRET))),
+        "interrupted": lambda: monkeypatch.setattr(verb_options, "load_config", raising(KeyboardInterrupt())),
     }
     meets.get(column, lambda: None)()
     with held(home) if column == "held" else nullcontext():
@@ -181,8 +180,8 @@ def test_each_verb_ends_with_the_code_of_the_table(
 
 
 def test_every_verb_has_its_row_and_no_other():
-    assert {verb for verb, _ in CELLS} == set(cli.commands)
-    assert set(WORDS) | STANDS_ALONE == set(cli.commands)
+    assert {verb for verb, _ in CELLS} == set(VERBS)
+    assert set(WORDS) | STANDS_ALONE == set(VERBS)
 
 
 @pytest.mark.fault("F132")
@@ -191,9 +190,9 @@ def test_every_verb_has_its_row_and_no_other():
     [
         ("init", "own error", "statsig_export.cli.verbs.init._rendered", []),
         ("init", "interrupted", "statsig_export.cli.verbs.init._rendered", []),
-        ("demo", "own error", "statsig_export.demo.dagster_stage.run_demo", ["--events", "10"]),
-        ("demo", "interrupted", "statsig_export.demo.dagster_stage.run_demo", ["--events", "10"]),
-        ("receiver", "own error", "statsig_export.testing.webhook.receiver.Receiver", []),
+        ("demo", "own error", "statsig_export.cli.verbs.demo.run_in_dagster", ["--events", "10"]),
+        ("demo", "interrupted", "statsig_export.cli.verbs.demo.run_in_dagster", ["--events", "10"]),
+        ("receiver", "own error", "statsig_export.cli.verbs.receiver.Receiver", []),
     ],
 )
 def test_a_verb_without_a_configuration_has_the_codes_of_the_others(
@@ -216,7 +215,7 @@ def test_a_demo_that_does_not_come_out_right_ends_with_1(tmp_path: Path, monkeyp
         export_runs = ship_runs = ()
         failures = ("the export failed",)
 
-    monkeypatch.setattr("statsig_export.demo.dagster_stage.run_demo", lambda *_: Part())
+    monkeypatch.setattr("statsig_export.cli.verbs.demo.run_in_dagster", lambda *_: Part())
     result = CliRunner().invoke(cli, ["demo", "--events", "10", "--home", str(tmp_path / "demo")])
 
     assert result.exit_code == CELLS["demo", "pending"], result.output
@@ -420,7 +419,7 @@ def test_status_of_a_halted_destination_does_not_need_the_webhooks_variable(shel
     assert "HOOK" in people.stderr
     assert report["account"]["pending"] == 2
     assert shell("check").exit_code == 2
-    assert shipping.due_partitions(shell.home.config) == []
+    assert due_partitions(shell.home.config) == []
 
 
 @pytest.mark.fault("F133")
@@ -471,19 +470,19 @@ def test_an_error_of_our_own_is_one_line_without_its_message_and_debug_adds_wher
 
     shell.home.add(rows(0, 1))
     shell.home.export()
-    monkeypatch.setattr(ledger_queries, "statuses", fail)
+    monkeypatch.setattr(standings, "statuses", fail)
     result, debugged, after = shell("status"), shell("--debug", "status"), shell("status", "--debug")
 
     assert result.exit_code == debugged.exit_code == after.exit_code == 6
     assert re.fullmatch(
-        r"statsig-export: an error of our own \(RuntimeError at statsig_export/shipping\.py:\d+\)\. Report it at"
+        r"statsig-export: an error of our own \(RuntimeError at statsig_export/shipping/status\.py:\d+\)\. Report it at"
         r" https://\S+; --debug shows the rest\n",
         result.stderr,
     )
     for told in (debugged, after):
         assert told.stderr.count("Traceback (most recent call last):") == 2
         assert "KeyError" in told.stderr
-        assert "shipping.py" in told.stderr
+        assert "shipping/status.py" in told.stderr
     for told in (result, debugged, after):
         assert SECRET not in told.output.replace("raise RuntimeError(", "")
         assert told.stdout == ""
@@ -516,4 +515,4 @@ def test_config_and_debug_stand_before_or_after_the_verb(shell: Shell, tmp_path:
     assert called("run", "--config", file, *DAY) == called("run", *DAY, "--config", file) == 0
     assert called("--config", wrong, "status", "--config", file) == 0  # the one nearest to the verb
     assert called("status", "--config", wrong) == 2
-    assert all("--config" in CliRunner().invoke(cli, [verb, "--help"]).output for verb in cli.commands)
+    assert all("--config" in CliRunner().invoke(cli, [verb, "--help"]).output for verb in VERBS)

@@ -17,7 +17,7 @@ import pytest
 from export_home import ExportHome, custom_event
 from sqlalchemy import Result
 
-from statsig_export.cli.stopping import stop_on_sigterm
+from statsig_export.cli.sigterm import stop_on_sigterm
 from statsig_export.errors import DestinationError
 from statsig_export.ledger.transactions import ledger_of
 from statsig_export.lineage.frames import deliveries, failed_rows
