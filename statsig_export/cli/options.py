@@ -116,7 +116,7 @@ _DEBUG = "statsig_export.debug"
 _SHOWN = ("statsig_export", "urllib3.connectionpool")
 """The loggers that --debug shows: ours, and the one of requests, of which http_records.py lets only the status through.
 """
-_CONFIG_HELP = "The configuration; else $STATSIG_EXPORT_CONFIG, else ./export.toml."
+_CONFIG_HELP = "Configuration file; by default $STATSIG_EXPORT_CONFIG, else ./export.toml."
 _DEBUG_HELP = "Log every step, and show the traceback of an error."
 
 

@@ -1,4 +1,4 @@
-"""What run, ship and replay have in common: shipping until somebody stops it, and the account of what was asked for."""
+"""What run, ship and replay share: shipping that SIGTERM stops, and the report of it."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,9 +22,9 @@ from statsig_export.windows import split_partition_key
 def ship_or_refusal(
     config: Config, keys: Sequence[str] | None = None, *, now: bool = False
 ) -> tuple[ShipReport, StatsigExportError | None]:
-    """Ship these partitions, or what is due; the report, and the error that ended the run where there was one.
+    """Ship these partitions, or what is due. Returns the report, and the error that ended the run or None.
 
-    Raises what leaves nothing to report.
+    Raises an error that leaves nothing to report.
     """
     try:
         with progress.event_count("ship") as advance, until_stopped() as timing:
@@ -34,9 +34,9 @@ def ship_or_refusal(
 
 
 def reported(config: Config, keys: Sequence[str] | None, error: DestinationError | LedgerError) -> ShipReport:
-    """What a run that ended so has to report; how its partitions stand, where it was refused before it began.
+    """The report of a run that ended with this error; if it was refused before it began, the state of its partitions.
 
-    Raises the error again where nobody can tell.
+    Raises the error again if neither is known.
     """
     report: ShipReport | None = getattr(error, "report", None)
     if report is not None:
@@ -50,7 +50,7 @@ def reported(config: Config, keys: Sequence[str] | None, error: DestinationError
 
 @contextmanager
 def until_stopped() -> Iterator[Timing]:
-    """Real time that SIGTERM ends."""
+    """Real time; SIGTERM asks the run to stop."""
     with stop_on_sigterm() as stop:
         yield replace(REAL_TIME, sleep=stop.sleep, stopping=stop.asked)
     if stop.asked():
@@ -83,7 +83,7 @@ def print_shipped(title: str, report: ShipReport) -> None:
 
 
 def windows_without(keys: Sequence[str], report: ShipReport) -> list[str]:
-    """The windows among these partitions of which nothing was exported yet."""
+    """The windows of these partitions that were never exported."""
     known = {line.window for line in report.statuses.values()}
     asked = dict.fromkeys(split_partition_key(key)[1] for key in keys)
     return [window for window in asked if window not in known]

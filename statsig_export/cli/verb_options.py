@@ -45,8 +45,8 @@ def as_json(verb: Verb) -> Verb:
 
 def list_failed(verb: Verb) -> Verb:
     """--failed"""
-    says = "Also list the failed rows: key, reason, detail; nothing of what they hold."
-    return click.option("--failed", is_flag=True, help=says)(verb)
+    line = "Also list the failed rows: key, reason and detail, but none of their values."
+    return click.option("--failed", is_flag=True, help=line)(verb)
 
 
 def window_range(verb: Verb) -> Verb:
@@ -59,7 +59,7 @@ def window_range(verb: Verb) -> Verb:
 def one_category(verb: Verb) -> Verb:
     """--category, all by default."""
     names = [category.value for category in Category]
-    return click.option("--category", type=click.Choice(names), help="Only this one; all by default.")(verb)
+    return click.option("--category", type=click.Choice(names), help="Only this category; by default, all.")(verb)
 
 
 def categories_of(name: str | None) -> tuple[Category, ...]:

@@ -1,6 +1,6 @@
-"""The exit code that a verb ends with, and what is still to be sent: deciding only, nothing is read or printed here.
+"""Decides the exit code of a verb, and why events are still pending. Pure: reads and prints nothing.
 
-docs/exit-codes.md has the table of verbs and codes that this comes to.
+docs/exit-codes.md has the resulting table of verbs and exit codes.
 """
 
 from collections import defaultdict
@@ -18,12 +18,12 @@ from statsig_export.windows import closed_windows
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What of one partition is still to be sent."""
+    """The pending events of one partition."""
 
     partition: str
     events: int
     due: datetime | None
-    """When the first of it may be sent; None while it is under way, or was when its run died."""
+    """When the first of them may be sent; None while they are under way, or were when their run died."""
     why: str
 
     def to_dict(self) -> dict[str, object]:
@@ -33,9 +33,9 @@ class Waiting:
 
 
 def verdict(checks: CheckSettings, account: Account, *, unsent: int = 0, missing: int = 0) -> int:
-    """0 when nothing that should be sent is unsent, nothing asked for is missing, and few enough events failed; else 1.
+    """0 if nothing is pending, nothing asked for is missing, and no more events failed than tolerated; else 1.
 
-    `unsent` counts replays too, which are no part of the account.
+    `unsent` includes replays, which are not part of the account.
     """
     unfinished = unsent or account.pending or missing
     return NOT_ALL_DONE if unfinished or not checks.tolerates(account) else DONE

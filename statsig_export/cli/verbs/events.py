@@ -1,4 +1,4 @@
-"""The verb events: each event's volume, and whether the filter lets it through."""
+"""The verb events: how often each event occurs, and whether the filter lets it through."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -15,13 +15,13 @@ from statsig_export.export.volumes import EventVolume, EventVolumes, event_volum
 
 
 @click.command("events")
-@click.option("--from", "start", type=TIME, help="Start, inclusive; by default the last day of closed windows.")
+@click.option("--from", "start", type=TIME, help="Start, inclusive; by default, the last day of closed windows.")
 @click.option("--to", "end", type=TIME, help="End, exclusive. ISO 8601, UTC by default.")
-@click.option("--all", "all_", is_flag=True, help="Every custom event, not only the most frequent ones.")
+@click.option("--all", "all_", is_flag=True, help="List every custom event, not only the most frequent.")
 @as_json
 @click.pass_obj
 def command(invocation: Invocation, start: datetime | None, end: datetime | None, *, all_: bool, json_: bool) -> None:
-    """The table of Statsig's Event Filtering dialog: Tracking, Event, Volume, as the source holds them."""
+    """Count the events in the source, as the table of Statsig's Event Filtering dialog: Tracking, Event, Volume."""
     with progress.event_count("read") as advance:
         volumes = event_volumes(config_of(invocation), start, end, on_progress=advance)
     if json_:
@@ -31,7 +31,7 @@ def command(invocation: Invocation, start: datetime | None, end: datetime | None
 
 
 def _print(volumes: EventVolumes, most: int | None) -> None:
-    """The dialog's table; of the custom events the `most` frequent ones, None for all."""
+    """The dialog's table, with the `most` frequent custom events; None for all."""
     table = Table(title=f"Volume from {utc(volumes.start)} to {utc(volumes.end)}", title_justify="left")
     for name in ("Tracking", "Event", "Volume", "Filtered by"):
         table.add_column(name, justify="right" if name == "Volume" else "left", overflow="fold")

@@ -47,10 +47,12 @@ class _Look:
 
 
 @click.command("init")
-@click.option("--tables", is_flag=True, help="Create the layout's tables (native by default) instead of a look.")
-@click.option("--layout", type=click.Choice(list(LAYOUTS)), help="Write this layout, without a look at the database.")
+@click.option(
+    "--tables", is_flag=True, help="Create the tables of the layout (native by default); do not inspect the database."
+)
+@click.option("--layout", type=click.Choice(list(LAYOUTS)), help="Use this layout; do not inspect the database.")
 @click.option("--url", default="env:STATSIG_DATABASE_URL", show_default=True, help="The database: env:NAME or a URL.")
-@click.option("--schema", help="The database schema to look in, where it is not the connection's own.")
+@click.option("--schema", help="The database schema to inspect; by default, that of the connection.")
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @as_json
 @click.pass_obj
@@ -64,7 +66,7 @@ def command(  # noqa: PLR0913 - the options of the verb
     force: bool,
     json_: bool,
 ) -> None:
-    """Look at the database, write a commented export.toml that fits it, and show the first plan."""
+    """Inspect the database, write a commented export.toml that fits it, and show the first plan."""
     path = invocation.config_path or Path(DEFAULT_FILE)
     if path.exists() and not (force or tables):
         raise ConfigError(f"{path} is there already", hint="--force overwrites it, --tables keeps and uses it")

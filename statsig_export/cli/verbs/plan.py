@@ -1,4 +1,4 @@
-"""The verb plan: what exporting and shipping would come to."""
+"""The verb plan: a dry run of export and shipping."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -28,14 +28,14 @@ from statsig_export.windows import Window
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What several windows would come to."""
+    """The dry run of several windows."""
 
     reports: Sequence[PlanReport]
     """Of the windows that could be planned."""
     failed_rows: Sequence[FailedRow]
     unplaced: Mapping[str, int]
     unread: Sequence[PartitionFileError]
-    """One a window that could not be planned, since a file of an earlier export cannot be read."""
+    """One per window that could not be planned because a file of an earlier export cannot be read."""
 
     @property
     def account(self) -> Account:
@@ -69,9 +69,9 @@ class Plan:
 def command(
     ctx: click.Context, start: datetime, end: datetime, category: str | None, *, failed: bool, json_: bool
 ) -> None:
-    """Dry run: what would be forwarded, filtered and failed. Sends nothing and writes nothing.
+    """Dry run: show how many events would be forwarded, filtered and failed. Sends nothing and writes nothing.
 
-    Exit code 1 when more than `[checks] max_failed_share` would fail.
+    Exit code 1 if more than `[checks] max_failed_share` would fail.
     """
     config: Config = config_of(ctx.obj)
     most_rows = (None if json_ else tables.MOST_ROWS) if failed else 0
@@ -106,7 +106,7 @@ def plan_of(config: Config, windows: Sequence[Window], category: str | None, mos
 
 
 def print_plan(planned: Plan, *, failed: bool) -> None:
-    """For people; with the failed rows where `failed` says so."""
+    """For people; with the failed rows if `failed`."""
     accounts = [(report.window, name, part) for report in planned.reports for name, part in report.accounts.items()]
     tables.print_accounts("If these windows were exported and shipped now", accounts)
     tables.print_breakdown(planned.account)

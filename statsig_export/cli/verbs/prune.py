@@ -1,4 +1,4 @@
-"""The verb prune: old files, batches and attempts are removed, their account is kept."""
+"""The verb prune: remove old files, batches and attempts, and keep their account."""
 
 from datetime import UTC, datetime
 
@@ -14,14 +14,16 @@ _HINT = "restore them from a backup, or say --missing if they are lost for good"
 
 
 @click.command("prune")
-@click.option("--before", type=TIME, required=True, help="Windows that ended by then. ISO 8601, UTC by default.")
+@click.option(
+    "--before", type=TIME, required=True, help="Prune windows that ended at or before this. ISO 8601, UTC by default."
+)
 @click.option(
     "--orphans",
     is_flag=True,
-    help="Also remove partition files that this ledger does not name. Only where no other ledger has this storage.",
+    help="Also remove partition files that this ledger does not name. Only if no other ledger uses this storage.",
 )
-@click.option("--missing", is_flag=True, help="Also prune partitions of which files are gone: they are lost for good.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@click.option("--missing", is_flag=True, help="Also prune partitions whose files are missing and cannot be restored.")
+@click.option("--dry-run", is_flag=True, help="Show what would be removed; remove nothing.")
 @as_json
 @click.pass_context
 def command(ctx: click.Context, before: datetime, *, orphans: bool, missing: bool, dry_run: bool, json_: bool) -> None:

@@ -1,4 +1,4 @@
-"""The verb receiver: the stand-in webhook, by itself."""
+"""The verb receiver: the stand-in webhook alone."""
 
 import sqlite3
 from pathlib import Path
@@ -13,13 +13,15 @@ from statsig_export.testing.webhook.receiver import Receiver
 
 
 @click.command("receiver")
-@click.option("--port", type=int, default=8787, show_default=True, help="0 picks a free one.")
-@click.option("--path", default="/webhooks/stand-in", show_default=True)
-@click.option("--faults", type=click.Path(path_type=Path), help="A JSON script of faults to play.")
-@click.option("--transcript", type=click.Path(path_type=Path), help="Append each request here, as JSON lines.")
-@click.option("--tables", type=click.Path(path_type=Path), help="Lay events down here (SQLite) as Fivetran would.")
+@click.option("--port", type=int, default=8787, show_default=True, help="Port; 0 picks a free one.")
+@click.option("--path", default="/webhooks/stand-in", show_default=True, help="Path of its URL.")
+@click.option("--faults", type=click.Path(path_type=Path), help="JSON file with the faults to simulate.")
+@click.option("--transcript", type=click.Path(path_type=Path), help="Append each request to this file, as JSON lines.")
+@click.option(
+    "--tables", type=click.Path(path_type=Path), help="Write the events to this SQLite file, as Fivetran would."
+)
 def command(port: int, path: str, faults: Path | None, transcript: Path | None, tables: Path | None) -> None:
-    """Run the stand-in webhook on loopback until it is interrupted."""
+    """Run a stand-in for Fivetran's webhook on this machine (loopback) until Ctrl-C."""
     try:
         script = load_faults(faults) if faults else Faults()
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""The verb replay: send again what some windows sent."""
+"""The verb replay: send again what these windows sent."""
 
 from datetime import datetime
 
@@ -17,15 +17,15 @@ from statsig_export.windows import partition_key
 @click.command("replay")
 @window_range
 @one_category
-@click.option("--failed", is_flag=True, help="Only what failed in delivery, instead of what was delivered.")
+@click.option("--failed", is_flag=True, help="Send what failed in delivery, instead of what was delivered.")
 @as_json
 @click.pass_context
 def command(
     ctx: click.Context, start: datetime, end: datetime, category: str | None, *, failed: bool, json_: bool
 ) -> None:
-    """Send again what these windows sent: the same ids, the same bytes. The account stays what it is.
+    """Send again what these windows sent, with the same ids and the same bytes. The account does not change.
 
-    Exit code 0 when all of it was accepted, whatever failed before and was not to be sent again.
+    Exit code 0 when all of it was accepted. What failed earlier and is not sent again does not count.
     """
     config: Config = config_of(ctx.obj)
     windows = windows_in(config, start, end)

@@ -12,7 +12,10 @@ from statsig_export.shipping.status import due_partitions, halted_reason, resume
 @as_json
 @click.pass_context
 def command(ctx: click.Context, *, json_: bool) -> None:
-    """Lift a halt once the set-up is mended; or where everything is rejected, to let those events fail."""
+    """Lift a halt after the set-up (URL, secret, certificate) is repaired.
+
+    If the destination halted because it rejected everything, and nothing was repaired, the rejected events fail.
+    """
     config: Config = config_of(ctx.obj)
     before = halted_reason(config)
     believed = sorted(resume(config))

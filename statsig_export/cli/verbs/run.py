@@ -1,4 +1,4 @@
-"""The verb run: export some windows and ship them, whatever becomes of single ones."""
+"""The verb run: export some windows and ship them; one that fails does not stop the others."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,23 +22,23 @@ from statsig_export.vocabulary import Category
 from statsig_export.windows import Window, partition_key
 
 MOST_FAILURES = 3
-"""After so many windows in a row that could not be exported the rest is not tried: each may take a minute to fail."""
+"""Consecutive windows that may fail before the rest is skipped: each may take a minute to fail."""
 
 
 @dataclass(slots=True)
 class _Exports:
-    """What became of the windows that were asked for."""
+    """The results of the windows that were asked for."""
 
     reports: list[ExportReport] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     """The windows that were not exported."""
     errors: list[StatsigExportError] = field(default_factory=list)
     untried: int = 0
-    """Windows that were not tried, after so many failures in a row."""
+    """Windows that were skipped after MOST_FAILURES."""
 
     @property
     def partly(self) -> bool:
-        """Whether windows have lost a partition's file: their other categories may be new all the same."""
+        """Whether a partition file of a window is lost: its other categories may have new events all the same."""
         return any(isinstance(error, PartitionFileError) for error in self.errors)
 
 
@@ -48,15 +48,15 @@ class _Exports:
 @as_json
 @click.pass_context
 def command(ctx: click.Context, start: datetime, end: datetime, category: str | None, *, json_: bool) -> None:
-    """Export these windows and ship them, without Dagster. Safe to repeat: only what is new is sent.
+    """Export these windows and ship them, without Dagster. Safe to repeat: only new events are sent.
 
-    A window that cannot be exported does not keep the others from being exported and shipped.
+    If a window cannot be exported, the others are still exported and shipped.
     """
     config: Config = config_of(ctx.obj)
     windows, categories = windows_in(config, start, end), categories_of(category)
     with progress.event_count("export") as advance:
         exports = _export(config, windows, categories, advance)
-    if not exports.reports and not exports.partly:  # nothing was added: there is nothing to tell but what went wrong
+    if not exports.reports and not exports.partly:  # nothing was exported: there are only errors to report
         _say_missing(exports, windows)
         ctx.exit(failures.report_all(exports.errors, debug=ctx.obj.debug))
     unplaced = _unplaced(config, categories, exports)
@@ -103,7 +103,7 @@ def _print(
 def _export(
     config: Config, windows: Sequence[Window], categories: Sequence[Category], on_progress: Callable[[int], None]
 ) -> _Exports:
-    """Export one window after another. Raises ConfigError; what else goes wrong is that window's own."""
+    """Export the windows in order. Raises ConfigError; any other error belongs to its window."""
     exports = _Exports()
     left, in_a_row = list(windows), 0
     while left and in_a_row < MOST_FAILURES:
@@ -125,7 +125,7 @@ def _export(
 
 
 def _unplaced(config: Config, categories: Sequence[Category], exports: _Exports) -> dict[str, int]:
-    """The rows that belong to no window; of a source that has just failed nothing is asked."""
+    """The rows that belong to no window. A source that has just failed is not asked."""
     if exports.errors:
         return {}
     try:

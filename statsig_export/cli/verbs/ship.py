@@ -11,12 +11,14 @@ from statsig_export.config import Config
 
 @click.command("ship")
 @click.option(
-    "--now", is_flag=True, help="All that waits, whenever it is due; no pause or rate limit counts, a halt does."
+    "--now",
+    is_flag=True,
+    help="Send all that is pending, due or not. Ignores a pause and a rate limit, but not a halt.",
 )
 @as_json
 @click.pass_context
 def command(ctx: click.Context, *, now: bool, json_: bool) -> None:
-    """Ship what is due, oldest window first. On SIGTERM what is under way is finished, the rest stays pending."""
+    """Send what is due, oldest window first. On SIGTERM, requests under way finish and the rest stays pending."""
     config: Config = config_of(ctx.obj)
     shipped, refusal = ship_or_refusal(config, now=now)
     if json_:

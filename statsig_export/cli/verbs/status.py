@@ -1,4 +1,4 @@
-"""The verb status: the account by window and category."""
+"""The verb status: the account of every window and category."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -25,9 +25,9 @@ from statsig_export.vocabulary import Category
 @as_json
 @click.pass_context
 def command(ctx: click.Context, start: datetime | None, end: datetime | None, *, failed: bool, json_: bool) -> None:
-    """The account by window and category, from the ledger. Needs neither the source nor the webhook.
+    """Show the account of every window and category. Reads only the ledger, neither the source nor the webhook.
 
-    Exit code 4 while the destination is halted, else that of the account.
+    Exit code 4 while the destination is halted; else 1 if anything is pending or missing, or too much failed.
     """
     config: Config = config_of(ctx.obj)
     statuses = status(config, start, end)

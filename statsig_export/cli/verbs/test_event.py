@@ -1,4 +1,4 @@
-"""The verb test-event: one event, and the answer to it."""
+"""The verb test-event: one test event and its answer."""
 
 import json
 import time
@@ -22,7 +22,7 @@ from statsig_export.shipping.webhook import Webhook
 @as_json
 @click.pass_context
 def command(ctx: click.Context, *, json_: bool) -> None:
-    """Send one test event to the webhook and show its answer. The ledger takes no note of it."""
+    """Send one test event to the webhook and show the answer. It is not recorded in the ledger."""
     config = config_of(ctx.obj)
     webhook = Webhook(destination_of(config), clock=time.time, monotonic=time.monotonic)
     event = body(pa.array([_test_event()]))

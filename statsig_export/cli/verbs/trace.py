@@ -1,4 +1,4 @@
-"""The verb trace: from an event to its row, file, batches and attempts."""
+"""The verb trace: an event's source row, file, batches and attempts."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -12,25 +12,25 @@ from statsig_export.errors import ConfigError
 from statsig_export.lineage.trace import trace
 from statsig_export.lineage.trace_report import Trace
 
-_SINCE = click.option("--from", "start", type=TIME, help="Only windows that end after this. ISO 8601, UTC by default.")
+_FROM = click.option("--from", "start", type=TIME, help="Only windows that end after this. ISO 8601, UTC by default.")
 
 
-_UNTIL = click.option("--to", "end", type=TIME, help="Only windows that start before this.")
+_TO = click.option("--to", "end", type=TIME, help="Only windows that start before this.")
 
 
 @click.command("trace")
 @click.argument("time_uuid")
-@_SINCE
-@_UNTIL
+@_FROM
+@_TO
 @click.option("--event", "with_event", is_flag=True, help="Also print the event's JSON as it is sent.")
 @as_json
 @click.pass_context
 def command(
     ctx: click.Context, time_uuid: str, start: datetime | None, end: datetime | None, *, with_event: bool, json_: bool
 ) -> None:
-    """From an event's timeUUID to its source row, its export run, file and batches, and every attempt to send it.
+    """Find an event by its timeUUID: its source row, export run, file and batches, and every attempt to send it.
 
-    Exit codes: 0 it was forwarded; 1 it failed or is still pending; 2 the ledger does not know it.
+    Exit codes: 0 forwarded; 1 failed or still pending; 2 not in the ledger.
     """
     found = trace(config_of(ctx.obj), time_uuid, start=start, end=end, with_event=with_event)
     if not found.found:
@@ -43,7 +43,7 @@ def command(
 
 
 def _not_known(found: Trace) -> ConfigError:
-    """One line: what was searched, what could not be, and where else to look."""
+    """One line: what was searched, what could not be searched, and where else to look."""
     searched = f"{found.files_searched:,} files searched"
     if found.pruned:
         newest = found.pruned[0]

@@ -1,4 +1,4 @@
-"""The verb verify: the ledger recomputed and held against the files."""
+"""The verb verify: recompute the ledger's states and compare them with the files."""
 
 from dataclasses import asdict
 
@@ -13,11 +13,11 @@ from statsig_export.maintenance.verify import verify
 
 
 @click.command("verify")
-@click.option("--repair", is_flag=True, help="First write lost and damaged files again from the source.")
+@click.option("--repair", is_flag=True, help="First rewrite lost and damaged files from the source.")
 @as_json
 @click.pass_context
 def command(ctx: click.Context, *, repair: bool, json_: bool) -> None:
-    """Recompute every state from the attempts and the files, and say what differs. Changes nothing but by --repair."""
+    """Recompute every state from the attempts and the files, and report differences. Read-only without --repair."""
     repaired = repair_files(config_of(ctx.obj)) if repair else RepairReport()
     with progress.event_count("verify") as advance:
         report = verify(config_of(ctx.obj), on_progress=advance)
