@@ -104,7 +104,7 @@ class _Verbs(click.Group):
             raise
         except KeyboardInterrupt:
             failures.print_error(
-                "interrupted: what was under way is finished or taken up by the next run, the rest stays pending"
+                "interrupted: what was under way is finished or recovered by the next run, the rest stays pending"
             )
             return INTERRUPTED
         except Exception as error:  # noqa: BLE001  every error gets an exit code that names its cause, not Python's 1

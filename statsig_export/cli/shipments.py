@@ -54,7 +54,7 @@ def until_stopped() -> Iterator[Timing]:
     with stop_on_sigterm() as stop:
         yield replace(REAL_TIME, sleep=stop.sleep, stopping=stop.asked)
     if stop.asked():
-        output.note("Stopped as asked: what was under way is finished, the rest stays pending.")
+        output.note("Stopped by SIGTERM: requests under way were finished, the rest stays pending.")
 
 
 def shipped_object(report: ShipReport) -> dict[str, object]:

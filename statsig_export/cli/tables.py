@@ -64,13 +64,13 @@ def print_waiting(found: Iterable[Waiting], paused_until: float | None = None, *
     if paused_until is not None:
         until = f"{datetime.fromtimestamp(paused_until, UTC):%Y-%m-%d %H:%M:%S} UTC"
         why = "the webhook's rate limit" if rate_limited else "too many failures in a row"
-        click.echo(f"Sending pauses until {until}, after {why}: nothing is lost, ship again then, or `ship --now`.")
+        click.echo(f"Sending pauses until {until}, after {why}. Nothing is lost: ship again then, or use `ship --now`.")
 
 
 def note_missing(windows: Sequence[str]) -> None:
     """The windows that were asked for and are not in the ledger, where there are any."""
     if windows:
-        output.note(f"Closed windows of this range that were never exported: {len(windows):,}, the first {windows[0]}.")
+        output.note(f"{len(windows):,} closed windows of this range were never exported, the first {windows[0]}.")
 
 
 def print_failed_rows(rows: Sequence[FailedRow], failed: int) -> None:
@@ -95,7 +95,7 @@ def note_unplaced(by_table: Mapping[str, int]) -> None:
         if count:
             rows = "1 row belongs" if count == 1 else f"{count:,} rows belong"
             output.note(
-                f"{table}: {rows} to no window and will never be exported: the window column is null or no time."
+                f"{table}: {rows} to no window and will never be exported: the window column is null or not a time."
             )
 
 

@@ -124,5 +124,5 @@ def _why(status: PartitionStatus, *, held: bool) -> str:
     if status.last_error:
         return f"last error: {status.last_error}"
     if status.due_in is None:
-        return "under way in another run, or in one that died: the next one takes it up"
+        return "under way in another run, or in one that died: the next run recovers it"
     return "not sent yet"

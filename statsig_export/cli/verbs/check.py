@@ -87,7 +87,7 @@ def observe(
     found: list[Finding] = []
     if standing.halted:
         said = f"the destination {config.webhook.name} is halted: {standing.halted}"
-        found.append(Finding(Level.CRITICAL, f"{said}; mend the set-up, then `statsig-export resume`"))
+        found.append(Finding(Level.CRITICAL, f"{said}; repair the set-up, then run `statsig-export resume`"))
     if standing.paused_until and not standing.rate_limited:
         until = datetime.fromtimestamp(standing.paused_until, UTC)
         found.append(Finding(Level.WARNING, f"sending pauses until {until:%H:%M} UTC after failures in a row"))

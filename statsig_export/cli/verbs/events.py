@@ -43,7 +43,7 @@ def _print(volumes: EventVolumes, most: int | None) -> None:
     if rest:
         click.echo(f"... and {len(rest):,} more names with {_sum(rest):,} events: --all lists them.")
     if volumes.unnamed:
-        output.note(f"{volumes.unnamed:,} more events have names beyond those that are told apart here.")
+        output.note(f"{volumes.unnamed:,} more events have other names: there are too many names to list.")
     if volumes.failed_rows:
         output.note(f"{volumes.failed_rows:,} rows have no usable name, time or metadata: `plan --failed` lists them.")
 

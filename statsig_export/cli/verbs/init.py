@@ -69,12 +69,12 @@ def command(  # noqa: PLR0913 - the options of the verb
     """Inspect the database, write a commented export.toml that fits it, and show the first plan."""
     path = invocation.config_path or Path(DEFAULT_FILE)
     if path.exists() and not (force or tables):
-        raise ConfigError(f"{path} is there already", hint="--force overwrites it, --tables keeps and uses it")
+        raise ConfigError(f"{path} already exists", hint="--force overwrites it; --tables keeps and uses it")
     look = None
     if force or not path.exists():
         look = None if layout or tables else _look(url, schema)
         _write(path, _rendered(layout or "native", url, look))
-        output.note(f"Wrote {path}: look through [filter] and [windows], and set the variables that it names.")
+        output.note(f"Wrote {path}: check [filter] and [windows], and set the environment variables that it names.")
     if tables:
         _create_tables(path)
     if look is not None:
@@ -98,7 +98,9 @@ def _look(url: str, schema: str | None) -> _Look | None:
     """
     config = parse_config({"source": {"url": url}}, folder=Path.cwd(), environ=os.environ, name="--url")
     if url.startswith("env:") and not os.environ.get(url.removeprefix("env:")):
-        output.note(f"{url.removeprefix('env:')} is not set: the database was not looked at, these are the defaults.")
+        output.note(
+            f"{url.removeprefix('env:')} is not set, so the database was not inspected: the file has the defaults."
+        )
         return None
     with Discovery(config.source_url()) as discovery:
         proposal = propose(discovery.tables(schema))
@@ -172,7 +174,7 @@ def _report(path: Path, look: _Look, *, json_: bool) -> None:
     if planned:
         print_plan(planned, failed=False)
     else:
-        click.echo("No window that is closed holds rows yet, so there is nothing to plan.")
+        click.echo("No closed window has rows yet, so there is nothing to plan.")
 
 
 def _told(match: Match | None) -> dict[str, object] | None:
@@ -200,13 +202,15 @@ def _create_tables(path: Path) -> None:
         engine = create_engine(url, hide_parameters=True)
     except (ImportError, SQLAlchemyError):
         raise ConfigError(
-            f"tables cannot be made through {url.drivername}",
+            f"tables cannot be created through {url.drivername}",
             hint="--tables is for SQLite, PostgreSQL and MySQL; elsewhere create them by hand, as docs/sources.md says",
         ) from None
     try:
         create_tables(engine, config.source.layout)
     except SQLAlchemyError as error:
-        raise SourceError(f"the tables could not be made ({type(error).__name__})", hint="check source.url") from None
+        raise SourceError(
+            f"the tables could not be created ({type(error).__name__})", hint="check source.url"
+        ) from None
     finally:
         engine.dispose()
-    output.note(f"The tables of the layout {config.source.layout} are there.")
+    output.note(f"The tables of the layout {config.source.layout} exist.")

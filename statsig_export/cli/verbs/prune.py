@@ -10,7 +10,7 @@ from statsig_export.cli.verb_options import TIME, as_json, config_of
 from statsig_export.maintenance.prune import PruneReport, prune
 from statsig_export.storage.file_faults import damaged
 
-_HINT = "restore them from a backup, or say --missing if they are lost for good"
+_HINT = "restore them from a backup, or use --missing if they cannot be restored"
 
 
 @click.command("prune")
@@ -36,7 +36,7 @@ def command(ctx: click.Context, before: datetime, *, orphans: bool, missing: boo
     else:
         _print(report)
     if report.unreadable:
-        raise damaged(report.unreadable, "; their partitions were left as they are, the others were pruned", hint=_HINT)
+        raise damaged(report.unreadable, "; their partitions were not pruned, the others were", hint=_HINT)
     ctx.exit(DONE if report.complete else NOT_ALL_DONE)
 
 
@@ -75,9 +75,9 @@ def _print(report: PruneReport) -> None:
     click.echo(f"Their account stays: {account.events:,} events, {account.forwarded:,} forwarded.")
     for count, words in (
         (len(report.pending), "partitions were left as they are: events of them are still to be sent."),
-        (len(report.busy), "partitions were left as they are: a shipper, or another prune, is at work on them."),
-        (report.shared_files, "files were left: another destination of this ledger has them too."),
-        (report.postponed_files, "files were left for the next prune: they were written again within the last day."),
+        (len(report.busy), "partitions were left as they are: a shipper or another prune holds them."),
+        (report.shared_files, "files were kept: another destination of this ledger uses them."),
+        (report.postponed_files, "files were kept until the next prune: they were rewritten within the last day."),
     ):
         if count:
             output.note(f"{count:,} {words}")

@@ -33,7 +33,9 @@ def command(port: int, path: str, faults: Path | None, transcript: Path | None, 
     except OSError as error:
         if error.filename is not None:
             raise ConfigError(f"{error.filename} cannot be used ({error.strerror})") from None
-        raise ConfigError(f"port {port} cannot be had ({error.strerror})", hint="--port 0 picks a free one") from None
+        raise ConfigError(
+            f"port {port} is not available ({error.strerror})", hint="--port 0 picks a free one"
+        ) from None
     except sqlite3.Error as error:
         raise ConfigError(f"{tables} cannot be used ({error})") from None
     with stand_in:

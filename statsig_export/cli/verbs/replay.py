@@ -44,10 +44,10 @@ def command(
         asked = {"windows": [window.key for window in windows], "missing": missing}
         output.print_json({**shipped_object(report.shipped), **again, **asked})
     else:
-        click.echo(f"{report.replayed:,} events were put up to be sent again.")
+        click.echo(f"{report.replayed:,} events were scheduled to be sent again.")
         print_shipped(title, report.shipped)
         if report.pending or report.failed:
-            output.note(f"Of what is sent again, {report.pending:,} events are pending and {report.failed:,} failed.")
+            output.note(f"Of the replayed events, {report.pending:,} are pending and {report.failed:,} failed.")
     tables.note_missing(missing)
     unsent = sum(status.unsent for status in report.shipped.statuses.values())
     ctx.exit(NOT_ALL_DONE if unsent or report.failed or missing else DONE)

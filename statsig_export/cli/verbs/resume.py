@@ -24,7 +24,9 @@ def command(ctx: click.Context, *, json_: bool) -> None:
         told = {"believed": believed} if believed else {}
         output.print_json({"was_halted": before is not None, "due_events": due, **told})
     else:
-        click.echo(f"{'Resumed' if before else 'It was not halted'}: {due:,} events are due. `statsig-export ship`.")
+        click.echo(
+            f"{'Resumed' if before else 'It was not halted'}: {due:,} events are due. Run `statsig-export ship`."
+        )
         if believed:
             statuses = ", ".join(map(str, believed))
-            output.note(f"Events that are rejected all the same (HTTP {statuses}, within the hour) will fail.")
+            output.note(f"Events that are rejected again within the hour (HTTP {statuses}) will fail.")

@@ -51,7 +51,7 @@ def command(ctx: click.Context, start: datetime | None, end: datetime | None, *,
         _print_status(config, statuses, rows if failed else None)
         tables.print_waiting(unsent, standing.paused_until, rate_limited=standing.rate_limited)
         if standing.halted:
-            output.note(f"HALTED: {standing.halted}. Mend the set-up, then `statsig-export resume`.")
+            output.note(f"HALTED: {standing.halted}. Repair the set-up, then run `statsig-export resume`.")
     tables.note_missing(missing)
     if standing.halted:
         ctx.exit(DestinationError.exit_code)
@@ -60,7 +60,7 @@ def command(ctx: click.Context, start: datetime | None, end: datetime | None, *,
 
 def _print_status(config: Config, statuses: list[PartitionStatus], failed_rows: list[FailedRow] | None) -> None:
     if not statuses:
-        click.echo("Nothing was exported yet: `statsig-export run --from ... --to ...` does it.")
+        click.echo("Nothing is exported yet. Run `statsig-export run --from ... --to ...`.")
         return
     accounts = [(line.window, line.category, line.account) for line in statuses]
     errors = {line.partition: line.last_error for line in statuses if line.last_error}

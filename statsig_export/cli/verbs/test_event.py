@@ -38,7 +38,9 @@ def command(ctx: click.Context, *, json_: bool) -> None:
     else:
         click.echo(f"{outcome.value}: {explain(answer)} ({answer.latency_ms:.0f} ms)")
     if outcome is Outcome.REFUSED:
-        raise DestinationError(f"the webhook refuses the set-up ({explain(answer)})", hint="mend the URL or the secret")
+        raise DestinationError(
+            f"the webhook refuses the set-up ({explain(answer)})", hint="repair the URL or the secret"
+        )
     if outcome is not Outcome.ACCEPTED:
         ctx.exit(NOT_ALL_DONE)
 

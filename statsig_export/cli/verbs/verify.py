@@ -29,7 +29,7 @@ def command(ctx: click.Context, *, repair: bool, json_: bool) -> None:
         output.print_json({"account": report.account.to_dict(), **counts, **pruned, "differences": found, **again})
     else:
         for file in repaired.repaired:
-            click.echo(f"{file} was written again.")
+            click.echo(f"{file} was rewritten.")
         for file, fault in repaired.left.items():
             click.echo(f"{file} {fault}: restore it from a backup.")
         for difference in report.differences:
