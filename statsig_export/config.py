@@ -77,11 +77,11 @@ class Config(Settings):
         if not value.startswith("env:"):
             return value
         name = value.removeprefix("env:")
-        found = self._environ.get(name)
-        if not found:
-            fault = "is not set" if found is None else "is empty"
+        text = self._environ.get(name)
+        if not text:
+            fault = "is not set" if text is None else "is empty"
             raise ConfigError(f"the environment variable {name} {fault}", hint=f"export.toml names it: set {name}")
-        return found
+        return text
 
     def source_url(self) -> URL:
         """The source database's URL, a SQLite path made absolute."""

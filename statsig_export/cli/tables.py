@@ -53,9 +53,9 @@ def print_breakdown(account: Account) -> None:
             _console().print(f"{title}: {parts}", highlight=False, markup=False)
 
 
-def print_waiting(found: Iterable[Waiting], paused_until: float | None = None, *, rate_limited: bool = False) -> None:
+def print_waiting(waiting: Iterable[Waiting], paused_until: float | None = None, *, rate_limited: bool = False) -> None:
     """How many events are still to be sent, why, and from when on; nothing where there are none."""
-    for why, group in by_reason(found):
+    for why, group in by_reason(waiting):
         events, first = sum(one.events for one in group), group[0].partition
         more = f" and {len(group) - 1:,} more partitions" if len(group) > 1 else ""
         due = min((one.due for one in group if one.due is not None), default=None)

@@ -58,10 +58,10 @@ def _source(row: SourceRow | None, time_uuid: str) -> list[tuple[str, str]]:
         where += "the whole row" if row.key_column is None else row.key_column
     else:
         where = f"the id was derived from {row.key_column or 'the whole row, which has no key'}: look in the window"
-    found = [("Source", f"{row.table}, {where}")]
+    facts = [("Source", f"{row.table}, {where}")]
     if row.start is not None and row.end is not None:
-        found.append(("", f"{row.window_column} from {utc(row.start)} to {utc(row.end)}"))
-    return found
+        facts.append(("", f"{row.window_column} from {utc(row.start)} to {utc(row.end)}"))
+    return facts
 
 
 def _export(run: TracedExport, row: SourceRow | None) -> list[tuple[str, str]]:

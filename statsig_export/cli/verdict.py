@@ -64,10 +64,10 @@ def waiting(
     ]
 
 
-def by_reason(found: Iterable[Waiting]) -> list[tuple[str, Sequence[Waiting]]]:
+def by_reason(partitions: Iterable[Waiting]) -> list[tuple[str, Sequence[Waiting]]]:
     """Reason -> the partitions that wait for it, those with the most events first."""
     groups: dict[str, list[Waiting]] = defaultdict(list)
-    for one in found:
+    for one in partitions:
         groups[one.why].append(one)
     return sorted(groups.items(), key=lambda group: -sum(one.events for one in group[1]))
 

@@ -97,13 +97,13 @@ def _events_by_partition(statuses: Iterable[PartitionStatus]) -> dict[tuple[str,
 
 
 def _problems(
-    account: Account, received: tuple[int, int], made: SampleSummary, found: Mapping[tuple[str, Category], int]
+    account: Account, received: tuple[int, int], made: SampleSummary, exported: Mapping[tuple[str, Category], int]
 ) -> list[str]:
     """What does not hold. The sample counted its rows as it made them: that is the other side of every sum."""
     rows, distinct = received
     checks = {
         f"the account does not balance: {account}": account.balances,
-        f"the source holds {made.rows}, the account found {found}": made.rows == found,
+        f"the source holds {made.rows}, the account found {exported}": made.rows == exported,
         f"{made.bad_by_reason} rows are bad, {account.failed_by} failed": made.bad_by_reason == account.failed_by,
         f"{account.pending:,} events are still pending": not account.pending,
         f"{account.forwarded:,} events were forwarded, {distinct:,} arrived": account.forwarded == distinct,

@@ -84,16 +84,16 @@ def observe(
     oldest = max(now - since, timedelta())
     account = total(status.account for status in _newest(statuses, config.windows))
     skipped = gaps(statuses, config.filter.enabled_categories(), config.windows, now - limits.export)
-    found: list[Finding] = []
+    findings: list[Finding] = []
     if standing.halted:
-        said = f"the destination {config.webhook.name} is halted: {standing.halted}"
-        found.append(Finding(Level.CRITICAL, f"{said}; repair the set-up, then run `statsig-export resume`"))
+        halt = f"the destination {config.webhook.name} is halted: {standing.halted}"
+        findings.append(Finding(Level.CRITICAL, f"{halt}; repair the set-up, then run `statsig-export resume`"))
     if standing.paused_until and not standing.rate_limited:
         until = datetime.fromtimestamp(standing.paused_until, UTC)
-        found.append(Finding(Level.WARNING, f"sending pauses until {until:%H:%M} UTC after failures in a row"))
+        findings.append(Finding(Level.WARNING, f"sending pauses until {until:%H:%M} UTC after failures in a row"))
     if unsent and oldest > limits.pending:
         level = Level.CRITICAL if oldest > limits.pending_critical else Level.WARNING
-        found.append(
+        findings.append(
             Finding(
                 level,
                 f"{unsent:,} events are pending, the oldest for {timedelta(seconds=round(oldest.total_seconds()))}",
@@ -101,14 +101,14 @@ def observe(
         )
     if not config.checks.tolerates(account):
         share = f"{account.failed:,} of {account.events:,} events of the newest windows failed"
-        found.append(Finding(Level.WARNING, f"{share}: `statsig-export status --failed` lists them"))
+        findings.append(Finding(Level.WARNING, f"{share}: `statsig-export status --failed` lists them"))
     if skipped:
-        found.append(
+        findings.append(
             Finding(Level.WARNING, f"{len(skipped):,} closed windows are not exported, the first {skipped[0]}")
         )
-    if not statuses and not found:
-        found.append(Finding(Level.UNKNOWN, f"nothing was exported yet for the destination {config.webhook.name}"))
-    return Observed(account, unsent, oldest, skipped, found)
+    if not statuses and not findings:
+        findings.append(Finding(Level.UNKNOWN, f"nothing was exported yet for the destination {config.webhook.name}"))
+    return Observed(account, unsent, oldest, skipped, findings)
 
 
 def perfdata(observed: Observed, config: Config, limits: Limits) -> str:

@@ -65,8 +65,9 @@ def _print(report: DemoReport) -> None:
     tables.print_breakdown(report.account)
     home = report.home
     verb = f"statsig-export --config {home.config}"
+    once = ", each once" if report.received == report.distinct else ""
     click.echo(f"""
-{report.distinct:,} events arrived at the webhook, each once. {report.seconds:.0f} s.
+{report.distinct:,} events arrived at the webhook{once}. {report.seconds:.0f} s.
 
   partition files   {home.storage}/events/category=*/window=*/*.parquet
   failed rows       {home.storage}/quarantine/

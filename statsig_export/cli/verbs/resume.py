@@ -21,8 +21,8 @@ def command(ctx: click.Context, *, json_: bool) -> None:
     believed = sorted(resume(config))
     due = sum(partition.events for partition in due_partitions(config))
     if json_:
-        told = {"believed": believed} if believed else {}
-        output.print_json({"was_halted": before is not None, "due_events": due, **told})
+        answer = {"was_halted": before is not None, "due_events": due}
+        output.print_json({**answer, **({"believed": believed} if believed else {})})
     else:
         click.echo(
             f"{'Resumed' if before else 'It was not halted'}: {due:,} events are due. Run `statsig-export ship`."

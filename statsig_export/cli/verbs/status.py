@@ -38,7 +38,7 @@ def command(ctx: click.Context, start: datetime | None, end: datetime | None, *,
     missing = not_exported(statuses, start, end, config.windows, now)
     unsent = waiting(statuses, now, paused_until=standing.paused_until)
     if json_:
-        found = {
+        report = {
             "account": account.to_dict(),
             "halted": standing.halted,
             "paused_until": standing.paused_until,
@@ -46,7 +46,7 @@ def command(ctx: click.Context, start: datetime | None, end: datetime | None, *,
             "pending": [one.to_dict() for one in unsent],
             "missing": missing,
         }
-        output.print_json({**found, **({"failed_rows": [asdict(row) for row in rows]} if failed else {})})
+        output.print_json({**report, **({"failed_rows": [asdict(row) for row in rows]} if failed else {})})
     else:
         _print_status(config, statuses, rows if failed else None)
         tables.print_waiting(unsent, standing.paused_until, rate_limited=standing.rate_limited)

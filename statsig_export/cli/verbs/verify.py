@@ -24,9 +24,11 @@ def command(ctx: click.Context, *, repair: bool, json_: bool) -> None:
     counts = {"partitions": report.partitions, "files": report.files, "batches": report.batches}
     pruned = {"pruned": report.pruned}
     if json_:
-        found = [asdict(difference) for difference in report.differences]
+        differences = [asdict(difference) for difference in report.differences]
         again = {"repaired": list(repaired.repaired), "not_repaired": dict(repaired.left)} if repair else {}
-        output.print_json({"account": report.account.to_dict(), **counts, **pruned, "differences": found, **again})
+        output.print_json(
+            {"account": report.account.to_dict(), **counts, **pruned, "differences": differences, **again}
+        )
     else:
         for file in repaired.repaired:
             click.echo(f"{file} was rewritten.")
