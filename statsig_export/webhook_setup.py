@@ -1,8 +1,8 @@
 """The webhook's set-up, checked before anything is sent: URL, token or key, proxy, CA bundle.
 
-What is copied from a console comes with a line end, a blank, quotes, or a character that nobody sees. Sent as it is, it
-asks for another URL or signs with another key, and looks like the other side's fault. So each fault here is a
-ConfigError that names the variable or the file; the value never shows.
+A value copied from a console may hold a line end, a blank, quotes or an invisible character. Sent as it is, it requests
+another URL or signs with another key, and looks like a fault of the other side. So each fault here is a ConfigError
+that names the variable or the file, never the value.
 """
 
 import re

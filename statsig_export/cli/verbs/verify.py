@@ -7,31 +7,31 @@ import click
 from statsig_export.cli import output, progress
 from statsig_export.cli.exit_codes import DONE, NOT_ALL_DONE
 from statsig_export.cli.verb_options import as_json, config_of
-from statsig_export.export.repair import repair as repair_files
+from statsig_export.export.repair import repair
 from statsig_export.export.reports import RepairReport
 from statsig_export.maintenance.verify import verify
 
 
 @click.command("verify")
-@click.option("--repair", is_flag=True, help="First rewrite lost and damaged files from the source.")
+@click.option("--repair", "repair_first", is_flag=True, help="First rewrite lost and damaged files from the source.")
 @as_json
 @click.pass_context
-def command(ctx: click.Context, *, repair: bool, json_: bool) -> None:
+def command(ctx: click.Context, *, repair_first: bool, json_: bool) -> None:
     """Recompute every state from the attempts and the files, and report differences. Read-only without --repair."""
-    repaired = repair_files(config_of(ctx.obj)) if repair else RepairReport()
+    repaired = repair(config_of(ctx.obj)) if repair_first else RepairReport()
     with progress.event_count("verify") as advance:
         report = verify(config_of(ctx.obj), on_progress=advance)
     counts = {"partitions": report.partitions, "files": report.files, "batches": report.batches}
     pruned = {"pruned": report.pruned}
     if json_:
         differences = [asdict(difference) for difference in report.differences]
-        again = {"repaired": list(repaired.repaired), "not_repaired": dict(repaired.left)} if repair else {}
+        again = {"repaired": list(repaired.repaired), "not_repaired": dict(repaired.left)} if repair_first else {}
         output.print_json(
             {"account": report.account.to_dict(), **counts, **pruned, "differences": differences, **again}
         )
     else:
         for file in repaired.repaired:
-            click.echo(f"{file} was rewritten.")
+            click.echo(f"{file} was written again.")
         for file, fault in repaired.left.items():
             click.echo(f"{file} {fault}: restore it from a backup.")
         for difference in report.differences:

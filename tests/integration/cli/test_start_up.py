@@ -51,3 +51,13 @@ def test_what_looks_at_the_ledger_imports_neither_frames_nor_an_http_client(home
     words = ("--config", str(Shell(home).config), *verb.split())
 
     assert not imported(COMMAND_LINE, *words, environ=home.environ) & (SLOW - {"sqlalchemy", "pydantic", "rich"})
+
+
+def test_the_demo_says_that_it_needs_dagster_and_explains_itself_without():
+    without = f"{IMPORTED}sys.modules['dagster'] = None\nimport statsig_export.cli; statsig_export.cli.main()"
+    helped = run_python(without, {}, json.dumps(["demo", "--help"]))
+    refused = run_python(without, {}, json.dumps(["demo"]))
+
+    assert helped.returncode == 0
+    assert refused.returncode == 2
+    assert "the demo runs in Dagster. pip install 'statsig-export[dagster]'" in refused.stderr
