@@ -47,7 +47,7 @@ def command(
         click.echo(f"{report.replayed:,} events were scheduled to be sent again.")
         print_shipped(title, report.shipped)
         if report.pending or report.failed:
-            output.note(f"Of the replayed events, {report.pending:,} are pending and {report.failed:,} failed.")
+            output.note(f"Of the replay, {report.pending:,} events are pending and {report.failed:,} failed.")
     tables.note_missing(missing)
     unsent = sum(status.unsent for status in report.shipped.statuses.values())
     ctx.exit(NOT_ALL_DONE if unsent or report.failed or missing else DONE)

@@ -60,7 +60,7 @@ def command(ctx: click.Context, start: datetime | None, end: datetime | None, *,
 
 def _print_status(config: Config, statuses: list[PartitionStatus], failed_rows: list[FailedRow] | None) -> None:
     if not statuses:
-        click.echo("Nothing is exported yet. Run `statsig-export run --from ... --to ...`.")
+        click.echo("Nothing was exported yet. Run `statsig-export run --from ... --to ...`.")
         return
     accounts = [(line.window, line.category, line.account) for line in statuses]
     errors = {line.partition: line.last_error for line in statuses if line.last_error}
