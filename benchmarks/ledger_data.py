@@ -16,13 +16,14 @@ import pyarrow as pa
 from sqlalchemy import Table, func, insert, select, text
 
 from statsig_export.config import Config
-from statsig_export.delivery.batches import Batch
+from statsig_export.delivery.batch import Batch
 from statsig_export.delivery.outcomes import Outcome
 from statsig_export.delivery.rules import State
 from statsig_export.ledger.records import ExportRun, PartitionPlan
 from statsig_export.ledger.tables import attempts, batches, export_runs, generations, partitions, ship_runs
 from statsig_export.ledger.transactions import Ledger
-from statsig_export.storage.files import EVENTS, StoredFile
+from statsig_export.storage.files import StoredFile
+from statsig_export.storage.schemas import EVENTS
 from statsig_export.storage.storage import Storage
 from statsig_export.vocabulary import Category
 from statsig_export.windows import Window

@@ -1,7 +1,7 @@
 """export.toml: finding it, reading it, explaining what is wrong with it, and resolving what it names.
 
-The only module that reads the environment. A secret is looked up when it is used, never kept in the model, so that
-no representation, log line or definitions snapshot of a configuration can hold one.
+The variables that export.toml names as `env:NAME` are looked up here, and only when their values are used. They are
+never kept in the model, so that no repr, log line or definitions snapshot of a configuration can hold a secret.
 """
 
 import difflib
@@ -77,11 +77,11 @@ class Config(Settings):
         if not value.startswith("env:"):
             return value
         name = value.removeprefix("env:")
-        found = self._environ.get(name)
-        if not found:
-            fault = "is not set" if found is None else "is empty"
+        text = self._environ.get(name)
+        if not text:
+            fault = "is not set" if text is None else "is empty"
             raise ConfigError(f"the environment variable {name} {fault}", hint=f"export.toml names it: set {name}")
-        return found
+        return text
 
     def source_url(self) -> URL:
         """The source database's URL, a SQLite path made absolute."""

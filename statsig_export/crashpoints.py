@@ -1,10 +1,11 @@
-"""Named crash points: places in the shipped code where a process can be told to die as if the power had gone.
+"""Named crash points: places in the shipped code where a test can kill the process, as a power failure would.
 
-    STATSIG_EXPORT_CRASH=claim.committed:2 statsig-export ship     # SIGKILL at the second claim that was written down
+    crashpoints.arm("claim.committed:2")     # SIGKILL after the second claim that was committed
 
-The variable is read once, when this module is imported. Without it a point is a call that finds nothing armed (some
-50 ns, once a chunk, a file, a transaction or a request), so the points stay in the code that runs in production: what
-the torture kills is what ships. The pure modules have none.
+Only a test or the torture arms a point, by calling `arm` in the process that is to die. No environment variable or
+configuration does. Until then a point is a call that finds nothing armed (some 50 ns, once per chunk, file,
+transaction or request), so the points stay in the code that runs in production: the torture kills what ships. The pure
+modules have none.
 """
 
 import os
@@ -12,11 +13,9 @@ import signal
 from enum import StrEnum
 from typing import Final
 
-VARIABLE: Final = "STATSIG_EXPORT_CRASH"
-
 
 class CrashPoint(StrEnum):
-    """Around every step that lasts, in the order in which a run meets them."""
+    """Around every step that makes something durable, in the order in which a run reaches them."""
 
     READING = "export.reading"
     """A chunk of the window was judged, and its new events are in the temporary file."""
@@ -73,7 +72,7 @@ _passes = 0
 
 
 def reach(point: CrashPoint) -> None:
-    """Die here, at once and without a trace, when this point is armed and its turn has come."""
+    """Kill this process with SIGKILL if this point is armed and its turn has come; else a no-op."""
     if _armed is not None:
         _pass(point)
 
@@ -81,13 +80,13 @@ def reach(point: CrashPoint) -> None:
 def arm(setting: str) -> None:
     """Arm one point, as `name` or `name:nth` from 1; an empty text arms none.
 
-    Raises ValueError for a name that no point has, and for a turn that is no number from 1.
+    Raises ValueError for an unknown name, and for a turn that is not a number from 1.
     """
     global _armed, _passes  # noqa: PLW0603  one process dies once: this is its only state
     name, _, nth = setting.partition(":")
     turn = int(nth or "1")
     if turn < 1:
-        raise ValueError(f"{setting}: a point is reached for the first time at the earliest")
+        raise ValueError(f"{setting}: the turn of a crash point is a number from 1")
     _armed = CrashPoint(name).value if name else None
     _passes = turn - 1
 
@@ -99,6 +98,3 @@ def _pass(point: CrashPoint) -> None:
     if _passes == 0:
         os.kill(os.getpid(), signal.SIGKILL)
     _passes -= 1
-
-
-arm(os.environ.get(VARIABLE, ""))

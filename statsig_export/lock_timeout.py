@@ -1,4 +1,4 @@
-"""A bound on how long PostgreSQL lets a statement of ours wait for another's lock: without one it waits for ever."""
+"""A lock timeout for our statements on PostgreSQL: without one they wait forever for another's lock."""
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -8,7 +8,7 @@ _UNLESS_BOUND = "SELECT set_config('lock_timeout', '{}ms', {}) WHERE current_set
 
 
 def bound_lock_waits(engine: Engine, milliseconds: int) -> None:
-    """Fail with SQLSTATE 55P03 after so long, on every connection for which nobody set a lock_timeout before."""
+    """Fail with SQLSTATE 55P03 after that time, on every connection without a lock_timeout of its own."""
 
     def bound(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
         cursor = connection.cursor()
@@ -20,7 +20,7 @@ def bound_lock_waits(engine: Engine, milliseconds: int) -> None:
 
 
 def bound_lock_waits_in_transactions(engine: Engine, milliseconds: int) -> None:
-    """The same for each transaction by itself: what is set for a session, a pooler would give to its next user."""
+    """The same per transaction: a pooler would pass a setting of the session on to the next client."""
 
     def bound(connection: Connection) -> None:
         connection.exec_driver_sql(_UNLESS_BOUND.format(milliseconds, "true"))

@@ -1,6 +1,7 @@
-"""What export.toml may say: frozen models, one a table of the file, each key documented where it is declared.
+"""What export.toml may say: frozen models, one per table of the file, each key documented where it is declared.
 
-Secrets are never values here: a key that holds one takes `env:NAME`, and only `config.Secrets` reads the environment.
+Secrets are never values here: a key that holds one takes `env:NAME`, and `config.Config` looks the variable up when the
+secret is used.
 """
 
 import re
@@ -242,7 +243,7 @@ class WebhookSettings(Settings):
     """env:NAME of the URL: https, or http on loopback. Without authentication the URL is the only secret."""
     auth: AuthSettings = AuthSettings()
     max_events: int = Field(default=1_000, ge=1, strict=True)
-    """At most so many events a request."""
+    """Maximum events per request."""
     max_bytes: int = Field(default=1_000_000, ge=1_000, le=100_000_000, strict=True)
     """At most so many bytes of UTF-8 a request body, before compression, brackets and commas included."""
     timeout: Annotated[Duration, _between("100ms", "1h")] = timedelta(seconds=30)
@@ -282,7 +283,7 @@ class CheckSettings(Settings):
     long a window may be closed without having been exported."""
 
     def tolerates(self, account: Account) -> bool:
-        """Whether so few events failed that nobody has to look: the one rule of exit codes and checks."""
+        """Whether the share of failed events is within the limit: the rule of all exit codes and checks."""
         return account.failed_share <= self.max_failed_share
 
 
@@ -299,7 +300,7 @@ class LineageSettings(Settings):
     """`[lineage]`: telling other systems of runs and datasets. What `trace` needs is recorded in any case."""
 
     openlineage: bool = False
-    """Whether exports and shipments are told to OpenLineage, by statsig-export[openlineage]. Where the events go is
+    """Whether runs emit OpenLineage events; needs statsig-export[openlineage]. Where the events go is
     said as for every official client: by OPENLINEAGE_* variables or openlineage.yml."""
     namespace: str = Field(default="statsig_export", min_length=1)
     """The namespace of the jobs."""

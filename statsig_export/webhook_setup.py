@@ -1,8 +1,8 @@
 """The webhook's set-up, checked before anything is sent: URL, token or key, proxy, CA bundle.
 
-What is copied from a console comes with a line end, a blank, quotes, or a character that nobody sees. Sent as it is, it
-asks for another URL or signs with another key, and looks like the other side's fault. So each fault here is a
-ConfigError that names the variable or the file; the value never shows.
+A value copied from a console may hold a line end, a blank, quotes or an invisible character. Sent as it is, it requests
+another URL or signs with another key, and looks like a fault of the other side. So each fault here is a ConfigError
+that names the variable or the file, never the value.
 """
 
 import re
@@ -12,6 +12,8 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
+
+import idna
 
 from statsig_export.errors import ConfigError
 
@@ -112,7 +114,7 @@ def _split(variable: str, url: str) -> SplitResult:
     if port == 0:
         raise ConfigError(f"{variable} holds a URL with port 0")
     possible = _is_an_address(host) if "[" in parts.netloc else _is_a_name(host)
-    if host and not (possible and (parts.scheme not in _HTTP or _is_taken(url))):
+    if host and not (possible and (parts.scheme not in _HTTP or _is_encodable(host))):
         raise ConfigError(f"{variable} holds a URL whose host is no host name")
     return parts
 
@@ -139,15 +141,12 @@ def _is_a_name(host: str) -> bool:
     return len(name) <= _LONGEST_NAME and all(character.isalnum() or character in "-._" for character in name)
 
 
-def _is_taken(url: str) -> bool:
-    """Whether the HTTP library makes a request of it: it knows a newer IDNA than Python does."""
-    from requests import PreparedRequest, RequestException  # noqa: PLC0415  whoever comes here needs it anyway
-
+def _is_encodable(host: str) -> bool:
+    """Whether the HTTP library can encode a name of other scripts: it has IDNA 2008, where Python has IDNA 2003."""
     try:
-        PreparedRequest().prepare_url(url, None)
-    except (RequestException, ValueError):
+        return host.isascii() or bool(idna.encode(host.lower(), strict=True, std3_rules=True))
+    except idna.IDNAError:
         return False
-    return True
 
 
 def _refuse_copying_faults(variable: str, value: str, *, blanks: bool) -> None:

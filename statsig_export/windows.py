@@ -56,7 +56,7 @@ def window_from_key(key: str, settings: WindowSettings) -> Window:
 
 
 def length_of(window_key: str) -> timedelta:
-    """How long the window of a key is, whatever the windows are configured to be now. Raises ConfigError."""
+    """The length of a key's window, which may differ from the configured one. Raises ConfigError."""
     for every, form in KEY_FORMAT.items():
         try:
             datetime.strptime(window_key, form)  # noqa: DTZ007  only whether it fits

@@ -15,7 +15,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Final
 
-from statsig_export import crashpoints as crash
+from statsig_export import crashpoints
 from statsig_export.delivery.rules import RetryPolicy
 from statsig_export.errors import StatsigExportError
 from statsig_export.export.exporter import Exporter
@@ -39,7 +39,7 @@ class Task:
     windows: tuple[str, ...] = ()
     ship: bool = False
     crash: str = ""
-    """The crash point to arm, as STATSIG_EXPORT_CRASH has it."""
+    """The crash point to arm, as `crashpoints.arm` takes it."""
     prepare: str = ""
     """`module:function`, called first: how a test breaks the code in the child and nowhere else."""
     file_limit: int | None = None
@@ -73,7 +73,7 @@ def _started(child: ForkServerProcess) -> ForkServerProcess:
 def _work(task: Task) -> None:
     with task.home.log.open("ab", buffering=0) as log:
         os.dup2(log.fileno(), sys.stderr.fileno())
-    crash.arm(task.crash)
+    crashpoints.arm(task.crash)
     if task.prepare:
         module, _, function = task.prepare.partition(":")
         getattr(import_module(module), function)()

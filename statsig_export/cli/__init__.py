@@ -5,8 +5,9 @@ missing, or too much failed; 2 usage or configuration; 3 source; 4 the destinati
 error of our own; `check` has those of Nagios' plugins. docs/exit-codes.md has them verb by verb. An error is one line
 on standard error; --debug adds the traceback.
 
-One module per verb in `verbs/`, loaded when the verb is used. options.py has what verbs share, verdict.py decides on
-the exit code, failures.py prints errors, streams.py writes; output.py, shipments.py and trace_output.py print results.
+A verb is one module in `verbs/` with its `command`, and one line in the table of options.py; it is loaded when it is
+used. verb_options.py has the options that verbs share, verdict.py decides on the exit code, failures.py prints errors,
+streams.py writes; output.py, tables.py, progress.py, shipments.py and trace_output.py print results.
 """
 
 import sys

@@ -1,7 +1,7 @@
 """How an error becomes one line on standard error and an exit code.
 
-A message of our own holds neither a secret nor a payload. That of any other exception may quote both, so the line has
-its class and its place in our code alone.
+Messages of our own errors hold neither a secret nor a payload. Any other exception may quote both, so only its class
+and its place in our code are printed.
 """
 
 import traceback
@@ -17,47 +17,47 @@ _ROOT = Path(__file__).parents[2]
 _OURS = ("statsig_export",)
 
 
-def say(line: str) -> None:
-    """The one line about an error: on standard error, and in the JSON object where one was asked for."""
+def print_error(line: str) -> None:
+    """One line about an error: on standard error, and in the JSON object with --json."""
     json_object.keep_error(line)
-    output.say(f"statsig-export: {line}")
+    output.note(f"statsig-export: {line}")
 
 
-def tell(error: Exception, *, debug: bool) -> int:
-    """Say what happened and what to do, with the traceback where it was asked for. Returns the exit code."""
+def report(error: Exception, *, debug: bool) -> int:
+    """Print what happened and what to do, with --debug the traceback too. Returns the exit code."""
     show_traceback(error, debug=debug)
     hint = "" if debug or isinstance(error, StatsigExportError) else "; --debug shows the rest"
-    say(sentence(error) + hint)
+    print_error(message_of(error) + hint)
     return error.exit_code if isinstance(error, StatsigExportError) else OWN_ERROR
 
 
-def sentence(error: Exception) -> str:
+def message_of(error: Exception) -> str:
     """What happened and what to do, without a secret or a payload."""
     if isinstance(error, StatsigExportError):
         return str(error)
-    return f"an error of our own ({named(error)}). Report it at {REPORT_AT}"
+    return f"an error of our own ({place_of(error)}). Report it at {REPORT_AT}"
 
 
 def show_traceback(error: Exception, *, debug: bool) -> None:
     if debug:
-        output.say(traceback_of(error))
+        output.note(traceback_of(error))
 
 
-def tell_all(errors: Iterable[StatsigExportError], *, debug: bool) -> int:
-    """Say each of them once. Returns the highest exit code; 0 where there is none."""
+def report_all(errors: Iterable[StatsigExportError], *, debug: bool) -> int:
+    """Report each distinct error once. Returns the highest exit code, 0 without errors."""
     distinct = {str(error): error for error in errors}
-    return max((tell(error, debug=debug) for error in distinct.values()), default=0)
+    return max((report(error, debug=debug) for error in distinct.values()), default=0)
 
 
-def named(error: BaseException) -> str:
-    """The class, and the innermost place in our code; nothing of the message."""
+def place_of(error: BaseException) -> str:
+    """The class and the innermost line of our code, without the message."""
     places = [frame for frame in traceback.extract_tb(error.__traceback__) if _place(frame.filename)]
     where = f" at {_place(places[-1].filename)}:{places[-1].lineno}" if places else ""
     return f"{type(error).__name__}{where}"
 
 
 def _place(filename: str) -> str | None:
-    """The file's name below the root of the packages; None for code that is not ours."""
+    """The file, relative to the folder of the packages; None for code that is not ours."""
     path = Path(filename)
     if not path.is_relative_to(_ROOT):
         return None

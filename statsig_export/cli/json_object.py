@@ -12,26 +12,26 @@ _ASKED, _REPORT, _ERRORS = (f"statsig_export.json_{name}" for name in ("asked", 
 
 
 def ask(ctx: click.Context, arguments: list[str]) -> None:
-    """Take note whether the command line asks for it; an option that is wrong may keep it from being parsed."""
+    """Remember whether the command line has --json, also if another option is wrong and parsing fails."""
     ctx.meta[_ASKED] = "--json" in arguments
 
 
 def keep(report: Mapping[str, object]) -> None:
-    """The verb's report, to be printed when it ends."""
+    """Keep the verb's report, to be printed when the verb ends."""
     click.get_current_context().meta[_REPORT] = dict(report)
 
 
 def keep_error(line: str) -> None:
-    """What is said of an error on standard error; a no-op outside a command."""
+    """Keep the line about an error; a no-op outside a command."""
     ctx = click.get_current_context(silent=True)
     if ctx is not None:
         ctx.meta.setdefault(_ERRORS, []).append(line)
 
 
 def print_kept(ctx: click.Context, exit_code: int) -> None:
-    """Print the object, once, where one was asked for and there is anything to tell."""
+    """Print the object once, if --json was given and there is a report or an error."""
     report, errors = ctx.meta.pop(_REPORT, None), ctx.meta.pop(_ERRORS, [])
     if not ctx.meta.get(_ASKED) or (report is None and not errors):
         return
-    told = {"errors": errors, "exit_code": exit_code} if errors else {}
-    click.echo(json.dumps({**(report or {}), **told}, ensure_ascii=False))
+    failure = {"errors": errors, "exit_code": exit_code} if errors else {}
+    click.echo(json.dumps({**(report or {}), **failure}, ensure_ascii=False))

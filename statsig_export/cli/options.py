@@ -1,78 +1,75 @@
-"""The group of verbs, and the options they share."""
+"""The table of verbs, the group that loads them, and the options of the whole command.
+
+`--help` and a mistyped verb import no more than this module does: no database, no tables, no configuration.
+"""
 
 import logging
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import click
+from click.shell_completion import CompletionItem
 
 from statsig_export.cli import failures, json_object
-from statsig_export.cli.verdict import DONE, INTERRUPTED
-from statsig_export.config import Config, load_config
-from statsig_export.errors import ConfigError, LedgerError
+from statsig_export.cli.exit_codes import DONE, INTERRUPTED
+from statsig_export.errors import LedgerError
 from statsig_export.shipping.http_records import quiet_records
-from statsig_export.version import VERSION
-from statsig_export.vocabulary import Category
-from statsig_export.windows import Window, closed_windows, windows_between
 
-Verb = TypeVar("Verb", bound=Callable[..., object])
+VERBS: Final = {
+    "check": "Report for a monitor: one line and an exit code (Nagios).",
+    "demo": "Run the whole pipeline on local stand-ins.",
+    "events": "Count each event, and show whether the filter lets it through.",
+    "init": "Write an export.toml that fits a database.",
+    "plan": "Dry run: show what exporting these windows would do.",
+    "prune": "Remove old files, batches and attempts; keep their account.",
+    "receiver": "Run the stand-in webhook alone.",
+    "replay": "Send again what these windows sent.",
+    "resume": "Lift a halt after the set-up is repaired.",
+    "run": "Export these windows and ship them.",
+    "ship": "Send what is due.",
+    "status": "Show the account of every window and category.",
+    "test-event": "Send one test event and show the answer.",
+    "trace": "Find an event's source row and every attempt to send it.",
+    "verify": "Recompute every state and report differences.",
+}
+"""Verb -> its line in --help. Its command is `command` in the module of its name in `verbs/`, imported when used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """What the options of the whole command say, wherever they stand."""
+    """The values of the options of the whole command, wherever they stand."""
 
     config_path: Path | None
     debug: bool
 
-    def config(self) -> Config:
-        return load_config(self.config_path)
-
-
-VERBS: Final = {
-    "check": "One line and one exit code for a monitor (Nagios).",
-    "demo": "The whole way of an event, on embedded parts.",
-    "events": "Each event's volume, and whether the filter lets it through.",
-    "init": "Write an export.toml that fits a database.",
-    "plan": "Dry run: what exporting these windows would come to.",
-    "prune": "Remove what is old, and keep its account.",
-    "receiver": "The stand-in webhook, by itself.",
-    "replay": "Send again what these windows sent.",
-    "resume": "Lift a halt once the set-up is mended.",
-    "run": "Export these windows and ship them.",
-    "ship": "Ship what is due.",
-    "status": "The account of every window and category.",
-    "test-event": "Send one test event, and show the answer.",
-    "trace": "From an event's timeUUID to its row and every attempt.",
-    "verify": "Recompute every state, and say what differs.",
-}
-"""Verb -> its line in --help. Each is a module in `verbs/`, imported when the verb is used."""
-
 
 class _Verbs(click.Group):
-    """Verbs that take the options of the whole command too, and end with an exit code that says what they met."""
+    """Verbs that also take the options of the whole command, and end with an exit code that names the cause."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  as click has it
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
         return list(VERBS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  likewise
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  as above
         if cmd_name not in VERBS:
             return None
-        name = cmd_name.replace("-", "_")
-        verb: click.Command = getattr(import_module(f"statsig_export.cli.verbs.{name}"), name)
+        module = import_module(f"statsig_export.cli.verbs.{cmd_name.replace('-', '_')}")
+        verb: click.Command = module.command
         if _CONFIG_OF_VERB not in verb.params:
             verb.params += [_CONFIG_OF_VERB, _DEBUG_OF_VERB]
         return verb
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  likewise
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  as above
         """From the table, so that --help imports no verb."""
         with formatter.section("Commands"):
             formatter.write_dl(list(VERBS.items()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Likewise: completing a verb's name imports none."""
+        verbs = [CompletionItem(verb, help=line) for verb, line in VERBS.items() if verb.startswith(incomplete)]
+        return verbs + click.Command.shell_complete(self, ctx, incomplete)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         json_object.ask(ctx, args)
@@ -83,8 +80,8 @@ class _Verbs(click.Group):
             json_object.print_kept(ctx, error.exit_code)
             raise
 
-    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  as click has it
-        """Ends with an Exit always, or as click does for what is wrong on the command line."""
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  as above
+        """Always ends with an Exit, or with click's own error for a wrong command line."""
         try:
             code = self._exit_code(ctx)
         except click.ClickException as error:
@@ -94,32 +91,32 @@ class _Verbs(click.Group):
         try:
             json_object.print_kept(ctx, code)
         except LedgerError as error:
-            code = max(code, failures.tell(error, debug=ctx.meta.get(_DEBUG, False)))
+            code = max(code, failures.report(error, debug=ctx.meta.get(_DEBUG, False)))
         ctx.exit(code)
 
     def _exit_code(self, ctx: click.Context) -> int:
-        """Run the verb; what went wrong is said, and a verb that ends by itself has its own say."""
+        """Run the verb. An error is reported; a verb that exits by itself keeps its exit code."""
         try:
             super().invoke(ctx)
         except click.exceptions.Exit as end:
             return end.exit_code
-        except (click.ClickException, click.Abort):  # click's own way of ending
+        except (click.ClickException, click.Abort):  # how click itself ends
             raise
         except KeyboardInterrupt:
-            failures.say(
-                "interrupted: what was under way is finished or taken up by the next run, the rest stays pending"
+            failures.print_error(
+                "interrupted: what was under way is finished or recovered by the next run, the rest stays pending"
             )
             return INTERRUPTED
-        except Exception as error:  # noqa: BLE001  an exit code that says whose fault it was, never Python's 1
-            return failures.tell(error, debug=ctx.meta.get(_DEBUG, False))
+        except Exception as error:  # noqa: BLE001  every error gets an exit code that names its cause, not Python's 1
+            return failures.report(error, debug=ctx.meta.get(_DEBUG, False))
         return DONE
 
 
 _DEBUG = "statsig_export.debug"
 _SHOWN = ("statsig_export", "urllib3.connectionpool")
-"""The loggers of `--debug`: ours, and the one that tells of requests, of which http_records.py lets the status through.
+"""The loggers that --debug shows: ours, and the one of requests, of which http_records.py lets only the status through.
 """
-_CONFIG_HELP = "The configuration; else $STATSIG_EXPORT_CONFIG, else ./export.toml."
+_CONFIG_HELP = "Configuration file; by default $STATSIG_EXPORT_CONFIG, else ./export.toml."
 _DEBUG_HELP = "Log every step, and show the traceback of an error."
 
 
@@ -128,7 +125,7 @@ def _config_of_verb(ctx: click.Context, _param: click.Parameter, path: Path | No
         ctx.obj = replace(ctx.obj, config_path=path)
 
 
-def _debug_of_verb(ctx: click.Context, _param: click.Parameter, debug: bool) -> None:  # noqa: FBT001  as click has it
+def _debug_of_verb(ctx: click.Context, _param: click.Parameter, debug: bool) -> None:  # noqa: FBT001  as above
     if debug:
         ctx.obj = replace(ctx.obj, debug=True)
         _show_everything(ctx)
@@ -147,7 +144,7 @@ _DEBUG_OF_VERB = click.Option(
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(VERSION, prog_name="statsig-export")
+@click.version_option(package_name="statsig-export", prog_name="statsig-export")
 @click.option("--config", "config_path", type=click.Path(path_type=Path), help=_CONFIG_HELP)
 @click.option("--debug", is_flag=True, help=_DEBUG_HELP)
 @click.pass_context
@@ -155,7 +152,8 @@ def cli(context: click.Context, config_path: Path | None, *, debug: bool) -> Non
     """Batch export of Statsig events to Fivetran's webhook, with an account of every event.
 
     Exit codes: 0 all done; 1 something is pending or missing, or too much failed; 2 usage or configuration; 3 source;
-    4 the destination refuses (halted); 5 ledger or storage; 6 an error of our own. `check` has those of Nagios instead.
+    4 the destination refuses (halted); 5 ledger or storage; 6 an error of our own. `check` has the exit codes of
+    Nagios instead.
     """
     context.obj = Invocation(config_path, debug)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
@@ -164,81 +162,19 @@ def cli(context: click.Context, config_path: Path | None, *, debug: bool) -> Non
 
 
 def _show_everything(ctx: click.Context) -> None:
-    """What this library logs, and of requests their status, until the verb has ended: whoever called it within a
-    process of his own has his levels back. Not what other libraries log: drivers and clients of object storage write
-    session tokens, signed URLs and rows there.
+    """Show what this library logs, and the status of its requests, until the verb has ended; then restore the levels,
+    since the caller may be in the same process. Other libraries' logs stay hidden: drivers and clients of object
+    storage log session tokens, signed URLs and rows.
     """
     loggers = [logging.getLogger(name) for name in _SHOWN]
     before = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.DEBUG)
 
-    def put_back() -> None:
+    def restore() -> None:
         for logger, level in zip(loggers, before, strict=True):
             logger.setLevel(level)
 
-    ctx.call_on_close(put_back)
+    ctx.call_on_close(restore)
     ctx.call_on_close(quiet_records())
     ctx.meta[_DEBUG] = True
-
-
-class _Time(click.ParamType[datetime]):
-    """ISO 8601; UTC where no zone is given."""
-
-    name = "time"
-
-    def convert(self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        if isinstance(value, datetime):
-            return value
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is not an ISO 8601 time such as 2026-11-01 or 2026-11-01T13:00Z", param, ctx)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-TIME = _Time()
-
-
-def as_json(verb: Verb) -> Verb:
-    """--json"""
-    return click.option("--json", "json_", is_flag=True, help="Print one JSON object and nothing else.")(verb)
-
-
-def list_failed(verb: Verb) -> Verb:
-    """--failed"""
-    says = "Also list the failed rows: key, reason, detail; nothing of what they hold."
-    return click.option("--failed", is_flag=True, help=says)(verb)
-
-
-def window_range(verb: Verb) -> Verb:
-    """--from and --to, required: the windows that overlap the half-open range."""
-    end = click.option("--to", "end", type=TIME, required=True, help="End, exclusive. ISO 8601, UTC by default.")
-    start = click.option("--from", "start", type=TIME, required=True, help="Start, inclusive.")
-    return start(end(verb))
-
-
-def one_category(verb: Verb) -> Verb:
-    """--category, all by default."""
-    names = [category.value for category in Category]
-    return click.option("--category", type=click.Choice(names), help="Only this one; all by default.")(verb)
-
-
-def categories_of(name: str | None) -> tuple[Category, ...]:
-    return tuple(Category) if name is None else (Category(name),)
-
-
-def windows_in(config: Config, start: datetime, end: datetime) -> list[Window]:
-    """The closed windows that overlap [start, end). Raises ConfigError when there is none, saying why."""
-    if end <= start:
-        raise ConfigError("--to is not after --from")
-    windows = closed_windows(start, end, config.windows, datetime.now(UTC))
-    if windows:
-        return windows
-    overlapping = list(windows_between(start, end, config.windows))
-    if not overlapping:
-        raise ConfigError(f"the range lies before windows.start ({config.windows.start:%Y-%m-%d %H:%M} UTC)")
-    closes = overlapping[0].closes_at(config.windows.settle)
-    raise ConfigError(
-        f"window {overlapping[0].key} is not closed yet: rows may arrive until {closes:%Y-%m-%d %H:%M} UTC"
-    )

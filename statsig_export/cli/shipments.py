@@ -1,4 +1,4 @@
-"""What run, ship and replay have in common: shipping until somebody stops it, and the account of what was asked for."""
+"""What run, ship and replay share: shipping that SIGTERM stops, and the report of it."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -9,44 +9,42 @@ from datetime import UTC, datetime
 import click
 
 from statsig_export.arrow.memory import prefer_jemalloc
-from statsig_export.cli import output
-from statsig_export.cli.stopping import stop_on_sigterm
+from statsig_export.cli import output, progress, tables
+from statsig_export.cli.sigterm import stop_on_sigterm
 from statsig_export.cli.verdict import Waiting, waiting
 from statsig_export.config import Config
 from statsig_export.errors import DestinationError, LedgerError, StatsigExportError
-from statsig_export.runs import Timing
+from statsig_export.runs import REAL_TIME, Timing
 from statsig_export.shipping.reports import ShipReport, report_of
+from statsig_export.shipping.ship import ship
+from statsig_export.shipping.status import status
 from statsig_export.windows import split_partition_key
 
 
 def ship_or_refusal(
     config: Config, keys: Sequence[str] | None = None, *, now: bool = False
 ) -> tuple[ShipReport, StatsigExportError | None]:
-    """Ship these partitions, or what is due; the report, and the error that ended the run where there was one.
+    """Ship these partitions, or what is due. Returns the report, and the error that ended the run or None.
 
-    Raises what leaves nothing to report.
+    Raises an error that leaves nothing to report.
     """
-    from statsig_export.shipping.ship import ship
-
     try:
-        with output.progress("ship") as advance, until_stopped() as timing:
+        with progress.event_count("ship") as advance, until_stopped() as timing:
             return ship(config, keys, on_progress=advance, timing=timing, now=now), None
     except (DestinationError, LedgerError) as error:
         return reported(config, keys, error), error
 
 
 def reported(config: Config, keys: Sequence[str] | None, error: DestinationError | LedgerError) -> ShipReport:
-    """What a run that ended so has to report; how its partitions stand, where it was refused before it began.
+    """The report of a run that ended with this error; if it was refused before it began, the state of its partitions.
 
-    Raises the error again where nobody can tell.
+    Raises the error again if neither is known.
     """
     report = report_of(error)
     if report is not None:
         return report
     if isinstance(error, LedgerError):
         raise error
-    from statsig_export.shipping.status import status
-
     asked = None if keys is None else set(keys)
     standing = [line for line in status(config) if (line.unsent if asked is None else line.partition in asked)]
     return ShipReport("", None, 0.0, None, (), {}, {line.partition: line for line in standing})
@@ -54,14 +52,12 @@ def reported(config: Config, keys: Sequence[str] | None, error: DestinationError
 
 @contextmanager
 def until_stopped() -> Iterator[Timing]:
-    """Real time that SIGTERM ends."""
-    from statsig_export.runs import REAL_TIME
-
+    """Real time; SIGTERM asks the run to stop."""
     prefer_jemalloc(os.environ)
     with stop_on_sigterm() as stop:
         yield replace(REAL_TIME, sleep=stop.sleep, stopping=stop.asked)
     if stop.asked():
-        output.say("Stopped as asked: what was under way is finished, the rest stays pending.")
+        output.note("Stopped by SIGTERM: requests under way were finished, the rest stays pending.")
 
 
 def shipped_object(report: ShipReport) -> dict[str, object]:
@@ -75,27 +71,22 @@ def shipped_object(report: ShipReport) -> dict[str, object]:
         "paused_until": report.paused_until,
         "rate_limited": report.rate_limited,
         **({"unreadable": dict(report.unreadable)} if report.unreadable else {}),
-        "pending": [pending_object(one) for one in _waiting(report)],
+        "pending": [one.to_dict() for one in _waiting(report)],
     }
-
-
-def pending_object(one: Waiting) -> dict[str, object]:
-    due = one.due.isoformat(timespec="seconds") if one.due else None
-    return {"partition": one.partition, "events": one.events, "due": due, "why": one.why}
 
 
 def print_shipped(title: str, report: ShipReport) -> None:
     """For people: the account of what was asked for, what this run sent, what is pending."""
     if report.statuses:
         parts = [(line.window, line.category, line.account) for line in report.statuses.values()]
-        output.print_accounts(title, parts)
-        output.print_breakdown(report.account)
+        tables.print_accounts(title, parts)
+        tables.print_breakdown(report.account)
     click.echo(f"{report.sent:,} events sent in {report.requests:,} requests ({report.seconds:.1f} s).")
-    output.print_waiting(_waiting(report), report.paused_until, rate_limited=report.rate_limited)
+    tables.print_waiting(_waiting(report), report.paused_until, rate_limited=report.rate_limited)
 
 
 def windows_without(keys: Sequence[str], report: ShipReport) -> list[str]:
-    """The windows among these partitions of which nothing was exported yet."""
+    """The windows of these partitions that were never exported."""
     known = {line.window for line in report.statuses.values()}
     asked = dict.fromkeys(split_partition_key(key)[1] for key in keys)
     return [window for window in asked if window not in known]

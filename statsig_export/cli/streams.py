@@ -1,4 +1,4 @@
-"""Standard output and standard error of the process, so that who reads them has no say in the exit code."""
+"""Standard output and standard error of the process: a reader that goes away does not change the exit code."""
 
 import errno
 import io
@@ -12,13 +12,13 @@ if TYPE_CHECKING:  # part of the standard library from Python 3.12 on
 
 
 class _Output(io.FileIO):
-    """A stream whose reader may go, as `head` does: what nobody takes any more is dropped.
+    """A stream whose reader may close it, as `head` does: later output is dropped.
 
-    Raises LedgerError, once, where it cannot be written otherwise (a full disk): a report that was cut is no report.
+    Raises LedgerError, once, if it cannot be written for another reason (a full disk): a truncated report is no report.
     """
 
     def __init__(self, handle: int, name: str | None) -> None:
-        """`name` None: nothing is said of a failure, since this is where it would be said."""
+        """`name` None: a failure is not reported, since it would be reported on this stream."""
         super().__init__(handle, "wb", closefd=False)
         self._stream = name
         self._lost = False
@@ -38,7 +38,7 @@ class _Output(io.FileIO):
 
 
 def outlive_their_readers() -> None:
-    """Put both streams of this process behind such a stream. One that is closed stays closed."""
+    """Replace both streams of this process by such streams. A closed one stays closed."""
     sys.stdout = _outliving(sys.stdout, "standard output")
     sys.stderr = _outliving(sys.stderr, None)
 
@@ -47,9 +47,9 @@ def _outliving(stream: TextIO, name: str | None) -> TextIO:
     try:
         handle = stream.fileno()
         stream.flush()
-    except (AttributeError, OSError, ValueError):  # None for a stream that was closed; none of the system's own
+    except (AttributeError, OSError, ValueError):  # None for a closed stream; not a file of the system
         return stream
     raw = io.BufferedWriter(_Output(handle, name))
-    # A name that the terminal's encoding lacks is shown escaped: what became of the events does not depend on it.
+    # A character that the terminal's encoding lacks is shown escaped, and does not fail the verb.
     errors = "backslashreplace" if stream.errors == "strict" else stream.errors
     return io.TextIOWrapper(raw, stream.encoding, errors, line_buffering=True)

@@ -1,4 +1,4 @@
-"""The traceback that --debug shows: every frame, and of what others say of an error only words that hold no secret."""
+"""The traceback that --debug shows: every frame, with foreign messages reduced to words that hold no secret."""
 
 import sys
 import traceback
@@ -10,7 +10,7 @@ from statsig_export.errors import StatsigExportError
 
 
 def traceback_of(error: BaseException) -> str:
-    """An error with what led to it, the first cause first; a cause that was suppressed is shown, too.
+    """An error and its causes, the first cause first, including suppressed ones.
 
     Messages are whole where they are ours. A driver's or a library's may hold a URL, a password or a value of a row:
     of these only words of a fixed list are kept (answer_text.py).
@@ -19,7 +19,7 @@ def traceback_of(error: BaseException) -> str:
 
 
 def show_safely(_: type[BaseException], error: BaseException, __: TracebackType | None) -> None:
-    """What Python calls with an error that nothing caught (`sys.excepthook`)."""
+    """`sys.excepthook`: print an error that nothing caught."""
     sys.stderr.write(traceback_of(error))
 
 
@@ -35,5 +35,5 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 def _lines(error: BaseException) -> Iterator[str]:
     yield "Traceback (most recent call last):\n"
     yield from traceback.format_tb(error.__traceback__)
-    said = str(error) if isinstance(error, StatsigExportError) else readable(str(error))
-    yield f"{type(error).__module__}.{type(error).__qualname__}" + (f": {said}\n" if said else "\n")
+    message = str(error) if isinstance(error, StatsigExportError) else readable(str(error))
+    yield f"{type(error).__module__}.{type(error).__qualname__}" + (f": {message}\n" if message else "\n")

@@ -1,6 +1,6 @@
-"""The exit code that a verb ends with, and what is still to be sent: deciding only, nothing is read or printed here.
+"""Decides the exit code of a verb, and why events are still pending. Pure: reads and prints nothing.
 
-docs/exit-codes.md has the table of verbs and codes that this comes to.
+docs/exit-codes.md has the resulting table of verbs and exit codes.
 """
 
 from collections import defaultdict
@@ -9,31 +9,33 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from statsig_export.account import Account
+from statsig_export.cli.exit_codes import DONE, NOT_ALL_DONE
 from statsig_export.ledger.records import PartitionStatus
 from statsig_export.settings import CheckSettings, WindowSettings
 from statsig_export.vocabulary import Category
 from statsig_export.windows import closed_windows
 
-DONE, NOT_ALL_DONE = 0, 1
-INTERRUPTED = 130
-"""128 + SIGINT, as shells have it."""
-
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What of one partition is still to be sent."""
+    """The pending events of one partition."""
 
     partition: str
     events: int
     due: datetime | None
-    """When the first of it may be sent; None while it is under way, or was when its run died."""
+    """When the first of them may be sent; None while they are under way, or were when their run died."""
     why: str
+
+    def to_dict(self) -> dict[str, object]:
+        """An entry of `pending` in --json reports."""
+        due = self.due.isoformat(timespec="seconds") if self.due else None
+        return {"partition": self.partition, "events": self.events, "due": due, "why": self.why}
 
 
 def verdict(checks: CheckSettings, account: Account, *, unsent: int = 0, missing: int = 0) -> int:
-    """0 when nothing that should be sent is unsent, nothing asked for is missing, and few enough events failed; else 1.
+    """0 if nothing is pending, nothing asked for is missing, and no more events failed than tolerated; else 1.
 
-    `unsent` counts replays too, which are no part of the account.
+    `unsent` includes replays, which are not part of the account.
     """
     unfinished = unsent or account.pending or missing
     return NOT_ALL_DONE if unfinished or not checks.tolerates(account) else DONE
@@ -62,10 +64,10 @@ def waiting(
     ]
 
 
-def by_reason(found: Iterable[Waiting]) -> list[tuple[str, Sequence[Waiting]]]:
+def by_reason(partitions: Iterable[Waiting]) -> list[tuple[str, Sequence[Waiting]]]:
     """Reason -> the partitions that wait for it, those with the most events first."""
     groups: dict[str, list[Waiting]] = defaultdict(list)
-    for one in found:
+    for one in partitions:
         groups[one.why].append(one)
     return sorted(groups.items(), key=lambda group: -sum(one.events for one in group[1]))
 
@@ -122,5 +124,5 @@ def _why(status: PartitionStatus, *, held: bool) -> str:
     if status.last_error:
         return f"last error: {status.last_error}"
     if status.due_in is None:
-        return "under way in another run, or in one that died: the next one takes it up"
+        return "under way in another run, or in one that died: the next run recovers it"
     return "not sent yet"

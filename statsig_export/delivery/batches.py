@@ -9,7 +9,6 @@ from __future__ import annotations  # pyarrow's types are generic in its stubs o
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -17,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 from statsig_export.arrow.contiguous import contiguous
+from statsig_export.delivery.batch import Batch
 
 Texts: TypeAlias = "pa.Array[Any]"
 """Events as JSON texts, one per entry, none null: large_string or large_binary."""
@@ -25,16 +25,6 @@ BRACKETS = 2
 """Bytes of `[` and `]`."""
 _pc: Final[Any] = pyarrow.compute
 """Untyped: its stubs know fewer types than its kernels take."""
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Consecutive rows of one partition file, and what the body made of them weighs and is called."""
-
-    batch_id: str
-    first_row: int
-    rows: int
-    body_bytes: int
 
 
 def body(events: Texts) -> bytes:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from sqlalchemy import create_engine
 
-from statsig_export.cli import output
 from statsig_export.config import CONFIG_VARIABLE
 from statsig_export.errors import ConfigError
 from statsig_export.testing.sample.sample import SampleSummary, create_sample
@@ -17,20 +16,10 @@ from statsig_export.testing.webhook.endpoint import Authentication
 from statsig_export.testing.webhook.receiver import Receiver
 
 DAYS = 3
-
-
 MARKER = ".statsig-export-demo"
-
-
 PORT = 8787
-
-
 PATH = "/webhooks/demo_endpoint"
-
-
 SECRET = "demo-secret"  # noqa: S105  guards a stand-in on loopback
-
-
 _CONFIG = """\
 # The demo's configuration. The variables it names are in the file `environment` beside it.
 [source]
@@ -103,22 +92,24 @@ class Home:
         return self.folder / "environment"
 
 
-def _made_anew(folder: Path) -> Home:
-    """An empty home. Only a folder that an earlier demo made is ever cleared."""
-    if folder.exists() and any(folder.iterdir()):
-        if not (folder / MARKER).exists():
-            raise ConfigError(f"{folder} is not empty and no demo made it", hint="name another folder with --home")
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / MARKER).touch()
+def new_home(folder: Path) -> Home:
+    """An empty home. Only a folder that an earlier demo made is ever emptied. Raises ConfigError for any other."""
+    try:
+        if folder.exists() and any(folder.iterdir()):
+            if not (folder / MARKER).exists():
+                raise ConfigError(f"{folder} is not empty and no demo made it", hint="name another folder with --home")
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / MARKER).touch()
+    except OSError as error:
+        raise ConfigError(f"{folder} cannot be made anew ({error.strerror})", hint="name another with --home") from None
     return Home(folder)
 
 
-def _fill(home: Home, events: int) -> SampleSummary:
+def fill(home: Home, events: int) -> SampleSummary:
     """A source of the last three whole days, and the configuration that exports them."""
     start = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=DAYS)
     home.config.write_text(_CONFIG.format(start=start, days=DAYS), encoding="utf-8")
-    output.say(f"sample source: {events:,} rows over {DAYS} days")
     engine = create_engine(f"sqlite:///{home.source}")
     try:
         return create_sample(engine, events=events, start=start, days=DAYS)
@@ -127,8 +118,8 @@ def _fill(home: Home, events: int) -> SampleSummary:
 
 
 @contextmanager
-def _stand_in(home: Home) -> Iterator[dict[str, str]]:
-    """The stand-in webhook, running; what the configuration's variables hold."""
+def running_webhook(home: Home) -> Iterator[dict[str, str]]:
+    """The stand-in webhook, running; the values of the variables that the configuration names."""
     try:
         receiver = _receiver(home, PORT)
     except OSError:

@@ -27,8 +27,9 @@ from statsig_export.ledger.transactions import ledger_to_read
 from statsig_export.source.source import Source, open_source
 from statsig_export.storage.errors import cause_of, concerns_this_place
 from statsig_export.storage.file_faults import damaged
-from statsig_export.storage.files import EVENTS, StoredFile
+from statsig_export.storage.files import StoredFile
 from statsig_export.storage.new_file import NewFile
+from statsig_export.storage.schemas import EVENTS
 from statsig_export.storage.storage import Storage
 from statsig_export.vocabulary import Category
 from statsig_export.windows import Window, window_from_key

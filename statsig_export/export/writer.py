@@ -9,12 +9,13 @@ from contextlib import contextmanager
 import pyarrow as pa
 
 from statsig_export.arrow.contiguous import contiguous
-from statsig_export.delivery.batches import Batch, Batcher
+from statsig_export.delivery.batch import Batch
+from statsig_export.delivery.batches import Batcher
 from statsig_export.export.judge import Judged, Tally
 from statsig_export.ledger.records import PartitionPlan
 from statsig_export.settings import WebhookSettings
-from statsig_export.storage.files import EVENTS, QUARANTINE
 from statsig_export.storage.new_file import NewFile
+from statsig_export.storage.schemas import EVENTS, QUARANTINE
 from statsig_export.storage.storage import Storage
 from statsig_export.vocabulary import Category
 from statsig_export.windows import Window

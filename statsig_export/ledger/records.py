@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple, Self
 
 from statsig_export.account import Account
-from statsig_export.delivery.batches import Batch
+from statsig_export.delivery.batch import Batch
 from statsig_export.events.table_identity import TableIdentity
 from statsig_export.storage.files import StoredFile
 from statsig_export.vocabulary import Category

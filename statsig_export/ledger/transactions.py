@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from statsig_export.config import Config
 from statsig_export.crashpoints import CrashPoint, reach
-from statsig_export.delivery.batches import Batch
+from statsig_export.delivery.batch import Batch
 from statsig_export.delivery.outcomes import Outcome
 from statsig_export.delivery.rules import Decision, Failure, Reply, State, Step
 from statsig_export.errors import LedgerError, StalePlanError

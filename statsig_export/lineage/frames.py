@@ -18,7 +18,7 @@ from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.listings import event_files, failed_partitions
 from statsig_export.ledger.records import Delivery, FailedBatch, Selection
 from statsig_export.ledger.transactions import ledger_to_read
-from statsig_export.storage.files import EVENTS, QUARANTINE
+from statsig_export.storage.schemas import EVENTS, QUARANTINE
 from statsig_export.storage.storage import Storage
 from statsig_export.vocabulary import Category
 from statsig_export.windows import length_of

@@ -29,7 +29,7 @@ from statsig_export.ledger.records import Shipment
 from statsig_export.lineage.columns import feeding_columns
 from statsig_export.openlineage.naming import destination_name, files_name, table_name
 from statsig_export.source.backends.backend import DatasetName
-from statsig_export.storage.files import EVENTS
+from statsig_export.storage.schemas import EVENTS
 from statsig_export.vocabulary import EVENT_KEYS, Category
 
 PRODUCER: Final = "https://github.com/statsig-export/statsig-export"

@@ -7,6 +7,9 @@ from statsig_export.account import Account, total
 from statsig_export.errors import StatsigExportError
 from statsig_export.ledger.records import PartitionStatus, Shipment
 
+EVERYTHING_REJECTED = "everything is rejected, down to single events"
+"""How the reason of such a halt begins."""
+
 
 @dataclass(frozen=True, slots=True)
 class ShipReport:

@@ -35,6 +35,7 @@ from statsig_export.ledger.queries import Order, count_waiting, next_due_ms, wai
 from statsig_export.ledger.records import PlannedBatch
 from statsig_export.ledger.transactions import Ledger
 from statsig_export.runs import RunContext, Timing
+from statsig_export.shipping.reports import EVERYTHING_REJECTED
 from statsig_export.shipping.route import Route
 from statsig_export.storage.file_faults import damaged
 
@@ -330,9 +331,6 @@ class Shipper:
             self._ready.clear()  # its halves come first, while there are others left that can speak for the destination
         if decision.halt:
             self.halted = decision.reason
-
-
-EVERYTHING_REJECTED = "everything is rejected, down to single events"
 
 
 def rejects_everything(words: str) -> str:

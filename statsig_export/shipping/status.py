@@ -14,8 +14,7 @@ from statsig_export.ledger.records import DuePartition, PartitionStatus, Shipmen
 from statsig_export.ledger.shipments import requests_of, shipments
 from statsig_export.ledger.transactions import ledger_of, ledger_to_read
 from statsig_export.runs import REAL_TIME
-from statsig_export.shipping.reports import DestinationStanding
-from statsig_export.shipping.shipper import EVERYTHING_REJECTED
+from statsig_export.shipping.reports import EVERYTHING_REJECTED, DestinationStanding
 from statsig_export.shipping.standing import paused_until, setup_here, still_halted
 from statsig_export.windows import split_partition_key
 

@@ -34,10 +34,11 @@ from statsig_export.crashpoints import CrashPoint, reach
 from statsig_export.errors import LedgerError, PartitionFileError, StatsigExportError, StorageError
 from statsig_export.storage.errors import cause_of, concerns_this_process, says_gone, without_secrets
 from statsig_export.storage.file_faults import damaged, fault_of_file
-from statsig_export.storage.files import ROW_GROUP, FileFacts
+from statsig_export.storage.files import FileFacts
 from statsig_export.storage.new_file import SCRATCH_PREFIX, NewFile, sync_folder, writing
 from statsig_export.storage.opening import is_local, open_filesystem
 from statsig_export.storage.row_ranges import EventReader, may_hold
+from statsig_export.storage.schemas import ROW_GROUP
 
 _OPEN_FILES = 8
 _PARTITION_FILE: Final = re.compile(r"(events|quarantine)/category=[^/]+/window=[^/]+/[^/]+\.parquet")

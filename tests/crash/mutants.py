@@ -10,7 +10,8 @@ from statsig_export.crashpoints import CrashPoint, reach
 from statsig_export.delivery import batches as batching
 from statsig_export.delivery import evidence
 from statsig_export.delivery import rules as delivery
-from statsig_export.delivery.batches import Batch, Texts
+from statsig_export.delivery.batch import Batch
+from statsig_export.delivery.batches import Texts
 from statsig_export.delivery.outcomes import Outcome
 from statsig_export.delivery.rules import Decision, Failure, Reply, Step
 from statsig_export.events.seen_ids import SeenIds

@@ -1,6 +1,9 @@
 """Children on a home of their own, one at a time or side by side, and the audit of what they did."""
 
 import json
+import os
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +23,13 @@ from torture.oracle import expected
 from torture.rows import HOPELESS, RULES, RowMaker, add
 
 DAYS = ("2026-11-01", "2026-11-02")
+
+_ARMED_COMMAND_LINE = """
+import sys
+from statsig_export import cli, crashpoints
+crashpoints.arm(sys.argv.pop(1))
+cli.main()
+"""
 
 
 @dataclass
@@ -58,6 +68,16 @@ class Stage:
         child, report = self.start_ship()
         assert ended(child) == 0, self.log
         return json.loads(report.read_text())
+
+    def configure(self, text: str) -> None:
+        """The export.toml of `run_verb`."""
+        (self.home.folder / "export.toml").write_text(text)
+
+    def run_verb(self, *words: str, armed: str = "") -> int:
+        """The exit code of the command line with this crash point armed, or the signal that ended it."""
+        command = [sys.executable, "-c", _ARMED_COMMAND_LINE, armed, "--config", self.home.folder / "export.toml"]
+        environ = {**os.environ, **self.home.environ}
+        return subprocess.run([*command, *words], env=environ, check=False, capture_output=True).returncode
 
     def states(self) -> Counter[str]:
         database = open_to_write(self.home.config.ledger_url())

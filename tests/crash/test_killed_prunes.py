@@ -1,14 +1,10 @@
 """A prune that is killed at each of its points loses nothing, and the next one finishes it."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from stage import DAYS, Stage
 
-from statsig_export import crashpoints as crash
 from statsig_export.crashpoints import CrashPoint
 from statsig_export.ledger.records import PartitionStatus
 from statsig_export.maintenance.verify import verify
@@ -31,20 +27,12 @@ END = "2026-11-03"
 POINTS = [f"{CrashPoint.PRUNING}:2", CrashPoint.PRUNED, f"{CrashPoint.PRUNED}:2", f"{CrashPoint.FILE_REMOVED}:3"]
 
 
-def say(stage: Stage, *words: str, armed: str = "") -> int:
-    """The exit code of a verb, or the signal that ended it."""
-    config = stage.home.folder / "export.toml"
-    config.write_text(CONFIG)
-    command = [sys.executable, "-m", "statsig_export", "--config", str(config), *words]
-    environ = {**os.environ, **stage.home.environ, crash.VARIABLE: armed}
-    return subprocess.run(command, env=environ, check=False, capture_output=True).returncode
-
-
 def told(lines: Sequence[PartitionStatus]) -> list[tuple[object, ...]]:
     return [(line.partition, line.account, line.last_error) for line in lines]
 
 
 def test_a_prune_that_is_killed_loses_nothing_and_the_next_one_finishes_it(stage: Stage):
+    stage.configure(CONFIG)
     stage.receiver.play(webhook.quiet())
     stage.add_rows(60)
     stage.export()
@@ -57,15 +45,15 @@ def test_a_prune_that_is_killed_loses_nothing_and_the_next_one_finishes_it(stage
 
     pruned = []
     for point in POINTS:
-        assert say(stage, "prune", "--before", END, armed=point) == -9
+        assert stage.run_verb("prune", "--before", END, armed=point) == -9
         assert told(status(config)) == before
         assert verify(config).differences == ()
         pruned.append(sum(line.pruned is not None for line in status(config)))
     assert pruned[:3] == [1, 2, 4]
     assert held > len(list(files.rglob("*.parquet"))) > 0
-    assert say(stage, "run", "--from", DAYS[0], "--to", END) == 2
+    assert stage.run_verb("run", "--from", DAYS[0], "--to", END) == 2
 
-    assert say(stage, "prune", "--before", END) == 0
+    assert stage.run_verb("prune", "--before", END) == 0
     assert told(status(config)) == before
     assert verify(config).differences == ()
     assert list(files.rglob("*.parquet")) == []

@@ -2,21 +2,19 @@
 
 import ast
 import os
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 from stage import DAYS, Stage
 
-from statsig_export import crashpoints as crash
+from statsig_export import crashpoints
 from statsig_export.crashpoints import SHIPPING, CrashPoint
 from statsig_export.errors import DestinationError
 from torture import webhook
 from torture.loop import Ordeal, torture
 
-PACKAGE = Path(crash.__file__).parent
+PACKAGE = Path(crashpoints.__file__).parent
 SEED = 1 if "CI" in os.environ else int.from_bytes(os.urandom(4))
 CONFIG = """\
 [source]
@@ -73,24 +71,17 @@ def test_every_crash_point_is_in_shipped_code_and_in_no_pure_module():
 @pytest.mark.parametrize("setting", ["claim.comitted", "claim.committed:0", "claim.committed:soon"])
 def test_a_crash_point_that_does_not_exist_is_not_armed(setting: str):
     with pytest.raises(ValueError):
-        crash.arm(setting)
+        crashpoints.arm(setting)
 
 
-def test_the_variable_arms_a_point_in_any_process_and_the_next_one_goes_on(stage: Stage):
+def test_an_armed_point_kills_the_command_line_and_the_next_run_goes_on(stage: Stage):
     stage.add_rows()
-    config = stage.home.folder / "export.toml"
-    config.write_text(CONFIG)
-
-    def run(verb: str, *options: str, armed: str = "") -> int:
-        command = [sys.executable, "-m", "statsig_export", "--config", str(config)]
-        environ = {**os.environ, **stage.home.environ, crash.VARIABLE: armed}
-        return subprocess.run([*command, verb, *options], env=environ, check=False, capture_output=True).returncode
-
-    window = ("--from", DAYS[0], "--to", "2026-11-03")
+    stage.configure(CONFIG)
+    run = ("run", "--from", DAYS[0], "--to", "2026-11-03")
     stage.receiver.play(webhook.quiet())
-    assert run("run", *window, armed="export.published:2") == -9
-    assert run("run", *window, armed="request.body_sent:3") == -9
-    assert run("run", *window) == 1
+    assert stage.run_verb(*run, armed="export.published:2") == -9
+    assert stage.run_verb(*run, armed="request.body_sent:3") == -9
+    assert stage.run_verb(*run) == 1
     assert stage.states().keys() == {"delivered", "split", "failed"}
     findings = stage.audit()
     assert findings.clean, findings

@@ -1,7 +1,6 @@
 """A ledger of schema version 1 moves to today's: whole, once, and again if it was stopped in the middle."""
 
 import logging
-import os
 import shutil
 import signal
 import subprocess
@@ -38,10 +37,10 @@ def migrate(url: str, crash: str = "") -> int:
     """Open and write in a process of its own; how it ended."""
     code = (
         "import sys; from sqlalchemy import make_url; from statsig_export.ledger.database import open_to_write\n"
+        "from statsig_export import crashpoints; crashpoints.arm(sys.argv[2])\n"
         "open_to_write(make_url(sys.argv[1])).bring_up_to_date()"
     )
-    environ = {**os.environ, "STATSIG_EXPORT_CRASH": crash}
-    return subprocess.run([sys.executable, "-c", code, url], env=environ, check=False).returncode
+    return subprocess.run([sys.executable, "-c", code, url, crash], check=False).returncode
 
 
 def upgraded(left: Left) -> None:

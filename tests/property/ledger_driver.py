@@ -9,7 +9,8 @@ import pyarrow as pa
 from ledger_model import BAD, GIVE_UP_AFTER_MS, GIVE_UP_ATTEMPTS, MAX_EVENTS, Row
 from sqlalchemy import event, make_url, select
 
-from statsig_export.delivery.batches import Batch, Batcher, halve
+from statsig_export.delivery.batch import Batch
+from statsig_export.delivery.batches import Batcher, halve
 from statsig_export.delivery.outcomes import Outcome
 from statsig_export.delivery.rules import Attempted, Decision, Failure, Reply, RetryPolicy, Step, decide
 from statsig_export.ledger import queries

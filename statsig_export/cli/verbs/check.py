@@ -1,4 +1,4 @@
-"""The verb check: one line and one exit code for a monitor, in the manner of Nagios' plugins."""
+"""The verb check: one line and an exit code for a monitor, as Nagios plugins have them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +11,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from statsig_export.account import Account, total
 from statsig_export.cli import failures, output
-from statsig_export.cli.options import as_json
+from statsig_export.cli.verb_options import as_json, config_of
 from statsig_export.cli.verdict import gaps
 from statsig_export.config import Config
 from statsig_export.ledger.records import PartitionStatus
 from statsig_export.settings import Duration, WindowSettings
 from statsig_export.shipping.reports import DestinationStanding
+from statsig_export.shipping.status import how_it_stands, status
 from statsig_export.windows import LENGTH
 
 CRITICAL_FACTOR = 24
@@ -24,7 +25,7 @@ CRITICAL_FACTOR = 24
 
 
 class Level(IntEnum):
-    """The exit codes of Nagios' plugins. The worst of several findings is the verb's."""
+    """The exit codes of Nagios plugins. The verb exits with the worst of its findings."""
 
     OK = 0
     WARNING = 1
@@ -34,7 +35,7 @@ class Level(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that a monitor has to know."""
+    """Something that the monitor reports."""
 
     level: Level
     text: str
@@ -42,7 +43,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """From when on something is worth a warning, or critical."""
+    """The ages from which on something is a warning, or critical."""
 
     pending: timedelta
     pending_critical: timedelta
@@ -51,7 +52,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What the ledger says, and what of it has to be known."""
+    """The state in the ledger, and the findings in it."""
 
     account: Account
     """Of the newest exported windows, as far back as `[windows] lookback`."""
@@ -77,22 +78,22 @@ class Observed:
 def observe(
     config: Config, statuses: Sequence[PartitionStatus], standing: DestinationStanding, limits: Limits, now: datetime
 ) -> Observed:
-    """Judge what the ledger says. Pure."""
+    """Find what is wrong in the state of the ledger. Pure."""
     unsent = sum(status.unsent for status in statuses)
     since = min((status.pending_since for status in statuses if status.pending_since), default=now)
     oldest = max(now - since, timedelta())
     account = total(status.account for status in _newest(statuses, config.windows))
     skipped = gaps(statuses, config.filter.enabled_categories(), config.windows, now - limits.export)
-    found: list[Finding] = []
+    findings: list[Finding] = []
     if standing.halted:
-        said = f"the destination {config.webhook.name} is halted: {standing.halted}"
-        found.append(Finding(Level.CRITICAL, f"{said}; mend the set-up, then `statsig-export resume`"))
+        halt = f"the destination {config.webhook.name} is halted: {standing.halted}"
+        findings.append(Finding(Level.CRITICAL, f"{halt}; repair the set-up, then run `statsig-export resume`"))
     if standing.paused_until and not standing.rate_limited:
         until = datetime.fromtimestamp(standing.paused_until, UTC)
-        found.append(Finding(Level.WARNING, f"sending pauses until {until:%H:%M} UTC after failures in a row"))
+        findings.append(Finding(Level.WARNING, f"sending pauses until {until:%H:%M} UTC after failures in a row"))
     if unsent and oldest > limits.pending:
         level = Level.CRITICAL if oldest > limits.pending_critical else Level.WARNING
-        found.append(
+        findings.append(
             Finding(
                 level,
                 f"{unsent:,} events are pending, the oldest for {timedelta(seconds=round(oldest.total_seconds()))}",
@@ -100,18 +101,18 @@ def observe(
         )
     if not config.checks.tolerates(account):
         share = f"{account.failed:,} of {account.events:,} events of the newest windows failed"
-        found.append(Finding(Level.WARNING, f"{share}: `statsig-export status --failed` lists them"))
+        findings.append(Finding(Level.WARNING, f"{share}: `statsig-export status --failed` lists them"))
     if skipped:
-        found.append(
+        findings.append(
             Finding(Level.WARNING, f"{len(skipped):,} closed windows are not exported, the first {skipped[0]}")
         )
-    if not statuses and not found:
-        found.append(Finding(Level.UNKNOWN, f"nothing was exported yet for the destination {config.webhook.name}"))
-    return Observed(account, unsent, oldest, skipped, found)
+    if not statuses and not findings:
+        findings.append(Finding(Level.UNKNOWN, f"nothing was exported yet for the destination {config.webhook.name}"))
+    return Observed(account, unsent, oldest, skipped, findings)
 
 
 def perfdata(observed: Observed, config: Config, limits: Limits) -> str:
-    """'label=value;warning;critical;minimum' for what is counted."""
+    """Nagios performance data, 'label=value;warning;critical;minimum' per figure."""
     account = observed.account
     ages = f"{limits.pending.total_seconds():.0f};{limits.pending_critical.total_seconds():.0f}"
     return " ".join(
@@ -138,7 +139,7 @@ class _Age(click.ParamType[timedelta]):
 
 
 class _Plugin(click.Command):
-    """Whatever keeps the verb from an answer is UNKNOWN to a monitor: click's own 2 would be CRITICAL."""
+    """Any error is UNKNOWN to a monitor: click's own exit code 2 would be CRITICAL."""
 
     def make_context(
         self,
@@ -158,18 +159,28 @@ class _Plugin(click.Command):
             return super().invoke(ctx)
         except (click.ClickException, click.Abort, click.exceptions.Exit):  # click's own way of ending
             raise
-        except Exception as error:  # noqa: BLE001  whatever it is, a monitor gets its one line
+        except Exception as error:  # noqa: BLE001  a monitor gets its one line for any error
             failures.show_traceback(error, debug=ctx.obj.debug)
-            _end(Level.UNKNOWN, failures.sentence(error), json_=ctx.params["json_"])
+            _end(Level.UNKNOWN, failures.message_of(error), json_=ctx.params["json_"])
 
 
-@click.command(cls=_Plugin)
-@click.option("--pending-age", type=_Age(), help="Events pending for longer are a warning; [checks] overdue_after.")
-@click.option("--pending-age-critical", type=_Age(), help=f"For longer are critical; {CRITICAL_FACTOR} times as long.")
-@click.option("--export-age", type=_Age(), help="A window closed for longer is to be exported; [checks] overdue_after.")
+@click.command("check", cls=_Plugin)
+@click.option(
+    "--pending-age", type=_Age(), help="Warn if events are pending longer; by default [checks] overdue_after."
+)
+@click.option(
+    "--pending-age-critical",
+    type=_Age(),
+    help=f"Critical if pending longer; by default {CRITICAL_FACTOR} times as long.",
+)
+@click.option(
+    "--export-age",
+    type=_Age(),
+    help="Warn if a window closed longer ago is not exported; by default [checks] overdue_after.",
+)
 @as_json
 @click.pass_context
-def check(
+def command(
     ctx: click.Context,
     pending_age: timedelta | None,
     pending_age_critical: timedelta | None,
@@ -177,16 +188,15 @@ def check(
     *,
     json_: bool,
 ) -> None:
-    """For a monitor: whether all is well, in one line and with the exit codes of Nagios' plugins.
+    """Report the state of the export to a monitor: one line, and the exit code of a Nagios plugin.
 
-    0 OK; 1 WARNING: sending pauses, events are pending for long, too much failed, a closed window is not exported;
-    2 CRITICAL: halted, or events are pending for very long; 3 UNKNOWN: the ledger cannot be read, or is empty.
+    0 OK; 1 WARNING: sending is paused, events are pending too long, too many failed, or a closed window is not
+    exported; 2 CRITICAL: the destination is halted, or events are pending much too long; 3 UNKNOWN: the ledger cannot
+    be read or is empty.
 
-    Reads the ledger only: neither the source's nor the webhook's variables need be set.
+    Reads only the ledger. The variables of the source and of the webhook can be unset.
     """
-    from statsig_export.shipping.status import how_it_stands, status
-
-    config: Config = ctx.obj.config()
+    config: Config = config_of(ctx.obj)
     usual = config.checks.overdue_after
     pending = usual if pending_age is None else pending_age
     critical = pending * CRITICAL_FACTOR if pending_age_critical is None else pending_age_critical
@@ -200,7 +210,7 @@ def check(
 
 
 def _end(level: Level, text: str, figures: str = "", *, json_: bool = False) -> NoReturn:
-    """Print the one line, and exit. The bar would end the text, and a line break the line: neither may be in it."""
+    """Print the line and exit. The text has no `|` and no line break: they would end the text and the line."""
     if json_:
         output.print_json({"state": level.name, "text": text})
     else:
@@ -224,7 +234,7 @@ def _object(observed: Observed, standing: DestinationStanding) -> dict[str, obje
 
 
 def _newest(statuses: Sequence[PartitionStatus], settings: WindowSettings) -> list[PartitionStatus]:
-    """Of the windows up to the newest exported one, those of the lookback: old failures are known by now."""
+    """The partitions of the newest windows, as many as the lookback has: older failures are known."""
     count = max(1, -(-settings.lookback // LENGTH[settings.every]))
     newest = set(sorted({status.window for status in statuses})[-count:])
     return [status for status in statuses if status.window in newest]

@@ -10,10 +10,13 @@ from importlib.resources import files
 from pathlib import Path
 
 import click
+from sqlalchemy import create_engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from statsig_export.cli import output
 from statsig_export.cli.code_location import CodeLocation, write_code_location
-from statsig_export.cli.options import Invocation, as_json
+from statsig_export.cli.options import Invocation
+from statsig_export.cli.verb_options import as_json
 from statsig_export.cli.verbs.plan import plan_of, print_plan
 from statsig_export.config import DEFAULT_FILE, load_config, parse_config
 from statsig_export.errors import ConfigError, SourceError
@@ -21,7 +24,9 @@ from statsig_export.layouts.detection import Match, Proposal, propose
 from statsig_export.layouts.identity_names import identity_of
 from statsig_export.layouts.known import LAYOUTS
 from statsig_export.layouts.model import Role
+from statsig_export.layouts.native_tables import create_tables
 from statsig_export.settings import WindowSettings
+from statsig_export.source.discovery import Discovery
 from statsig_export.windows import LENGTH, Window, closed_windows
 
 _TEMPLATE = files("statsig_export") / "export_template.toml"
@@ -42,15 +47,17 @@ class _Look:
     """The least and the greatest time of its window columns; None where there is none."""
 
 
-@click.command
-@click.option("--tables", is_flag=True, help="Create the layout's tables (native by default) instead of a look.")
-@click.option("--layout", type=click.Choice(list(LAYOUTS)), help="Write this layout, without a look at the database.")
+@click.command("init")
+@click.option(
+    "--tables", is_flag=True, help="Create the tables of the layout (native by default); do not inspect the database."
+)
+@click.option("--layout", type=click.Choice(list(LAYOUTS)), help="Use this layout; do not inspect the database.")
 @click.option("--url", default="env:STATSIG_DATABASE_URL", show_default=True, help="The database: env:NAME or a URL.")
-@click.option("--schema", help="The database schema to look in, where it is not the connection's own.")
+@click.option("--schema", help="The database schema to inspect; by default, that of the connection.")
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @as_json
 @click.pass_obj
-def init(  # noqa: PLR0913 - the options of the verb
+def command(  # noqa: PLR0913 - the options of the verb
     invocation: Invocation,
     *,
     tables: bool,
@@ -60,28 +67,28 @@ def init(  # noqa: PLR0913 - the options of the verb
     force: bool,
     json_: bool,
 ) -> None:
-    """Look at the database, write a commented export.toml that fits it, and show the first plan.
+    """Inspect the database, write a commented export.toml that fits it, and show the first plan.
 
     Beside export.toml it writes what `dagster dev` loads there: definitions.py and workspace.yaml, unless the folder is
     a Dagster project already.
     """
     path = invocation.config_path or Path(DEFAULT_FILE)
     if path.exists() and not (force or tables):
-        raise ConfigError(f"{path} is there already", hint="--force overwrites it, --tables keeps and uses it")
+        raise ConfigError(f"{path} already exists", hint="--force overwrites it; --tables keeps and uses it")
     look, location = None, CodeLocation()
     if force or not path.exists():
         look = None if layout or tables else _look(url, schema)
         _write(path, _rendered(layout or "native", url, look))
-        output.say(f"Wrote {path}: look through [filter] and [windows], and set the variables that it names.")
+        output.note(f"Wrote {path}: check [filter] and [windows], and set the environment variables that it names.")
         location = write_code_location(path)
-        output.say(str(location))
+        output.note(str(location))
     if tables:
         _create_tables(path)
     if look is not None:
         _report(path, look, location, json_=json_)
     elif json_:
         _print_json(path, load_config(path).source.layout, location, {}, None)
-    output.say(f"Next: statsig-export --config {path} plan --from ... --to ...")
+    output.note(f"Next: statsig-export --config {path} plan --from ... --to ...")
 
 
 def _write(path: Path, text: str) -> None:
@@ -96,16 +103,16 @@ def _look(url: str, schema: str | None) -> _Look | None:
 
     Raises ConfigError for a URL that is none, SourceError for a database that cannot be looked at.
     """
-    from statsig_export.source.discovery import Discovery
-
     config = parse_config({"source": {"url": url}}, folder=Path.cwd(), environ=os.environ, name="--url")
     if url.startswith("env:") and not os.environ.get(url.removeprefix("env:")):
-        output.say(f"{url.removeprefix('env:')} is not set: the database was not looked at, these are the defaults.")
+        output.note(
+            f"{url.removeprefix('env:')} is not set, so the database was not inspected: the file has the defaults."
+        )
         return None
     with Discovery(config.source_url()) as discovery:
         proposal = propose(discovery.tables(schema))
         if proposal is None:
-            output.say("No table of this database looks like one of Statsig's: --tables creates the native ones.")
+            output.note("No table of this database looks like one of Statsig's: --tables creates the native ones.")
             return None
         found = [match for match in proposal.tables.values() if match is not None]
         reaches = [reach for match in found if (reach := discovery.reach(match.placed)) is not None]
@@ -180,7 +187,7 @@ def _report(path: Path, look: _Look, location: CodeLocation, *, json_: bool) -> 
     if planned:
         print_plan(planned, failed=False)
     else:
-        click.echo("No window that is closed holds rows yet, so there is nothing to plan.")
+        click.echo("No closed window has rows yet, so there is nothing to plan.")
 
 
 def _told(match: Match | None) -> dict[str, object] | None:
@@ -202,24 +209,21 @@ def _newest_closed(look: _Look, settings: WindowSettings) -> Window | None:
 
 
 def _create_tables(path: Path) -> None:
-    from sqlalchemy import create_engine
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from statsig_export.layouts.native_tables import create_tables
-
     config = load_config(path)
     url = config.source_url()
     try:
         engine = create_engine(url, hide_parameters=True)
     except (ImportError, SQLAlchemyError):
         raise ConfigError(
-            f"tables cannot be made through {url.drivername}",
+            f"tables cannot be created through {url.drivername}",
             hint="--tables is for SQLite, PostgreSQL and MySQL; elsewhere create them by hand, as docs/sources.md says",
         ) from None
     try:
         create_tables(engine, config.source.layout)
     except SQLAlchemyError as error:
-        raise SourceError(f"the tables could not be made ({type(error).__name__})", hint="check source.url") from None
+        raise SourceError(
+            f"the tables could not be created ({type(error).__name__})", hint="check source.url"
+        ) from None
     finally:
         engine.dispose()
-    output.say(f"The tables of the layout {config.source.layout} are there.")
+    output.note(f"The tables of the layout {config.source.layout} exist.")

@@ -1,4 +1,4 @@
-"""The verb plan: what exporting and shipping would come to."""
+"""The verb plan: a dry run of export and shipping."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -7,11 +7,20 @@ from datetime import datetime
 import click
 
 from statsig_export.account import Account, total
-from statsig_export.cli import output
-from statsig_export.cli.options import as_json, categories_of, list_failed, one_category, window_range, windows_in
+from statsig_export.cli import output, progress, tables
+from statsig_export.cli.verb_options import (
+    as_json,
+    categories_of,
+    config_of,
+    list_failed,
+    one_category,
+    window_range,
+    windows_in,
+)
 from statsig_export.cli.verdict import verdict
 from statsig_export.config import Config
 from statsig_export.errors import PartitionFileError
+from statsig_export.export.plan import Planner
 from statsig_export.export.reports import FailedRow, PlanReport
 from statsig_export.storage.file_faults import joined
 from statsig_export.windows import Window
@@ -19,14 +28,14 @@ from statsig_export.windows import Window
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What several windows would come to."""
+    """The dry run of several windows."""
 
     reports: Sequence[PlanReport]
     """Of the windows that could be planned."""
     failed_rows: Sequence[FailedRow]
     unplaced: Mapping[str, int]
     unread: Sequence[PartitionFileError]
-    """One a window that could not be planned, since a file of an earlier export cannot be read."""
+    """One per window that could not be planned because a file of an earlier export cannot be read."""
 
     @property
     def account(self) -> Account:
@@ -47,25 +56,25 @@ class Plan:
             "to_send": self.to_send,
             "windows": [report.window for report in self.reports],
             "examples": self.examples,
-            **output.unplaced(self.unplaced),
+            **output.unplaced_json(self.unplaced),
         }
 
 
-@click.command
+@click.command("plan")
 @window_range
 @one_category
 @list_failed
 @as_json
 @click.pass_context
-def plan(
+def command(
     ctx: click.Context, start: datetime, end: datetime, category: str | None, *, failed: bool, json_: bool
 ) -> None:
-    """Dry run: what would be forwarded, filtered and failed. Sends nothing and writes nothing.
+    """Dry run: show how many events would be forwarded, filtered and failed. Sends nothing and writes nothing.
 
-    Exit code 1 when more than `[checks] max_failed_share` would fail.
+    Exit code 1 if more than `[checks] max_failed_share` would fail.
     """
-    config: Config = ctx.obj.config()
-    most_rows = (None if json_ else output.MOST_ROWS) if failed else 0
+    config: Config = config_of(ctx.obj)
+    most_rows = (None if json_ else tables.MOST_ROWS) if failed else 0
     planned = plan_of(config, windows_in(config, start, end), category, most_rows)
     if json_:
         rows = {"failed_rows": [asdict(row) for row in planned.failed_rows]} if failed else {}
@@ -79,13 +88,11 @@ def plan(
 
 def plan_of(config: Config, windows: Sequence[Window], category: str | None, most_failed_rows: int | None) -> Plan:
     """The dry run of some windows. Raises SourceError, LedgerError."""
-    from statsig_export.export.plan import Planner
-
     categories = categories_of(category)
     reports: list[PlanReport] = []
     rows: list[FailedRow] = []
     unread: list[PartitionFileError] = []
-    with Planner(config) as planner, output.steps("plan", len(windows)) as step:
+    with Planner(config) as planner, progress.step_bar("plan", len(windows)) as step:
         unplaced = planner.unplaced_rows(categories)
         for window in windows:
             limit = None if most_failed_rows is None else most_failed_rows - len(rows)
@@ -99,13 +106,13 @@ def plan_of(config: Config, windows: Sequence[Window], category: str | None, mos
 
 
 def print_plan(planned: Plan, *, failed: bool) -> None:
-    """For people; with the failed rows where `failed` says so."""
+    """For people; with the failed rows if `failed`."""
     accounts = [(report.window, name, part) for report in planned.reports for name, part in report.accounts.items()]
-    output.print_accounts("If these windows were exported and shipped now", accounts)
-    output.print_breakdown(planned.account)
-    output.say_unplaced(planned.unplaced)
+    tables.print_accounts("If these windows were exported and shipped now", accounts)
+    tables.print_breakdown(planned.account)
+    tables.note_unplaced(planned.unplaced)
     if failed:
-        output.print_failed_rows(planned.failed_rows, planned.account.failed)
+        tables.print_failed_rows(planned.failed_rows, planned.account.failed)
     click.echo(f"{planned.to_send:,} events would be sent; nothing was sent or written.")
     for name, text in planned.examples.items():
         click.echo(f"\n{name}, for example:\n{output.printable(text, None)}")

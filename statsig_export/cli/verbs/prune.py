@@ -1,42 +1,42 @@
-"""The verb prune: old files, batches and attempts are removed, their account is kept."""
+"""The verb prune: remove old files, batches and attempts, and keep their account."""
 
 from datetime import UTC, datetime
 
 import click
 
-from statsig_export.cli import output
-from statsig_export.cli.options import TIME, as_json
-from statsig_export.cli.verdict import DONE, NOT_ALL_DONE
-from statsig_export.maintenance.prune import PruneReport
+from statsig_export.cli import output, progress
+from statsig_export.cli.exit_codes import DONE, NOT_ALL_DONE
+from statsig_export.cli.verb_options import TIME, as_json, config_of
+from statsig_export.maintenance.prune import PruneReport, prune
 from statsig_export.storage.file_faults import damaged
 
-_HINT = "restore them from a backup, or say --missing if they are lost for good"
+_HINT = "restore them from a backup, or use --missing if they cannot be restored"
 
 
-@click.command
-@click.option("--before", type=TIME, required=True, help="Windows that ended by then. ISO 8601, UTC by default.")
+@click.command("prune")
+@click.option(
+    "--before", type=TIME, required=True, help="Prune windows that ended at or before this. ISO 8601, UTC by default."
+)
 @click.option(
     "--orphans",
     is_flag=True,
-    help="Also remove partition files that this ledger does not name. Only where no other ledger has this storage.",
+    help="Also remove partition files that this ledger does not name. Only if no other ledger uses this storage.",
 )
-@click.option("--missing", is_flag=True, help="Also prune partitions of which files are gone: they are lost for good.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@click.option("--missing", is_flag=True, help="Also prune partitions whose files are missing and cannot be restored.")
+@click.option("--dry-run", is_flag=True, help="Show what would be removed; remove nothing.")
 @as_json
 @click.pass_context
-def prune(ctx: click.Context, before: datetime, *, orphans: bool, missing: bool, dry_run: bool, json_: bool) -> None:
+def command(ctx: click.Context, before: datetime, *, orphans: bool, missing: bool, dry_run: bool, json_: bool) -> None:
     """Remove the files, batches and attempts of old windows. Their account stays; they cannot be exported again."""
-    from statsig_export.maintenance.prune import prune as remove
-
-    with output.progress("prune") as advance:
+    with progress.event_count("prune") as advance:
         now, options = datetime.now(UTC), {"orphans": orphans, "missing": missing, "dry_run": dry_run}
-        report = remove(ctx.obj.config(), before, now, **options, on_progress=advance)
+        report = prune(config_of(ctx.obj), before, now, **options, on_progress=advance)
     if json_:
         output.print_json(_object(report))
     else:
         _print(report)
     if report.unreadable:
-        raise damaged(report.unreadable, "; their partitions were left as they are, the others were pruned", hint=_HINT)
+        raise damaged(report.unreadable, "; their partitions were not pruned, the others were", hint=_HINT)
     ctx.exit(DONE if report.complete else NOT_ALL_DONE)
 
 
@@ -75,9 +75,9 @@ def _print(report: PruneReport) -> None:
     click.echo(f"Their account stays: {account.events:,} events, {account.forwarded:,} forwarded.")
     for count, words in (
         (len(report.pending), "partitions were left as they are: events of them are still to be sent."),
-        (len(report.busy), "partitions were left as they are: a shipper, or another prune, is at work on them."),
-        (report.shared_files, "files were left: another destination of this ledger has them too."),
-        (report.postponed_files, "files were left for the next prune: they were written again within the last day."),
+        (len(report.busy), "partitions were left as they are: a shipper or another prune holds them."),
+        (report.shared_files, "files were kept: another destination of this ledger uses them."),
+        (report.postponed_files, "files were kept until the next prune: they were rewritten within the last day."),
     ):
         if count:
-            output.say(f"{count:,} {words}")
+            output.note(f"{count:,} {words}")

@@ -1,40 +1,39 @@
-"""The verb replay: send again what some windows sent."""
+"""The verb replay: send again what these windows sent."""
 
 from datetime import datetime
 
 import click
 
-from statsig_export.cli import output
-from statsig_export.cli.options import as_json, categories_of, one_category, window_range, windows_in
+from statsig_export.cli import output, progress, tables
+from statsig_export.cli.exit_codes import DONE, NOT_ALL_DONE
 from statsig_export.cli.shipments import print_shipped, reported, shipped_object, until_stopped, windows_without
-from statsig_export.cli.verdict import DONE, NOT_ALL_DONE
+from statsig_export.cli.verb_options import as_json, categories_of, config_of, one_category, window_range, windows_in
 from statsig_export.config import Config
 from statsig_export.errors import DestinationError, LedgerError
+from statsig_export.shipping.replay import replay
 from statsig_export.windows import partition_key
 
 
-@click.command
+@click.command("replay")
 @window_range
 @one_category
-@click.option("--failed", is_flag=True, help="Only what failed in delivery, instead of what was delivered.")
+@click.option("--failed", is_flag=True, help="Send what failed in delivery, instead of what was delivered.")
 @as_json
 @click.pass_context
-def replay(
+def command(
     ctx: click.Context, start: datetime, end: datetime, category: str | None, *, failed: bool, json_: bool
 ) -> None:
-    """Send again what these windows sent: the same ids, the same bytes. The account stays what it is.
+    """Send again what these windows sent, with the same ids and the same bytes. The account does not change.
 
-    Exit code 0 when all of it was accepted, whatever failed before and was not to be sent again.
+    Exit code 0 when all of it was accepted. What failed earlier and is not sent again does not count.
     """
-    from statsig_export.shipping.replay import replay as send_again
-
-    config: Config = ctx.obj.config()
+    config: Config = config_of(ctx.obj)
     windows = windows_in(config, start, end)
     keys = [partition_key(name, window.key) for window in windows for name in categories_of(category)]
     title = "The account of these windows"
     try:
-        with output.progress("replay") as advance, until_stopped() as timing:
-            report = send_again(config, keys, failed_only=failed, on_progress=advance, timing=timing)
+        with progress.event_count("replay") as advance, until_stopped() as timing:
+            report = replay(config, keys, failed_only=failed, on_progress=advance, timing=timing)
     except (DestinationError, LedgerError) as error:
         shipped = reported(config, keys, error)
         output.print_json(shipped_object(shipped)) if json_ else print_shipped(title, shipped)
@@ -45,10 +44,10 @@ def replay(
         asked = {"windows": [window.key for window in windows], "missing": missing}
         output.print_json({**shipped_object(report.shipped), **again, **asked})
     else:
-        click.echo(f"{report.replayed:,} events were put up to be sent again.")
+        click.echo(f"{report.replayed:,} events were scheduled to be sent again.")
         print_shipped(title, report.shipped)
         if report.pending or report.failed:
-            output.say(f"Of what is sent again, {report.pending:,} events are pending and {report.failed:,} failed.")
-    output.say_missing(missing)
+            output.note(f"Of the replay, {report.pending:,} events are pending and {report.failed:,} failed.")
+    tables.note_missing(missing)
     unsent = sum(status.unsent for status in report.shipped.statuses.values())
     ctx.exit(NOT_ALL_DONE if unsent or report.failed or missing else DONE)

@@ -1,4 +1,4 @@
-"""The verb run: export some windows and ship them, whatever becomes of single ones."""
+"""The verb run: export some windows and ship them; one that fails does not stop the others."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -8,12 +8,15 @@ from datetime import datetime
 import click
 
 from statsig_export.arrow.memory import prefer_jemalloc
-from statsig_export.cli import failures, output
-from statsig_export.cli.options import as_json, categories_of, one_category, window_range, windows_in
+from statsig_export.cli import failures, output, progress, tables
+from statsig_export.cli.exit_codes import NOT_ALL_DONE
 from statsig_export.cli.shipments import print_shipped, ship_or_refusal, shipped_object
-from statsig_export.cli.verdict import NOT_ALL_DONE, verdict
+from statsig_export.cli.verb_options import as_json, categories_of, config_of, one_category, window_range, windows_in
+from statsig_export.cli.verdict import verdict
 from statsig_export.config import Config
 from statsig_export.errors import LedgerError, PartitionFileError, SourceError, StatsigExportError
+from statsig_export.export.export import try_windows
+from statsig_export.export.plan import unplaced_rows
 from statsig_export.export.reports import ExportReport
 from statsig_export.shipping.reports import ShipReport
 from statsig_export.storage.file_faults import joined
@@ -21,43 +24,43 @@ from statsig_export.vocabulary import Category
 from statsig_export.windows import Window, partition_key
 
 MOST_FAILURES = 3
-"""After so many windows in a row that could not be exported the rest is not tried: each may take a minute to fail."""
+"""Consecutive windows that may fail before the rest is skipped: each may take a minute to fail."""
 
 
 @dataclass(slots=True)
 class _Exports:
-    """What became of the windows that were asked for."""
+    """The results of the windows that were asked for."""
 
     reports: list[ExportReport] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     """The windows that were not exported."""
     errors: list[StatsigExportError] = field(default_factory=list)
     untried: int = 0
-    """Windows that were not tried, after so many failures in a row."""
+    """Windows that were skipped after MOST_FAILURES."""
 
     @property
     def partly(self) -> bool:
-        """Whether windows have lost a partition's file: their other categories may be new all the same."""
+        """Whether a partition file of a window is lost: its other categories may have new events all the same."""
         return any(isinstance(error, PartitionFileError) for error in self.errors)
 
 
-@click.command
+@click.command("run")
 @window_range
 @one_category
 @as_json
 @click.pass_context
-def run(ctx: click.Context, start: datetime, end: datetime, category: str | None, *, json_: bool) -> None:
-    """Export these windows and ship them, without Dagster. Safe to repeat: only what is new is sent.
+def command(ctx: click.Context, start: datetime, end: datetime, category: str | None, *, json_: bool) -> None:
+    """Export these windows and ship them, without Dagster. Safe to repeat: only new events are sent.
 
-    A window that cannot be exported does not keep the others from being exported and shipped.
+    If a window cannot be exported, the others are still exported and shipped.
     """
-    config: Config = ctx.obj.config()
+    config: Config = config_of(ctx.obj)
     windows, categories = windows_in(config, start, end), categories_of(category)
-    with output.progress("export") as advance:
+    with progress.event_count("export") as advance:
         exports = _export(config, windows, categories, advance)
-    if not exports.reports and not exports.partly:  # nothing was added: there is nothing to tell but what went wrong
+    if not exports.reports and not exports.partly:  # nothing was exported: there are only errors to report
         _say_missing(exports, windows)
-        ctx.exit(failures.tell_all(exports.errors, debug=ctx.obj.debug))
+        ctx.exit(failures.report_all(exports.errors, debug=ctx.obj.debug))
     unplaced = _unplaced(config, categories, exports)
     keys = [partition_key(name, window.key) for window in windows for name in categories]
     try:
@@ -68,7 +71,7 @@ def run(ctx: click.Context, start: datetime, end: datetime, category: str | None
         _print(shipped, windows, exports, unplaced, json_=json_)
     _say_missing(exports, windows)
     errors = _files_in_one([*exports.errors, *([refusal] if refusal else [])])
-    code = max(_verdict(config, shipped, exports), failures.tell_all(errors, debug=ctx.obj.debug))
+    code = max(_verdict(config, shipped, exports), failures.report_all(errors, debug=ctx.obj.debug))
     ctx.exit(code)
 
 
@@ -91,18 +94,18 @@ def _print(
 ) -> None:
     if json_:
         runs = {"windows": [window.key for window in windows], "export_runs": [each.run_id for each in exports.reports]}
-        output.print_json({**shipped_object(shipped), **runs, "missing": exports.missing, **output.unplaced(unplaced)})
+        output.print_json(
+            {**shipped_object(shipped), **runs, "missing": exports.missing, **output.unplaced_json(unplaced)}
+        )
     else:
         print_shipped("The account of these windows", shipped)
-        output.say_unplaced(unplaced)
+        tables.note_unplaced(unplaced)
 
 
 def _export(
     config: Config, windows: Sequence[Window], categories: Sequence[Category], on_progress: Callable[[int], None]
 ) -> _Exports:
-    """Export one window after another. Raises ConfigError; what else goes wrong is that window's own."""
-    from statsig_export.export.export import try_windows
-
+    """Export the windows in order. Raises ConfigError; any other error belongs to its window."""
     prefer_jemalloc(os.environ)
     exports = _Exports()
     left, in_a_row = list(windows), 0
@@ -125,9 +128,7 @@ def _export(
 
 
 def _unplaced(config: Config, categories: Sequence[Category], exports: _Exports) -> dict[str, int]:
-    """The rows that belong to no window; of a source that has just failed nothing is asked."""
-    from statsig_export.export.plan import unplaced_rows
-
+    """The rows that belong to no window. A source that has just failed is not asked."""
     if exports.errors:
         return {}
     try:
@@ -140,4 +141,4 @@ def _unplaced(config: Config, categories: Sequence[Category], exports: _Exports)
 def _say_missing(exports: _Exports, windows: Sequence[Window]) -> None:
     if exports.missing and (exports.reports or exports.untried):  # else the errors say it all
         some = f"{len(exports.missing):,} of {len(windows):,} windows"
-        output.say(f"{some} could not be exported, such as {exports.missing[0]}: run them again.")
+        output.note(f"{some} could not be exported, such as {exports.missing[0]}: run them again.")

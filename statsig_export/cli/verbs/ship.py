@@ -3,21 +3,23 @@
 import click
 
 from statsig_export.cli import output
-from statsig_export.cli.options import as_json
 from statsig_export.cli.shipments import print_shipped, ship_or_refusal, shipped_object
+from statsig_export.cli.verb_options import as_json, config_of
 from statsig_export.cli.verdict import verdict
 from statsig_export.config import Config
 
 
-@click.command
+@click.command("ship")
 @click.option(
-    "--now", is_flag=True, help="All that waits, whenever it is due; no pause or rate limit counts, a halt does."
+    "--now",
+    is_flag=True,
+    help="Send all that is pending, due or not. Ignores a pause and a rate limit, but not a halt.",
 )
 @as_json
 @click.pass_context
-def ship(ctx: click.Context, *, now: bool, json_: bool) -> None:
-    """Ship what is due, oldest window first. On SIGTERM what is under way is finished, the rest stays pending."""
-    config: Config = ctx.obj.config()
+def command(ctx: click.Context, *, now: bool, json_: bool) -> None:
+    """Send what is due, oldest window first. On SIGTERM, requests under way finish and the rest stays pending."""
+    config: Config = config_of(ctx.obj)
     shipped, refusal = ship_or_refusal(config, now=now)
     if json_:
         output.print_json(shipped_object(shipped))

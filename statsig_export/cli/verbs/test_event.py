@@ -1,31 +1,29 @@
-"""The verb test-event: one event, and the answer to it."""
+"""The verb test-event: one test event and its answer."""
 
 import json
 import time
 from uuid import uuid4
 
 import click
+import pyarrow as pa
 
 from statsig_export.cli import output
-from statsig_export.cli.options import as_json
-from statsig_export.cli.verdict import NOT_ALL_DONE
+from statsig_export.cli.exit_codes import NOT_ALL_DONE
+from statsig_export.cli.verb_options import as_json, config_of
+from statsig_export.delivery.batches import batch_id, body
+from statsig_export.delivery.outcomes import Outcome
+from statsig_export.delivery.rules import Reply, classify, explain
+from statsig_export.errors import DestinationError
+from statsig_export.shipping.destination import destination_of
+from statsig_export.shipping.webhook import Webhook
 
 
 @click.command("test-event")
 @as_json
 @click.pass_context
-def test_event(ctx: click.Context, *, json_: bool) -> None:
-    """Send one test event to the webhook and show its answer. The ledger takes no note of it."""
-    import pyarrow as pa
-
-    from statsig_export.delivery.batches import batch_id, body
-    from statsig_export.delivery.outcomes import Outcome
-    from statsig_export.delivery.rules import Reply, classify, explain
-    from statsig_export.errors import DestinationError
-    from statsig_export.shipping.destination import destination_of
-    from statsig_export.shipping.webhook import Webhook
-
-    config = ctx.obj.config()
+def command(ctx: click.Context, *, json_: bool) -> None:
+    """Send one test event to the webhook and show the answer. It is not recorded in the ledger."""
+    config = config_of(ctx.obj)
     webhook = Webhook(destination_of(config), clock=time.time, monotonic=time.monotonic)
     event = body(pa.array([_test_event()]))
     try:
@@ -40,7 +38,9 @@ def test_event(ctx: click.Context, *, json_: bool) -> None:
     else:
         click.echo(f"{outcome.value}: {explain(answer)} ({answer.latency_ms:.0f} ms)")
     if outcome is Outcome.REFUSED:
-        raise DestinationError(f"the webhook refuses the set-up ({explain(answer)})", hint="mend the URL or the secret")
+        raise DestinationError(
+            f"the webhook refuses the set-up ({explain(answer)})", hint="repair the URL or the secret"
+        )
     if outcome is not Outcome.ACCEPTED:
         ctx.exit(NOT_ALL_DONE)
 

@@ -156,7 +156,7 @@ def test_a_replay_that_does_not_get_through_exits_with_1(shell: Shell):
     result = shell("replay", *DAY)
 
     assert result.exit_code == 1
-    assert "1 events were put up to be sent again" in result.stdout
+    assert "1 events were scheduled to be sent again" in result.stdout
     assert "1 events are pending" in result.stderr
     assert shell.json("status")["account"]["forwarded"] == 1
 

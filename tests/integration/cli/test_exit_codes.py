@@ -14,8 +14,8 @@ from rows import custom_event, exposure
 from shell import DAY, Shell, held
 from sqlalchemy import create_engine, text
 
-from statsig_export.cli import options
-from statsig_export.cli.options import cli
+from statsig_export.cli import verb_options
+from statsig_export.cli.options import VERBS, cli
 from statsig_export.ledger import standings
 from statsig_export.shipping.status import due_partitions, resume
 from statsig_export.testing.webhook.faults import Rule, answer
@@ -105,8 +105,8 @@ def situation(shell: Shell, column: str, monkeypatch: pytest.MonkeyPatch) -> Ite
         "source": lambda: home.environ.update(DB=f"sqlite:///{home.folder}/none.db"),
         "ledger": lambda: home.environ.update(LEDGER=f"sqlite:///{shell.config}"),
         "files": lambda: lose_files(home),
-        "own error": lambda: monkeypatch.setattr(options, "load_config", raising(RuntimeError(SECRET))),
-        "interrupted": lambda: monkeypatch.setattr(options, "load_config", raising(KeyboardInterrupt())),
+        "own error": lambda: monkeypatch.setattr(verb_options, "load_config", raising(RuntimeError(SECRET))),
+        "interrupted": lambda: monkeypatch.setattr(verb_options, "load_config", raising(KeyboardInterrupt())),
     }
     meets.get(column, lambda: None)()
     with held(home) if column == "held" else nullcontext():
@@ -181,8 +181,8 @@ def test_each_verb_ends_with_the_code_of_the_table(
 
 
 def test_every_verb_has_its_row_and_no_other():
-    assert {verb for verb, _ in CELLS} == set(cli.commands)
-    assert set(WORDS) | STANDS_ALONE == set(cli.commands)
+    assert {verb for verb, _ in CELLS} == set(VERBS)
+    assert set(WORDS) | STANDS_ALONE == set(VERBS)
 
 
 @pytest.mark.fault("F132")
@@ -191,9 +191,9 @@ def test_every_verb_has_its_row_and_no_other():
     [
         ("init", "own error", "statsig_export.cli.verbs.init._rendered", []),
         ("init", "interrupted", "statsig_export.cli.verbs.init._rendered", []),
-        ("demo", "own error", "statsig_export.demo.dagster_stage.run_demo", ["--events", "10"]),
-        ("demo", "interrupted", "statsig_export.demo.dagster_stage.run_demo", ["--events", "10"]),
-        ("receiver", "own error", "statsig_export.testing.webhook.receiver.Receiver", []),
+        ("demo", "own error", "statsig_export.cli.verbs.demo.run_in_dagster", ["--events", "10"]),
+        ("demo", "interrupted", "statsig_export.cli.verbs.demo.run_in_dagster", ["--events", "10"]),
+        ("receiver", "own error", "statsig_export.cli.verbs.receiver.Receiver", []),
     ],
 )
 def test_a_verb_without_a_configuration_has_the_codes_of_the_others(
@@ -216,7 +216,7 @@ def test_a_demo_that_does_not_come_out_right_ends_with_1(tmp_path: Path, monkeyp
         export_runs = ship_runs = ()
         failures = ("the export failed",)
 
-    monkeypatch.setattr("statsig_export.demo.dagster_stage.run_demo", lambda *_: Part())
+    monkeypatch.setattr("statsig_export.cli.verbs.demo.run_in_dagster", lambda *_: Part())
     result = CliRunner().invoke(cli, ["demo", "--events", "10", "--home", str(tmp_path / "demo")])
 
     assert result.exit_code == CELLS["demo", "pending"], result.output
@@ -516,4 +516,4 @@ def test_config_and_debug_stand_before_or_after_the_verb(shell: Shell, tmp_path:
     assert called("run", "--config", file, *DAY) == called("run", *DAY, "--config", file) == 0
     assert called("--config", wrong, "status", "--config", file) == 0  # the one nearest to the verb
     assert called("status", "--config", wrong) == 2
-    assert all("--config" in CliRunner().invoke(cli, [verb, "--help"]).output for verb in cli.commands)
+    assert all("--config" in CliRunner().invoke(cli, [verb, "--help"]).output for verb in VERBS)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import make_url, select, text
 
-from statsig_export.delivery.batches import Batch
+from statsig_export.delivery.batch import Batch
 from statsig_export.delivery.outcomes import Outcome
 from statsig_export.delivery.rules import Decision, Failure, Reply, State, Step
 from statsig_export.errors import ConfigError, LedgerError, StalePlanError

@@ -310,7 +310,7 @@ def test_no_part_of_a_ledgers_password_shows_even_where_the_url_is_cut_at_the_wr
 @pytest.mark.fault("F89")
 def test_an_error_that_nobody_caught_is_told_without_what_others_say_in_it(quoted_home: ExportHome):
     broken = """
-import sys, statsig_export.cli, statsig_export.cli.options as options
+import sys, statsig_export.cli, statsig_export.cli.verb_options as options
 def explode(_): raise RuntimeError("no route to " + said)
 options.load_config = explode
 said, sys.argv = sys.argv[1], ["statsig-export", "--debug", "status"]

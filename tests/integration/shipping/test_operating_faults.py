@@ -18,7 +18,7 @@ from home import ExportHome
 from rows import custom_event
 from sqlalchemy import Result
 
-from statsig_export.cli.stopping import stop_on_sigterm
+from statsig_export.cli.sigterm import stop_on_sigterm
 from statsig_export.errors import DestinationError
 from statsig_export.ledger.transactions import ledger_of
 from statsig_export.lineage.frames import deliveries, failed_rows

@@ -20,7 +20,7 @@ from statsig_export.errors import LedgerError, StorageError
 from statsig_export.maintenance.prune import prune
 from statsig_export.maintenance.verify import verify
 from statsig_export.shipping.status import status
-from statsig_export.storage.files import EVENTS
+from statsig_export.storage.schemas import EVENTS
 from statsig_export.storage.storage import Storage
 
 DAY = ["--from", "2026-11-20", "--to", "2026-11-21"]

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from statsig_export.errors import LedgerError
-from statsig_export.storage.files import EVENTS, ROW_GROUP
+from statsig_export.storage.schemas import EVENTS, ROW_GROUP
 from statsig_export.storage.storage import Storage
 from statsig_export.vocabulary import Category
 

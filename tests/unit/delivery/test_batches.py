@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statsig_export.delivery.batches import Batch, Batcher, batch_id, body, halve
+from statsig_export.delivery.batch import Batch
+from statsig_export.delivery.batches import Batcher, batch_id, body, halve
 
 TEXTS = st.text(alphabet="aé\U0001f600", max_size=12)
 EVENTS = st.lists(TEXTS.map(lambda text: json.dumps(text, ensure_ascii=False).encode()))

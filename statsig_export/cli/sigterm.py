@@ -1,4 +1,4 @@
-"""Ending a run in good order: the first SIGTERM asks, the second one kills as ever."""
+"""Graceful shutdown: the first SIGTERM asks the run to stop, the second one kills the process."""
 
 import signal
 import threading
@@ -9,9 +9,9 @@ from types import FrameType
 
 
 class Stop:
-    """Whether somebody asked the run to end, and a sleep that ends when somebody does.
+    """Whether the run was asked to stop, and a sleep that ends when it is.
 
-    A SimpleQueue, since a signal may come at any moment and an Event's lock cannot be taken twice by one thread.
+    A SimpleQueue: a signal may interrupt any statement, and a thread cannot take the lock of an Event twice.
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Stop:
 
 @contextmanager
 def stop_on_sigterm() -> Iterator[Stop]:
-    """SIGTERM asks the returned Stop, once; outside the main thread, where signals cannot be caught, nothing does."""
+    """The first SIGTERM sets the returned Stop. A no-op outside the main thread, which alone can catch signals."""
     stop = Stop()
     if threading.current_thread() is not threading.main_thread():
         yield stop
