@@ -22,6 +22,7 @@ from statsig_export.ledger.locks import groups_to_lock, lock_name, open_locks
 from statsig_export.ledger.pruned import PrunedPartition
 from statsig_export.ledger.retention import Candidate, PrunedFile
 from statsig_export.ledger.transactions import existing_ledger, ledger_to_read
+from statsig_export.runs import no_progress
 from statsig_export.storage.file_faults import GONE
 from statsig_export.storage.files import FileFacts
 from statsig_export.storage.storage import Storage
@@ -100,7 +101,7 @@ def prune(  # noqa: PLR0913  one a choice of the caller's
         if not missing:
             candidates = run.with_files(candidates)
         for group in groups_to_lock(ledger.database.engine, candidates):
-            (run.look if dry_run else run.prune)(group, on_progress or _ignore)
+            (run.look if dry_run else run.prune)(group, on_progress or no_progress)
         run.remove_files()
         run.remove_temporary_files()
         if orphans:
@@ -277,7 +278,3 @@ class _Run:
             unreadable=self.unreadable,
             **self.counts,
         )
-
-
-def _ignore(_: int) -> None:
-    """No-op progress callback."""
