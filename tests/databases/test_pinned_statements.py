@@ -1,6 +1,6 @@
 """The statements for each database: their exact text, and that the database's own grammar takes it.
 
-`python tests/databases/test_statements.py` writes the texts anew, to be looked through as a diff.
+`python tests/databases/test_pinned_statements.py` writes the texts anew, to be looked through as a diff.
 """
 
 from collections import defaultdict
