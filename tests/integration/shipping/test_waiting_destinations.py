@@ -6,7 +6,6 @@ from collections.abc import Callable
 import pytest
 from home import ExportHome
 from rows import custom_event, exposure
-from test_failed_rows import cli_on
 from turned_clock import TurnedClock, in_ledger
 
 from statsig_export.ledger import queries
@@ -262,7 +261,8 @@ def test_the_verb_says_until_when_it_waits_and_now_does_not_wait(home: ExportHom
     home.add([custom_event(1)])
     home.export()
     receiver.play([Rule(actions=[answer(429, Retry_After="90"), NORMAL])])
-    waits, sent = cli_on(home, "ship"), cli_on(home, "ship", "--now", "--json")
+    home.write()
+    waits, sent = home.verb("ship"), home.verb("ship", "--now", "--json")
 
     assert "rate limit" in waits.output
     assert "UTC" in waits.output
