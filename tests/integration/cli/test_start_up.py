@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from export_home import ExportHome, custom_event
+from home import ExportHome
+from rows import custom_event
 from shell import Shell
 from verbs import run_python
 
