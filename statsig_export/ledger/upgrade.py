@@ -7,6 +7,8 @@ migration that is killed leaves no trace, and the second of two processes finds 
 from threading import Lock
 from typing import Final
 
+from alembic import command
+from alembic.config import Config
 from sqlalchemy import Connection, inspect
 
 from statsig_export.crashpoints import CrashPoint, reach
@@ -20,10 +22,6 @@ _ONE_AT_A_TIME: Final = Lock()
 
 def upgrade(connection: Connection) -> None:
     """Run the migrations that are missing, in the transaction that `connection` has open and with its locks taken."""
-    # Alembic and what it brings is imported when a migration is due, which is once in a ledger's life.
-    from alembic import command  # noqa: PLC0415
-    from alembic.config import Config  # noqa: PLC0415
-
     config = Config()  # no file, so that no logging is configured
     config.set_main_option("script_location", _SCRIPTS)
     config.attributes["connection"] = connection
