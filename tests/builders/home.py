@@ -67,9 +67,9 @@ class Home:
     def config_path(self) -> Path:
         return self.folder / "export.toml"
 
-    def set(self, table: str, **values: object) -> None:
-        """Change keys of one table of the configuration."""
-        self.settings[table] = {**self.settings.get(table, {}), **values}
+    def set(self, section: str, /, **values: object) -> None:
+        """Change keys of one section of the configuration."""
+        self.settings[section] = {**self.settings.get(section, {}), **values}
 
     def write(self) -> Path:
         """Write export.toml as the settings now are; for processes and verbs that read it."""

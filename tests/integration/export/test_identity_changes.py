@@ -36,10 +36,10 @@ class OneTable(Home):
             for statement in statements:
                 connection.execute(statement)
 
-    def set(self, table: str, **values: object) -> None:
-        """Change keys of a table; None takes one out."""
-        super().set(table, **values)
-        self.settings[table] = {key: value for key, value in self.settings[table].items() if value is not None}
+    def set(self, section: str, /, **values: object) -> None:
+        """Change keys of a section; None takes one out."""
+        super().set(section, **values)
+        self.settings[section] = {key: value for key, value in self.settings[section].items() if value is not None}
 
     def verb(self, *words: str, **environ: str) -> Result:
         self.write()

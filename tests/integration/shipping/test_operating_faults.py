@@ -173,7 +173,7 @@ def test_sigterm_finishes_the_request_under_way_and_begins_no_other(any_home: Ex
         _, said = shipper.communicate(timeout=20)
 
     assert shipper.returncode == 1  # done, with events pending
-    assert "what was under way is finished" in said
+    assert "requests under way were finished" in said
     account = any_home.account()
     assert 1 <= account.forwarded == len(any_home.receiver.events()) <= 4
     assert account.pending == 50 - account.forwarded
