@@ -81,7 +81,7 @@ def test_programs_verbs_and_targets_exist(document: Path):
         )
 
 
-@pytest.mark.parametrize("folder", ["tests", "benchmarks", "torture", "fuzz"])
+@pytest.mark.parametrize("folder", CODE)
 def test_files_that_docstrings_and_comments_name_exist(folder: str):
     files = {path.name for place in CODE for path in (ROOT / place).rglob("*.py")} | {"file.py"}
     named = {
@@ -94,11 +94,11 @@ def test_files_that_docstrings_and_comments_name_exist(folder: str):
 
 
 def prose(path: Path) -> str:
-    """The docstrings and the comments of a file."""
+    """The docstrings, also those below a field or a constant, and the comments of a file."""
     text = path.read_text("utf-8")
     tokens = tokenize.generate_tokens(io.StringIO(text).readline)
-    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
-    docstrings = [ast.get_docstring(node) or "" for node in ast.walk(ast.parse(text)) if isinstance(node, documented)]
+    alone = [node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Expr)]
+    docstrings = [str(node.value) for node in alone if isinstance(node, ast.Constant)]
     return "\n".join([*docstrings, *(token.string for token in tokens if token.type == tokenize.COMMENT)])
 
 
