@@ -301,18 +301,17 @@ def _cut(dice: random.Random, marker: int) -> Made:
 
 
 _ODDITIES: Final[Sequence[Callable[[random.Random, int], Made]]] = (
-    *(
-        _odd_status_line,
-        _odd_phrase,
-        _odd_length,
-        _odd_coding,
-        _odd_chunks,
-        _leftover,
-        _leftover,
-        _odd_header,
-        _only_interim,
-        _cut,
-    ),
+    _odd_status_line,
+    _odd_phrase,
+    _odd_length,
+    _odd_coding,
+    _odd_chunks,
+    _leftover,
+    _leftover,
+    _redirect,
+    _odd_header,
+    _only_interim,
+    _cut,
 )
 
 

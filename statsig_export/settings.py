@@ -116,7 +116,7 @@ class TableSettings(Settings):
     identity: str | None = Field(default=None, min_length=1)
     """What the ids that are derived for its rows are made with, beside the key or the content: the table's name, unless
     this says otherwise. A table that is renamed keeps the old name here, and every row its id. With a "/" it stands for
-    the source's name as well: "eu/exposures", "/exposures" (source_identity.py)."""
+    the source's name as well: "eu/exposures", "/exposures" (layouts/identity_names.py)."""
     renamed: dict[str, str] = {}
     """A column's name -> the name it had when the ledger came to know it: the same column, renamed since."""
     repeats: Literal["events", "duplicates"] | None = None

@@ -61,6 +61,15 @@ class _Verbs(click.Group):
             verb.params += [_CONFIG_OF_VERB, _DEBUG_OF_VERB]
         return verb
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """A mistyped verb's near ones are those of the table: click itself knows only commands that are loaded."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchCommand as error:
+            raise click.NoSuchCommand(error.command_name, possibilities=VERBS, ctx=ctx) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  as above
         """From the table, so that --help imports no verb."""
         with formatter.section("Commands"):

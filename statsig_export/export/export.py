@@ -20,9 +20,13 @@ def export_window(
     orchestrator_run_id: str | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> ExportReport:
-    """Read one window, write its partition files and plan their batches: see `Exporter.export`.
+    """Read one window, write its partition files and plan their batches. Safe to repeat: only new events are added.
 
-    `on_progress` is called with the number of rows of each chunk.
+    `categories` None means all. `on_progress` is called with the number of rows of each chunk.
+    A file of an earlier export that is gone or damaged is written again where the source still makes the same one.
+    Raises ConfigError (also for a window of which a category was pruned), SourceError, LedgerError or StorageError;
+    then nothing of the window was planned. PartitionFileError, for files that the source does not make again, concerns
+    their categories alone: the others were planned.
     """
     with Exporter(config, RunContext(orchestrator_run_id, on_progress or no_progress)) as exporter:
         return exporter.export(window, categories)

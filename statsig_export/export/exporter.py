@@ -60,14 +60,7 @@ class Exporter:
         self._until.close()
 
     def export(self, window: Window, categories: Sequence[Category] | None = None) -> ExportReport:
-        """Read one window, write its partition files and plan their batches. Safe to repeat: only new events are added.
-
-        `categories` None means all.
-        A file of an earlier export that is gone or damaged is written again where the source still makes the same one.
-        Raises ConfigError (also for a window of which a category was pruned), SourceError or LedgerError; then nothing
-        of the window was planned. PartitionFileError, for files that the source does not make again, concerns their
-        categories alone: the others were planned.
-        """
+        """The same as `export.export_window`, over this exporter's connections."""
         asked_by, names = self._context.orchestrator_run_id, chosen(categories)
         keys = [partition_key(category, window.key) for category in names]
         return observed(

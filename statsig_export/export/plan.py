@@ -49,11 +49,7 @@ class Planner:
         failed_limit: int | None = 0,
         anew: bool = False,
     ) -> PlanReport:
-        """A dry run: what exporting and shipping the window would come to. Sends nothing and writes nothing.
-
-        The report names at most `failed_limit` failed rows; None means all. `anew` judges the window as if nothing of
-        it had been exported before: what the filter would make of windows to come. Raises what `export_window` raises.
-        """
+        """The same as the function `plan`, over this planner's connections."""
         config, names = self._config, chosen(categories)
         examples: dict[Category, str] = {}
         failed: list[FailedRow] = []
@@ -78,10 +74,7 @@ class Planner:
         return PlanReport(window.key, accounts, to_send, examples, tuple(failed))
 
     def unplaced_rows(self, categories: Sequence[Category] | None = None) -> dict[str, int]:
-        """Source table -> its rows that no window can hold, since their window column is null or no time.
-
-        For the tables that hold one of `categories` (None: all). No export ever reads these rows. Raises SourceError.
-        """
+        """The same as the function `unplaced_rows`, over this planner's connections."""
         tables = tables_of(self._source, chosen(categories))
         return {table.qualified_name: self._source.count_unplaced(table) for table in tables}
 
@@ -126,13 +119,21 @@ def plan(
     failed_limit: int | None = 0,
     anew: bool = False,
 ) -> PlanReport:
-    """The dry run of one window: `Planner.plan`."""
+    """A dry run: what exporting and shipping the window would come to. Sends nothing and writes nothing.
+
+    `categories` None means all. The report names at most `failed_limit` failed rows; None means all. `anew` judges the
+    window as if nothing of it had been exported before: what the filter would make of windows to come. Raises what
+    `export_window` raises.
+    """
     with Planner(config) as planner:
         return planner.plan(window, categories, failed_limit=failed_limit, anew=anew)
 
 
 def unplaced_rows(config: Config, categories: Sequence[Category] | None = None) -> dict[str, int]:
-    """Source table -> its rows that no window can hold: `Planner.unplaced_rows`."""
+    """Source table -> its rows that no window can hold, since their window column is null or no time.
+
+    For the tables that hold one of `categories` (None: all). No export ever reads these rows. Raises SourceError.
+    """
     with Planner(config) as planner:
         return planner.unplaced_rows(categories)
 

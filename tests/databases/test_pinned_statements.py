@@ -1,6 +1,7 @@
 """The statements for each database: their exact text, and that the database's own grammar takes it.
 
-`python tests/databases/test_pinned_statements.py` writes the texts anew, to be looked through as a diff.
+`PYTHONPATH=tests/builders python tests/databases/test_pinned_statements.py` writes the texts anew, to be looked through
+as a diff.
 """
 
 from collections import defaultdict
@@ -20,6 +21,7 @@ from statsig_export.layouts.families import Family
 from statsig_export.layouts.known import LAYOUTS
 from statsig_export.layouts.placement import source_tables
 from statsig_export.settings import SourceSettings
+from statsig_export.source.backends.known import BACKENDS
 from statsig_export.source.source import Source
 from statsig_export.vocabulary import Category
 
@@ -63,6 +65,11 @@ def statements(name: str) -> Iterator[tuple[str, str]]:
 
 def text_of(name: str) -> str:
     return "".join(f"-- {title}\n{text.replace(chr(32) + chr(10), chr(10))};\n\n" for title, text in statements(name))
+
+
+def test_each_known_database_has_pinned_statements():
+    assert {backend.name for backend in BACKENDS} == set(DATABASES)
+    assert {path.stem for path in STATEMENTS.glob("*.sql")} == set(DATABASES)
 
 
 @pytest.mark.parametrize("name", DATABASES)

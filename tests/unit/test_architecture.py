@@ -165,6 +165,27 @@ def test_shipping_imports_neither_pandas_nor_dagster(module: str):
     assert imported_too.split() == []
 
 
+def test_no_private_name_of_a_module_is_left_unused():
+    unused = []
+    for path in (path for folder in (PACKAGE.name, *BESIDE) for path in (ROOT_FOLDER / folder).rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+        unused += [f"{path.relative_to(ROOT_FOLDER)}: {name}" for name in made_for_itself(tree) - read]
+
+    assert unused == []
+
+
+def made_for_itself(tree: ast.Module) -> set[str]:
+    """The private names at a module's top; without what a decorator may use by itself."""
+    made = {
+        node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.decorator_list
+    }
+    assigned = [node for node in tree.body if isinstance(node, (ast.Assign, ast.AnnAssign))]
+    targets = [target for node in assigned for target in ast.walk(node) if isinstance(target, ast.Name)]
+    made |= {target.id for target in targets if isinstance(target.ctx, ast.Store)}
+    return {name for name in made if re.match("_[^_]", name)}
+
+
 def test_every_package_says_what_it_is():
     packages = [*PACKAGE.rglob("__init__.py"), *(ROOT_FOLDER / name / "__init__.py" for name in BESIDE)]
 

@@ -18,6 +18,7 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs
 TOP = {path.name for path in ROOT.iterdir()} | {"tests", "docs"}
 CODE = ("statsig_export", "dagster_project", "tests", "benchmarks", "torture", "fuzz")
 PYTHON_PROGRAMS = re.compile(r"python3? -m ([a-z_.]+)")
+TEST_PROGRAMS = re.compile(r"(?:PYTHONPATH=(\S+) )?(?:\.venv/bin/)?python (tests/[\w/]+\.py)")
 VERB = re.compile(r"(?:^|`)statsig-export(?: --?[a-z]+(?: \S+)?)* ([a-z][a-z-]+)", re.MULTILINE)
 
 
@@ -81,7 +82,31 @@ def test_programs_verbs_and_targets_exist(document: Path):
         )
 
 
-@pytest.mark.parametrize("folder", ["tests", "benchmarks", "torture", "fuzz"])
+def test_programs_among_the_tests_find_what_they_import_when_started_as_is_said():
+    texts = [*(path.read_text("utf-8") for path in DOCUMENTS), *map(prose, (ROOT / "tests").rglob("*.py"))]
+    said = {found for text in texts for found in TEST_PROGRAMS.findall(text)}
+
+    assert ("tests/builders", "tests/databases/test_pinned_statements.py") in said
+    assert [found for found in said if unfound(*found)] == []
+
+
+def unfound(python_path: str, program: str) -> set[str]:
+    """The modules of the tests that a program imports, also through others, and that are in no folder it looks in."""
+    folders = [ROOT / folder for folder in (*filter(None, python_path.split(":")), Path(program).parent)]
+    of_tests = {path.stem for path in (ROOT / "tests").rglob("*.py")}
+    missing, waiting, seen = set(), [ROOT / program], set()
+    while waiting:
+        tree = ast.walk(ast.parse(waiting.pop().read_text("utf-8")))
+        names = {node.module or "" for node in tree if isinstance(node, ast.ImportFrom)} & of_tests - seen
+        seen |= names
+        for name in names:
+            places = [folder / f"{name}.py" for folder in folders if (folder / f"{name}.py").is_file()]
+            missing |= set() if places else {name}
+            waiting += places[:1]
+    return missing
+
+
+@pytest.mark.parametrize("folder", CODE)
 def test_files_that_docstrings_and_comments_name_exist(folder: str):
     files = {path.name for place in CODE for path in (ROOT / place).rglob("*.py")} | {"file.py"}
     named = {
@@ -94,11 +119,11 @@ def test_files_that_docstrings_and_comments_name_exist(folder: str):
 
 
 def prose(path: Path) -> str:
-    """The docstrings and the comments of a file."""
+    """The docstrings, also those below a field or a constant, and the comments of a file."""
     text = path.read_text("utf-8")
     tokens = tokenize.generate_tokens(io.StringIO(text).readline)
-    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
-    docstrings = [ast.get_docstring(node) or "" for node in ast.walk(ast.parse(text)) if isinstance(node, documented)]
+    alone = [node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Expr)]
+    docstrings = [str(node.value) for node in alone if isinstance(node, ast.Constant)]
     return "\n".join([*docstrings, *(token.string for token in tokens if token.type == tokenize.COMMENT)])
 
 

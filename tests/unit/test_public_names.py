@@ -1,6 +1,8 @@
 """The names of `statsig_export` that notebooks and scripts use: one table, loaded when a name is first used."""
 
 import ast
+import inspect
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -45,6 +47,15 @@ def test_type_checkers_read_the_same_table():
 @pytest.mark.parametrize("name", sorted(NAMES))
 def test_each_name_is_the_one_of_its_home(name: str):
     assert getattr(statsig_export, name) is getattr(import_module(statsig_export._HOMES[name]), name)
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_the_help_of_each_name_is_a_contract_and_leads_to_no_inner_name(name: str):
+    text = inspect.getdoc(getattr(statsig_export, name)) or ""
+
+    assert text
+    named = set(re.findall(r"`([A-Za-z_]\w*)\.\w+`", text))
+    assert named <= {"error", "timing"}  # what is raised, and a parameter
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error():

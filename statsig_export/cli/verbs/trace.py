@@ -59,7 +59,7 @@ def _not_known(traced: Trace) -> ConfigError:
 
 
 def _object(traced: Trace) -> dict[str, object]:
-    """The dataclasses of traces.py, key by key; times in ISO 8601."""
+    """The dataclasses of lineage/trace_report.py, key by key; times in ISO 8601."""
     events = [
         {**asdict(event), "partition": event.partition, "counted_as": event.counted_as} for event in traced.events
     ]

@@ -58,8 +58,22 @@ def test_a_shell_completes_verbs_and_their_options():
     assert "gate_exposure" in completed("plan", "--category", "gate")
 
 
-def test_a_mistyped_verb_is_a_wrong_command_line():
-    result = CliRunner().invoke(cli, ["stauts"])
+@pytest.mark.fault("F193")
+@pytest.mark.parametrize(
+    ("words", "near"),
+    [
+        (["stat"], "Did you mean 'status'?"),
+        (["verfy", "--json"], "Did you mean 'verify'?"),
+        (["--debug", "Status"], "Did you mean 'status'?"),
+        (["test_event"], "(Did you mean one of: 'events', 'test-event'?)"),
+        (["zzz"], ""),
+    ],
+)
+def test_a_mistyped_verb_is_a_wrong_command_line_that_names_the_near_ones(words: list[str], near: str):
+    (mistyped,) = (word for word in words if not word.startswith("-"))
+    result = CliRunner().invoke(cli, words)
+    line = f"No such command '{mistyped}'. {near}".strip()
 
     assert result.exit_code == 2
-    assert "stauts" in result.stderr
+    assert result.stderr.splitlines()[-1] == f"Error: {line}"
+    assert result.stdout == (f'{{"errors": ["{line}"], "exit_code": 2}}\n' if "--json" in words else "")
