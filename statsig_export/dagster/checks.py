@@ -43,9 +43,9 @@ def _source_schemas(config: Config) -> dg.AssetChecksDefinition:
     ]
 
     @dg.multi_asset_check(specs=specs, name="source_schemas")
-    def source_schemas(export: ExportResource) -> Iterator[dg.AssetCheckResult]:
+    def source_schemas(statsig_export: ExportResource) -> Iterator[dg.AssetCheckResult]:
         try:
-            with open_source(export.config()) as source:
+            with open_source(statsig_export.config()) as source:
                 for table in source.tables:
                     yield _schema_result(source, table)
         except StatsigExportError as error:
@@ -74,8 +74,8 @@ def _schema_result(source: Source, table: SourceTable) -> dg.AssetCheckResult:
     blocking=True,
     description="Events = forwarded + filtered + failed + pending, in each partition of the run, else of the lookback.",
 )
-def account_balances(context: dg.AssetCheckExecutionContext, export: ExportResource) -> dg.AssetCheckResult:
-    lines = _lines(context, export.config())
+def account_balances(context: dg.AssetCheckExecutionContext, statsig_export: ExportResource) -> dg.AssetCheckResult:
+    lines = _lines(context, statsig_export.config())
     wrong = [line.partition for line in lines if not line.account.balances]
     account = total(line.account for line in lines)
     return dg.AssetCheckResult(
@@ -88,8 +88,8 @@ def account_balances(context: dg.AssetCheckExecutionContext, export: ExportResou
 @dg.asset_check(
     asset=EVENTS, description="Few of the rows fail, in the run (else in the lookback): `[checks] max_failed_share`."
 )
-def few_rows_fail(context: dg.AssetCheckExecutionContext, export: ExportResource) -> dg.AssetCheckResult:
-    config = export.config()
+def few_rows_fail(context: dg.AssetCheckExecutionContext, statsig_export: ExportResource) -> dg.AssetCheckResult:
+    config = statsig_export.config()
     account = total(line.account for line in _lines(context, config))
     return dg.AssetCheckResult(
         passed=config.checks.tolerates(account),
@@ -106,8 +106,8 @@ def few_rows_fail(context: dg.AssetCheckExecutionContext, export: ExportResource
 
 
 @dg.asset_check(asset=DELIVERED, description="Nothing has been due for longer than `[checks] overdue_after`.")
-def everything_due_is_sent(export: ExportResource) -> dg.AssetCheckResult:
-    config = export.config()
+def everything_due_is_sent(statsig_export: ExportResource) -> dg.AssetCheckResult:
+    config = statsig_export.config()
     try:
         halted = halted_reason(config)
         due = unsent_partitions(config)

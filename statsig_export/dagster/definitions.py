@@ -70,6 +70,6 @@ def definitions_for(
         ],
         schedules=[export_schedule(config), check_schedule],
         sensors=[ship_sensor, late_rows_sensor],
-        resources={"export": export_resource(path, config), STORED: StoredEvents(config_path=str(path))},
+        resources={"statsig_export": export_resource(path, config), STORED: StoredEvents(config_path=str(path))},
         executor=executor,
     )

@@ -132,7 +132,9 @@ class _Stage:
         with (
             self._quiet(),
             dg.build_sensor_context(
-                instance=self.instance, definitions=self.definitions, resources={"export": resources["export"]}
+                instance=self.instance,
+                definitions=self.definitions,
+                resources={"statsig_export": resources["statsig_export"]},
             ) as context,
         ):
             tick = ship_sensor.evaluate_tick(context)

@@ -103,7 +103,7 @@ class Project:
         definitions = self.definitions()
         resources = definitions.resources or {}
         with dg.build_sensor_context(
-            instance=self.instance, definitions=definitions, resources={"export": resources["export"]}
+            instance=self.instance, definitions=definitions, resources={"statsig_export": resources["statsig_export"]}
         ) as context:
             tick = sensor.evaluate_tick(context)
         return list(tick.run_requests or ()), tick.skip_message or ""

@@ -82,7 +82,7 @@ def test_the_definitions_load_without_any_secret_and_hold_only_their_names(
     for name in project.environ:
         monkeypatch.delenv(name)
 
-    resource = project.definitions().get_repository_def().get_top_level_resources()["export"]
+    resource = project.definitions().get_repository_def().get_top_level_resources()["statsig_export"]
 
     assert resource.config_field.default_value == {
         "config_path": str(project.config_path),

@@ -50,7 +50,7 @@ def ticked(project: Project) -> list[dg.RunRequest]:
         instance=project.instance,
         scheduled_execution_time=TODAY + timedelta(hours=1),
         repository_def=definitions.get_repository_def(),
-        resources={"export": (definitions.resources or {})["export"]},
+        resources={"statsig_export": (definitions.resources or {})["statsig_export"]},
     ) as context:
         return list(schedule.evaluate_tick(context).run_requests or ())
 

@@ -18,10 +18,10 @@ import dagster as dg
 from statsig_export.dagster.definitions import definitions_for
 
 @dg.asset(deps=[["fivetran", "statsig_events"]])
-def report() -> None: ...
+def report(export: dg.ResourceParam[str]) -> None: ...
 
 defs = dg.Definitions.merge(
-    dg.Definitions(assets=[report], executor=dg.multiprocess_executor),
+    dg.Definitions(assets=[report], resources={"export": "theirs"}, executor=dg.multiprocess_executor),
     definitions_for("export.toml"),
 )
 """,
@@ -68,7 +68,7 @@ from statsig_export.demo.code_location import LOCATION, TARGET
 
 def told(made):
     defs = made if hasattr(made, "resolve_asset_graph") else made()
-    export = defs.get_repository_def().get_top_level_resources()["export"]
+    export = defs.get_repository_def().get_top_level_resources()["statsig_export"]
     return {
         "assets": sorted(key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()),
         "executor": defs.executor and defs.executor.name,
@@ -138,7 +138,8 @@ def test_one_line_makes_the_whole_code_location_of_the_configuration_in_the_curr
     assert found["one_line"]["executor"] == "in_process"
 
 
-def test_merged_definitions_keep_their_own_executor(found, folder: Path):
+@pytest.mark.fault("F194")
+def test_merged_definitions_keep_their_own_executor_and_a_resource_called_export(found, folder: Path):
     assert set(found["merged"]["assets"]) == {*ASSETS, "report"}
     assert found["merged"]["config"] == str(folder / "export.toml")
     assert found["merged"]["executor"] == "multiprocess"

@@ -46,7 +46,7 @@ def ticked(project: Project) -> tuple[list[dg.RunRequest], str]:
     context = dg.build_sensor_context(
         instance=project.instance,
         definitions=definitions,
-        resources={"export": (definitions.resources or {})["export"]},
+        resources={"statsig_export": (definitions.resources or {})["statsig_export"]},
     )
     tick = late_rows_sensor.evaluate_tick(context)
     return list(tick.run_requests or ()), tick.skip_message or ""

@@ -33,7 +33,7 @@ def ticked(project: Project, hours: float = 1) -> list[dg.RunRequest] | str:
         instance=project.instance,
         scheduled_execution_time=TODAY + timedelta(hours=hours),
         repository_def=definitions.get_repository_def(),
-        resources={"export": (definitions.resources or {})["export"]},
+        resources={"statsig_export": (definitions.resources or {})["statsig_export"]},
     ) as context:
         tick = schedule.evaluate_tick(context)
     return list(tick.run_requests or ()) or (tick.skip_message or "")

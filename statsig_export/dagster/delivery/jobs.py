@@ -75,9 +75,9 @@ def stop_in_good_time() -> Timing:
     return replace(REAL_TIME, stopping=lambda: time.monotonic() > stops)
 
 
-def _ship(context: dg.OpExecutionContext, config: ShipConfig, export: ExportResource) -> None:
+def _ship(context: dg.OpExecutionContext, config: ShipConfig, statsig_export: ExportResource) -> None:
     prefer_jemalloc(os.environ)
-    settings = export.config()
+    settings = statsig_export.config()
     timing = stop_in_good_time()
     try:
         report = ship(settings, config.partitions or None, orchestrator_run_id=context.run.run_id, timing=timing)

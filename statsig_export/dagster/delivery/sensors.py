@@ -40,8 +40,8 @@ _REMEMBERED_RUNS = 100
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Starts ship runs for partitions with batches that are due, unless a run under way carries them.",
 )
-def ship_sensor(context: dg.SensorEvaluationContext, export: ExportResource) -> dg.SensorResult:
-    config, instance, now = export.config(), context.instance, datetime.now(UTC).timestamp()
+def ship_sensor(context: dg.SensorEvaluationContext, statsig_export: ExportResource) -> dg.SensorResult:
+    config, instance, now = statsig_export.config(), context.instance, datetime.now(UTC).timestamp()
     _limit_pool(instance, pool_of(config.webhook.name))
     told = tell_deliveries(instance, config, now)
     if told:

@@ -71,9 +71,9 @@ def events_asset(config: Config) -> dg.AssetsDefinition:
         freshness_policy=freshness_policy(config.windows),
         io_manager_key=STORED,
     )
-    def statsig_events(context: dg.AssetExecutionContext, export: ExportResource) -> None:
+    def statsig_events(context: dg.AssetExecutionContext, statsig_export: ExportResource) -> None:
         try:
-            _export(context, export.config())
+            _export(context, statsig_export.config())
         except StatsigExportError as error:
             raise failure(error) from None
 

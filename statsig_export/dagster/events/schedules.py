@@ -39,8 +39,10 @@ def export_schedule(config: Config) -> dg.ScheduleDefinition:
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Exports closed windows that are missing: inside the lookback, and since its own last export.",
     )
-    def schedule(context: dg.ScheduleEvaluationContext, export: ExportResource) -> list[dg.RunRequest] | dg.SkipReason:
-        current = export.config()
+    def schedule(
+        context: dg.ScheduleEvaluationContext, statsig_export: ExportResource
+    ) -> list[dg.RunRequest] | dg.SkipReason:
+        current = statsig_export.config()
         now = context.scheduled_execution_time
         windows = closed_windows(_since(context.instance, current, now), now, current.windows, now)
         present = context.instance.get_materialized_partitions(EVENTS) | being_exported(context.instance, current)

@@ -30,8 +30,8 @@ PAUSED = "their last runs failed, the next try waits up to an hour (or export th
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Exports windows of the lookback again when the source has other rows than were exported.",
 )
-def late_rows_sensor(context: dg.SensorEvaluationContext, export: ExportResource) -> dg.SensorResult:
-    config = export.config()
+def late_rows_sensor(context: dg.SensorEvaluationContext, statsig_export: ExportResource) -> dg.SensorResult:
+    config = statsig_export.config()
     now = datetime.now(UTC)
     changed = changed_windows(config, now)
     waiting = _not_under_way(changed, being_exported(context.instance, config))

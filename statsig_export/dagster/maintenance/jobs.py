@@ -47,27 +47,27 @@ def replay_job(config: Config) -> dg.JobDefinition:
     return replay_batches
 
 
-def _replay(context: dg.OpExecutionContext, config: ReplayConfig, export: ExportResource) -> None:
+def _replay(context: dg.OpExecutionContext, config: ReplayConfig, statsig_export: ExportResource) -> None:
     prefer_jemalloc(os.environ)
     try:
         report = replay(
-            export.config(),
+            statsig_export.config(),
             config.partitions,
             failed_only=config.failed_only,
             orchestrator_run_id=context.run.run_id,
             timing=stop_in_good_time(),
         )
     except StatsigExportError as error:
-        raise failed_shipment(context, export.config(), error) from None
+        raise failed_shipment(context, statsig_export.config(), error) from None
     said = (report.replayed, report.sent, report.pending, report.failed)
     context.log.info("%d events to send again, %d accepted, %d pending, %d failed", *said)
     log_shipments(context, report.shipped)
 
 
 @dg.op(name="verify", description="Recomputes every state from the attempts and the files. Reads only.")
-def _verify(context: dg.OpExecutionContext, export: ExportResource) -> None:
+def _verify(context: dg.OpExecutionContext, statsig_export: ExportResource) -> None:
     try:
-        report = verify(export.config())
+        report = verify(statsig_export.config())
     except StatsigExportError as error:
         raise failure(error) from None
     if report.differences:
