@@ -21,7 +21,7 @@ JUPYTER = UV_PYTHON_DOWNLOADS=never $(UV) run --quiet --no-sync --with jupyterla
 # Each of the many processes that the targets start would compile its libraries anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo dev notebook test lint types bench torture fuzz pictures clean
+.PHONY: help setup demo dev notebook test lint types docs bench torture fuzz pictures clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,10 @@ lint: .venv/ready ## check style, format and imports with ruff
 
 types: .venv/ready ## check types with mypy --strict
 	@$(BIN)/mypy
+	@MYPYPATH=docs $(BIN)/mypy -p generators
+
+docs: .venv/ready ## build the documentation site into docs/_build/html; warnings are errors
+	@$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 
 bench: .venv/ready ## measure speed against the raw read and other tools; BENCH=growth: how it grows
 	@$(BIN)/python -m benchmarks $(BENCH)
@@ -70,4 +74,4 @@ pictures: .venv/ready ## take the pictures of Dagster in docs/pictures; needs ch
 	@STATSIG_EXPORT_BROWSER=required STATSIG_EXPORT_PICTURES=docs/pictures $(BIN)/pytest -q tests/browser
 
 clean: ## remove the environment and everything these commands made
-	rm -rf .venv .tools .bench .statsig_export .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .tools .bench .statsig_export .pytest_cache .mypy_cache .ruff_cache .hypothesis docs/_build

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, Union, get_args, get_origin
 
 import annotated_types
-from generators.markdown import code, docstrings_of_fields, prose, table
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from generators.markdown import code, docstrings_of_fields, prose, table
 from statsig_export import settings
 from statsig_export.config import Config
 from statsig_export.settings import Settings
@@ -17,9 +17,9 @@ from statsig_export.settings import Settings
 INTRODUCTION = """\
 # export.toml
 
-The configuration is the file that `--config` names, else `$STATSIG_EXPORT_CONFIG`, else `export.toml` in the current folder.
-Every key has a default; a key that is not listed here is an error that names the closest one. Relative paths start at the
-folder of the file. Secrets appear only as `env:NAME`, the name of an environment variable.
+The configuration is the file that `--config` names, else the one that `$STATSIG_EXPORT_CONFIG` names, else
+`export.toml` in the current folder. Every key has a default; a key that is not listed here is an error that names the closest one.
+Relative paths start at the folder of the file. Secrets appear only as `env:NAME`, the name of an environment variable.
 """
 
 
@@ -44,10 +44,7 @@ def _tables(prefix: str, model: type[Settings]) -> Iterator[tuple[str, list[tupl
 def _section(name: str, keys: list[tuple[str, FieldInfo, type[Settings]]]) -> str:
     model = keys[0][2]
     docstrings = docstrings_of_fields(model)
-    rows = [
-        (code(info.alias or key), _type(info), _default(info), docstrings.get(key, ""))
-        for key, info, _ in keys
-    ]
+    rows = [(code(info.alias or key), _type(info), _default(info), docstrings.get(key, "")) for key, info, _ in keys]
     title = "source.TABLE" if model is settings.TableSettings else name
     return f"## [{title}]\n\n{_lead(model)}\n\n" + table(["key", "type", "default", "meaning"], rows)
 
@@ -95,22 +92,25 @@ def _limits(field: FieldInfo) -> Iterator[str]:
 
 def _default(field: FieldInfo) -> str:
     value = field.default
+    if value is PydanticUndefined or value is None:
+        return ""
+    return code(_literal(value))
+
+
+def _literal(value: object) -> str:
+    """As TOML has it."""
     match value:
-        case _ if value is PydanticUndefined or value is None:
-            return ""
         case timedelta():
-            return code(f'"{_duration(value)}"')
+            return f'"{_duration(value)}"'
         case datetime():
-            return code(f'"{value:%Y-%m-%dT%H:%M:%SZ}"')
+            return f'"{value:%Y-%m-%dT%H:%M:%SZ}"'
         case str():
-            return code(f'"{value}"')
-        case bool():
-            return code(str(value).lower())
-        case dict():
-            return code("{}")
-        case tuple():
-            return code("[]")
-    return code(f"{value:_}" if isinstance(value, int) else str(value))
+            return f'"{value}"'
+        case dict() | tuple():
+            return str(value).replace("()", "[]")
+        case bool() | float():
+            return str(value).lower()
+    return f"{value:_}"
 
 
 def _duration(value: timedelta) -> str:

@@ -1,7 +1,6 @@
 """The columns of every layout, from the layouts themselves."""
 
 from generators.markdown import code, table
-
 from statsig_export.layouts.known import LAYOUTS
 from statsig_export.layouts.model import Kind, SourceTable, is_unit_column
 from statsig_export.layouts.native_tables import NATIVE, SDK_LOG
@@ -10,7 +9,7 @@ INTRODUCTION = """\
 # Columns of the layouts
 
 The tables that each layout reads. *Canonical name* is the name by which `columns = {...}` of
-[export.toml](configuration.md) says that yours is called otherwise; a column that a table does not have is mapped to `""`.
+[export.toml](configuration.md) says that yours is called otherwise. Map a column that your table does not have to `""`.
 [Sources](../sources.md) says how the columns become an event.
 """
 KINDS = {
@@ -34,7 +33,11 @@ def page() -> str:
 
 
 def _section(layout: str, source_table: SourceTable) -> str:
-    rules = [*([source_table.key_rule] if source_table.key_rule else []), source_table.window_rule, *source_table.columns]
+    rules = [
+        *([source_table.key_rule] if source_table.key_rule else []),
+        source_table.window_rule,
+        *source_table.columns,
+    ]
     rows = [
         (code(rule.column), "" if is_unit_column(rule.canonical) else code(rule.canonical), KINDS[rule.kind])
         for rule in rules
@@ -52,8 +55,9 @@ def _created(layout: str, source_table: SourceTable) -> str:
         return ""
     columns = made.tables[source_table.table].columns
     rows = [
-        (code(column.name), str(column.type), "" if column.nullable else "yes", column.comment or "") for column in columns
+        (code(column.name), str(column.type), "" if column.nullable else "yes", column.comment or "")
+        for column in columns
     ]
-    return "\n\n`init --tables` creates it with these types:\n\n" + table(["column", "type", "required", "values"], rows)
-
-
+    return "\n\n`init --tables` creates it with these types:\n\n" + table(
+        ["column", "type", "required", "values"], rows
+    )

@@ -1,15 +1,15 @@
 """The ledger's tables, from their declarations."""
 
-from generators.markdown import code, table
 from sqlalchemy import Table
 
+from generators.markdown import code, table
 from statsig_export.ledger.tables import LEDGER
 
 INTRODUCTION = """\
 # Tables of the ledger
 
-The ledger is a SQLite file or a schema of PostgreSQL. Read it as you like; only statsig-export writes to it. Times that end
-in `_ms` are milliseconds since 1970 in UTC. Events are not here: a batch names rows of a partition file.
+The ledger is a SQLite file or a schema of PostgreSQL. Read it as you like; only statsig-export writes to it. Columns
+that end in `_ms` are milliseconds since 1970 in UTC. Events are not here: a batch names rows of a partition file.
 """
 
 

@@ -23,10 +23,10 @@ def prose(docstring: str | None) -> str:
 
 def docstrings_of_fields(class_: type) -> dict[str, str]:
     """Field or member -> the docstring below it. A class's own fields only."""
-    body = ast.parse(inspect.getsource(class_)).body[0]
-    assert isinstance(body, ast.ClassDef)
+    tree = ast.walk(ast.parse(inspect.getsource(class_)))
+    statements = next(node.body for node in tree if isinstance(node, ast.ClassDef))
     docstrings = {}
-    for statement, after in zip(body.body, [*body.body[1:], None], strict=True):
+    for statement, after in zip(statements, [*statements[1:], None], strict=True):
         match statement:
             case ast.AnnAssign(target=ast.Name(id=name)) | ast.Assign(targets=[ast.Name(id=name)]):
                 if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):

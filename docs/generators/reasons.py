@@ -1,13 +1,12 @@
 """Why events fail or are filtered, from the enumerations."""
 
 from generators.markdown import code, docstrings_of_fields, table
-
 from statsig_export.layouts.reasons import Reason
 
 INTRODUCTION = """\
 # Reasons of failed rows
 
-A failed row is counted in `failed_by` under its reason, and listed by `status --failed`, `plan --failed` and `failed_rows`
+A failed row is counted in `failed_by` under its reason. `status --failed`, `plan --failed` and `failed_rows` list it
 with the row's key and the column, never its values. Correct the row in the source and export its window again
 (`statsig-export run`, or *Materialize* in Dagster): it is sent then and counts as failed no more.
 """
