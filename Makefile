@@ -43,7 +43,7 @@ dev: .venv/ready ## open the Dagster UI on the demo's data
 
 notebook: .venv/ready ## open JupyterLab on the demo's data, with a copy of the notebook
 	@test -f $(DEMO_HOME)/environment || $(MAKE) --no-print-directory demo
-	@test -f $(DEMO_HOME)/explore_export.ipynb || cp notebooks/explore_export.ipynb $(DEMO_HOME)
+	@test -f $(DEMO_HOME)/explore_export.ipynb || $(BIN)/statsig-export notebook explore_export --to $(DEMO_HOME)
 	@UV_SYSTEM_CERTS=1 $(JUPYTER) jupyter --version >/dev/null || $(JUPYTER) jupyter --version >/dev/null
 	@set -a; . $(DEMO_HOME)/environment; $(JUPYTER) --offline jupyter lab --allow-root $(DEMO_HOME)/explore_export.ipynb
 

@@ -17,7 +17,7 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from PIL import Image
 
-FOLDER = Path(__file__).parents[2] / "notebooks"
+FOLDER = Path(__file__).parents[2] / "statsig_export" / "notebooks"
 NOTEBOOK = FOLDER / "explore_export.ipynb"
 CHARTS = ("volumes", "exposures", "deliveries")
 """The ids of the cells that draw."""
