@@ -1,7 +1,7 @@
 """The fenced blocks of a page, and what a test does with each by its language.
 
-`sh` and `python` run, in the order of the page, as one script; `toml` is loaded as a configuration; `yaml`, `json`, `ini`,
-`sql` and `hcl` are parsed. `text` and `mermaid` are to be looked at.
+`sh` and `python` run, in the order of the page, as one script; `toml` is loaded as a configuration; `yaml`, `json`,
+`ini`, `sql` and `hcl` are parsed. `text` and `mermaid` are to be looked at.
 """
 
 import re

@@ -1,7 +1,7 @@
 """A stand-in of the part of Fivetran's REST API that the documentation uses: creating a connection of `webhooks`.
 
-The keys and their values are those of Fivetran's page "Webhooks API Configuration". A connection that is created gets an
-endpoint, which demands what the connection was given.
+The keys and their values are those of Fivetran's page "Webhooks API Configuration". A connection that is created gets
+an endpoint, which demands what the connection was given.
 """
 
 import base64

@@ -9,7 +9,7 @@ from execution import FOLDER, committed, environment, executed, figures
 from home import Home
 
 from statsig_export.account import total
-from statsig_export.config import Config, load_config
+from statsig_export.config import Config
 from statsig_export.export.export import export_window
 from statsig_export.export.plan import plan
 from statsig_export.runs import Timing
@@ -64,7 +64,8 @@ def test_deliveries_are_counted_with_their_retries(exported: Config, run_cells):
     assert names["hourly"].sum().sum() == len(names["attempts"])
 
 
-def test_an_event_is_found_by_its_user_and_traced_to_the_answer(exported: Config, run_cells):
+@pytest.mark.usefixtures("exported")
+def test_an_event_is_found_by_its_user_and_traced_to_the_answer(run_cells):
     first: dict[str, Any] = run_cells(notebook("account_for_one_event"))
     user = first["first"]["user_id"].iloc[0]
     again = run_cells(notebook("account_for_one_event"), USER_ID=user)
@@ -82,7 +83,8 @@ def test_the_preview_says_what_the_change_leaves_out(exported: Config, run_cells
     assert names["effect"]["difference"]["config_exposure"] < 0
 
 
-def test_the_audit_names_the_fields_that_hold_addresses_and_shows_none(exported: Config, run_cells, capsys):
+@pytest.mark.usefixtures("exported")
+def test_the_audit_names_the_fields_that_hold_addresses_and_shows_none(run_cells, capsys):
     names = run_cells(notebook("personal_data_audit"))
 
     suspect = names["suspect"].set_index("field")["looks like"]
