@@ -5,18 +5,21 @@
 
 import logging
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
-from statsig_export.cli import failures, json_object
+from statsig_export.cli import completion, failures, json_object
 from statsig_export.cli.exit_codes import DONE, INTERRUPTED
 from statsig_export.errors import LedgerError
 from statsig_export.shipping.http_records import quiet_records
+
+Verb = TypeVar("Verb", bound=Callable[..., object])
 
 VERBS: Final = {
     "check": "Report for a monitor: one line and an exit code (Nagios).",
@@ -153,10 +156,17 @@ _DEBUG_OF_VERB = click.Option(
 )
 
 
+def _completion(name: str, callback: Callable[..., None], line: str) -> Callable[[Verb], Verb]:
+    shells = click.Choice(completion.SHELLS)
+    return click.option(name, type=shells, is_eager=True, expose_value=False, callback=callback, help=line)
+
+
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="statsig-export", prog_name="statsig-export")
 @click.option("--config", "config_path", type=click.Path(path_type=Path), help=_CONFIG_HELP)
 @click.option("--debug", is_flag=True, help=_DEBUG_HELP)
+@_completion("--install-completion", completion.install, "Install completion of verbs and options for a shell.")
+@_completion("--show-completion", completion.show, "Print the script of that completion.")
 @click.pass_context
 def cli(context: click.Context, config_path: Path | None, *, debug: bool) -> None:
     """Batch export of Statsig events to Fivetran's webhook, with an account of every event.

@@ -4,17 +4,19 @@ Standard output holds the result, standard error everything said about it. table
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import click
 
+from statsig_export.account import Account
 from statsig_export.cli import json_object
+from statsig_export.vocabulary import Category
 
 
-def print_json(report: Mapping[str, object]) -> None:
-    """The whole standard output of a verb with --json, when it ends: with the errors that it met."""
-    json_object.keep(report)
+def print_json(report: Mapping[str, object], rows: Sequence[Mapping[str, object]] | None = None) -> None:
+    """The whole standard output of a verb with --json or --format csv, when it ends (json_object.keep)."""
+    json_object.keep(report, rows)
 
 
 def note(line: str) -> None:
@@ -31,6 +33,11 @@ def printable(text: str, limit: int | None = 200) -> str:
 def unplaced_json(by_table: Mapping[str, int]) -> dict[str, object]:
     """The rows that belong to no window, as --json has them."""
     return {"unplaced": sum(by_table.values()), "unplaced_by": dict(by_table)}
+
+
+def account_row(window: str, category: Category, account: Account) -> dict[str, object]:
+    """An entry of `partitions`, and a line of CSV."""
+    return {"window": window, "category": category.value, "account": account.to_dict()}
 
 
 def utc(moment: datetime) -> str:

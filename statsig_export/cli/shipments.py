@@ -72,7 +72,14 @@ def shipped_object(report: ShipReport) -> dict[str, object]:
         "rate_limited": report.rate_limited,
         **({"unreadable": dict(report.unreadable)} if report.unreadable else {}),
         "pending": [one.to_dict() for one in _waiting(report)],
+        "partitions": partition_rows(report),
     }
+
+
+def partition_rows(report: ShipReport) -> list[dict[str, object]]:
+    """The account of each partition."""
+    lines = report.statuses.values()
+    return [output.account_row(line.window, line.category, line.account) for line in lines]
 
 
 def print_shipped(title: str, report: ShipReport) -> None:

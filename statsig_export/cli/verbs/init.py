@@ -174,7 +174,7 @@ def _report(path: Path, look: _Look, location: CodeLocation, *, json_: bool) -> 
     """What was found, and the dry run of the newest closed window that can hold any of it."""
     config = load_config(path)
     window = _newest_closed(look, config.windows)
-    planned = plan_of(config, [window], None, 0) if window else None
+    planned = plan_of(config, [window], (), 0) if window else None
     if json_:
         tables = {role.value: _told(match) for role, match in look.proposal.tables.items()}
         plan = planned.to_dict() if planned else None

@@ -2,18 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 
 import click
 
 from statsig_export.account import Account, total
 from statsig_export.cli import output, progress, tables
+from statsig_export.cli.ranges import Range
 from statsig_export.cli.verb_options import (
     as_json,
+    categories,
     categories_of,
     config_of,
     list_failed,
-    one_category,
     window_range,
     windows_in,
 )
@@ -50,11 +50,18 @@ class Plan:
         """Category -> one event of it as it would be sent."""
         return {name.value: text for report in self.reports for name, text in report.examples.items()}
 
+    @property
+    def partitions(self) -> list[dict[str, object]]:
+        """The account of each window and category."""
+        parts = ((one.window, name, account) for one in self.reports for name, account in one.accounts.items())
+        return [output.account_row(*part) for part in parts]
+
     def to_dict(self) -> dict[str, object]:
         return {
             "account": self.account.to_dict(),
             "to_send": self.to_send,
             "windows": [report.window for report in self.reports],
+            "partitions": self.partitions,
             "examples": self.examples,
             **output.unplaced_json(self.unplaced),
         }
@@ -62,23 +69,21 @@ class Plan:
 
 @click.command("plan")
 @window_range
-@one_category
+@categories
 @list_failed
 @as_json
 @click.pass_context
-def command(
-    ctx: click.Context, start: datetime, end: datetime, category: str | None, *, failed: bool, json_: bool
-) -> None:
+def command(ctx: click.Context, asked: Range, names: tuple[str, ...], *, failed: bool, json_: bool) -> None:
     """Dry run: show how many events would be forwarded, filtered and failed. Sends nothing and writes nothing.
 
     Exit code 1 if more than `[checks] max_failed_share` would fail.
     """
     config: Config = config_of(ctx.obj)
     most_rows = (None if json_ else tables.MOST_ROWS) if failed else 0
-    planned = plan_of(config, windows_in(config, start, end), category, most_rows)
+    planned = plan_of(config, windows_in(config, asked), names, most_rows)
     if json_:
-        rows = {"failed_rows": [asdict(row) for row in planned.failed_rows]} if failed else {}
-        output.print_json({**planned.to_dict(), **rows})
+        rows = [asdict(row) for row in planned.failed_rows] if failed else planned.partitions
+        output.print_json({**planned.to_dict(), **({"failed_rows": rows} if failed else {})}, rows)
     else:
         print_plan(planned, failed=failed)
     if planned.unread:
@@ -86,18 +91,18 @@ def command(
     ctx.exit(verdict(config.checks, planned.account))
 
 
-def plan_of(config: Config, windows: Sequence[Window], category: str | None, most_failed_rows: int | None) -> Plan:
+def plan_of(config: Config, windows: Sequence[Window], names: Sequence[str], most_failed_rows: int | None) -> Plan:
     """The dry run of some windows. Raises SourceError, LedgerError."""
-    categories = categories_of(category)
+    chosen = categories_of(names)
     reports: list[PlanReport] = []
     rows: list[FailedRow] = []
     unread: list[PartitionFileError] = []
     with Planner(config) as planner, progress.step_bar("plan", len(windows)) as step:
-        unplaced = planner.unplaced_rows(categories)
+        unplaced = planner.unplaced_rows(chosen)
         for window in windows:
             limit = None if most_failed_rows is None else most_failed_rows - len(rows)
             try:
-                reports.append(planner.plan(window, categories, failed_limit=limit))
+                reports.append(planner.plan(window, chosen, failed_limit=limit))
                 rows += reports[-1].failed_rows
             except PartitionFileError as error:
                 unread.append(error)

@@ -3,15 +3,15 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import click
 
 from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.cli import failures, output, progress, tables
 from statsig_export.cli.exit_codes import NOT_ALL_DONE
-from statsig_export.cli.shipments import print_shipped, ship_or_refusal, shipped_object
-from statsig_export.cli.verb_options import as_json, categories_of, config_of, one_category, window_range, windows_in
+from statsig_export.cli.ranges import Range
+from statsig_export.cli.shipments import partition_rows, print_shipped, ship_or_refusal, shipped_object
+from statsig_export.cli.verb_options import as_json, categories, categories_of, config_of, window_range, windows_in
 from statsig_export.cli.verdict import verdict
 from statsig_export.config import Config
 from statsig_export.errors import LedgerError, PartitionFileError, SourceError, StatsigExportError
@@ -46,23 +46,23 @@ class _Exports:
 
 @click.command("run")
 @window_range
-@one_category
+@categories
 @as_json
 @click.pass_context
-def command(ctx: click.Context, start: datetime, end: datetime, category: str | None, *, json_: bool) -> None:
+def command(ctx: click.Context, asked: Range, names: tuple[str, ...], *, json_: bool) -> None:
     """Export these windows and ship them, without Dagster. Safe to repeat: only new events are sent.
 
     If a window cannot be exported, the others are still exported and shipped.
     """
     config: Config = config_of(ctx.obj)
-    windows, categories = windows_in(config, start, end), categories_of(category)
+    windows, chosen = windows_in(config, asked), categories_of(names)
     with progress.event_count("export") as advance:
-        exports = _export(config, windows, categories, advance)
+        exports = _export(config, windows, chosen, advance)
     if not exports.reports and not exports.partly:  # nothing was exported: there are only errors to report
         _say_missing(exports, windows)
         ctx.exit(failures.report_all(exports.errors, debug=ctx.obj.debug))
-    unplaced = _unplaced(config, categories, exports)
-    keys = [partition_key(name, window.key) for window in windows for name in categories]
+    unplaced = _unplaced(config, chosen, exports)
+    keys = [partition_key(name, window.key) for window in windows for name in chosen]
     try:
         shipped, refusal = ship_or_refusal(config, keys)
     except StatsigExportError as error:
@@ -95,7 +95,8 @@ def _print(
     if json_:
         runs = {"windows": [window.key for window in windows], "export_runs": [each.run_id for each in exports.reports]}
         output.print_json(
-            {**shipped_object(shipped), **runs, "missing": exports.missing, **output.unplaced_json(unplaced)}
+            {**shipped_object(shipped), **runs, "missing": exports.missing, **output.unplaced_json(unplaced)},
+            partition_rows(shipped),
         )
     else:
         print_shipped("The account of these windows", shipped)

@@ -8,7 +8,7 @@ import click
 import statsig_export
 from statsig_export.account import total
 from statsig_export.cli import output, tables
-from statsig_export.cli.verb_options import TIME, as_json, config_of, list_failed
+from statsig_export.cli.verb_options import as_json, config_of, list_failed, optional_range
 from statsig_export.cli.verdict import not_exported, verdict, waiting
 from statsig_export.config import Config
 from statsig_export.errors import DestinationError
@@ -19,8 +19,7 @@ from statsig_export.vocabulary import Category
 
 
 @click.command("status")
-@click.option("--from", "start", type=TIME, help="Only windows that start at or after this.")
-@click.option("--to", "end", type=TIME, help="Only windows that start before this.")
+@optional_range("Only windows that start at or after this.", "Only windows that start before this.")
 @list_failed
 @as_json
 @click.pass_context
@@ -46,7 +45,8 @@ def command(ctx: click.Context, start: datetime | None, end: datetime | None, *,
             "pending": [one.to_dict() for one in unsent],
             "missing": missing,
         }
-        output.print_json({**report, **({"failed_rows": [asdict(row) for row in rows]} if failed else {})})
+        lines = [asdict(row) for row in rows] if failed else [_partition(line) for line in statuses]
+        output.print_json({**report, **({"failed_rows": lines} if failed else {})}, lines)
     else:
         _print_status(config, statuses, rows if failed else None)
         tables.print_waiting(unsent, standing.paused_until, rate_limited=standing.rate_limited)

@@ -27,7 +27,8 @@ def command(ctx: click.Context, *, repair_first: bool, json_: bool) -> None:
         differences = [asdict(difference) for difference in report.differences]
         again = {"repaired": list(repaired.repaired), "not_repaired": dict(repaired.left)} if repair_first else {}
         output.print_json(
-            {"account": report.account.to_dict(), **counts, **pruned, "differences": differences, **again}
+            {"account": report.account.to_dict(), **counts, **pruned, "differences": differences, **again},
+            differences,
         )
     else:
         for file in repaired.repaired:
