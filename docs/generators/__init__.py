@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from generators import command_line, configuration, layouts, ledger, reasons
+from generators import command_line, configuration, fault_file, layouts, ledger, reasons
 
 PAGES: dict[str, Callable[[], str]] = {
     "configuration": configuration.page,
@@ -11,6 +11,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "layouts": layouts.page,
     "reasons": reasons.page,
     "ledger": ledger.page,
+    "receiver-faults": fault_file.page,
 }
 """Name of the page, without .md -> what makes its text."""
 

@@ -15,6 +15,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from statsig_export.cli import completion, failures, json_object
+from statsig_export.cli.examples import epilog
 from statsig_export.cli.exit_codes import DONE, INTERRUPTED
 from statsig_export.errors import LedgerError
 from statsig_export.shipping.http_records import quiet_records
@@ -63,6 +64,7 @@ class _Verbs(click.Group):
         verb: click.Command = module.command
         if _CONFIG_OF_VERB not in verb.params:
             verb.params += [_CONFIG_OF_VERB, _DEBUG_OF_VERB]
+            verb.epilog = epilog(cmd_name, verb.epilog)
         return verb
 
     def resolve_command(

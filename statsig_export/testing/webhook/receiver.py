@@ -50,8 +50,9 @@ class Receiver:
 
     `transcript` is a file of JSON lines, `tables` a SQLite file; both are made where missing, and appended to.
     `strict_delivery` also demands the headers webhook-id, -timestamp and -attempt, and equal bytes under an equal id.
-    `idle_timeout` (seconds) ends a connection on which nothing comes. Raises OSError when the port is taken
-    or a file cannot be used (then it has a name), sqlite3.Error for `tables`.
+    `on_request` gets each request once it is written down. `idle_timeout` (seconds) ends a connection on which nothing
+    comes. Raises OSError when the port is taken or a file cannot be used (then it has a name), sqlite3.Error for
+    `tables`.
     """
 
     def __init__(  # noqa: PLR0913 - each is one property of the endpoint
@@ -66,6 +67,7 @@ class Receiver:
         tls: ssl.SSLContext | None = None,
         strict_delivery: bool = False,
         keep_events: bool = True,
+        on_request: Callable[[Received], None] | None = None,
         idle_timeout: float = 60,
         host: str = "127.0.0.1",
         now: Callable[[], datetime] = utc_now,
@@ -78,7 +80,7 @@ class Receiver:
         self._script = Script(_script(faults))
         try:
             table = None if tables is None else FivetranTable(tables, now=now)
-            self._transcript = Transcript(transcript, table, keep_events=keep_events)
+            self._transcript = Transcript(transcript, table, keep_events=keep_events, on_request=on_request)
         except BaseException:  # whatever it was goes on its way, but leaves no port taken
             self._listener.close()
             raise

@@ -6,7 +6,7 @@ themselves, exactly as they came, but no header: a token is never in it.
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TextIO
@@ -60,10 +60,19 @@ def read_transcript(path: Path) -> Iterator[Received]:
 class Transcript:
     """Keeps the requests. Safe between threads."""
 
-    def __init__(self, path: Path | None, table: FivetranTable | None, *, keep_events: bool) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        table: FivetranTable | None,
+        *,
+        keep_events: bool,
+        on_request: Callable[[Received], None] | None = None,
+    ) -> None:
+        """`on_request` gets each request once it is written down, one at a time."""
         self._file: TextIO | None = None if path is None else path.open("a", encoding="utf-8")
         self._table = table
         self._keep_events = keep_events
+        self._on_request = on_request
         self._changed = threading.Condition()
         self._requests: list[Received] = []
         self._digests: dict[str, str] = {}
@@ -95,6 +104,8 @@ class Transcript:
             if self._table is not None and received.accepted:
                 self._table.append(events)
             self._requests.append(received)
+            if self._on_request is not None:
+                self._on_request(received)
             self._changed.notify_all()
 
     def close(self) -> None:
