@@ -105,9 +105,13 @@ def _figures(account: Account) -> list[str]:
 
 
 def _console() -> Console:
-    """Wide enough for the account even in a pipe or a narrow terminal: a wrapped figure is no figure."""
+    """Wide enough for the account even in a narrow terminal: a wrapped figure is no figure. Elsewhere nothing wraps."""
     console = Console()
+    if not console.is_terminal:
+        return Console(width=_UNBOUNDED)
     return console if console.width >= _NARROWEST else Console(width=_NARROWEST)
 
 
 _NARROWEST = 110
+_UNBOUNDED = 2_000
+"""Columns of a line in a pipe or a file: longer than any, so that no id is broken over two lines."""

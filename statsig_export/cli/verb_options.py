@@ -13,7 +13,9 @@ from statsig_export.cli.json_object import FORMATS
 from statsig_export.cli.options import Invocation
 from statsig_export.cli.ranges import Range, closed_in, left_out, widened
 from statsig_export.config import Config, load_config
+from statsig_export.delivery.outcomes import Outcome
 from statsig_export.errors import ConfigError
+from statsig_export.layouts.reasons import Reason
 from statsig_export.settings import Duration
 from statsig_export.vocabulary import Category
 from statsig_export.windows import Window
@@ -71,9 +73,16 @@ def as_json(verb: Verb) -> Verb:
 
 
 def list_failed(verb: Verb) -> Verb:
-    """--failed"""
+    """--failed and --reason: the verb gets `failed`, which a reason implies, and `reason`."""
+
+    @wraps(verb)
+    def listed(*args: object, failed: bool, reason: str | None, **options: object) -> object:
+        return verb(*args, failed=failed or reason is not None, reason=reason, **options)
+
+    reasons = click.Choice(list(dict.fromkeys(str(word) for word in (*Reason, *Outcome))))
     line = "Also list the failed rows: key, reason and detail, but none of their values."
-    return click.option("--failed", is_flag=True, help=line)(verb)
+    only = click.option("--reason", type=reasons, metavar="REASON", help="List those that failed for this reason only.")
+    return cast("Verb", click.option("--failed", is_flag=True, help=line)(only(listed)))
 
 
 def window_range(verb: Verb) -> Verb:

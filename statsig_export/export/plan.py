@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from statsig_export.account import Account
+from statsig_export.arrow.columns import pc
 from statsig_export.config import Config
 from statsig_export.events.seen_ids import SeenIds
 from statsig_export.events.table_identity import TableIdentity, new_identity
@@ -47,6 +48,7 @@ class Planner:
         categories: Sequence[Category] | None = None,
         *,
         failed_limit: int | None = 0,
+        failed_reason: str | None = None,
         anew: bool = False,
     ) -> PlanReport:
         """The same as the function `plan`, over this planner's connections."""
@@ -60,7 +62,8 @@ class Planner:
             for category, events in judged.events.items():
                 if events.num_rows:
                     examples.setdefault(category, events["event"][0].as_py())
-            failed += _failed_rows(judged, window, None if failed_limit is None else failed_limit - len(failed))
+            limit = None if failed_limit is None else failed_limit - len(failed)
+            failed += _failed_rows(judged, window, failed_reason, limit)
         accounts = {
             category: Account(
                 events=tally.rows,
@@ -117,16 +120,17 @@ def plan(
     categories: Sequence[Category] | None = None,
     *,
     failed_limit: int | None = 0,
+    failed_reason: str | None = None,
     anew: bool = False,
 ) -> PlanReport:
     """A dry run: what exporting and shipping the window would come to. Sends nothing and writes nothing.
 
-    `categories` None means all. The report names at most `failed_limit` failed rows; None means all. `anew` judges the
-    window as if nothing of it had been exported before: what the filter would make of windows to come. Raises what
-    `export_window` raises.
+    `categories` None means all. The report names at most `failed_limit` failed rows (None: all), only those that failed
+    for `failed_reason` where it is given. `anew` judges the window as if nothing of it had been exported before: what
+    the filter would make of windows to come. Raises what `export_window` raises.
     """
     with Planner(config) as planner:
-        return planner.plan(window, categories, failed_limit=failed_limit, anew=anew)
+        return planner.plan(window, categories, failed_limit=failed_limit, failed_reason=failed_reason, anew=anew)
 
 
 def unplaced_rows(config: Config, categories: Sequence[Category] | None = None) -> dict[str, int]:
@@ -138,13 +142,13 @@ def unplaced_rows(config: Config, categories: Sequence[Category] | None = None) 
         return planner.unplaced_rows(categories)
 
 
-def _failed_rows(judged: Judged, window: Window, limit: int | None) -> list[FailedRow]:
+def _failed_rows(judged: Judged, window: Window, reason: str | None, limit: int | None) -> list[FailedRow]:
     names = ["row_key", "time_uuid", "reason", "detail"]
-    rows = [
-        FailedRow(category, window.key, *row.values())
-        for category, part in judged.failed.items()
-        for row in part.select(names).slice(length=limit).to_pylist()
-    ]
+    rows: list[FailedRow] = []
+    for category, part in judged.failed.items():
+        chosen = part if reason is None else part.filter(pc.equal(part["reason"], reason))
+        listed = chosen.select(names).slice(length=limit).to_pylist()
+        rows += [FailedRow(category, window.key, *row.values()) for row in listed]
     return rows[:limit]
 
 

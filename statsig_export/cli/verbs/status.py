@@ -23,7 +23,15 @@ from statsig_export.vocabulary import Category
 @list_failed
 @as_json
 @click.pass_context
-def command(ctx: click.Context, start: datetime | None, end: datetime | None, *, failed: bool, json_: bool) -> None:
+def command(
+    ctx: click.Context,
+    start: datetime | None,
+    end: datetime | None,
+    *,
+    failed: bool,
+    reason: str | None,
+    json_: bool,
+) -> None:
     """Show the account of every window and category. Reads only the ledger, neither the source nor the webhook.
 
     Exit code 4 while the destination is halted; else 1 if anything is pending or missing, or too much failed.
@@ -32,7 +40,8 @@ def command(ctx: click.Context, start: datetime | None, end: datetime | None, *,
     statuses = status(config, start, end)
     standing = how_it_stands(config)
     account = total(line.account for line in statuses)
-    rows = _failed_rows(config, start, end, None if json_ else tables.MOST_ROWS) if failed else []
+    listed, most = (_failed_rows(config, start, end, reason) if failed else []), None if json_ else tables.MOST_ROWS
+    rows = listed[:most]
     now = datetime.now(UTC)
     missing = not_exported(statuses, start, end, config.windows, now)
     unsent = waiting(statuses, now, paused_until=standing.paused_until)
@@ -48,7 +57,7 @@ def command(ctx: click.Context, start: datetime | None, end: datetime | None, *,
         lines = [asdict(row) for row in rows] if failed else [_partition(line) for line in statuses]
         output.print_json({**report, **({"failed_rows": lines} if failed else {})}, lines)
     else:
-        _print_status(config, statuses, rows if failed else None)
+        _print_status(config, statuses, rows if failed else None, len(listed))
         tables.print_waiting(unsent, standing.paused_until, rate_limited=standing.rate_limited)
         if standing.halted:
             output.note(f"HALTED: {standing.halted}. Repair the set-up, then run `statsig-export resume`.")
@@ -58,7 +67,9 @@ def command(ctx: click.Context, start: datetime | None, end: datetime | None, *,
     ctx.exit(verdict(config.checks, account, unsent=sum(one.events for one in unsent), missing=len(missing)))
 
 
-def _print_status(config: Config, statuses: list[PartitionStatus], failed_rows: list[FailedRow] | None) -> None:
+def _print_status(
+    config: Config, statuses: list[PartitionStatus], failed_rows: list[FailedRow] | None, failed: int
+) -> None:
     if not statuses:
         click.echo("Nothing was exported yet. Run `statsig-export run --from ... --to ...`.")
         return
@@ -69,13 +80,14 @@ def _print_status(config: Config, statuses: list[PartitionStatus], failed_rows: 
     tables.print_breakdown(account)
     pruned = [line for line in statuses if line.pruned]
     if failed_rows is not None:
-        tables.print_failed_rows(failed_rows, account.failed - total(line.account for line in pruned).failed)
+        tables.print_failed_rows(failed_rows, failed)
     if pruned:
         output.note(f"{len(pruned):,} of these partitions were pruned: their figures stay, their rows are gone.")
 
 
-def _failed_rows(config: Config, start: datetime | None, end: datetime | None, limit: int | None) -> list[FailedRow]:
-    rows = statsig_export.failed_rows(config, start, end)[:limit]
+def _failed_rows(config: Config, start: datetime | None, end: datetime | None, reason: str | None) -> list[FailedRow]:
+    rows = statsig_export.failed_rows(config, start, end)
+    rows = rows if reason is None else rows[rows["reason"] == reason]
     columns = [rows[name].astype(object).where(rows[name].notna(), None) for name in rows.columns]
     return [FailedRow(Category(category), window, *texts) for category, window, *texts in zip(*columns, strict=True)]
 
