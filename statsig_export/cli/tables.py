@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from statsig_export.account import Account, total
+from statsig_export.account import WORDS, Account, total
 from statsig_export.cli import output
 from statsig_export.cli.output import printable
 from statsig_export.cli.verdict import Waiting, by_reason
@@ -17,7 +17,6 @@ from statsig_export.vocabulary import Category
 
 MOST_ROWS = 50
 """A longer list of rows is cut for people; --json has them all."""
-_ACCOUNT_COLUMNS = ("Events", "Forwarded", "Filtered", "Failed", "Pending", "Rate Limited")
 
 
 def print_accounts(
@@ -27,16 +26,16 @@ def print_accounts(
     table = Table(title=title, title_justify="left")
     table.add_column("Window", no_wrap=True)
     table.add_column("Category", no_wrap=True)
-    for name in _ACCOUNT_COLUMNS:
+    for name in WORDS:
         table.add_column(name, justify="right", no_wrap=True)
     if notes:
         table.add_column("Last error", overflow="fold")
     listed = sorted(rows, key=lambda row: (row[0], list(Category).index(row[1])))
     for window, category, account in listed:
         note = [escape(notes.get(f"{category.value}|{window}", ""))] if notes else []
-        table.add_row(window, category.value, *_figures(account), *note)
+        table.add_row(window, category.value, *account.figures, *note)
     table.add_section()
-    table.add_row("all", "", *_figures(total(account for *_, account in listed)), style="bold")
+    table.add_row("all", "", *total(account for *_, account in listed).figures, style="bold")
     _console().print(table)
 
 
@@ -97,11 +96,6 @@ def note_unplaced(by_table: Mapping[str, int]) -> None:
             output.note(
                 f"{table}: {rows} to no window and will never be exported: the window column is null or not a time."
             )
-
-
-def _figures(account: Account) -> list[str]:
-    figures = (account.events, account.forwarded, account.filtered, account.failed, account.pending)
-    return [f"{figure:,}" for figure in (*figures, account.rate_limited)]
 
 
 def _console() -> Console:

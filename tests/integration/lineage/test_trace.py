@@ -53,6 +53,20 @@ def test_a_forwarded_event_is_traced_from_its_row_to_the_answer(any_home: Export
     assert found.event is None
 
 
+def test_a_trace_shows_each_step_in_a_notebook_and_at_the_prompt(any_home: ExportHome):
+    any_home.add([custom_event(1)])
+    any_home.export()
+    any_home.ship()
+    (time_uuid,) = (event["timeUUID"] for event in any_home.receiver.events())
+
+    found = trace(any_home.config, time_uuid)
+
+    for shown in (repr(found), found._repr_html_()):
+        assert f"{time_uuid} is forwarded (custom_event|2026-11-20)" in shown
+        for step in ("happened", "source row", "export run", "written", "batch", "attempt 1", "accepted HTTP 200"):
+            assert step in shown
+
+
 def test_an_id_of_the_sources_own_is_traced_to_the_column_that_holds_it(home: ExportHome):
     home.add([custom_event(1, time_uuid="the-sources-own")])
     home.export()
