@@ -14,7 +14,8 @@ import msgspec
 
 from statsig_export.arrow.columns import Column, Mask, pc, where
 from statsig_export.events.faults import BadValueError, Fault
-from statsig_export.events.json_text import members, without_never_sent
+from statsig_export.events.json_text import members
+from statsig_export.events.never_sent import without_never_sent
 from statsig_export.layouts.reasons import Reason
 from statsig_export.vocabulary import NEVER_SENT
 
@@ -67,7 +68,7 @@ def string_of(value: str, name: str) -> str | None:
         case "t" | "f":
             return value
         case "{" | "[":
-            return str(msgspec.json.format(without_never_sent(value, name).encode(), indent=-1), "utf-8")
+            return str(msgspec.json.format(without_never_sent(value).encode(), indent=-1), "utf-8")
         case _:
             return number_text(value, name)
 
