@@ -15,7 +15,7 @@ from statsig_export.settings import SourceSettings
 FAR_BEYOND: Final = 4
 """A text of so many times what an event may have is refused before anything is made of it. A smaller one may still
 become an event, since blanks and keys that never leave are taken out."""
-GROWN_BYTES: Final = 32 * 2**20
+GROWN_BYTES: Final = 8 * 2**20
 """What the metadata of the rows that are reshaped at once may be written out to."""
 
 

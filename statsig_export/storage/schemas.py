@@ -25,5 +25,5 @@ QUARANTINE: Final = pa.schema(
 )
 ROW_GROUP = 5_000
 """Rows per row group: what a reader holds in memory at once."""
-GROUP_BYTES = 32 * 2**20
+GROUP_BYTES = 24 * 2**20
 """Bytes of text per row group, of rows that are larger than usual."""
