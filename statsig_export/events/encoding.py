@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from statsig_export.arrow.columns import TEXT, Column, array, column, join, mapped, pc, where
+from statsig_export.events.checked_objects import checked_objects
 from statsig_export.events.faults import FailureMarks
-from statsig_export.events.json_text import checked_objects, escaped, quote
+from statsig_export.events.json_text import escaped, quote
 from statsig_export.layouts.reasons import Reason
 
 _STORED = ("row_key", "category", "time_uuid", "event_name", "timestamp", "user_id", "unit_id")

@@ -48,6 +48,7 @@ from statsig_export.events.forms.sdk_log import from_sdk_log
 from statsig_export.events.forms.statsig_exports import from_exports
 from statsig_export.events.json_values import string_of
 from statsig_export.events.metadata import metadata_texts
+from statsig_export.events.room import ENDLESS, Room
 from statsig_export.events.table_identity import NOTHING_SEEN, Seen
 from statsig_export.layouts.model import (
     CANONICAL_COLUMNS,
@@ -102,18 +103,23 @@ _USER: Final = msgspec.json.Decoder(_User)
 
 
 def reshape(
-    frame: pd.DataFrame, table: SourceTable, settings: SourceSettings, row_keys: "Column | None" = None
+    frame: pd.DataFrame,
+    table: SourceTable,
+    settings: SourceSettings,
+    row_keys: "Column | None" = None,
+    room: Room = ENDLESS,
 ) -> Reshaped:
     """A chunk of `table` as events and failed rows.
 
     `frame` has the columns `table.frame_columns`, `unreadable` and `unreadable_reason`. `row_keys` are those of a table
-    without a key (`content_ids.content_keys`), and the timeUUIDs of its rows; without them both are null.
+    without a key (`content_ids.content_keys`), and the timeUUIDs of its rows; without them both are null. Raises
+    OutgrownError where the rows need more than `room`.
     """
     marks = FailureMarks(len(frame))
     read = columns_of(frame)
     if table.key is None:
         read[ROW_KEY] = pa.nulls(len(frame), TEXT) if row_keys is None else row_keys
-    canonical = _canonical(read, table, marks, settings)
+    canonical = _canonical(read, table, marks, settings, room)
     columns = {name: of_kind(canonical[name], TEXT) for name in _TEXT_COLUMNS}
     columns |= {name: _null_for_json_null(columns[name]) for name in _JSON_COLUMNS}
     columns["gate_value"] = of_kind(canonical["gate_value"], pa.bool_())
@@ -131,7 +137,7 @@ def reshape(
         "timestamp": _timestamps(canonical["timestamp"], marks),
         "statsig_metadata": columns["statsig_metadata"].fill_null("{}"),
         "value": _values(columns["value"], exposures),
-        "metadata": metadata_texts(columns, codes, exposures, marks),
+        "metadata": metadata_texts(columns, codes, exposures, marks, room),
         "time_uuid": time_uuids,
         "unit_id": _unit_ids(columns, exposures, settings.unit_types),
     }
@@ -143,16 +149,16 @@ def reshape(
 
 
 def _canonical(
-    read: Mapping[str, Column], table: SourceTable, marks: FailureMarks, settings: SourceSettings
+    read: Mapping[str, Column], table: SourceTable, marks: FailureMarks, settings: SourceSettings, room: Room
 ) -> Mapping[str, Column]:
     """The canonical columns, out of those that the table's form has."""
     match table.form:
         case Form.CANONICAL:
             return read
         case Form.SDK_LOG:
-            return from_sdk_log(read, marks, settings)
+            return from_sdk_log(read, marks, settings, room)
         case Form.EVENT_LOG:
-            return from_event_log(read, marks, settings)
+            return from_event_log(read, marks, settings, room)
         case Form.EXPORTED:
             return from_exports(read, table, marks, settings)
 

@@ -100,7 +100,7 @@ class Source:
         categories: Sequence[Category] | None = None,
         chunk_rows: int = CHUNK_ROWS,
     ) -> WindowRead:
-        """Canonical frames of at most `chunk_rows` rows, in no promised order.
+        """Canonical frames of at most `chunk_rows` rows and about `bounds.CHUNK_BYTES`, in no promised order.
 
         The rows are those whose window column lies in [start, end), whole seconds with a zone (else ValueError),
         and that belong to one of `categories` (None: all). A row belongs to exactly one category of its table, see

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from statsig_export.events.json_values import flat_object, strings_of
+from statsig_export.events.room import Room
 from statsig_export.layouts.model import EXPOSURE_TYPES
 from statsig_export.settings import SourceSettings
 from statsig_export.vocabulary import EVENT_NAMES, Category
@@ -49,9 +50,11 @@ class LoggedExposure(NamedTuple):
     metadata: str
 
 
-def logged_exposure(kind: str, metadata: str | None, user: str | None, settings: SourceSettings) -> LoggedExposure:
+def logged_exposure(
+    kind: str, metadata: str | None, user: str | None, settings: SourceSettings, room: Room
+) -> LoggedExposure:
     """The exposure of type `kind` (a value of TYPES). Raises BadValueError where `metadata` is no valid object."""
-    strings = strings_of(metadata or "{}", "metadata")
+    strings = strings_of(metadata or "{}", "metadata", room)
     name = strings.pop("gate" if kind == _GATE else "config", None)
     if kind == _CONFIG and _is_experiment(name, strings, settings):
         kind = _EXPERIMENT

@@ -22,6 +22,7 @@ from statsig_export.events.faults import BadValueError, FailureMarks, Fault
 from statsig_export.events.forms.logged_exposures import TYPES, logged_exposure
 from statsig_export.events.json_text import fault_in, members, quote
 from statsig_export.events.json_values import string_of
+from statsig_export.events.room import Room
 from statsig_export.layouts.model import UNREADABLE
 from statsig_export.layouts.reasons import Reason
 from statsig_export.settings import SourceSettings
@@ -59,7 +60,9 @@ class _Row(NamedTuple):
     timestamp: str | None = None
 
 
-def from_sdk_log(log: Mapping[str, Column], marks: FailureMarks, settings: SourceSettings) -> dict[str, Column]:
+def from_sdk_log(
+    log: Mapping[str, Column], marks: FailureMarks, settings: SourceSettings, room: Room
+) -> dict[str, Column]:
     """The canonical columns of a chunk of the log, row for row; a row at fault is marked and has nulls.
 
     `settings` say what the log does not: the ID types of exposures, and which configs are experiments.
@@ -69,7 +72,7 @@ def from_sdk_log(log: Mapping[str, Column], marks: FailureMarks, settings: Sourc
     for position, (event, request, unreadable) in enumerate(zip(*read, strict=True)):
         row = _Row()
         if event is not None:
-            row, fault = _read(event, request, settings)
+            row, fault = _read(event, request, settings, room)
             if fault is not None:
                 marks.mark_row(position, fault)
         elif unreadable is None:
@@ -81,14 +84,14 @@ def from_sdk_log(log: Mapping[str, Column], marks: FailureMarks, settings: Sourc
     return {**log, **columns, "time_uuid": nothing, "user_id": nothing}
 
 
-def _read(text: str, request: str | None, settings: SourceSettings) -> tuple[_Row, Fault | None]:
+def _read(text: str, request: str | None, settings: SourceSettings, room: Room) -> tuple[_Row, Fault | None]:
     """A row, or what of it is known (its name, and so its category) and the fault."""
     row = _Row()
     try:
         event = _decoded(text)
         event_name = _event_name(_text(event.eventName))
         row = _Row(event_name=event_name, exposure_type=TYPES.get(event_name or ""))
-        return _filled(row, event, request, settings), None
+        return _filled(row, event, request, settings, room), None
     except BadValueError as error:
         return row, error.fault
 
@@ -100,7 +103,7 @@ def _decoded(text: str) -> _Event:
         raise BadValueError(fault_in(text, "event", error)) from None
 
 
-def _filled(row: _Row, event: _Event, request: str | None, settings: SourceSettings) -> _Row:
+def _filled(row: _Row, event: _Event, request: str | None, settings: SourceSettings, room: Room) -> _Row:
     metadata = _text_or_null(event.metadata)
     filled = row._replace(
         user=_text_or_null(event.user),
@@ -111,7 +114,7 @@ def _filled(row: _Row, event: _Event, request: str | None, settings: SourceSetti
     )
     if filled.exposure_type is None:
         return filled
-    return filled._replace(**logged_exposure(filled.exposure_type, metadata, filled.user, settings)._asdict())
+    return filled._replace(**logged_exposure(filled.exposure_type, metadata, filled.user, settings, room)._asdict())
 
 
 def _event_name(value: str) -> str | None:

@@ -40,6 +40,10 @@ LOCK_WAIT_MS: Final = 60_000
 """How long a read waits for a locked table, unless the URL or the role sets a lock_timeout."""
 
 
+AT_ONCE: Final = 256
+"""Rows that a driver is asked for at once, where asking costs no round trip to a server."""
+
+
 class Reader(StrEnum):
     """How the rows come in: the modules of `source/readers`."""
 
@@ -59,6 +63,8 @@ class Driver:
     """Opens a cursor that does not hold the whole result."""
     abandon: Callable[[DBAPICursor], None] | None = None
     """Drops a result that was not read to its end; its connection is closed next."""
+    at_once: int = AT_ONCE
+    """Rows that are asked for at once."""
 
 
 class FirstValue(Protocol):

@@ -39,7 +39,7 @@ def _named_cursor(connection: Connection) -> DBAPICursor:
     return named
 
 
-NAMED_CURSOR: Final = Driver(_named_cursor)
+NAMED_CURSOR: Final = Driver(_named_cursor, at_once=1_000)  # each time is a round trip
 
 
 def _engine(url: URL) -> Engine:

@@ -20,6 +20,7 @@ from statsig_export.errors import SourceError
 from statsig_export.source.backends.backend import LOCK_WAIT_MS
 from statsig_export.source.backends.postgresql import NO_ENCODING, PSYCOPG_OPTIONS
 from statsig_export.source.chunks import Chunk
+from statsig_export.source.readers.bounds import bounded_batches
 from statsig_export.source.readers.cursor import SqlDatabase
 from statsig_export.source.readers.reader import UNREACHABLE, class_of
 from statsig_export.source.schema import FoundColumn
@@ -58,7 +59,7 @@ class AdbcDatabase:
         return self._plain.tables(schema)
 
     def chunks(self, sql: str, rows: int) -> Generator[Chunk]:
-        """The driver cuts batches by their bytes; here they are cut by rows as well.
+        """The driver cuts batches by about 8 MB; here they are cut by rows as well.
 
         A database of the encoding SQL_ASCII may hold text that is not UTF-8, which Arrow refuses: it is read as rows.
         """
@@ -70,9 +71,7 @@ class AdbcDatabase:
             try:
                 cursor.adbc_statement.set_options(**_BATCH)
                 cursor.execute(sql)
-                for batch in cursor.fetch_record_batch():
-                    for first in range(0, batch.num_rows, rows):
-                        yield batch.slice(first, rows)
+                yield from bounded_batches(cursor.fetch_record_batch(), rows)
             except BaseException:  # an error, or a reader that was left early: the rest of the COPY is in the way
                 self._throw_away()
                 raise

@@ -15,8 +15,9 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import NoSuchTableError, SAWarning, SQLAlchemyError
 
-from statsig_export.source.backends.backend import Backend
+from statsig_export.source.backends.backend import AT_ONCE, Backend
 from statsig_export.source.catalogs import columns_query, found_columns, tables_query
+from statsig_export.source.readers.bounds import bounded_rows
 from statsig_export.source.readers.reader import unreachable
 from statsig_export.source.schema import FoundColumn, found_column
 
@@ -72,8 +73,7 @@ class SqlDatabase:
             sql = sql.replace("%", "%%")
         with self._connect() as connection, self._cursor(connection) as cursor:
             cursor.execute(sql)
-            while chunk := cursor.fetchmany(rows):
-                yield chunk
+            yield from bounded_rows(cursor.fetchmany, rows, AT_ONCE if self._driver is None else self._driver.at_once)
 
     def close(self) -> None:
         self._engine.dispose()

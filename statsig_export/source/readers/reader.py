@@ -39,7 +39,9 @@ class Database(Protocol):
         """The tables and views of a schema, None for the connection's own."""
 
     def chunks(self, sql: str, rows: int) -> Generator[Chunk]:
-        """The result of a statement, streamed; no chunk is empty or has more rows than that."""
+        """The result of a statement, streamed; no chunk is empty or has more rows than that, nor much more text than
+        `bounds.CHUNK_BYTES` if it has more than one.
+        """
 
     def close(self) -> None: ...
 
