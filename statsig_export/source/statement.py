@@ -99,10 +99,15 @@ class PlacedTable:
         statement = select(self.window_column).select_from(self.clause).where(where).limit(1)
         return compiled(statement if order is None else statement.order_by(order), self.dialect)
 
-    def window_reach(self) -> str:
-        """The least and the greatest value of the window column."""
+    def window_reach(self, where: ColumnElement[Any]) -> str:
+        """The least and the greatest value of the window column in the rows that `where` selects."""
         column = self.window_column
-        return compiled(select(func.min(column), func.max(column)).select_from(self.clause), self.dialect)
+        return compiled(select(func.min(column), func.max(column)).select_from(self.clause).where(where), self.dialect)
+
+    def first_values(self, name: str, most: int) -> str:
+        """Some values of a column, whichever come first, without nulls."""
+        column = self.column(name)
+        return compiled(select(column).select_from(self.clause).where(column.is_not(None)).limit(most), self.dialect)
 
     def rows_of(self, categories: Collection[Category]) -> ColumnElement[Any] | None:
         """The predicate for all rows that may be of `categories`; None where all rows have to be read.
