@@ -14,6 +14,7 @@ from statsig_export.layouts.model import ROW_KEY, Role
 MOST_CANDIDATES = 5
 """A longer list is cut for people; --json has them all."""
 _COMMENT_AT = 38
+_LONGEST = 80
 _DOT_WITHIN = frozenset('."`')
 
 
@@ -28,15 +29,26 @@ def section(match: Match) -> str:
     lines.append(identity(match.placed.qualified_name))
     if match.window_column:
         comment = "windows are cut by this time of insertion"
-        if match.window_column in match.columns.values() or match.window_column in _times(match):
+        if match.window_column == match.sources.get("timestamp"):
             comment = "the event's own time: rows come late, so see [windows] lookback"
         lines.append(commented(f"window_column = {json.dumps(match.window_column)}", comment))
-    if match.columns:
-        lines.append(commented(f"columns = {inline(match.columns)}", 'canonical = "yours"; "": no such column'))
+    lines += _columns(match.columns)
     if match.custom_ids:
         line = f"# custom_ids = {inline(match.custom_ids)}"
         lines.append(commented(line, "custom ID -> its column: keep those that are IDs"))
     return "\n".join(lines) + "\n"
+
+
+def _columns(columns: Mapping[str, str]) -> list[str]:
+    """One line where it is short, else a line per column."""
+    line = f"columns = {inline(columns)}"
+    if not columns or len(line) <= _LONGEST:
+        return [commented(line, 'canonical = "yours"; "": no such column')] if columns else []
+    lines = [f"columns.{json.dumps(name)} = {json.dumps(column)}" for name, column in columns.items()]
+    return [
+        line if column else commented(line, "no such column")
+        for line, column in zip(lines, columns.values(), strict=True)
+    ]
 
 
 def absent_section(role: Role, line: str) -> str:
@@ -124,7 +136,7 @@ def _mapping(match: Match) -> Iterable[str]:
     absent = [name for name, column in match.columns.items() if not column]
     if absent:
         yield f"not there: {', '.join(absent)}"
-    if match.columns.get("time_uuid") in _keys(match):
+    if ROW_KEY in match.sources and match.sources.get("time_uuid") == match.sources[ROW_KEY]:
         yield "the key is a UUID, so it is the timeUUID too: the same in every copy of the database"
 
 
@@ -132,15 +144,6 @@ def _lacks(match: Match) -> str:
     if match.missing:
         return f", lacks {', '.join(match.missing)}"
     return "" if match.found.readable else ", but this user has no right to read it (GRANT SELECT)"
-
-
-def _keys(match: Match) -> set[str]:
-    return {match.columns.get(ROW_KEY) or match.table.key or "\0"}
-
-
-def _times(match: Match) -> set[str]:
-    """The column of the event's time, where it has the layout's name."""
-    return {rule.column for rule in match.table.columns if rule.canonical == "timestamp"} - set(match.columns)
 
 
 def _table_name(match: Match) -> str:

@@ -7,6 +7,7 @@ its tables another table of the database.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Final
@@ -33,6 +34,9 @@ _SHARED: Final = 0.5
 """The quality of a column that stands for another as well: the event's time for the time of insertion."""
 _REQUIRED_WEIGHT: Final = 2.0
 _LIGHT: Final = dict.fromkeys(("time_uuid", "statsig_metadata", "user_dimensions", "reason", "custom_ids"), 0.5)
+_TELLS_WHAT: Final = ("event", "event_name", "name")
+_OF_EXPOSURES: Final = ("exposure_type", "rule_id", "group_name", "gate_value")
+_SURE: Final = 0.8
 _A_USER: Final = frozenset({"user_id", "user", "unit_id"})
 
 
@@ -58,6 +62,8 @@ class Match:
 
     table: SourceTable
     found: FoundTable
+    sources: Mapping[str, str]
+    """Canonical column -> the column that is taken for it."""
     columns: Mapping[str, str]
     """The layout's column (`row_key` for the key) -> its name here, "" for none: of those that differ."""
     window_column: str | None
@@ -66,8 +72,8 @@ class Match:
     """The columns that it cannot do without, and lacks: the layout's names, or `user_id or user`."""
     score: float
     """From 0 to 1: how many of the columns are there and how sure it is that they are meant."""
-    matched: int
-    """How many of the layout's columns it has."""
+    tells_what: float
+    """From 0 to 1: how sure it is that it has the column that says which event or which gate a row is about."""
     custom_ids: Mapping[str, str] = field(default_factory=dict)
     """Column -> itself, for columns that may each hold a custom ID: what the ID is called, only the user knows."""
 
@@ -82,7 +88,7 @@ class Match:
 
     @property
     def fit(self) -> float:
-        return self.matched / len(_rules(self.table))
+        return len(self.sources) / len(_rules(self.table))
 
     @property
     def absent(self) -> tuple[str, ...]:
@@ -92,6 +98,12 @@ class Match:
     @property
     def proposable(self) -> bool:
         return self.found.readable and not self.missing and self.score >= FITS_FROM
+
+    @property
+    def near(self) -> bool:
+        """Whether it is worth telling of: a table with an ID, a name and a time alone could be anything."""
+        sure = self.tells_what >= _SURE if self.missing else self.tells_what > 0
+        return sure and self.score >= _TOLD_FROM
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +132,10 @@ def candidates(found: Sequence[FoundTable], proposal: Proposal | None) -> list[t
     for layout, tables in LAYOUTS.items():
         for table, each in product(tables, found):
             match = compare(table, each)
+            if _place(each) in taken or not match.near:
+                continue
             known = best.get(_place(each))
-            near = match.score >= _TOLD_FROM and _place(each) not in taken
-            if near and (known is None or _likelihood(match) > _likelihood(known[1])):
+            if known is None or _likelihood(match) > _likelihood(known[1]):
                 best[_place(each)] = (layout, match)
     return sorted(best.values(), key=lambda pair: _likelihood(pair[1]), reverse=True)
 
@@ -135,18 +148,19 @@ def compare(table: SourceTable, found: FoundTable) -> Match:
     score = sum(_weight(table, rule) * chosen[rule.canonical][1] for rule in rules if rule.canonical in chosen) / worth
     missing = [rule.column for rule in rules if rule.canonical in table.required and rule.canonical not in chosen]
     users = [rule for rule in rules if rule.canonical in _A_USER or is_unit_column(rule.canonical)]
-    if users and not any(rule.canonical in chosen for rule in users):
-        missing.append(" or ".join(rule.column for rule in users))
+    nobody = bool(users) and not any(rule.canonical in chosen for rule in users)
+    missing += [" or ".join(rule.column for rule in users)] if nobody else []
     window = table.window_rule
     own_window = window in rules and WINDOW_COLUMN in chosen and chosen[WINDOW_COLUMN][0] != window.column
     return Match(
         table,
         found,
-        columns=_differences(table, chosen),
+        sources={canonical: name for canonical, (name, _) in chosen.items()},
+        columns=_differences(table, chosen, table.required | ({rule.canonical for rule in users} if nobody else set())),
         window_column=chosen[WINDOW_COLUMN][0] if own_window else None,
         missing=tuple(missing),
         score=score,
-        matched=len(chosen),
+        tells_what=_tells_what(table, {name: sure for name, (_, sure) in chosen.items()}),
         custom_ids=_custom_ids(table, found, {name for name, _ in chosen.values()}),
     )
 
@@ -176,7 +190,7 @@ def _rank(proposal: Proposal) -> tuple[float, ...]:
 
 def _likelihood(match: Match) -> tuple[float, ...]:
     own_name = match.found.name.lower() == match.table.table
-    return (match.proposable, match.score, match.matched, own_name, match.found.schema is None)
+    return (match.proposable, match.score, len(match.sources), own_name, match.found.schema is None)
 
 
 def _distinct(proposal: Proposal) -> bool:
@@ -196,6 +210,12 @@ def _rules(table: SourceTable) -> list[ColumnRule]:
 
 def _weight(table: SourceTable, rule: ColumnRule) -> float:
     return _REQUIRED_WEIGHT if rule.canonical in table.required else _LIGHT.get(rule.canonical, 1.0)
+
+
+def _tells_what(table: SourceTable, sure: Mapping[str, float]) -> float:
+    """Almost anything has a name: what has been exposed needs a rule, a group, a type or a value beside it."""
+    what = max(sure.get(name, 0.0) for name in _TELLS_WHAT)
+    return min(what, max(sure.get(name, 0.0) for name in _OF_EXPOSURES)) if table.role is Role.EXPOSURES else what
 
 
 def _chosen(rules: Iterable[ColumnRule], found: FoundTable) -> dict[str, tuple[str, float]]:
@@ -239,11 +259,14 @@ def _can_hold(found: FoundTable, name: str, kind: Kind) -> bool:
     return kinds is None or kind in kinds
 
 
-def _differences(table: SourceTable, chosen: Mapping[str, tuple[str, float]]) -> dict[str, str]:
+def _differences(
+    table: SourceTable, chosen: Mapping[str, tuple[str, float]], needed: AbstractSet[str]
+) -> dict[str, str]:
+    """A column that is needed and not there is left for the user to name."""
     differences = {}
     for rule in table.selected_rules:
         name = chosen[rule.canonical][0] if rule.canonical in chosen else ""
-        if name != rule.column and (name or rule.canonical not in table.required):
+        if name != rule.column and (name or rule.canonical not in needed):
             differences[ROW_KEY if rule.canonical == ROW_KEY else rule.column] = name
     return differences
 

@@ -16,9 +16,9 @@ from statsig_export.layouts.model import ROW_KEY, WINDOW_COLUMN, ColumnRule, uni
 _SURE: Final[Mapping[str, str]] = {
     ROW_KEY: "event_id row_id record_id exposure_id record_number pk row_number sequence_number insert_id",
     WINDOW_COLUMN: "ingested_at inserted_at loaded_at received_at _fivetran_synced _loaded_at _ingested_at "
-    "_sdc_received_at _airbyte_extracted_at etl_loaded_at arrived_at recorded_at stored_at ingest_time ingestion_time insert_time "
-    "inserted load_time collector_tstamp server_received_time server_upload_time created_at created_on creation_time "
-    "created",
+    "_sdc_received_at _airbyte_extracted_at etl_loaded_at arrived_at recorded_at stored_at ingest_time "
+    "ingestion_time insert_time inserted load_time collector_tstamp server_received_time server_upload_time "
+    "created_at created_on creation_time created",
     "time_uuid": "timeuuid event_uuid dedup_id",
     "user_id": "userid uid statsig_user_id distinct_id user_key",
     "user": "user_object user_json statsig_user user_data user_context",

@@ -14,9 +14,9 @@ from sqlalchemy import URL, ColumnElement
 from statsig_export.arrow.columns import array, values_of
 from statsig_export.arrow.timestamps import EARLIEST_MS, to_epoch_ms
 from statsig_export.errors import SourceError
-from statsig_export.layouts.detection import FoundTable
+from statsig_export.layouts.detection import FoundTable, Match
 from statsig_export.layouts.families import Family
-from statsig_export.layouts.model import ColumnRule, Kind, SourceTable
+from statsig_export.layouts.model import ROW_KEY, ColumnRule, Kind, SourceTable
 from statsig_export.source.catalogs import CatalogTable
 from statsig_export.source.epochs import EPOCH
 from statsig_export.source.names import plain_name
@@ -33,7 +33,9 @@ _SHIFTS: Final = 3
 """How many days the first text of a column can be off the first time: UTC offsets are up to 14 hours either way."""
 _UUID_TYPE: Final = re.compile(r"uuid|uniqueidentifier", re.IGNORECASE)
 _UUID: Final = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
-_KEYS_LOOKED_AT: Final = 100
+_JSON: Final = re.compile(r"\s*(\{|null\s*$|\[\s*\]\s*$)")
+"""How a text begins that is a JSON object, which may be cut; PHP writes an empty one as []."""
+_ROWS_LOOKED_INTO: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +81,23 @@ class Discovery:
         found = (self._found(table, schema) for table in catalog.tables)
         return Tables(tuple(sorted(found, key=lambda table: (table.schema or "", table.name))), catalog.broken)
 
-    def holds_uuids(self, table: SourceTable, column: str) -> bool:
-        """Whether the first texts of a column are all UUIDs. Raises SourceError."""
-        named = replace(table, key=None, columns=(ColumnRule("time_uuid", column, Kind.IDENTIFIER),))
-        with self._errors(table.qualified_name):
-            placed = self._placed(named)
-            values = [_text(row[0]) for row in self._rows(placed.first_values(column, _KEYS_LOOKED_AT))]
-        return bool(values) and all(map(_UUID.fullmatch, values))
+    def looked_into(self, match: Match) -> FoundTable:
+        """The match's table, with what the values of its first rows say of its texts: UUIDs, JSON or neither.
+
+        Raises SourceError.
+        """
+        found, names = match.found, _to_look_into(match)
+        if not names:
+            return found
+        rules = tuple(ColumnRule(name, name, Kind.TEXT) for name in names)
+        with self._errors(match.placed.qualified_name):
+            placed = self._placed(replace(match.placed, key=None, columns=rules))
+            rows = self._rows(placed.first_rows(names, _ROWS_LOOKED_INTO))
+        values = {name: [_text(row[n]) for row in rows if row[n] is not None] for n, name in enumerate(names)}
+        uuids = {name for name, texts in values.items() if texts and all(map(_UUID.fullmatch, texts))}
+        no_json = {name for name, texts in values.items() if texts and not any(map(_JSON.match, texts))}
+        kinds = {name: held - {Kind.JSON} if name in no_json else held for name, held in found.kinds.items()}
+        return replace(found, uuids=found.uuids | uuids, kinds=kinds)
 
     def reach(self, table: SourceTable, until: datetime) -> Reach | None:
         """The least and the greatest time of the table's rows before `until` that is believed; None without such a row.
@@ -135,7 +147,7 @@ class Discovery:
         return PlacedTable(table, check_columns(table, columns, self._database.dialect), self._database.dialect)
 
     def _rows(self, sql: str) -> list[Sequence[Any]]:
-        with closing(self._database.chunks(sql, _KEYS_LOOKED_AT)) as chunks:
+        with closing(self._database.chunks(sql, _ROWS_LOOKED_INTO)) as chunks:
             batches = list(chunks)
         return [row for batch in batches for row in _plain_rows(batch)]
 
@@ -162,6 +174,15 @@ class Discovery:
                 f"{what} ({self._database.dialect.name}) cannot be looked at: {class_of(error)}",
                 hint="check its URL and that this user may read its tables, or name a --layout: then no table is read",
             ) from None
+
+
+def _to_look_into(match: Match) -> list[str]:
+    """The columns of text that are taken for JSON, and a key of text that may be a UUID, each once."""
+    kinds = {rule.canonical: rule.kind for rule in match.table.selected_rules}
+    names = [name for canonical, name in match.sources.items() if kinds.get(canonical) is Kind.JSON]
+    if "time_uuid" in kinds and "time_uuid" not in match.sources and ROW_KEY in match.sources:
+        names.append(match.sources[ROW_KEY])
+    return [name for name in dict.fromkeys(names) if Kind.TEXT in match.found.kinds.get(name, ())]
 
 
 def _can_hold(column: FoundColumn, kinds: dict[Kind, frozenset[Family]]) -> frozenset[Kind]:

@@ -6,7 +6,7 @@ the text that the lineage keeps, and it can be run again by hand.
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -104,10 +104,9 @@ class PlacedTable:
         column = self.window_column
         return compiled(select(func.min(column), func.max(column)).select_from(self.clause).where(where), self.dialect)
 
-    def first_values(self, name: str, most: int) -> str:
-        """Some values of a column, whichever come first, without nulls."""
-        column = self.column(name)
-        return compiled(select(column).select_from(self.clause).where(column.is_not(None)).limit(most), self.dialect)
+    def first_rows(self, names: Sequence[str], most: int) -> str:
+        """Some columns of the rows that come first, whichever they are."""
+        return compiled(select(*map(self.column, names)).select_from(self.clause).limit(most), self.dialect)
 
     def rows_of(self, categories: Collection[Category]) -> ColumnElement[Any] | None:
         """The predicate for all rows that may be of `categories`; None where all rows have to be read.

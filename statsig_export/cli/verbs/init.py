@@ -35,7 +35,7 @@ from statsig_export.config import DEFAULT_FILE, load_config, parse_config
 from statsig_export.errors import ConfigError, SourceError
 from statsig_export.layouts.detection import FoundTable, Match, Proposal, candidates, propose
 from statsig_export.layouts.known import LAYOUTS
-from statsig_export.layouts.model import Kind, Role
+from statsig_export.layouts.model import Role
 from statsig_export.layouts.native_tables import create_tables
 from statsig_export.settings import WindowSettings
 from statsig_export.source.discovery import EARLIEST, Discovery
@@ -45,6 +45,7 @@ _TEMPLATE = files("statsig_export") / "export_template.toml"
 _TABLES = re.compile(r"\[source\.exposures\].*(?=\[windows\])", re.DOTALL)
 _START = re.compile(r"start = \"[^\"]*\"")
 _LAYOUT = 'layout = "native"       '
+_MOST_LOOKS = 4
 _YEAR_1000, _YEAR_9999 = datetime(1000, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 _URL = 'url = "env:STATSIG_DATABASE_URL"'
 
@@ -135,23 +136,24 @@ def _look(url: str, schema: str | None) -> _Look | None:
         return None
     with Discovery(config.source_url()) as discovery:
         tables = discovery.tables(schema)
-        found = _with_uuids(discovery, tables.found)
+        found = _looked_into(discovery, tables.found)
         proposal = propose(found)
         near = candidates(found, proposal)
         reaches = _reaches(discovery, proposal.matches if proposal else [])
     return _Look(schema, proposal, near, tables.broken, len(tables.found), **reaches)
 
 
-def _with_uuids(discovery: Discovery, found: Sequence[FoundTable]) -> tuple[FoundTable, ...]:
-    """The tables, with the keys of those that are proposed among their UUIDs, where the values say so."""
-    proposal = propose(found)
-    looked_at = {}
-    for match in proposal.matches if proposal else []:
-        key = match.placed.key
-        text = key is not None and Kind.TEXT in match.found.kinds.get(key, ()) and "time_uuid" in match.absent
-        if key and text and key not in match.found.uuids and discovery.holds_uuids(match.placed, key):
-            looked_at[match.found.schema, match.found.name] = replace(match.found, uuids=match.found.uuids | {key})
-    return tuple(looked_at.get((table.schema, table.name), table) for table in found)
+def _looked_into(discovery: Discovery, found: Sequence[FoundTable]) -> tuple[FoundTable, ...]:
+    """The tables, those that are proposed with what their values say; that may put others in their place."""
+    tables = {(table.schema, table.name): table for table in found}
+    for _ in range(_MOST_LOOKS):
+        proposal = propose(tuple(tables.values()))
+        before = dict(tables)
+        for match in proposal.matches if proposal else []:
+            tables[match.found.schema, match.found.name] = discovery.looked_into(match)
+        if tables == before:
+            break
+    return tuple(tables.values())
 
 
 def _reaches(discovery: Discovery, matches: Sequence[Match]) -> dict[str, Any]:
