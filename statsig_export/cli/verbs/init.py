@@ -37,6 +37,7 @@ from statsig_export.layouts.detection import FoundTable, Match, Proposal, candid
 from statsig_export.layouts.known import LAYOUTS
 from statsig_export.layouts.model import Role
 from statsig_export.layouts.native_tables import create_tables
+from statsig_export.layouts.placement import source_tables
 from statsig_export.settings import WindowSettings
 from statsig_export.source.discovery import EARLIEST, Discovery
 from statsig_export.windows import LENGTH, Window, closed_windows
@@ -99,6 +100,11 @@ def command(  # noqa: PLR0913 - the options of the verb
     path = invocation.config_path or Path(DEFAULT_FILE)
     if path.exists() and not (force or tables):
         raise ConfigError(f"{path} already exists", hint="--force overwrites it; --tables keeps and uses it")
+    if path.exists() and not force and schema:
+        raise ConfigError(
+            f"{path} already exists and is kept, so --schema would change nothing",
+            hint="set schema in its [source.<table>] sections, or overwrite it with --force",
+        )
     look, location = None, CodeLocation()
     if force or not path.exists():
         look = None if layout or tables else _look(url, schema)
@@ -228,7 +234,7 @@ def _report(path: Path, look: _Look, location: CodeLocation, *, json_: bool) -> 
             }
         )
         return
-    click.echo(f"Looked at {look.looked_at:,} tables and views.")
+    click.echo(f"Tables and views looked at: {look.looked_at:,}")
     if look.proposal:
         print_proposal(look.proposal)
     print_candidates(look.candidates, proposed=look.proposal is not None)
@@ -246,8 +252,8 @@ def _note(look: _Look) -> None:
         output.note(f"No table of {where} looks like one of Statsig's: --tables creates the native ones.")
     for table, places in look.outside.items():
         output.note(
-            f"{printable(table)} has rows {' and '.join(places)} by its window column: no window from [windows] start to "
-            "now holds them."
+            f"{printable(table)} has rows {' and '.join(places)} by its window column: no window between [windows] "
+            "start and now holds them."
         )
 
 
@@ -270,7 +276,7 @@ def _create_tables(path: Path) -> None:
             hint="--tables is for SQLite, PostgreSQL and MySQL; elsewhere create them by hand, as docs/sources.md says",
         ) from None
     try:
-        create_tables(engine, config.source.layout)
+        create_tables(engine, config.source.layout, source_tables(config.source))
     except SQLAlchemyError as error:
         raise SourceError(
             f"the tables could not be created ({type(error).__name__})", hint="check source.url"
