@@ -166,14 +166,24 @@ def compare(table: SourceTable, found: FoundTable) -> Match:
 
 
 def _proposal(layout: str, tables: Sequence[SourceTable], found: Sequence[FoundTable]) -> Proposal:
-    """The best choice of a table for each role, no table for two."""
-    choices: list[list[Match | None]] = []
-    for table in tables:
-        matches = [match for each in found if (match := compare(table, each)).proposable]
-        choices.append([None, *sorted(matches, key=_likelihood, reverse=True)[:_MOST_COMPARED]])
-    roles = [table.role for table in tables]
-    combined = [Proposal(layout, dict(zip(roles, choice, strict=True))) for choice in product(*choices)]
-    return max((proposal for proposal in combined if _distinct(proposal)), key=_rank)
+    """The best choice of a table for each role: no table for two, and all of one schema.
+
+    A table of another schema, which may be a copy of somebody's, is for the user to add.
+    """
+    matches = {table.role: [m for each in found if (m := compare(table, each)).proposable] for table in tables}
+    schemas = {match.found.schema for of_role in matches.values() for match in of_role}
+    combined = [
+        Proposal(layout, dict(zip(matches, choice, strict=True)))
+        for schema in schemas
+        for choice in product(*(_best(of_role, schema) for of_role in matches.values()))
+    ]
+    nothing = Proposal(layout, dict.fromkeys(matches))
+    return max((proposal for proposal in combined if _distinct(proposal)), key=_rank, default=nothing)
+
+
+def _best(matches: Iterable[Match], schema: str | None) -> list[Match | None]:
+    of_schema = (match for match in matches if match.found.schema == schema)
+    return [*sorted(of_schema, key=_likelihood, reverse=True)[:_MOST_COMPARED], None]
 
 
 def _rank(proposal: Proposal) -> tuple[float, ...]:
@@ -183,14 +193,14 @@ def _rank(proposal: Proposal) -> tuple[float, ...]:
     """
     matches = proposal.matches
     beyond = round(sum(match.score - FITS_FROM for match in matches), 6)
-    likelihoods = [_likelihood(match)[1:] for match in matches]
-    together = len({match.found.schema for match in matches}) == 1
-    return (beyond, *(sum(each) for each in zip(*likelihoods, strict=True)), together) if matches else (-1.0,)
+    likelihoods = [_likelihood(match)[2:] for match in matches]
+    return (beyond, *(sum(each) for each in zip(*likelihoods, strict=True))) if matches else (-1.0,)
 
 
 def _likelihood(match: Match) -> tuple[float, ...]:
+    """What makes one of several tables the likelier one, the weightiest first."""
     own_name = match.found.name.lower() == match.table.table
-    return (match.proposable, match.score, len(match.sources), own_name, match.found.schema is None)
+    return (match.proposable, match.score, len(match.sources), match.found.schema is None, own_name)
 
 
 def _distinct(proposal: Proposal) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import JSON, BigInteger, Boolean, Column, DateTime, Engine, Index, Integer, MetaData, Table, Text
+from sqlalchemy.schema import SchemaConst
 from sqlalchemy.sql import quoted_name
 
 from statsig_export.errors import ConfigError
@@ -87,6 +88,6 @@ def create_tables(engine: Engine, layout: str, places: Sequence[SourceTable] = (
 
 def _placed(table: Table, place: SourceTable, metadata: MetaData) -> None:
     """The table under another name or in another schema; its index is named after it."""
-    copy = table.to_metadata(metadata, schema=place.schema, name=place.table)
+    copy = table.to_metadata(metadata, schema=place.schema or SchemaConst.RETAIN_SCHEMA, name=place.table)
     for index in copy.indexes:
         index.name = quoted_name(str(index.name).replace(table.name, place.table), quote=None)

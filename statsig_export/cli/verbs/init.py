@@ -47,7 +47,7 @@ _TABLES = re.compile(r"\[source\.exposures\].*(?=\[windows\])", re.DOTALL)
 _START = re.compile(r"start = \"[^\"]*\"")
 _LAYOUT = 'layout = "native"       '
 _MOST_LOOKS = 4
-_YEAR_1000, _YEAR_9999 = datetime(1000, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+_YEAR_1001, _YEAR_9999 = datetime(1001, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 _URL = 'url = "env:STATSIG_DATABASE_URL"'
 
 
@@ -174,7 +174,7 @@ def _reaches(discovery: Discovery, matches: Sequence[Match]) -> dict[str, Any]:
         reach = past or discovery.reach(table, now)
         first_days += [reach.first_day] if reach else []
         newest += [past.newest] if past else []
-        spans = {"before 2000": (_YEAR_1000, EARLIEST), "in the future": (now, _YEAR_9999)}
+        spans = {"before 2000": (_YEAR_1001, EARLIEST), "in the future": (now, _YEAR_9999)}
         outside[table.qualified_name] = [what for what, span in spans.items() if discovery.holds_rows(table, *span)]
     return {
         "first_day": min(first_days, default=None),
