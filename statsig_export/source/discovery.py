@@ -62,6 +62,7 @@ class Discovery:
     def __init__(self, url: URL) -> None:
         """Raises SourceError where no driver for the URL can be loaded, or a database's file is not there."""
         self._database = open_reader(url)
+        self._columns: dict[tuple[str | None, str], list[FoundColumn]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -143,8 +144,11 @@ class Discovery:
         return rows_between(placed.window_column, placed.window_family, start, end, placed.backend, first_value)
 
     def _placed(self, table: SourceTable) -> PlacedTable:
-        columns = self._database.columns(table.table, table.schema)
-        return PlacedTable(table, check_columns(table, columns, self._database.dialect), self._database.dialect)
+        place = (table.schema, table.table)
+        if place not in self._columns:
+            self._columns[place] = self._database.columns(table.table, table.schema)
+        dialect = self._database.dialect
+        return PlacedTable(table, check_columns(table, self._columns[place], dialect), dialect)
 
     def _rows(self, sql: str) -> list[Sequence[Any]]:
         with closing(self._database.chunks(sql, _ROWS_LOOKED_INTO)) as chunks:

@@ -90,10 +90,13 @@ def check_columns(table: SourceTable, found: Iterable[FoundColumn], dialect: Dia
     placed: dict[str, FoundColumn] = {}
     problems: list[str] = []
     suggested: dict[str, str] = {}
-    for rule in (*table.selected_rules, table.window_rule):
+    rules = (*table.selected_rules, table.window_rule)
+    taken = {named_as(rule.column, present, dialect) for rule in rules}
+    spare = [column for column in present.values() if column.name not in taken]
+    for rule in rules:
         name = named_as(rule.column, present, dialect)
         if name is None:
-            near = nearest(rule, _fitting(present.values(), rule, dialect))
+            near = nearest(rule, _fitting(spare, rule, dialect))
             problems.append(_missing(table, rule, near))
             suggested |= _suggestion(table, rule, near)
         elif present[name].family not in accepted_families(rule.kind, dialect):

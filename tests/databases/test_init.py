@@ -1,4 +1,3 @@
-
 """`init`, then `plan`, on databases as strangers have them."""
 
 from collections.abc import Mapping, Sequence
