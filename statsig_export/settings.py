@@ -104,7 +104,8 @@ class TableSettings(Settings):
     """Where one of the layout's tables differs from what the layout expects. All keys are optional."""
 
     table: str | None = None
-    """The table's name; "" where there is no such table, and nothing is read of it."""
+    """The table's name, or schema and name as in "analytics.events"; "" where there is no such table, and nothing is
+    read of it."""
     schema_: str | None = Field(default=None, alias="schema")
     """The database schema that holds it."""
     window_column: str | None = None

@@ -42,8 +42,7 @@ def judge_window(
 
 def tables_of(source: Source, categories: Sequence[Category]) -> list[SourceTable]:
     tables = [table for table in source.tables if set(table.categories) & set(categories)]
-    for table in tables:
-        source.check_schema(table)
+    source.check_schemas(tables)
     return tables
 
 

@@ -112,7 +112,14 @@ class SourceTable:
 
     @property
     def window_rule(self) -> ColumnRule:
-        return ColumnRule("window_column", self.window_column, Kind.WINDOW)
+        return ColumnRule(WINDOW_COLUMN, self.window_column, Kind.WINDOW)
+
+    @property
+    def required(self) -> frozenset[str]:
+        """The canonical columns, key and window column among them, without which no row becomes an event."""
+        named = {"event", "event_name", "name"} | ({"exposure_type"} if self.form is Form.CANONICAL else set())
+        rules = (*self.selected_rules, self.window_rule)
+        return frozenset(rule.canonical for rule in rules if rule.kind in _TELLS_WHEN or rule.canonical in named)
 
     @property
     def frame_columns(self) -> tuple[str, ...]:
@@ -132,6 +139,9 @@ class SourceTable:
 
 
 ROW_KEY: Final = "row_key"
+WINDOW_COLUMN: Final = "window_column"
+"""What the window column is called beside the canonical columns."""
+_TELLS_WHEN: Final = frozenset({Kind.KEY, Kind.WINDOW, Kind.TIME})
 UNREADABLE: Final = "unreadable"
 UNREADABLE_REASON: Final = "unreadable_reason"
 

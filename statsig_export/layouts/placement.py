@@ -1,14 +1,19 @@
 """The tables of the configured layout, placed where export.toml says they are. Pure."""
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 from statsig_export.errors import ConfigError
 from statsig_export.layouts.identity_names import identity_of, salt_of
 from statsig_export.layouts.known import LAYOUTS
 from statsig_export.layouts.model import ROW_KEY, ColumnRule, Form, Kind, Role, SourceTable, is_unit_column, unit_column
 from statsig_export.settings import SourceSettings, TableSettings
+
+_PART: Final = re.compile(r'"(?:[^"]|"")+"|`(?:[^`]|``)+`|[^."`]+')
+_QUALIFIED: Final = re.compile(rf"(?:{_PART.pattern})(?:\.(?:{_PART.pattern}))*")
 
 
 def source_tables(settings: SourceSettings) -> tuple[SourceTable, ...]:
@@ -57,10 +62,11 @@ def _placed(table: SourceTable, settings: TableSettings, source_name: str) -> So
             hint="a repeated row is known by its key already: remove the line",
         )
     found = {rule.canonical for rule in rules}
+    schema, name = _place(settings)
     return replace(
         table,
-        table=settings.table or table.table,
-        schema=settings.schema_ or table.schema,
+        table=name or table.table,
+        schema=schema or table.schema,
         key=key,
         window_column=settings.window_column or _moved(table, rules) or table.window_column,
         columns=(*rules, *unit_rules),
@@ -69,6 +75,24 @@ def _placed(table: SourceTable, settings: TableSettings, source_name: str) -> So
         repeats_are_duplicates=settings.repeats == "duplicates",
         salt=None if settings.identity is None else salt_of(settings.identity, source_name),
     )
+
+
+def _place(settings: TableSettings) -> tuple[str | None, str | None]:
+    """The schema and the name of a table: `table = "analytics.events"` says both, unless `schema` says one.
+
+    Quotes as in SQL keep a dot within a name: `table = '"my.events"'`.
+    """
+    if settings.table is None or settings.schema_:
+        return settings.schema_, settings.table
+    if not _QUALIFIED.fullmatch(settings.table):
+        return None, settings.table
+    *path, name = (_unquoted(part) for part in _PART.findall(settings.table))
+    return ".".join(path) or None, name
+
+
+def _unquoted(part: str) -> str:
+    quote = part[0]
+    return part[1:-1].replace(quote * 2, quote) if quote in '"`' else part
 
 
 def _renamed(table: SourceTable, columns: Mapping[str, str]) -> tuple[str | None, tuple[ColumnRule, ...]]:

@@ -4,7 +4,7 @@ statement.py says what a statement selects, window.py which rows a window holds,
 differs between databases is in `backends`, how rows come in through a driver in `readers`.
 """
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from types import TracebackType
@@ -15,14 +15,16 @@ import pyarrow as pa
 from sqlalchemy import ColumnElement
 
 from statsig_export.config import Config
-from statsig_export.errors import SourceError
+from statsig_export.errors import SchemaError, SourceError
 from statsig_export.layouts.families import Family
 from statsig_export.layouts.model import SourceTable
 from statsig_export.layouts.placement import source_tables
+from statsig_export.source.catalogs import CatalogTable
 from statsig_export.source.chunks import Chunk, to_frame
+from statsig_export.source.location import located
 from statsig_export.source.readers.factory import open_reader
 from statsig_export.source.readers.reader import Database, class_of
-from statsig_export.source.schema import check_columns, missing_table
+from statsig_export.source.schema import check_columns
 from statsig_export.source.statement import PlacedTable, SelectedColumn, all_of
 from statsig_export.source.window import rows_between, unplaced_rows
 from statsig_export.vocabulary import Category
@@ -86,6 +88,19 @@ class Source:
         found. Extra columns are ignored. Every read checks first, once per Source and table.
         """
         self._checked(table)
+
+    def check_schemas(self, tables: Iterable[SourceTable]) -> None:
+        """`check_schema` of several tables: one error says what is wrong with all of them."""
+        errors: list[SchemaError] = []
+        for table in tables:
+            try:
+                self._checked(table)
+            except SchemaError as error:
+                errors.append(error)
+        if len(errors) > 1:
+            raise SchemaError("\n".join(e.message for e in errors), hint="\n".join(e.hint for e in errors))
+        if errors:
+            raise errors[0]
 
     def families(self, table: SourceTable) -> dict[str, Family]:
         """Column, as the layout or export.toml names it, -> its type: of all that are read. Raises SourceError."""
@@ -160,14 +175,23 @@ class Source:
 
     def _checked(self, table: SourceTable) -> PlacedTable:
         if table not in self._placed:
+            there = table
             with self._errors_of(table):
                 columns = self._database.columns(table.table, table.schema)
-                present = [] if columns else self._database.tables(table.schema)
-            if not columns:
-                raise missing_table(table, present)
             dialect = self._database.dialect
-            self._placed[table] = PlacedTable(table, check_columns(table, columns, dialect), dialect)
+            if not columns:
+                there = located(table, self._all_tables(), dialect)
+                with self._errors_of(table):
+                    columns = self._database.columns(there.table, there.schema)
+            self._placed[table] = PlacedTable(there, check_columns(table, columns, dialect), dialect)
         return self._placed[table]
+
+    def _all_tables(self) -> tuple[CatalogTable, ...]:
+        """Of the whole database; only to say what is wrong, so an error says no more than that nothing is known."""
+        try:
+            return self._database.catalog(None).tables
+        except self._database.errors:
+            return ()
 
     def _chunks(self, table: SourceTable, sql: str, rows: int) -> Generator[Chunk]:
         with self._errors_of(table):

@@ -6,7 +6,7 @@ the text that the lineage keeps, and it can be run again by hand.
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -99,10 +99,14 @@ class PlacedTable:
         statement = select(self.window_column).select_from(self.clause).where(where).limit(1)
         return compiled(statement if order is None else statement.order_by(order), self.dialect)
 
-    def window_reach(self) -> str:
-        """The least and the greatest value of the window column."""
+    def window_reach(self, where: ColumnElement[Any]) -> str:
+        """The least and the greatest value of the window column in the rows that `where` selects."""
         column = self.window_column
-        return compiled(select(func.min(column), func.max(column)).select_from(self.clause), self.dialect)
+        return compiled(select(func.min(column), func.max(column)).select_from(self.clause).where(where), self.dialect)
+
+    def first_rows(self, names: Sequence[str], most: int) -> str:
+        """Some columns of the rows that come first, whichever they are."""
+        return compiled(select(*map(self.column, names)).select_from(self.clause).limit(most), self.dialect)
 
     def rows_of(self, categories: Collection[Category]) -> ColumnElement[Any] | None:
         """The predicate for all rows that may be of `categories`; None where all rows have to be read.

@@ -16,7 +16,7 @@ from sqlalchemy_bigquery._types import get_columns
 from statsig_export.layouts.model import ColumnRule, Kind, SourceTable
 from statsig_export.source.backends.duckdb import DuckDbDialect
 from statsig_export.source.backends.known import backend_of
-from statsig_export.source.catalogs import found_columns
+from statsig_export.source.catalogs import Catalog, found_columns
 from statsig_export.source.schema import FoundColumn, found_column
 
 URLS: Final = {
@@ -139,9 +139,9 @@ class Described:
         del table, schema
         return self._columns
 
-    def tables(self, schema: str | None) -> list[str]:
+    def catalog(self, schema: str | None) -> Catalog:
         del schema
-        return []
+        return Catalog(())
 
     def chunks(self, sql: str, rows: int) -> Generator[Sequence[Sequence[Any]]]:
         del rows

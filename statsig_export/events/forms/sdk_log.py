@@ -67,7 +67,8 @@ def from_sdk_log(
 
     `settings` say what the log does not: the ID types of exposures, and which configs are experiments.
     """
-    read = (values_of(of_kind(log[name], TEXT)) for name in ("event", "statsig_metadata", UNREADABLE))
+    absent = pa.nulls(len(log[UNREADABLE]), TEXT)  # a table without the request's statsigMetadata
+    read = (values_of(of_kind(log.get(name, absent), TEXT)) for name in ("event", "statsig_metadata", UNREADABLE))
     rows = []
     for position, (event, request, unreadable) in enumerate(zip(*read, strict=True)):
         row = _Row()

@@ -4,7 +4,7 @@ To add a database, write `backends/<database>.py` with its record, name it in kn
 (tests/databases/statements). The defaults are those of standard SQL and of a driver as PEP 249 describes it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -81,6 +81,17 @@ class Window(Protocol):
     ) -> SqlColumn: ...
 
 
+class Look(Protocol):
+    """The statement that looks at the whole catalog at once.
+
+    Its rows are the columns of all tables and views of `schema` (None: of all schemas but the system's own) in order of
+    table and position: schema, table, column, type, whether the table is found without its schema, whether the user may
+    read it.
+    """
+
+    def __call__(self, schema: str | None, /) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class DatasetName:
     """What OpenLineage's naming conventions call a table: two with both parts equal are one."""
@@ -115,6 +126,35 @@ def catalog_view(name: str, schema: str | None = None) -> TableClause:
     """A view of the database's catalog with one row per column of each table."""
     columns = ("table_schema", "table_name", "column_name", "data_type", "ordinal_position")
     return table_clause(name, *map(column, columns), schema=schema)
+
+
+def information_schema_look(
+    *,
+    view: str = "information_schema.columns",
+    current: str = "current_schema()",
+    kind: str = "data_type",
+    system: Sequence[str] = ("information_schema",),
+) -> Look:
+    """A look at a view of the catalog that has the columns of the standard's information schema.
+
+    `current` is the schema of the connection, `system` are schemas that hold no data of the user. The view lists what
+    the user may read.
+    """
+
+    def look(schema: str | None) -> str:
+        unwanted = ", ".join(map(quoted_text, system))
+        of = f"NOT IN ({unwanted})" if schema is None else f"= {quoted_text(schema.lower())}"
+        return (
+            f"SELECT table_schema, table_name, column_name, {kind}, "  # noqa: S608 - quoted above
+            f"CASE WHEN table_schema = {current} THEN 1 ELSE 0 END, 1 FROM {view} "
+            f"WHERE lower(table_schema) {of} ORDER BY table_schema, table_name, ordinal_position"
+        )
+
+    return look
+
+
+def quoted_text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def if_zoned(convert: Callable[[SqlColumn], SqlColumn]) -> Callable[[SqlColumn, Family], SqlColumn]:
@@ -221,7 +261,9 @@ class Backend:
     case_sensitive: bool = False
     """Whether names that differ in case only are different names."""
     catalog: TableClause | None = None
-    """Where columns and tables are looked up; None: through SQLAlchemy's inspection."""
+    """Where the columns of a table are looked up; None: through SQLAlchemy's inspection."""
+    look: Look | None = None
+    """Looks at the whole catalog in one statement; None: SQLAlchemy's inspection does, table by table where it must."""
     families: Mapping[str, Family] = field(default_factory=dict)
     """Types that are placed wrongly or nowhere otherwise, by the name that the dialect's class compiles under, or by
     their name in `catalog` in lower case, without its parameters.

@@ -15,7 +15,16 @@ from sqlalchemy import URL, func
 
 from statsig_export.layouts.families import Family
 from statsig_export.layouts.model import SourceTable
-from statsig_export.source.backends.backend import Backend, DatasetName, Errors, SqlColumn, cast_bound, dotted, if_zoned
+from statsig_export.source.backends.backend import (
+    Backend,
+    DatasetName,
+    Errors,
+    SqlColumn,
+    cast_bound,
+    dotted,
+    if_zoned,
+    quoted_text,
+)
 
 
 def _to_utc(column: SqlColumn) -> SqlColumn:
@@ -28,6 +37,16 @@ def _other_errors() -> Errors:
     return tuple(getattr(import_module(module), name) for module, name in places.items())
 
 
+def _look(schema: str | None) -> str:
+    """BigQuery has a catalog per dataset; without one, the connection's own is meant, and its tables need no schema."""
+    path = f"`{schema.replace('`', '')}`." if schema else ""
+    named = "table_schema" if schema is None else quoted_text(schema)
+    return (
+        f"SELECT {named}, table_name, column_name, data_type, {0 if schema else 1}, 1 "  # noqa: S608 - quoted
+        f"FROM {path}INFORMATION_SCHEMA.COLUMNS ORDER BY table_name, ordinal_position"
+    )
+
+
 def _dataset(url: URL, table: SourceTable) -> DatasetName:
     return DatasetName("bigquery", dotted(url.host, table.schema or url.database, table.table))
 
@@ -38,6 +57,7 @@ BIGQUERY: Final = Backend(
     doubles_percent=True,
     other_errors=_other_errors,
     families={"TIMESTAMP": Family.TIMESTAMP_TZ, "null": Family.NESTED, "user_defined": Family.NESTED},
+    look=_look,
     casts_text=False,
     floats_as_text=False,
     json_text=func.to_json_string,

@@ -19,6 +19,7 @@ from statsig_export.source.backends.backend import (
     DatasetName,
     Driver,
     SqlColumn,
+    information_schema_look,
     never_exact,
     server_dataset,
     session_engine,
@@ -58,6 +59,9 @@ MYSQL: Final = Backend(
         "SET SESSION TRANSACTION READ ONLY",
     ),
     drivers={"pymysql": Driver(_unbuffered_cursor, _abandon)},
+    look=information_schema_look(
+        current="database()", kind="column_type", system=("information_schema", "mysql", "performance_schema", "sys")
+    ),
     text_type=CHAR(),
     casts_text=False,
     floats_as_text=False,

@@ -32,7 +32,7 @@ from sqlalchemy.pool import NullPool
 
 from statsig_export.layouts.families import Family
 from statsig_export.layouts.model import Kind
-from statsig_export.source.backends.backend import Backend, FirstValue, SqlColumn, file_dataset
+from statsig_export.source.backends.backend import Backend, FirstValue, SqlColumn, file_dataset, quoted_text
 from statsig_export.source.epochs import EPOCH, LAST_UNIT, PAST_NUMBERS, SECOND, epoch_window, unit_of
 
 # Where a number is preferred, text that is one has become one.
@@ -148,6 +148,16 @@ def _shifted(column: SqlColumn) -> SqlColumn:
     return func.coalesce(*(func.datetime(seconds.concat(offset)) for offset in (full, hours, digits)))
 
 
+def _look(schema: str | None) -> str:
+    """Fails as a whole where a view is broken: then the tables are inspected one by one, which costs little here."""
+    return (
+        "SELECT 'main', m.name, p.name, p.type, 1, 1 "  # noqa: S608 - quoted
+        "FROM main.sqlite_master AS m JOIN pragma_table_xinfo(m.name) AS p "
+        "WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'sqlite_%' AND p.hidden <> 1 "
+        f"AND {quoted_text((schema or 'main').lower())} = 'main' ORDER BY m.name, p.cid"
+    )
+
+
 def _engine(url: URL) -> Engine:
     return create_engine(url, poolclass=NullPool, hide_parameters=True)
 
@@ -167,6 +177,7 @@ SQLITE: Final = Backend(
     file_format="SQLite",
     engine=_engine,
     prepare=_prepare,
+    look=_look,
     values_have_types=True,
     also_accepted={kind: _ANYTHING | ({Family.TEXT} if kind in _MAYBE_TEXT else frozenset()) for kind in Kind},
     exact_text=_exact_text,

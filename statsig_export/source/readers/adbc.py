@@ -19,6 +19,7 @@ from sqlalchemy.engine import Dialect
 from statsig_export.errors import SourceError
 from statsig_export.source.backends.backend import LOCK_WAIT_MS
 from statsig_export.source.backends.postgresql import NO_ENCODING, PSYCOPG_OPTIONS
+from statsig_export.source.catalogs import Catalog
 from statsig_export.source.chunks import Chunk
 from statsig_export.source.readers.bounds import bounded_batches
 from statsig_export.source.readers.cursor import SqlDatabase
@@ -55,8 +56,8 @@ class AdbcDatabase:
     def columns(self, table: str, schema: str | None) -> list[FoundColumn]:
         return self._plain.columns(table, schema)
 
-    def tables(self, schema: str | None) -> list[str]:
-        return self._plain.tables(schema)
+    def catalog(self, schema: str | None) -> Catalog:
+        return self._plain.catalog(schema)
 
     def chunks(self, sql: str, rows: int) -> Generator[Chunk]:
         """The driver cuts batches by about 8 MB; here they are cut by rows as well.

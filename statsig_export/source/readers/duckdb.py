@@ -14,8 +14,8 @@ from sqlalchemy import URL
 from sqlalchemy.engine import Dialect
 
 from statsig_export.errors import SourceError
-from statsig_export.source.backends.duckdb import CATALOG, DUCKDB, DuckDbDialect
-from statsig_export.source.catalogs import columns_query, found_columns, tables_query
+from statsig_export.source.backends.duckdb import CATALOG, DUCKDB, LOOK, DuckDbDialect
+from statsig_export.source.catalogs import Catalog, catalog_of, columns_query, found_columns
 from statsig_export.source.readers.bounds import joined_batches
 from statsig_export.source.schema import FoundColumn
 
@@ -50,9 +50,8 @@ class DuckDbDatabase:
         query = columns_query(CATALOG, self.dialect, table, schema)
         return found_columns(self._connection().execute(query).fetchall(), DUCKDB.families)
 
-    def tables(self, schema: str | None) -> list[str]:
-        query = tables_query(CATALOG, self.dialect, schema)
-        return [str(name) for (name,) in self._connection().execute(query).fetchall()]
+    def catalog(self, schema: str | None) -> Catalog:
+        return catalog_of(self._connection().execute(LOOK(schema)).fetchall(), DUCKDB.families)
 
     def chunks(self, sql: str, rows: int) -> Generator[pa.RecordBatch]:
         """A relation's reader streams, a vector at a time. Raises SourceError where memory_limit holds none."""
