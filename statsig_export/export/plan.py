@@ -55,7 +55,7 @@ class Planner:
         failed: list[FailedRow] = []
         planned, elsewhere = (_nothing_planned(names), None) if anew else self._planned_ids(window, names)
         identities = self._identities(window, names)
-        judge = Judge(config.source, config.filter, config.webhook.max_bytes, planned, elsewhere)
+        judge = Judge(config.source, config.filter, config.webhook, planned, elsewhere)
         for judged, _ in judge_window(self._source, window, judge, identities):
             for category, events in judged.events.items():
                 if events.num_rows:
