@@ -253,7 +253,7 @@ class WebhookSettings(Settings):
     """Requests in flight at once in one run."""
     compression: Literal["none", "gzip"] = "none"
     timestamps: TimestampForm = "number"
-    """How an event spells its `timestamp`: 1793534400000 or "1793534400000". Frozen with the event when it is exported."""
+    """How an event spells its `timestamp`: 1793534400000 or "1793534400000"; frozen when it is exported."""
     ca_bundle: str | None = Field(default=None, min_length=1)
     """A PEM file (relative to the configuration file) of certificate authorities to trust instead of the usual ones."""
     proxy: SecretName | None = None

@@ -106,9 +106,18 @@ class SourceTable:
         return None if self.key is None else ColumnRule(ROW_KEY, self.key, Kind.KEY)
 
     @property
-    def selected_rules(self) -> tuple[ColumnRule, ...]:
-        """The columns that a read selects, in the statement's order."""
+    def named_rules(self) -> tuple[ColumnRule, ...]:
+        """The columns that the layout names: the key and what an event is made of."""
         return self.columns if self.key_rule is None else (self.key_rule, *self.columns)
+
+    @property
+    def selected_rules(self) -> tuple[ColumnRule, ...]:
+        """The columns that a read selects, in the statement's order.
+
+        In a log of the SDKs the window column is one of them: an event may leave out its time.
+        """
+        received = (ColumnRule(RECEIVED_AT, self.window_column, Kind.TIME),) if self.form is Form.SDK_LOG else ()
+        return (*self.named_rules, *received)
 
     @property
     def window_rule(self) -> ColumnRule:
@@ -132,6 +141,8 @@ class SourceTable:
 
 
 ROW_KEY: Final = "row_key"
+RECEIVED_AT: Final = "received_at"
+"""Form.SDK_LOG: when the row came in, the event's time where the event says none."""
 UNREADABLE: Final = "unreadable"
 UNREADABLE_REASON: Final = "unreadable_reason"
 

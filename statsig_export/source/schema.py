@@ -77,7 +77,7 @@ def check_columns(table: SourceTable, found: Iterable[FoundColumn], dialect: Dia
     present = {column.name: column for column in found}
     placed: dict[str, FoundColumn] = {}
     problems = []
-    for rule in (*table.selected_rules, table.window_rule):
+    for rule in (*table.named_rules, table.window_rule):
         name = named_as(rule.column, present, dialect)
         if name is None:
             problems.append(_missing(rule, present))

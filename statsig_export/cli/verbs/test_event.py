@@ -14,8 +14,8 @@ from statsig_export.delivery.batches import batch_id, body
 from statsig_export.delivery.outcomes import Outcome
 from statsig_export.delivery.rules import Reply, classify, explain
 from statsig_export.errors import DestinationError
-from statsig_export.shipping.destination import destination_of
 from statsig_export.settings import TimestampForm
+from statsig_export.shipping.destination import destination_of
 from statsig_export.shipping.webhook import Webhook
 
 

@@ -10,7 +10,6 @@ from rows import custom_event, exposure
 from statsig_export.export.repair import repair
 from statsig_export.maintenance.verify import verify
 from statsig_export.shipping.replay import replay
-from statsig_export.shipping.ship import ship
 
 RANGE = ["--from", DAY, "--to", "2026-11-21"]
 
@@ -34,9 +33,8 @@ def test_timestamps_are_numbers_unless_text_is_asked_for_and_plan_shows_which(ho
 
     assert {type(json.loads(event)["timestamp"]) for event in default.values()} == {int}
     assert {type(json.loads(event)["timestamp"]) for event in as_text.values()} == {str}
-    assert {
-        kind: re.sub(r'"timestamp":"(\d+)"', r'"timestamp":\1', event) for kind, event in as_text.items()
-    } == default
+    numbers = {kind: re.sub(r'"timestamp":"(\d+)"', r'"timestamp":\1', event) for kind, event in as_text.items()}
+    assert numbers == default
 
 
 @pytest.mark.fault("F240")
@@ -53,11 +51,9 @@ def test_what_was_exported_keeps_its_spelling_and_is_not_sent_again_after_a_chan
     assert home.config.fingerprint() != before
     assert again.account.pending == 0
     assert dict(received(home)) == {"page_view": 1795176000001, "late": "1795176000002"}
-    bodies = {request.body for request in home.receiver.requests}
-    replay(home.config, home.window().start, home.window().end)
-    ship(home.config)
-    assert len(home.receiver.requests) == 2 * len(bodies)
-    assert {request.body for request in home.receiver.requests} == bodies
+    bodies = sorted(request.sha256 for request in home.receiver.requests)
+    replay(home.config, [f"custom_event|{DAY}"])
+    assert sorted(request.sha256 for request in home.receiver.requests) == sorted([*bodies, *bodies])
     assert home.account().forwarded == 2
 
 
