@@ -28,11 +28,6 @@ def printable(text: str, limit: int | None = 200) -> str:
     return shown + ("..." if limit is not None and len(text) > limit else "")
 
 
-def unplaced_json(by_table: Mapping[str, int]) -> dict[str, object]:
-    """The rows that belong to no window, as --json has them."""
-    return {"unplaced": sum(by_table.values()), "unplaced_by": dict(by_table)}
-
-
 def utc(moment: datetime) -> str:
     """A time for people, to the millisecond as the ledger has it; whole seconds without the zeros."""
     form = "milliseconds" if moment.microsecond else "seconds"

@@ -107,6 +107,26 @@ def _unplaced(column: SqlColumn) -> SqlColumn:
     )
 
 
+def _before(column: SqlColumn, moment: datetime) -> SqlColumn:
+    kind = func.typeof(column)
+    shifted = _shifted(column) < f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+    return case(
+        (kind.in_(["integer", "real"]), epoch_window(column, EPOCH, moment)),
+        (_is_epoch_text(column), epoch_window(cast(column, Numeric), EPOCH, moment)),
+        (_has_offset(column), shifted),
+        else_=_utc_before(column, moment),
+    )
+
+
+def _utc_before(column: SqlColumn, moment: datetime) -> SqlColumn:
+    """For text in UTC, as `_utc_window`."""
+    first = _bound(moment)
+    if len(first) == _DATE_LENGTH:
+        return column < first
+    separator = func.substr(column, _DATE_LENGTH + 1, 1)
+    return or_(and_(column < first, separator != "T"), and_(column < first.replace(" ", "T"), separator == "T"))
+
+
 def _is_epoch_text(column: SqlColumn) -> SqlColumn:
     kind = func.typeof(column) == "text"
     return and_(kind, column.op("GLOB")(_EPOCH_DIGITS), column.op("NOT GLOB")(_NO_NUMBER))
@@ -207,5 +227,6 @@ SQLITE: Final = Backend(
     exact_text=_exact_text,
     window=_window,
     unplaced=_unplaced,
+    before=_before,
     dataset=file_dataset,
 )

@@ -23,7 +23,7 @@ _TYPES: dict[str, type] = {
     "metadata": dict,
     "timeUUID": str,
 }
-_TYPE_NAMES = {str: "a string", dict: "an object"}
+_TYPE_NAMES: dict[type, str] = {str: "a string", dict: "an object"}
 _CUSTOM_KEYS = frozenset({*_TYPES, "timestamp"})
 _INTEGER = re.compile(r"-?[0-9]+")
 _EXPOSURE_KEYS = _CUSTOM_KEYS | {"unitID"}

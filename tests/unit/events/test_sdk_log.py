@@ -241,7 +241,7 @@ RECEIVED = [
 @pytest.mark.fault("F241")
 @pytest.mark.parametrize("received_at", RECEIVED)
 @pytest.mark.parametrize("time", [None, "", "no such key"])
-def test_an_event_without_a_time_is_of_when_it_was_received(received_at: Any, time: str | None):
+def test_an_event_without_a_time_is_of_when_it_was_received(received_at: pa.Array, time: str | None):
     event = logged(time=time)
     if time == "no such key":
         event = json.dumps({key: value for key, value in json.loads(event).items() if key != "time"})

@@ -201,7 +201,7 @@ def test_rows_that_no_window_can_hold_are_counted(file: Path, source: Source):
         b"2026-11-01",
     ]
     store(file, placed + unplaced)
-    assert source.count_unplaced(source.tables[0]) == len(unplaced)
+    assert unplaced(source) == len(unplaced)
     all_times = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
     assert keys(source, start=all_times[0], end=all_times[1]) == list(range(len(placed)))
 
