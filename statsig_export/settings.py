@@ -88,6 +88,7 @@ UtcTime = Annotated[datetime, AfterValidator(_utc)]
 SecretName = Annotated[str, AfterValidator(_secret)]
 HeaderName = Annotated[str, AfterValidator(_header_name)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
+TimestampForm = Literal["number", "text"]
 LayoutName = Literal["native", "sdk_log", "statsig_events", "cloud_exports", "warehouse_native"]
 
 
@@ -252,6 +253,8 @@ class WebhookSettings(Settings):
     concurrency: int = Field(default=4, ge=1, le=64, strict=True)
     """Requests in flight at once in one run."""
     compression: Literal["none", "gzip"] = "none"
+    timestamps: TimestampForm = "number"
+    """How an event spells its `timestamp`: 1793534400000 or "1793534400000"; frozen when it is exported."""
     ca_bundle: str | None = Field(default=None, min_length=1)
     """A PEM file (relative to the configuration file) of certificate authorities to trust instead of the usual ones."""
     proxy: SecretName | None = None

@@ -30,11 +30,6 @@ def printable(text: str, limit: int | None = 200) -> str:
     return shown + ("..." if limit is not None and len(text) > limit else "")
 
 
-def unplaced_json(by_table: Mapping[str, int]) -> dict[str, object]:
-    """The rows that belong to no window, as --json has them."""
-    return {"unplaced": sum(by_table.values()), "unplaced_by": dict(by_table)}
-
-
 def account_row(window: str, category: Category, account: Account) -> dict[str, object]:
     """An entry of `partitions`, and a line of CSV."""
     return {"window": window, "category": category.value, "account": account.to_dict()}

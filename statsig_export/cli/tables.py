@@ -12,6 +12,7 @@ from statsig_export.account import WORDS, Account, total
 from statsig_export.cli import output
 from statsig_export.cli.output import printable
 from statsig_export.cli.verdict import Waiting, by_reason
+from statsig_export.export.outside import RowsOutside
 from statsig_export.export.reports import FailedRow
 from statsig_export.vocabulary import Category
 
@@ -88,14 +89,12 @@ def print_failed_rows(rows: Sequence[FailedRow], failed: int) -> None:
         click.echo(f"... and {failed - len(rows):,} more: --json lists them all.")
 
 
-def note_unplaced(by_table: Mapping[str, int]) -> None:
-    """Which tables hold rows that belong to no window, where any do."""
-    for table, count in by_table.items():
-        if count:
-            rows = "1 row belongs" if count == 1 else f"{count:,} rows belong"
-            output.note(
-                f"{table}: {rows} to no window and will never be exported: the window column is null or not a time."
-            )
+def note_outside(outside: RowsOutside) -> None:
+    """Which tables hold rows that are in no window, and why the verb is no success where none is in one."""
+    for sentence in outside.sentences:
+        output.note(sentence)
+    if outside.misplaced:
+        output.note(f"Nothing can be exported: {outside.misplaced}.")
 
 
 def _console() -> Console:

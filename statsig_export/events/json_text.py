@@ -29,6 +29,10 @@ _ESCAPE: Final = re.compile(
 )
 """One escape of valid JSON text; scanned from left to right, a surrogate pair counts as one."""
 
+NO_MEMBERS: Final = r"^\s*(?:null|\[\s*\])\s*$"
+"""JSON text in place of an object that has no members: null, or PHP's empty map."""
+_NO_MEMBERS: Final = re.compile(NO_MEMBERS)
+
 
 def quote(text: str) -> str:
     """The JSON string: quotes, backslashes and control characters escaped, everything else raw."""
@@ -44,8 +48,14 @@ def escaped(texts: Column) -> Column:
     return replaced(texts, np.flatnonzero(where(needy)), values)
 
 
+def has_no_members(text: str) -> bool:
+    """Whether JSON text stands in place of an object without members."""
+    return _NO_MEMBERS.match(text) is not None
+
+
 def members(text: str, name: str) -> dict[str, str]:
-    """Key -> the exact JSON text of its value; of a duplicate key the last.
+    """Key -> the exact JSON text of its value; of a duplicate key the last. None where there is no object
+    (`has_no_members`).
 
     Raises BadValueError unless the text is a valid JSON object without half a surrogate pair. `name` says in the
     detail where it stood.
@@ -53,6 +63,8 @@ def members(text: str, name: str) -> dict[str, str]:
     try:
         found = _MEMBERS.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
+        if has_no_members(text):
+            return {}
         raise BadValueError(fault_in(text, name, error)) from None
     return {key: str(value, "utf-8") for key, value in found.items()}
 

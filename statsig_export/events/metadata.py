@@ -31,7 +31,7 @@ from statsig_export.arrow.columns import (
 )
 from statsig_export.events.category_codes import CATEGORIES, CONFIG, EXPERIMENT, GATE, LAYER, Codes
 from statsig_export.events.faults import BadValueError, FailureMarks
-from statsig_export.events.forms.logged_exposures import GATE_VALUES
+from statsig_export.events.forms.logged_exposures import gate_value_in
 from statsig_export.events.json_text import quote
 from statsig_export.events.json_values import are_flat, flat_object, have_key, strings_of
 from statsig_export.events.room import ENDLESS, Room
@@ -112,7 +112,7 @@ def _gate_values(columns: Mapping[str, Column], codes: Codes, marks: FailureMark
         return gate_value
     found = values_of(gate_value)
     for row, metadata in zip(rows.tolist(), values_of(take(columns[_NAME], rows)), strict=True):
-        found[row] = GATE_VALUES.get(strings_of(metadata or "{}", _NAME).get("gateValue", ""))
+        found[row] = gate_value_in(strings_of(metadata or "{}", _NAME))
     values = array(found, pa.bool_())
     marks.mark((codes == GATE) & where(values.is_null()), Reason.MISSING_GATE_VALUE, "gate_value")
     return values

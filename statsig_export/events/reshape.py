@@ -46,6 +46,7 @@ from statsig_export.events.faults import BadValueError, FailureMarks, Fault
 from statsig_export.events.forms.event_log import from_event_log
 from statsig_export.events.forms.sdk_log import from_sdk_log
 from statsig_export.events.forms.statsig_exports import from_exports
+from statsig_export.events.json_text import NO_MEMBERS
 from statsig_export.events.json_values import string_of
 from statsig_export.events.metadata import metadata_texts
 from statsig_export.events.room import ENDLESS, Room
@@ -121,7 +122,7 @@ def reshape(
         read[ROW_KEY] = pa.nulls(len(frame), TEXT) if row_keys is None else row_keys
     canonical = _canonical(read, table, marks, settings, room)
     columns = {name: of_kind(canonical[name], TEXT) for name in _TEXT_COLUMNS}
-    columns |= {name: _null_for_json_null(columns[name]) for name in _JSON_COLUMNS}
+    columns |= {name: _null_for_no_members(columns[name]) for name in _JSON_COLUMNS}
     columns["gate_value"] = of_kind(canonical["gate_value"], pa.bool_())
     _mark_unreadable(columns[UNREADABLE], columns[UNREADABLE_REASON], marks)
     exposures = _exposures(columns, table)
@@ -163,9 +164,9 @@ def _canonical(
             return from_exports(read, table, marks, settings)
 
 
-def _null_for_json_null(texts: Column) -> Column:
-    """A JSON null is no value: SQLAlchemy's JSON type writes it for None by default."""
-    return choose(pc.equal(texts, "null"), text(None), texts)
+def _null_for_no_members(texts: Column) -> Column:
+    """A JSON null is no value: SQLAlchemy's JSON type writes it for None by default. So is `[]`, PHP's empty map."""
+    return choose(pc.match_substring_regex(texts, NO_MEMBERS), text(None), texts)
 
 
 def _mark_unreadable(unreadable: Column, reasons: Column, marks: FailureMarks) -> None:

@@ -120,7 +120,7 @@ def _export(run: _Run, opened: _Opened) -> ExportReport:
         if not run.categories:
             raise damaged(lost, hint=HINT)
     others = planned_elsewhere(ledger, storage, config, window, run.categories)
-    judge = Judge(config.source, config.filter, config.webhook.max_bytes, earlier, others)
+    judge = Judge(config.source, config.filter, config.webhook, earlier, others)
     rows_read = 0
     with window_writer(storage, config.webhook, run.categories) as writer:
         with write_behind(writer.add) as write:

@@ -31,7 +31,7 @@ from statsig_export.events.reshape import Reshaped
 from statsig_export.events.seen_ids import Occurrences, SeenIds
 from statsig_export.events.table_identity import NOTHING_SEEN, Seen
 from statsig_export.layouts.model import Role, SourceTable
-from statsig_export.settings import FilterSettings, SourceSettings
+from statsig_export.settings import FilterSettings, SourceSettings, WebhookSettings
 from statsig_export.vocabulary import Category
 
 DUPLICATE = "duplicate"
@@ -73,7 +73,7 @@ class Judge:
         self,
         source: SourceSettings,
         filter_settings: FilterSettings,
-        max_body_bytes: int,
+        webhook: WebhookSettings,
         planned: Mapping[Category, SeenIds],
         planned_elsewhere: SeenIds | None = None,
     ) -> None:
@@ -82,7 +82,8 @@ class Judge:
         """
         self._source = source
         self._filter = filter_settings
-        self._max_event_bytes = max_body_bytes - BRACKETS
+        self._max_event_bytes = webhook.max_bytes - BRACKETS
+        self._timestamps = webhook.timestamps
         self._planned = planned
         self._planned_elsewhere = planned_elsewhere or SeenIds()
         self._seen = {category: SeenIds() for category in planned}
@@ -114,7 +115,7 @@ class Judge:
         failed = _rows(failed, ~self._take_planned(failed))
         events = _rows(events, ~self._take_planned(events))
         events = _rows(events, ~self._take_filtered(events))
-        encoded = encode(events, self._max_event_bytes)
+        encoded = encode(events, self._max_event_bytes, self._timestamps)
         return Judged(self._take_new(encoded.table), self._take_failed(failed, encoded.failed))
 
     def replaces_planned(self, categories: Iterable[Category]) -> bool:

@@ -13,9 +13,10 @@ from statsig_export.events.seen_ids import SeenIds
 from statsig_export.events.table_identity import TableIdentity, new_identity
 from statsig_export.export.exporter import planned_before, planned_elsewhere
 from statsig_export.export.judge import Judge, Judged
+from statsig_export.export.outside import RowsOutside, rows_outside
 from statsig_export.export.repair import ids_of
 from statsig_export.export.reports import FailedRow, PlanReport
-from statsig_export.export.window import identities_for, judge_window, made_of_tables, tables_of
+from statsig_export.export.window import identities_for, judge_window, made_of_tables
 from statsig_export.layouts.model import Role
 from statsig_export.ledger.identities import refuse_overlapping_windows
 from statsig_export.ledger.transactions import Ledger, ledger_to_read
@@ -57,7 +58,7 @@ class Planner:
         failed: list[FailedRow] = []
         planned, elsewhere = (_nothing_planned(names), None) if anew else self._planned_ids(window, names)
         identities = self._identities(window, names)
-        judge = Judge(config.source, config.filter, config.webhook.max_bytes, planned, elsewhere)
+        judge = Judge(config.source, config.filter, config.webhook, planned, elsewhere)
         for judged, _ in judge_window(self._source, window, judge, identities):
             for category, events in judged.events.items():
                 if events.num_rows:
@@ -76,10 +77,9 @@ class Planner:
         to_send = sum(tally.new for tally in judge.tallies.values())
         return PlanReport(window.key, accounts, to_send, examples, tuple(failed))
 
-    def unplaced_rows(self, categories: Sequence[Category] | None = None) -> dict[str, int]:
-        """The same as the function `unplaced_rows`, over this planner's connections."""
-        tables = tables_of(self._source, chosen(categories))
-        return {table.qualified_name: self._source.count_unplaced(table) for table in tables}
+    def outside(self, categories: Sequence[Category] | None = None) -> RowsOutside:
+        """The same as `outside.count_outside`, over this planner's connections."""
+        return rows_outside(self._source, self._config.windows.start, chosen(categories))
 
     @cached_property
     def _source(self) -> Source:
@@ -131,15 +131,6 @@ def plan(
     """
     with Planner(config) as planner:
         return planner.plan(window, categories, failed_limit=failed_limit, failed_reason=failed_reason, anew=anew)
-
-
-def unplaced_rows(config: Config, categories: Sequence[Category] | None = None) -> dict[str, int]:
-    """Source table -> its rows that no window can hold, since their window column is null or no time.
-
-    For the tables that hold one of `categories` (None: all). No export ever reads these rows. Raises SourceError.
-    """
-    with Planner(config) as planner:
-        return planner.unplaced_rows(categories)
 
 
 def _failed_rows(judged: Judged, window: Window, reason: str | None, limit: int | None) -> list[FailedRow]:

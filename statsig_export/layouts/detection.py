@@ -215,7 +215,7 @@ def _place(found: FoundTable) -> tuple[str | None, str]:
 def _rules(table: SourceTable) -> list[ColumnRule]:
     """The columns that a table should have, each once: a window column that is the event's time is one of those."""
     window = [] if any(rule.column == table.window_column for rule in table.columns) else [table.window_rule]
-    return [*table.selected_rules, *window]
+    return [*table.named_rules, *window]
 
 
 def _weight(table: SourceTable, rule: ColumnRule) -> float:
@@ -274,7 +274,7 @@ def _differences(
 ) -> dict[str, str]:
     """A column that is needed and not there is left for the user to name."""
     differences = {}
-    for rule in table.selected_rules:
+    for rule in table.named_rules:
         name = chosen[rule.canonical][0] if rule.canonical in chosen else ""
         if name != rule.column and (name or rule.canonical not in needed):
             differences[ROW_KEY if rule.canonical == ROW_KEY else rule.column] = name

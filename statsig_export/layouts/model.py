@@ -106,9 +106,18 @@ class SourceTable:
         return None if self.key is None else ColumnRule(ROW_KEY, self.key, Kind.KEY)
 
     @property
-    def selected_rules(self) -> tuple[ColumnRule, ...]:
-        """The columns that a read selects, in the statement's order."""
+    def named_rules(self) -> tuple[ColumnRule, ...]:
+        """The columns that the layout names: the key and what an event is made of."""
         return self.columns if self.key_rule is None else (self.key_rule, *self.columns)
+
+    @property
+    def selected_rules(self) -> tuple[ColumnRule, ...]:
+        """The columns that a read selects, in the statement's order.
+
+        In a log of the SDKs the window column is one of them: an event may leave out its time.
+        """
+        received = (ColumnRule(RECEIVED_AT, self.window_column, Kind.TIME),) if self.form is Form.SDK_LOG else ()
+        return (*self.named_rules, *received)
 
     @property
     def window_rule(self) -> ColumnRule:
@@ -118,7 +127,7 @@ class SourceTable:
     def required(self) -> frozenset[str]:
         """The canonical columns, key and window column among them, without which no row becomes an event."""
         named = {"event", "event_name", "name"} | ({"exposure_type"} if self.form is Form.CANONICAL else set())
-        rules = (*self.selected_rules, self.window_rule)
+        rules = (*self.named_rules, self.window_rule)
         return frozenset(rule.canonical for rule in rules if rule.kind in _TELLS_WHEN or rule.canonical in named)
 
     @property
@@ -142,6 +151,8 @@ ROW_KEY: Final = "row_key"
 WINDOW_COLUMN: Final = "window_column"
 """What the window column is called beside the canonical columns."""
 _TELLS_WHEN: Final = frozenset({Kind.KEY, Kind.WINDOW, Kind.TIME})
+RECEIVED_AT: Final = "received_at"
+"""Form.SDK_LOG: when the row came in, the event's time where the event says none."""
 UNREADABLE: Final = "unreadable"
 UNREADABLE_REASON: Final = "unreadable_reason"
 

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from statsig_export.arrow.columns import TEXT, Column, array, frame_of, pc, shortest, values_of
 from statsig_export.errors import SourceError
-from statsig_export.layouts.model import UNREADABLE, UNREADABLE_REASON, Kind, SourceTable
+from statsig_export.layouts.model import RECEIVED_AT, UNREADABLE, UNREADABLE_REASON, Kind, SourceTable
 from statsig_export.layouts.reasons import Reason
 from statsig_export.source.statement import Reading, SelectedColumn
 
@@ -58,6 +58,8 @@ def to_frame(chunk: Chunk, selected: Sequence[SelectedColumn], table: SourceTabl
         for position, reason in faults.items():
             if column.kind is Kind.TIME and reason is Reason.NOT_JSON_NUMBER:
                 continue  # a null time fails as bad_timestamp, which says it better
+            if column.canonical == RECEIVED_AT:
+                continue  # likewise, where it is asked for at all
             first_faults.setdefault(position, (column.canonical, reason))
     height = len(chunk)
     columns = {name: arrays[name] if name in arrays else _absent(name, height) for name in table.frame_columns}

@@ -182,7 +182,7 @@ class Discovery:
 
 def _to_look_into(match: Match) -> list[str]:
     """The columns of text that are taken for JSON, and a key of text that may be a UUID, each once."""
-    kinds = {rule.canonical: rule.kind for rule in match.table.selected_rules}
+    kinds = {rule.canonical: rule.kind for rule in match.table.named_rules}
     names = [name for canonical, name in match.sources.items() if kinds.get(canonical) is Kind.JSON]
     if "time_uuid" in kinds and "time_uuid" not in match.sources and ROW_KEY in match.sources:
         names.append(match.sources[ROW_KEY])

@@ -90,7 +90,7 @@ def check_columns(table: SourceTable, found: Iterable[FoundColumn], dialect: Dia
     placed: dict[str, FoundColumn] = {}
     problems: list[str] = []
     suggested: dict[str, str] = {}
-    rules = (*table.selected_rules, table.window_rule)
+    rules = (*table.named_rules, table.window_rule)
     taken = {named_as(rule.column, present, dialect) for rule in rules}
     spare = [column for column in present.values() if column.name not in taken]
     for rule in rules:

@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 
 import pandas as pd
 import pyarrow as pa
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, and_, not_
 
 from statsig_export.config import Config
 from statsig_export.errors import SchemaError, SourceError
@@ -22,11 +22,13 @@ from statsig_export.layouts.placement import source_tables
 from statsig_export.source.catalogs import CatalogTable
 from statsig_export.source.chunks import Chunk, to_frame
 from statsig_export.source.location import located
+from statsig_export.source.outside import Outside, Place
 from statsig_export.source.readers.factory import open_reader
 from statsig_export.source.readers.reader import Database, class_of
 from statsig_export.source.schema import check_columns
 from statsig_export.source.statement import PlacedTable, SelectedColumn, all_of
-from statsig_export.source.window import rows_between, unplaced_rows
+from statsig_export.source.value_kinds import looks_like
+from statsig_export.source.window import rows_before, rows_between, rows_since, unplaced_rows
 from statsig_export.vocabulary import Category
 
 CHUNK_ROWS: Final = 12_000
@@ -138,11 +140,30 @@ class Source:
         counted = self._checked(table).count_rows(self._rows(table, start, end, present))
         return int(self._first(table, counted) or 0)
 
-    def count_unplaced(self, table: SourceTable) -> int:
-        """The rows that belong to no window: their window column is null, or no time that a window can hold."""
+    def count_outside(self, table: SourceTable, start: datetime, now: datetime) -> Outside:
+        """The rows that are in no window from `start` to `now` (whole seconds with a zone), in one grouped count.
+
+        Only where there are some it is looked at what their values are like, and whether any row is within.
+        """
         placed = self._checked(table)
-        unplaced = unplaced_rows(placed.window_column, placed.window_family, placed.backend)
-        return int(self._first(table, placed.count_rows(unplaced)) or 0)
+        where = (placed.window_column, placed.window_family)
+        places = {
+            Place.UNPLACED: unplaced_rows(*where, placed.backend),
+            Place.BEFORE_START: rows_before(*where, start, placed.backend),
+            Place.IN_FUTURE: rows_since(*where, now, placed.backend),
+        }
+        counted = self._all(table, placed.count_places(list(places.values())))
+        counts = {list(places)[int(number)]: int(rows) for number, rows in counted}
+        looks = {}
+        for place in counts:
+            mine = places[place] if place is Place.UNPLACED else and_(not_(places[Place.UNPLACED]), places[place])
+            looks[place] = looks_like(self._first(table, placed.window_text(mine)))
+        return Outside(table.window_column, counts, looks, whole=bool(counts) and not self.has_rows(table, start, now))
+
+    def has_rows(self, table: SourceTable, start: datetime, end: datetime) -> bool:
+        """Whether any row of the table is in [start, end). Raises SourceError."""
+        where = self._rows(table, start, end, table.categories)
+        return self._first(table, self._checked(table).window_value(where)) is not None
 
     def _frames(
         self, table: SourceTable, sql: str, selected: Sequence[SelectedColumn], rows: int
@@ -164,6 +185,17 @@ class Source:
 
         window = rows_between(placed.window_column, placed.window_family, start, end, placed.backend, first_value)
         return all_of(window, placed.rows_of(categories))
+
+    def _all(self, table: SourceTable, sql: str) -> list[tuple[Any, ...]]:
+        """The rows of a small result."""
+        rows: list[tuple[Any, ...]] = []
+        with closing(self._chunks(table, sql, CHUNK_ROWS)) as chunks:
+            for chunk in chunks:
+                if isinstance(chunk, pa.RecordBatch):
+                    rows += zip(*(column.to_pylist() for column in chunk.columns), strict=True)
+                else:
+                    rows += map(tuple, chunk)
+        return rows
 
     def _first(self, table: SourceTable, sql: str) -> Any:  # noqa: ANN401 - whatever the column holds
         """The first value of the first row; None where there is no row."""

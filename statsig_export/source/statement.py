@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, column, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, cast, column, func, literal_column, or_, select
 from sqlalchemy import table as table_clause
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import quoted_name
@@ -93,6 +93,17 @@ class PlacedTable:
 
     def count_rows(self, where: ColumnElement[Any]) -> str:
         return compiled(select(func.count()).select_from(self.clause).where(where), self.dialect)
+
+    def count_places(self, places: Sequence[ColumnElement[Any]]) -> str:
+        """How many rows each predicate selects, by its number; a row counts for the first that does."""
+        place = case(*((where, literal_column(str(number))) for number, where in enumerate(places)))
+        statement = select(place, func.count()).select_from(self.clause)
+        return compiled(statement.where(or_(*places)).group_by(place), self.dialect)
+
+    def window_text(self, where: ColumnElement[Any]) -> str:
+        """The window column of one row that `where` selects, as text: no driver stumbles over what is no time."""
+        text = cast(self.window_column, self.backend.text_type)
+        return compiled(select(text).select_from(self.clause).where(where).limit(1), self.dialect)
 
     def window_value(self, where: ColumnElement[Any], order: ColumnElement[Any] | None = None) -> str:
         """The window column of one row that `where` selects: the first in an order, or any."""

@@ -10,7 +10,7 @@ from sqlalchemy import and_, literal_column, not_, or_
 
 from statsig_export.layouts.families import NUMBERS, Family
 from statsig_export.source.backends.backend import Backend, FirstValue, SqlColumn
-from statsig_export.source.epochs import PAST_NUMBERS, epoch_window
+from statsig_export.source.epochs import EPOCH, PAST_NUMBERS, epoch_window
 
 
 def rows_between(
@@ -26,6 +26,24 @@ def rows_between(
         return epoch_window(column, start, end)
     low, high = (backend.bound(moment.astimezone(UTC), family) for moment in (start, end))
     return and_(column >= low, column < high)
+
+
+def rows_before(column: SqlColumn, family: Family, moment: datetime, backend: Backend) -> SqlColumn:
+    """Of the rows that a window can hold, those before a moment."""
+    if backend.before is not None:
+        return backend.before(column, moment)
+    if family in NUMBERS:
+        return epoch_window(column, EPOCH, moment)
+    return column < backend.bound(moment.astimezone(UTC), family)
+
+
+def rows_since(column: SqlColumn, family: Family, moment: datetime, backend: Backend) -> SqlColumn:
+    """Of the rows that a window can hold, those at a moment or later."""
+    if backend.before is not None:
+        return not_(backend.before(column, moment))
+    if family in NUMBERS:
+        return epoch_window(column, moment, None)
+    return column >= backend.bound(moment.astimezone(UTC), family)
 
 
 def unplaced_rows(column: SqlColumn, family: Family, backend: Backend) -> SqlColumn:

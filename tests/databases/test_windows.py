@@ -81,7 +81,7 @@ def test_epochs_in_any_unit_are_placed_exactly(database: RealDatabase, declared:
         assert keys(source, "exposures", start - DAY, start) == [2]
         assert keys(source, "exposures", start + DAY, start + 2 * DAY) == [3]
         assert keys(source, "exposures", start + 13 * HOUR, start + 14 * HOUR) == [4]
-        assert source.count_unplaced(source.tables[0]) == 0
+        assert unplaced(source) == 0
 
 
 def test_a_number_is_one_time_only_whatever_windows_are_asked_for(database: RealDatabase):
@@ -107,7 +107,7 @@ def test_numbers_that_no_window_can_hold_are_counted(database: RealDatabase, dec
         odd = []
     database.insert("exposures", [exposure(n, ingested_at=value) for n, value in enumerate([*stored, *odd])])
     with database.source() as source:
-        assert source.count_unplaced(source.tables[0]) == 3 + len(odd)
+        assert unplaced(source) == 3 + len(odd)
         assert keys(source, "exposures", EPOCH, datetime(9999, 1, 1, tzinfo=UTC)) == [0, 1]
 
 
@@ -118,7 +118,7 @@ def test_rows_without_a_time_are_counted_and_belong_to_no_window(database: RealD
     stored = ["2026-11-01 12:00:00", None, *odd]
     database.insert("exposures", [exposure(n, ingested_at=value) for n, value in enumerate(stored)])
     with database.source() as source:
-        assert source.count_unplaced(source.tables[0]) == 1 + len(odd)
+        assert unplaced(source) == 1 + len(odd)
         assert keys(source, "exposures", EPOCH, datetime(9999, 1, 1, tzinfo=UTC)) == [0]
 
 

@@ -61,7 +61,7 @@ def test_rows_are_read_with_super_as_json_text_and_times_in_utc(redshift: psycop
         frame = read(source)
         layers = read(source, categories=[Category.LAYER_EXPOSURE])
         assert source.count_rows(source.tables[0], DAY, NEXT_DAY) == 2
-        assert source.count_unplaced(source.tables[0]) == 0
+        assert unplaced(source) == 0
     assert frame["row_key"].tolist() == [1, 2]
     assert frame["user"].tolist() == ['{"a" : 1}', pd.NA]
     assert frame["statsig_metadata"].tolist() == ['{"cut": "sho', pd.NA]

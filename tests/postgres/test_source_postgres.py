@@ -166,7 +166,7 @@ def test_rows_that_no_window_can_hold_are_counted(engine: Engine, source: Source
     for window in ("NULL", "'infinity'", "'-infinity'"):
         run_sql(engine, f"INSERT INTO exposures (ingested_at) VALUES ({window})")
     run_sql(engine, f"INSERT INTO exposures (ingested_at) VALUES ('{NOON}')")
-    assert source.count_unplaced(source.tables[0]) == 3
+    assert unplaced(source) == 3
 
 
 @pytest.mark.parametrize(

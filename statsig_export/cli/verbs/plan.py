@@ -1,12 +1,13 @@
 """The verb plan: a dry run of export and shipping."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import click
 
 from statsig_export.account import Account, total
 from statsig_export.cli import output, progress, tables
+from statsig_export.cli.exit_codes import NOT_ALL_DONE
 from statsig_export.cli.ranges import Range
 from statsig_export.cli.verb_options import (
     as_json,
@@ -20,6 +21,7 @@ from statsig_export.cli.verb_options import (
 from statsig_export.cli.verdict import verdict
 from statsig_export.config import Config
 from statsig_export.errors import PartitionFileError
+from statsig_export.export.outside import RowsOutside
 from statsig_export.export.plan import Planner
 from statsig_export.export.reports import FailedRow, PlanReport
 from statsig_export.shipping.status import status
@@ -35,7 +37,7 @@ class Plan:
     reports: Sequence[PlanReport]
     """Of the windows that could be planned."""
     failed_rows: Sequence[FailedRow]
-    unplaced: Mapping[str, int]
+    outside: RowsOutside
     pending: int
     """Events of the windows that were planned before and are not sent."""
     unread: Sequence[PartitionFileError]
@@ -76,7 +78,7 @@ class Plan:
             "windows": [report.window for report in self.reports],
             "partitions": self.partitions,
             "examples": self.examples,
-            **output.unplaced_json(self.unplaced),
+            **self.outside.to_dict(),
         }
 
 
@@ -97,7 +99,7 @@ def command(
 ) -> None:
     """Dry run: show how many events would be forwarded, filtered and failed. Sends nothing and writes nothing.
 
-    Exit code 1 if more than `[checks] max_failed_share` would fail.
+    Exit code 1 if more than `[checks] max_failed_share` would fail, or if not one row is in a window.
     """
     config: Config = config_of(ctx.obj)
     most_rows = (None if json_ else tables.MOST_ROWS) if failed else 0
@@ -110,7 +112,7 @@ def command(
         print_plan(planned, failed=failed)
     if planned.unread:
         raise joined(planned.unread)
-    ctx.exit(verdict(config.checks, planned.account))
+    ctx.exit(NOT_ALL_DONE if planned.outside.misplaced else verdict(config.checks, planned.account))
 
 
 def plan_of(
@@ -126,7 +128,7 @@ def plan_of(
     rows: list[FailedRow] = []
     unread: list[PartitionFileError] = []
     with Planner(config) as planner, progress.step_bar("plan", len(windows)) as step:
-        unplaced = planner.unplaced_rows(chosen)
+        outside = planner.outside(chosen)
         for window in windows:
             limit = None if most_failed_rows is None else most_failed_rows - len(rows)
             try:
@@ -135,7 +137,7 @@ def plan_of(
             except PartitionFileError as error:
                 unread.append(error)
             step(1)
-    return Plan(reports, rows, unplaced, _pending(config, windows, chosen), unread)
+    return Plan(reports, rows, outside, _pending(config, windows, chosen), unread)
 
 
 def _pending(config: Config, windows: Sequence[Window], categories: Sequence[Category]) -> int:
@@ -149,7 +151,7 @@ def print_plan(planned: Plan, *, failed: bool) -> None:
     accounts = [(report.window, name, part) for report in planned.reports for name, part in report.accounts.items()]
     tables.print_accounts("If these windows were exported and shipped now", accounts)
     tables.print_breakdown(planned.account)
-    tables.note_unplaced(planned.unplaced)
+    tables.note_outside(planned.outside)
     if failed:
         tables.print_failed_rows(planned.failed_rows, planned.account.failed)
     for name in planned.hopeless:

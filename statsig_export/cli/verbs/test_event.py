@@ -14,6 +14,7 @@ from statsig_export.delivery.batches import batch_id, body
 from statsig_export.delivery.outcomes import Outcome
 from statsig_export.delivery.rules import Reply, classify, explain
 from statsig_export.errors import DestinationError
+from statsig_export.settings import TimestampForm
 from statsig_export.shipping.destination import destination_of
 from statsig_export.shipping.webhook import Webhook
 
@@ -25,7 +26,7 @@ def command(ctx: click.Context, *, json_: bool) -> None:
     """Send one test event to the webhook and show the answer. It is not recorded in the ledger."""
     config = config_of(ctx.obj)
     webhook = Webhook(destination_of(config), clock=time.time, monotonic=time.monotonic)
-    event = body(pa.array([_test_event()]))
+    event = body(pa.array([_test_event(config.webhook.timestamps)]))
     try:
         answer = webhook.post(event, batch_id(config.webhook.name, event), 1)
     finally:
@@ -45,12 +46,13 @@ def command(ctx: click.Context, *, json_: bool) -> None:
         ctx.exit(NOT_ALL_DONE)
 
 
-def _test_event() -> bytes:
+def _test_event(timestamps: TimestampForm) -> bytes:
+    now = time.time_ns() // 1_000_000
     event = {
         "eventName": "statsig_export_test_event",
         "user": {"userID": "statsig-export"},
         "userID": "statsig-export",
-        "timestamp": time.time_ns() // 1_000_000,
+        "timestamp": str(now) if timestamps == "text" else now,
         "statsigMetadata": {},
         "value": "",
         "metadata": {"sent_by": "statsig-export test-event"},

@@ -17,7 +17,7 @@ from statsig_export.dagster.partitions import event_partitions, freshness_policy
 from statsig_export.dagster.resources import ExportResource
 from statsig_export.errors import StatsigExportError
 from statsig_export.export.export import export_windows
-from statsig_export.export.plan import unplaced_rows
+from statsig_export.export.outside import RowsOutside, count_outside
 from statsig_export.export.reports import ExportReport, PartitionExport
 from statsig_export.layouts.placement import source_tables
 from statsig_export.lineage.columns import feeding_columns
@@ -106,24 +106,22 @@ def _export(context: dg.AssetExecutionContext, config: Config) -> None:
     lineage = _column_lineage(config)
     context.set_data_version(EVENTS, dg.DataVersion(data_version(config)))
     prefer_jemalloc(os.environ)
+    outside = count_outside(config, sorted({name for categories in asked_for.values() for name in categories}))
+    for sentence in outside.sentences:
+        context.log.warning(sentence)
+    rows_read = 0
     reports = export_windows(config, asked_for, orchestrator_run_id=context.run.run_id)
     by_key = {window.key: window for window in asked_for}
     for number, report in enumerate(reports, start=1):
         window = by_key[report.window]
+        rows_read += report.rows_read
         said = (number, len(asked_for), window.key, report.rows_read, report.account.pending, report.seconds)
         context.log.info("%d of %d: %s, %d rows read, %d planned, %.1f s", *said)
         for exported in report.partitions.values():
-            metadata = {**_metadata(report, window, exported), "dagster/column_lineage": lineage}
+            metadata = {**_metadata(report, window, exported), **_outside(outside), "dagster/column_lineage": lineage}
             context.add_asset_metadata(metadata, partition_key=exported.partition)
-    _warn_of_unplaced_rows(context, config, asked_for.values())
-
-
-def _warn_of_unplaced_rows(
-    context: dg.AssetExecutionContext, config: Config, categories: Iterable[Iterable[Category]]
-) -> None:
-    for table, rows in unplaced_rows(config, sorted({name for part in categories for name in part})).items():
-        if rows:
-            context.log.warning("%s: %d rows belong to no window and are never exported: no usable time", table, rows)
+    if outside.misplaced and not rows_read:
+        raise dg.Failure(description=f"nothing can be exported: {outside.misplaced}", allow_retries=False)
 
 
 def _by_window(config: Config, keys: Iterable[str]) -> dict[Window, list[Category]]:
@@ -144,6 +142,16 @@ def _refuse_open_windows(config: Config, windows: Iterable[Window], now: datetim
                 description=f"window {window.key} is not closed yet: rows may arrive until {closes}; run it after that",
                 allow_retries=False,
             )
+
+
+def _outside(outside: RowsOutside) -> Mapping[str, dg.MetadataValue]:
+    """Rows of the whole source that no window holds, where there are any."""
+    if not outside.sentences:
+        return {}
+    by_table = {
+        table: {place.value: rows for place, rows in found.rows.items()} for table, found in outside.by_table.items()
+    }
+    return {"rows in no window": dg.MetadataValue.json(by_table)}
 
 
 def _metadata(report: ExportReport, window: Window, exported: PartitionExport) -> Mapping[str, dg.MetadataValue]:

@@ -20,7 +20,7 @@ from statsig_export.vocabulary import EVENT_NAMES, Category
 TYPES: Final = {EVENT_NAMES[category]: kind for category, kind in EXPOSURE_TYPES.items()}
 """Event name -> exposure type."""
 
-GATE_VALUES: Final = {"true": True, "false": False}
+_TRUTHS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 _GATE: Final = EXPOSURE_TYPES[Category.GATE_EXPOSURE]
 _CONFIG: Final = EXPOSURE_TYPES[Category.CONFIG_EXPOSURE]
@@ -58,7 +58,7 @@ def logged_exposure(
     name = strings.pop("gate" if kind == _GATE else "config", None)
     if kind == _CONFIG and _is_experiment(name, strings, settings):
         kind = _EXPERIMENT
-    gate_value = GATE_VALUES.get(strings.get("gateValue", "")) if kind == _GATE else None
+    gate_value = gate_value_in(strings) if kind == _GATE else None
     if gate_value is not None:
         del strings["gateValue"]
     return LoggedExposure(
@@ -71,6 +71,11 @@ def logged_exposure(
         gate_value=gate_value,
         metadata=flat_object(strings),
     )
+
+
+def gate_value_in(metadata: Mapping[str, str]) -> bool | None:
+    """What the metadata of a gate exposure says in gateValue: true, "True", 1, "1" and their opposites."""
+    return _TRUTHS.get(metadata.get("gateValue", "").lower())
 
 
 def _is_experiment(name: str | None, metadata: Mapping[str, str], settings: SourceSettings) -> bool:

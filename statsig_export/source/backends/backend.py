@@ -300,10 +300,12 @@ class Backend:
     """None: bounds of the column's own type."""
     unplaced: Callable[[SqlColumn], SqlColumn] | None = None
     """The predicate for the rows that no `window` can hold."""
+    before: Callable[[SqlColumn, datetime], SqlColumn] | None = None
+    """The predicate, among the rows that a `window` can hold, for those before a moment."""
 
     # OpenLineage
     dataset: Callable[[URL, SourceTable], DatasetName] = _server_dataset
 
     def __post_init__(self) -> None:
-        if (self.window is None) != (self.unplaced is None):
-            raise ValueError(f"{self.name}: window and unplaced belong together")
+        if len({placing is None for placing in (self.window, self.unplaced, self.before)}) > 1:
+            raise ValueError(f"{self.name}: window, unplaced and before belong together")

@@ -300,7 +300,7 @@ def test_a_row_without_a_readable_key_stops_the_read_and_says_so(file: Path, dec
         read(source, "custom_events")
 
 
-def test_the_sdk_log_is_read_as_two_texts(tmp_path: Path):
+def test_the_sdk_log_is_read_as_two_texts_and_when_each_row_was_received(tmp_path: Path):
     file = tmp_path / "log.db"
     engine = create_engine(f"sqlite:///{file}")
     create_tables(engine, "sdk_log")
@@ -308,7 +308,9 @@ def test_the_sdk_log_is_read_as_two_texts(tmp_path: Path):
     insert(file, "sdk_events", [{"event": '{"eventName":"a"}', "received_at": NOON}, {"received_at": "2026-11-02"}])
     with source_at(f"sqlite:///{file}", layout="sdk_log") as source:
         frame = read(source, "sdk_events", categories=[Category.LAYER_EXPOSURE])
-    assert tuple(frame.columns) == ("row_key", "event", "statsig_metadata", "unreadable", "unreadable_reason")
+    names = ("row_key", "event", "statsig_metadata", "received_at", "unreadable", "unreadable_reason")
+    assert tuple(frame.columns) == names
+    assert frame["received_at"].tolist() == [NOON]
     assert frame["event"].tolist() == ['{"eventName":"a"}']
     assert frame["statsig_metadata"].dtype == pd.ArrowDtype(pa.large_string())
 
