@@ -65,8 +65,8 @@ class Storage:
         """File -> how it was when it was found to be whole."""
 
     def uri(self, path: str) -> str:
-        """Where a reader outside this library finds the file."""
-        return str(self._fs.unstrip_protocol(f"{self._root}/{path}"))
+        """Where a reader outside this library finds the file; without what a URL may hold of secrets."""
+        return without_secrets(str(self._fs.unstrip_protocol(f"{self._root}/{path}")))
 
     def new_file(self, schema: pa.Schema) -> NewFile:
         """A file to be filled; nothing of it can be seen before `publish`."""

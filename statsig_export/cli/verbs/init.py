@@ -18,7 +18,7 @@ from statsig_export.cli.code_location import CodeLocation, write_code_location
 from statsig_export.cli.options import Invocation
 from statsig_export.cli.verb_options import as_json
 from statsig_export.cli.verbs.plan import plan_of, print_plan
-from statsig_export.config import DEFAULT_FILE, load_config, parse_config
+from statsig_export.config import DEFAULT_FILE, Config, load_config, parse_config
 from statsig_export.errors import ConfigError, SourceError
 from statsig_export.layouts.detection import Match, Proposal, propose
 from statsig_export.layouts.identity_names import identity_of
@@ -75,9 +75,10 @@ def command(  # noqa: PLR0913 - the options of the verb
     path = invocation.config_path or Path(DEFAULT_FILE)
     if path.exists() and not (force or tables):
         raise ConfigError(f"{path} already exists", hint="--force overwrites it; --tables keeps and uses it")
+    config = parse_config({"source": {"url": url}}, folder=Path.cwd(), environ=os.environ, name="--url")
     look, location = None, CodeLocation()
     if force or not path.exists():
-        look = None if layout or tables else _look(url, schema)
+        look = None if layout or tables else _look(config, schema)
         _write(path, _rendered(layout or "native", url, look))
         output.note(f"Wrote {path}: check [filter] and [windows], and set the environment variables that it names.")
         location = write_code_location(path)
@@ -98,12 +99,12 @@ def _write(path: Path, text: str) -> None:
         raise ConfigError(f"{path} cannot be written ({error.strerror})", hint="name another with --config") from None
 
 
-def _look(url: str, schema: str | None) -> _Look | None:
+def _look(config: Config, schema: str | None) -> _Look | None:
     """What the database holds; None where its variable is not set, or no table fits a layout.
 
     Raises ConfigError for a URL that is none, SourceError for a database that cannot be looked at.
     """
-    config = parse_config({"source": {"url": url}}, folder=Path.cwd(), environ=os.environ, name="--url")
+    url = config.source.url
     if url.startswith("env:") and not os.environ.get(url.removeprefix("env:")):
         output.note(
             f"{url.removeprefix('env:')} is not set, so the database was not inspected: the file has the defaults."
