@@ -66,14 +66,13 @@ def _secret(text: str) -> str:
 
 
 def _database_url(text: str) -> str:
-    _written_url(text)
     if text.startswith("env:"):
-        return text
+        return _secret(text)
     try:
         make_url(text)
     except (ArgumentError, ValueError):  # the latter for a port that is no number: it may be part of a password
         raise ValueError("this is not an SQLAlchemy URL such as sqlite:///events.db or env:NAME") from None
-    return text
+    return _written_url(text)
 
 
 def _written_url(text: str) -> str:

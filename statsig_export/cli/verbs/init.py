@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
+from shlex import quote
 
 import click
 from sqlalchemy import create_engine
@@ -89,7 +90,7 @@ def command(  # noqa: PLR0913 - the options of the verb
         _report(path, look, location, json_=json_)
     elif json_:
         _print_json(path, load_config(path).source.layout, location, {}, None)
-    output.note(f"Next: statsig-export --config {path} plan --from ... --to ...")
+    output.note(f"Next: statsig-export --config {quote(str(path))} plan --from ... --to ...")
 
 
 def _write(path: Path, text: str) -> None:
