@@ -8,6 +8,8 @@ from collections.abc import Mapping
 
 import click
 
+from statsig_export.cli.terminal_text import escaped
+
 _ASKED, _REPORT, _ERRORS = (f"statsig_export.json_{name}" for name in ("asked", "report", "errors"))
 
 
@@ -34,4 +36,4 @@ def print_kept(ctx: click.Context, exit_code: int) -> None:
     if not ctx.meta.get(_ASKED) or (report is None and not errors):
         return
     failure = {"errors": errors, "exit_code": exit_code} if errors else {}
-    click.echo(json.dumps({**(report or {}), **failure}, ensure_ascii=False))
+    click.echo(escaped(json.dumps({**(report or {}), **failure}, ensure_ascii=False)))

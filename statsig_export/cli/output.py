@@ -3,13 +3,13 @@
 Standard output holds the result, standard error everything said about it. tables.py and progress.py print the rest.
 """
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 
 import click
 
 from statsig_export.cli import json_object
+from statsig_export.cli.terminal_text import escaped
 
 
 def print_json(report: Mapping[str, object]) -> None:
@@ -18,14 +18,13 @@ def print_json(report: Mapping[str, object]) -> None:
 
 
 def note(line: str) -> None:
-    """One line for people, on standard error."""
-    click.echo(line, err=True)
+    """One line for people, on standard error; or several, as a traceback has."""
+    click.echo(escaped(line, keep="\n\t"), err=True)
 
 
 def printable(text: str, limit: int | None = 200) -> str:
     """Text of others, safe for a terminal: what could steer it is escaped as JSON does, what is long is cut."""
-    shown = "".join(character if character.isprintable() else json.dumps(character)[1:-1] for character in text[:limit])
-    return shown + ("..." if limit is not None and len(text) > limit else "")
+    return escaped(text[:limit]) + ("..." if limit is not None and len(text) > limit else "")
 
 
 def unplaced_json(by_table: Mapping[str, int]) -> dict[str, object]:

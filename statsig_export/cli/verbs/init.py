@@ -185,7 +185,7 @@ def _report(path: Path, look: _Look, location: CodeLocation, *, json_: bool) -> 
     click.echo(f"The layout that fits is {look.proposal.layout}:")
     for role, match in look.proposal.tables.items():
         told = f"{match.placed.qualified_name}, {match.fit:.0%} of the columns" if match else "no such table"
-        click.echo(f"  {role.value}: {told}")
+        click.echo(f"  {role.value}: {output.printable(told)}")
     if planned:
         print_plan(planned, failed=False)
     else:
