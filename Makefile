@@ -35,17 +35,17 @@ help: ## list these commands
 setup: .venv/ready ## make .venv with every dependency, locked
 
 demo: .venv/ready ## run the whole export on embedded parts: a sample source, Dagster, a stand-in webhook
-	@$(BIN)/statsig-export demo --home $(DEMO_HOME) --events $(EVENTS)
+	@$(BIN)/statsig-export demo --home '$(DEMO_HOME)' --events $(EVENTS)
 
 dev: .venv/ready ## open the Dagster UI on the demo's data
-	@test -f $(DEMO_HOME)/environment || $(MAKE) --no-print-directory demo
-	@$(BIN)/python -m statsig_export.demo.dev $(DEMO_HOME)
+	@test -f '$(DEMO_HOME)/environment' || $(MAKE) --no-print-directory demo
+	@$(BIN)/python -m statsig_export.demo.dev '$(DEMO_HOME)'
 
 notebook: .venv/ready ## open JupyterLab on the demo's data, with a copy of the notebook
-	@test -f $(DEMO_HOME)/environment || $(MAKE) --no-print-directory demo
-	@test -f $(DEMO_HOME)/explore_export.ipynb || $(BIN)/statsig-export notebook explore_export --to $(DEMO_HOME)
+	@test -f '$(DEMO_HOME)/environment' || $(MAKE) --no-print-directory demo
+	@test -f '$(DEMO_HOME)/explore_export.ipynb' || $(BIN)/statsig-export notebook explore_export --to '$(DEMO_HOME)'
 	@UV_SYSTEM_CERTS=1 $(JUPYTER) jupyter --version >/dev/null || $(JUPYTER) jupyter --version >/dev/null
-	@set -a; . $(DEMO_HOME)/environment; $(JUPYTER) --offline jupyter lab --allow-root $(DEMO_HOME)/explore_export.ipynb
+	@set -a; . '$(DEMO_HOME)/environment'; $(JUPYTER) --offline jupyter lab --allow-root '$(DEMO_HOME)/explore_export.ipynb'
 
 test: .venv/ready ## run all tests
 	@$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder  # the default order starts files of few, long tests last

@@ -9,10 +9,12 @@ import hashlib
 import json
 import logging
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final, Self
 
 from pydantic import BaseModel, PrivateAttr, ValidationError
 from pydantic_core import ErrorDetails
@@ -36,6 +38,9 @@ from statsig_export.webhook_setup import checked_ca_bundle, checked_proxy, check
 
 CONFIG_VARIABLE = "STATSIG_EXPORT_CONFIG"
 DEFAULT_FILE = "export.toml"
+
+_DRIVER: Final = re.compile(r"\w+(\+\w+)?")
+"""A database and a driver, as SQLAlchemy looks for them."""
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +73,21 @@ class Config(Settings):
         if isinstance(context, _Origin):
             self._folder = context.folder
             self._environ = context.environ
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """To be pickled: without the environment, which holds secrets that are none of ours as well."""
+        state = super().__getstate__()
+        private = {name: value for name, value in (state["__pydantic_private__"] or {}).items() if name != "_environ"}
+        return {**state, "__pydantic_private__": private}
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        """Loaded in a process, a configuration looks its variables up in the environment of that process."""
+        super().__setstate__(state)
+        self._environ = os.environ
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """The same as a copy: all of it is frozen, and the environment is one."""
+        return self.__copy__()
 
     def resolve(self, value: str) -> str:
         """The text itself, or for env:NAME the variable's value.
@@ -148,6 +168,8 @@ class Config(Settings):
             url = make_url(self.resolve(value))
         except (ArgumentError, ValueError):  # the latter for a port that is no number: it may be part of a password
             raise ConfigError(f"{key} is not an SQLAlchemy URL", hint="such as sqlite:///events.db") from None
+        if _DRIVER.fullmatch(url.drivername) is None:
+            raise ConfigError(f"{key} is not an SQLAlchemy URL", hint="such as sqlite:///events.db")
         if url.drivername == "postgresql":
             log.info("%s: postgresql:// is read as postgresql+psycopg:// (psycopg 3)", key)
             return url.set(drivername="postgresql+psycopg")

@@ -13,14 +13,16 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from statsig_export.account import Account
+from statsig_export.url_secrets import secret_in
 from statsig_export.vocabulary import Category
 
 _DURATION = re.compile(r"([0-9]{1,15})\s*(ms|s|m|h|d)")
 _OUR_HEADERS = frozenset(
     (
-        *("accept", "accept-encoding", "connection", "content-encoding", "content-length", "content-type", "expect"),
-        *("host", "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade", "user-agent"),
-        *("webhook-id", "webhook-timestamp", "webhook-attempt"),
+        *("accept", "accept-encoding", "connection", "content-encoding", "content-length", "content-range"),
+        *("content-type", "date", "expect", "host", "http2-settings", "keep-alive", "proxy-authenticate"),
+        *("proxy-authorization", "proxy-connection", "range", "te", "trailer", "transfer-encoding", "upgrade"),
+        *("user-agent", "via", "webhook-id", "webhook-timestamp", "webhook-attempt"),
     )
 )
 _UNIT = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -67,18 +69,26 @@ def _database_url(text: str) -> str:
     if text.startswith("env:"):
         return _secret(text)
     try:
-        url = make_url(text)
+        make_url(text)
     except (ArgumentError, ValueError):  # the latter for a port that is no number: it may be part of a password
         raise ValueError("this is not an SQLAlchemy URL such as sqlite:///events.db or env:NAME") from None
-    if url.password:
-        raise ValueError("a URL with a password is a secret: put it in the environment and write env:NAME")
+    return _written_url(text)
+
+
+def _written_url(text: str) -> str:
+    """A URL or path as it is written in the file: no secret, which `repr` and the definitions in Dagster would show."""
+    if text.startswith("env:"):
+        return _secret(text)
+    where = secret_in(text)
+    if where is not None:
+        raise ValueError(f"a URL with {where} is a secret: put it in the environment and write env:NAME")
     return text
 
 
 def _header_name(name: str) -> str:
     if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
         raise ValueError("this is no name of an HTTP header: letters, digits and hyphens, without a colon")
-    if name.lower() in _OUR_HEADERS:
+    if name.lower().replace("_", "-") in _OUR_HEADERS:  # to CGI and WSGI the two are one
         raise ValueError("this header is set by every request for something else: name another")
     return name
 
@@ -89,6 +99,7 @@ SecretName = Annotated[str, AfterValidator(_secret)]
 HeaderName = Annotated[str, AfterValidator(_header_name)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 TimestampForm = Literal["number", "text"]
+StorageUrl = Annotated[str, AfterValidator(_written_url)]
 LayoutName = Literal["native", "sdk_log", "statsig_events", "cloud_exports", "warehouse_native"]
 
 
@@ -264,7 +275,7 @@ class WebhookSettings(Settings):
 class StorageSettings(Settings):
     """`[storage]`: where the partition files lie."""
 
-    url: str = "./.statsig_export/events"
+    url: StorageUrl = "./.statsig_export/events"
     """A path (relative to the configuration file), any fsspec URL (s3://, gs://, ...), or env:NAME: docs/storage.md."""
 
 

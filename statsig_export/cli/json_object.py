@@ -12,6 +12,8 @@ from typing import Final
 
 import click
 
+from statsig_export.cli.terminal_text import escaped
+
 FORMATS: Final = ("table", "json", "csv")
 _ASKED, _REPORT, _ROWS, _ERRORS = (f"statsig_export.json_{name}" for name in ("asked", "report", "rows", "errors"))
 
@@ -48,7 +50,7 @@ def print_kept(ctx: click.Context, exit_code: int) -> None:
         click.echo(_csv([report] if rows is None else rows), nl=False)
     elif form == "json" and (report is not None or errors):
         failure = {"errors": errors, "exit_code": exit_code} if errors else {}
-        click.echo(json.dumps({**(report or {}), **failure}, ensure_ascii=False))
+        click.echo(escaped(json.dumps({**(report or {}), **failure}, ensure_ascii=False)))
 
 
 def _pairs(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -79,5 +81,7 @@ def _cells(value: object, name: str = "") -> Iterator[tuple[str, object]]:
             return
         case bool():
             yield name, str(value).lower()
+        case str():
+            yield name, escaped(value)
         case _:
             yield name, value

@@ -17,6 +17,7 @@ from click.shell_completion import CompletionItem
 from statsig_export.cli import completion, failures, json_object
 from statsig_export.cli.examples import epilog
 from statsig_export.cli.exit_codes import DONE, INTERRUPTED
+from statsig_export.cli.terminal_text import EscapingFormatter
 from statsig_export.errors import LedgerError
 from statsig_export.shipping.http_records import quiet_records
 
@@ -178,7 +179,9 @@ def cli(context: click.Context, config_path: Path | None, *, debug: bool) -> Non
     Nagios instead.
     """
     context.obj = Invocation(config_path, debug)
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    records = logging.StreamHandler(sys.stderr)
+    records.setFormatter(EscapingFormatter(logging.BASIC_FORMAT))
+    logging.basicConfig(level=logging.WARNING, handlers=[records])
     if debug:
         _show_everything(context)
 

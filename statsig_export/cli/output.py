@@ -3,7 +3,6 @@
 Standard output holds the result, standard error everything said about it. tables.py and progress.py print the rest.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -11,6 +10,7 @@ import click
 
 from statsig_export.account import Account
 from statsig_export.cli import json_object
+from statsig_export.cli.terminal_text import escaped
 from statsig_export.vocabulary import Category
 
 
@@ -20,14 +20,13 @@ def print_json(report: Mapping[str, object], rows: Sequence[Mapping[str, object]
 
 
 def note(line: str) -> None:
-    """One line for people, on standard error."""
-    click.echo(line, err=True)
+    """One line for people, on standard error; or several, as a traceback has."""
+    click.echo(escaped(line, keep="\n\t"), err=True)
 
 
 def printable(text: str, limit: int | None = 200) -> str:
     """Text of others, safe for a terminal: what could steer it is escaped as JSON does, what is long is cut."""
-    shown = "".join(character if character.isprintable() else json.dumps(character)[1:-1] for character in text[:limit])
-    return shown + ("..." if limit is not None and len(text) > limit else "")
+    return escaped(text[:limit]) + ("..." if limit is not None and len(text) > limit else "")
 
 
 def account_row(window: str, category: Category, account: Account) -> dict[str, object]:

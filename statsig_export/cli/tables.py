@@ -33,7 +33,7 @@ def print_accounts(
         table.add_column("Last error", overflow="fold")
     listed = sorted(rows, key=lambda row: (row[0], list(Category).index(row[1])))
     for window, category, account in listed:
-        note = [escape(notes.get(f"{category.value}|{window}", ""))] if notes else []
+        note = [escape(printable(notes.get(f"{category.value}|{window}", "")))] if notes else []
         table.add_row(window, category.value, *account.figures, *note)
     table.add_section()
     table.add_row("all", "", *total(account for *_, account in listed).figures, style="bold")

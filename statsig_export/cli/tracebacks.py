@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Iterator
 from types import TracebackType
 
+from statsig_export.cli.terminal_text import escaped
 from statsig_export.delivery.answer_text import readable
 from statsig_export.errors import StatsigExportError
 
@@ -20,7 +21,7 @@ def traceback_of(error: BaseException) -> str:
 
 def show_safely(_: type[BaseException], error: BaseException, __: TracebackType | None) -> None:
     """`sys.excepthook`: print an error that nothing caught."""
-    sys.stderr.write(traceback_of(error))
+    sys.stderr.write(escaped(traceback_of(error), keep="\n\t"))
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -141,8 +141,7 @@ def read_ids(storage: Storage, files: Sequence[StoredFile]) -> tuple[SeenIds, di
         ids, readable = SeenIds(), [file for file in files if file not in lost]
         for file in readable:
             try:
-                storage.require_whole(file.path, file.bytes)
-                for column in storage.read_column(file.path, "time_uuid"):
+                for column in storage.read_column(file, "time_uuid"):
                     ids.add_new(column)
             except PartitionFileError as error:
                 lost[file] = error.files[file.path]
@@ -155,9 +154,7 @@ def damaged_files(storage: Storage, files: Iterable[StoredFile]) -> dict[StoredF
     found: dict[StoredFile, str] = {}
     for file in files:
         try:
-            storage.require_whole(file.path, file.bytes)
-            if storage.digest(file.path) != file.digest:
-                found[file] = "is not the file that was written: its digest differs"
+            storage.require_unchanged(file)
         except PartitionFileError as error:
             found[file] = error.files[file.path]
     return found

@@ -19,6 +19,7 @@ from sqlalchemy.exc import NoSuchModuleError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from statsig_export.errors import ConfigError, LedgerError
+from statsig_export.file_modes import OF_THE_GROUP, create
 from statsig_export.lock_timeout import bound_lock_waits_in_transactions
 
 _WHAT_TO_WRITE: Final = "use sqlite:///file.db or postgresql+psycopg://"
@@ -66,6 +67,8 @@ def engine_to_write(url: URL, wait_ms: int) -> Engine:
     refuse_broken_link(file)
     file.parent.mkdir(parents=True, exist_ok=True)
     _refuse_second_name(file)
+    if not file.exists():  # SQLite would let everybody read it, and gives the files beside it the rights of this one
+        create(file, OF_THE_GROUP)
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": wait_ms / 1000})
     event.listen(engine, "connect", partial(_set_pragmas, wait_ms))
     event.listen(engine, "begin", _begin)

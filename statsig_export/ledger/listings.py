@@ -22,7 +22,9 @@ from statsig_export.ledger.records import (
     QuarantineFile,
     Selection,
 )
+from statsig_export.ledger.stored_files import STORED, stored_file
 from statsig_export.ledger.tables import attempts, batches, export_runs, generations, partitions
+from statsig_export.storage.files import NamedFile
 from statsig_export.vocabulary import Category
 
 
@@ -62,7 +64,7 @@ def failed_partitions(database: LedgerDatabase, selection: Selection) -> list[Pa
     columns = partitions.c
     wanted = select(columns.id, columns.category, columns.window, columns.quarantine)
     undelivered = (
-        select(batches.c.partition, generations.c.file, batches.c.first_row, batches.c.rows)
+        select(batches.c.partition, batches.c.first_row, batches.c.rows, *STORED)
         .add_columns(batches.c.outcome, batches.c.reason)
         .join(partitions, columns.id == batches.c.partition)
         .join(generations, same_generation())
@@ -75,14 +77,18 @@ def failed_partitions(database: LedgerDatabase, selection: Selection) -> list[Pa
         for row in connection.execute(undelivered):
             failed[row.partition].append(
                 FailedBatch(
-                    file=row.file, first_row=row.first_row, rows=row.rows, outcome=row.outcome, reason=row.reason
+                    file=stored_file(row),
+                    first_row=row.first_row,
+                    rows=row.rows,
+                    outcome=row.outcome,
+                    reason=row.reason,
                 )
             )
     return [
         PartitionFailures(
             category=Category(row.category),
             window=row.window,
-            quarantine=row.quarantine,
+            quarantine=None if row.quarantine is None else NamedFile(row.quarantine),
             batches=tuple(failed[row.id]),
         )
         for row in rows

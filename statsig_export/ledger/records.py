@@ -8,7 +8,7 @@ from typing import NamedTuple, Self
 from statsig_export.account import Account
 from statsig_export.delivery.batch import Batch
 from statsig_export.events.table_identity import TableIdentity
-from statsig_export.storage.files import StoredFile
+from statsig_export.storage.files import NamedFile, StoredFile
 from statsig_export.vocabulary import Category
 from statsig_export.windows import Window
 
@@ -70,12 +70,16 @@ class QuarantineFile:
     window_start_ms: int
     path: str
 
+    @property
+    def stored(self) -> NamedFile:
+        return NamedFile(self.path)
+
 
 @dataclass(frozen=True, slots=True)
 class FailedBatch:
     """A batch that failed in delivery: consecutive rows of a partition file, [first_row, first_row + rows)."""
 
-    file: str
+    file: StoredFile
     first_row: int
     rows: int
     outcome: str
@@ -88,7 +92,7 @@ class PartitionFailures:
 
     category: Category
     window: str
-    quarantine: str | None
+    quarantine: NamedFile | None
     """The file of the failed rows; None where there are none."""
     batches: tuple[FailedBatch, ...]
     """By file and first row."""
@@ -183,7 +187,7 @@ class PlannedBatch:
     batch_id: str
     partition: int
     generation: int
-    file: str
+    file: StoredFile
     first_row: int
     rows: int
     body_bytes: int

@@ -18,6 +18,7 @@ from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.listings import event_files, failed_partitions
 from statsig_export.ledger.records import Delivery, FailedBatch, Selection
 from statsig_export.ledger.transactions import ledger_to_read
+from statsig_export.storage.files import StoredFile
 from statsig_export.storage.schemas import EVENTS, QUARANTINE
 from statsig_export.storage.storage import Storage
 from statsig_export.vocabulary import Category
@@ -165,7 +166,7 @@ def _event_tables(config: Config, selection: Selection, schema: pa.Schema, rows:
     stored = [name for name in schema.names if name not in _LABELS.names]
     with Storage(config.storage_url()) as storage:
         for file in files:
-            for chunk in storage.read_chunks(file.path, stored or EVENTS.names[:1], rows):
+            for chunk in storage.read_chunks(file.stored, stored or EVENTS.names[:1], rows):
                 yield _labelled(chunk, file.category.value, file.window, schema)
 
 
@@ -188,7 +189,7 @@ def _frame(
     return frame.assign(**times)
 
 
-def _undelivered(storage: Storage, file: str, failed: Iterable[FailedBatch]) -> pa.Table:
+def _undelivered(storage: Storage, file: StoredFile, failed: Iterable[FailedBatch]) -> pa.Table:
     """The events of a partition file whose batches failed, as rows of a quarantine."""
     ids = pa.chunked_array(storage.read_column(file, "time_uuid"), pa.large_string())
     tables = []

@@ -19,6 +19,7 @@ from statsig_export.ledger.records import EventFile, QuarantineFile, Selection
 from statsig_export.ledger.transactions import ledger_to_read
 from statsig_export.lineage.source_rows import Origin, origin_of
 from statsig_export.lineage.trace_report import QuarantinedRow, SourceRow, Trace, TracedEvent, TracedFile
+from statsig_export.storage.files import KnownFile
 from statsig_export.storage.storage import Storage
 from statsig_export.windows import LENGTH, length_of
 
@@ -64,14 +65,16 @@ def trace(
     return Trace(time_uuid, origin.derived_from, search.searched, events, rows, pruned)
 
 
-class _StoredFile(Protocol):
+class _ListedFile(Protocol):
     @property
     def path(self) -> str: ...
+    @property
+    def stored(self) -> KnownFile: ...
     @property
     def window_start_ms(self) -> int: ...
 
 
-File = TypeVar("File", bound=_StoredFile)
+File = TypeVar("File", bound=_ListedFile)
 
 
 class _Search:
@@ -106,9 +109,9 @@ class _Search:
                 hint="check [storage] url and the disk, or leave their windows out with --from and --to",
             )
 
-    def _row_in(self, file: _StoredFile) -> int | LedgerError | None:
+    def _row_in(self, file: _ListedFile) -> int | LedgerError | None:
         try:
-            return self._storage.find(file.path, "time_uuid", self._time_uuid)
+            return self._storage.find(file.stored, "time_uuid", self._time_uuid)
         except LedgerError as error:
             return error
 
@@ -137,7 +140,7 @@ def _event(
     database: LedgerDatabase, storage: Storage, origin: Origin, place: tuple[EventFile, int], *, with_event: bool
 ) -> TracedEvent:
     file, row = place
-    told = storage.read_row(file.path, row, ["event_name", "timestamp"])
+    told = storage.read_row(file.stored, row, ["event_name", "timestamp"])
     past = history(database, file, row)
     return TracedEvent(
         category=file.category,
@@ -152,12 +155,12 @@ def _event(
         batches=past.batches,
         attempts=past.attempts,
         ship_runs=past.ship_runs,
-        event=storage.read_events(file.path, row, 1)[0].as_py() if with_event else None,
+        event=storage.read_events(file.stored, row, 1)[0].as_py() if with_event else None,
     )
 
 
 def _quarantined(storage: Storage, origin: Origin, file: QuarantineFile, row: int) -> QuarantinedRow:
-    told = storage.read_row(file.path, row, ["row_key", "reason", "detail"])
+    told = storage.read_row(file.stored, row, ["row_key", "reason", "detail"])
     return QuarantinedRow(
         category=file.category,
         window=file.window,

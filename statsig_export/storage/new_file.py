@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from statsig_export.crashpoints import CrashPoint, reach
 from statsig_export.errors import StorageError
 from statsig_export.storage.errors import cause_of
-from statsig_export.storage.files import StoredFile
+from statsig_export.storage.files import DIGITS_IN_NAME, StoredFile
 from statsig_export.storage.schemas import GROUP_BYTES
 from statsig_export.vocabulary import Category
 
@@ -68,7 +68,7 @@ class NewFile:
     def publish(self, kind: str, category: Category, window_key: str, generation: int | None = None) -> StoredFile:
         """Make the file durable under the name that its content gives it."""
         digest, size = self.finish()
-        name = digest[:16] if generation is None else f"{generation:04d}-{digest[:16]}"
+        name = digest[:DIGITS_IN_NAME] if generation is None else f"{generation:04d}-{digest[:DIGITS_IN_NAME]}"
         path = f"{kind}/category={category.value}/window={window_key}/{name}.parquet"
         self.install(path)
         return StoredFile(path, digest, size, self.rows)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -31,7 +32,7 @@ from statsig_export.cli.proposal import (
 )
 from statsig_export.cli.verb_options import as_json
 from statsig_export.cli.verbs.plan import plan_of, print_plan
-from statsig_export.config import DEFAULT_FILE, load_config, parse_config
+from statsig_export.config import DEFAULT_FILE, Config, load_config, parse_config
 from statsig_export.errors import ConfigError, SourceError
 from statsig_export.layouts.detection import FoundTable, Match, Proposal, candidates, propose
 from statsig_export.layouts.known import LAYOUTS
@@ -105,9 +106,10 @@ def command(  # noqa: PLR0913 - the options of the verb
             f"{path} already exists and is kept, so --schema would change nothing",
             hint="set schema in its [source.<table>] sections, or overwrite it with --force",
         )
+    config = parse_config({"source": {"url": url}}, folder=Path.cwd(), environ=os.environ, name="--url")
     look, location = None, CodeLocation()
     if force or not path.exists():
-        look = None if layout or tables else _look(url, schema)
+        look = None if layout or tables else _look(config, schema)
         _write(path, _rendered(layout or "native", url, look, schema))
         output.note(f"Wrote {path}: check [filter] and [windows], and set the environment variables that it names.")
         location = write_code_location(path)
@@ -119,7 +121,7 @@ def command(  # noqa: PLR0913 - the options of the verb
         _report(path, look, location, json_=json_)
     elif json_:
         output.print_json(_report_json(path, load_config(path).source.layout, location))
-    output.note(f"Next: statsig-export --config {path} plan --from ... --to ...")
+    output.note(f"Next: statsig-export --config {quote(str(path))} plan --from ... --to ...")
 
 
 def _write(path: Path, text: str) -> None:
@@ -129,12 +131,12 @@ def _write(path: Path, text: str) -> None:
         raise ConfigError(f"{path} cannot be written ({error.strerror})", hint="name another with --config") from None
 
 
-def _look(url: str, schema: str | None) -> _Look | None:
+def _look(config: Config, schema: str | None) -> _Look | None:
     """What the database holds; None where its variable is not set.
 
     Raises ConfigError for a URL that is none, SourceError for a database that cannot be looked at.
     """
-    config = parse_config({"source": {"url": url}}, folder=Path.cwd(), environ=os.environ, name="--url")
+    url = config.source.url
     if url.startswith("env:") and not os.environ.get(url.removeprefix("env:")):
         output.note(
             f"{url.removeprefix('env:')} is not set, so the database was not inspected: the file has the defaults."

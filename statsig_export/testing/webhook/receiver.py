@@ -6,6 +6,8 @@
 
 It answers 200 to a good batch, 400 to a bad body, 401 to a wrong token or signature, 404 for another path, 405 for
 another method, 411, 413 and 415 as HTTP has them; an error's reason names positions and keys, nothing of the payload.
+A body of more than 64 kB is read only after its head has proven as much as it can: path, method, token, that there is a
+signature. Bodies, all bodies at once and connections are bounded.
 `faults.py` describes the scripts, `transcript.py` what is kept of each request, `fivetran.py` the table.
 """
 
@@ -24,6 +26,7 @@ from statsig_export.testing.webhook.event_reader import Event
 from statsig_export.testing.webhook.fault_file import load_faults, parse_faults
 from statsig_export.testing.webhook.faults import NORMAL, Action, Faults, Rule, Script, Shape, Stage, answer, redirect
 from statsig_export.testing.webhook.fivetran import FivetranTable, utc_now
+from statsig_export.testing.webhook.http_wire import BODY_LIMIT, Room
 from statsig_export.testing.webhook.transcript import Received, Transcript, read_transcript
 
 __all__ = [
@@ -43,6 +46,12 @@ __all__ = [
     "read_transcript",
     "redirect",
 ]
+
+
+MOST_CONNECTIONS = 256
+"""At once; a further one is closed."""
+_BODIES_AT_ONCE = 4 * BODY_LIMIT
+"""Bytes of all bodies that are being read; what comes on top is answered 503."""
 
 
 class Receiver:
@@ -85,7 +94,8 @@ class Receiver:
             self._listener.close()
             raise
         endpoint = Endpoint(path, auth or Authentication(), strict_delivery)
-        self._exchange = Exchange(endpoint, self._script, self._transcript, self._closing.wait, now, tls)
+        room = Room(_BODIES_AT_ONCE)
+        self._exchange = Exchange(endpoint, self._script, self._transcript, self._closing.wait, now, tls, room)
         self._acceptor = threading.Thread(target=self._accept, name="receiver", daemon=True)
         self._connections: dict[Connection, threading.Thread] = {}
         self._changed = threading.Lock()
@@ -162,6 +172,11 @@ class Receiver:
             if self._closing.is_set():
                 accepted.close()
                 return
+            with self._changed:
+                full = len(self._connections) >= MOST_CONNECTIONS
+            if full:
+                accepted.close()
+                continue
             accepted.settimeout(self._idle_timeout)
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection = Connection(accepted, self._exchange)

@@ -1,7 +1,7 @@
 """What the stand-in webhook was sent: in memory, and as one JSON line a request in a file.
 
 A request is written down before it is answered, so whoever has got the answer finds the line. A line holds the events
-themselves, exactly as they came, but no header: a token is never in it.
+themselves, exactly as they came, but no header: a token is never in it. The file is for its user alone.
 """
 
 import json
@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TextIO
 
+from statsig_export.file_modes import OWN, create
 from statsig_export.testing.webhook.event_reader import Event, ReadEvent
 from statsig_export.testing.webhook.fivetran import FivetranTable
 
@@ -69,6 +70,8 @@ class Transcript:
         on_request: Callable[[Received], None] | None = None,
     ) -> None:
         """`on_request` gets each request once it is written down, one at a time."""
+        if path is not None:
+            create(path, OWN)
         self._file: TextIO | None = None if path is None else path.open("a", encoding="utf-8")
         self._table = table
         self._keep_events = keep_events
