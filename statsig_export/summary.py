@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
+from statsig_export.terminal_text import escaped
+
 
 class Summary(NamedTuple):
     """What a report says of itself. Every row has as many cells as the header; figures are written out."""
@@ -26,11 +28,11 @@ class Summarized:
         lines = [header, *rows] if rows else []
         widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
         padded = ("  ".join(map(_padded, line, widths)).rstrip() for line in lines)
-        return "\n".join((f"{type(self).__name__}: {_plain(sentence)}", *padded))
+        return "\n".join((f"{type(self).__name__}: {escaped(sentence)}", *padded))
 
     def _repr_html_(self) -> str:
         sentence, header, rows = self.summary()
-        title = f"<p><b>{type(self).__name__}</b>: {escape(_plain(sentence))}</p>"
+        title = f"<p><b>{type(self).__name__}</b>: {escape(escaped(sentence))}</p>"
         if not rows:
             return title
         head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
@@ -39,19 +41,14 @@ class Summarized:
 
 
 def _padded(cell: str, width: int) -> str:
-    shown = _plain(cell)
+    shown = escaped(cell)
     return shown.rjust(width) if _is_figure(shown) else shown.ljust(width)
 
 
 def _cell(cell: str) -> str:
     align = "right" if _is_figure(cell) else "left"
-    return f'<td style="text-align: {align}">{escape(_plain(cell))}</td>'
+    return f'<td style="text-align: {align}">{escape(escaped(cell))}</td>'
 
 
 def _is_figure(cell: str) -> bool:
     return cell.replace(",", "").isdigit()
-
-
-def _plain(text: str) -> str:
-    """Names are others' text: nothing in it steers a terminal."""
-    return "".join(character if character.isprintable() else " " for character in text)

@@ -12,7 +12,7 @@ from typing import Final
 
 import click
 
-from statsig_export.cli.terminal_text import escaped
+from statsig_export.terminal_text import escaped
 
 FORMATS: Final = ("table", "json", "csv")
 _ASKED, _REPORT, _ROWS, _ERRORS = (f"statsig_export.json_{name}" for name in ("asked", "report", "rows", "errors"))

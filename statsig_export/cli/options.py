@@ -17,9 +17,9 @@ from click.shell_completion import CompletionItem
 from statsig_export.cli import completion, failures, json_object
 from statsig_export.cli.examples import epilog
 from statsig_export.cli.exit_codes import DONE, INTERRUPTED
-from statsig_export.cli.terminal_text import EscapingFormatter
 from statsig_export.errors import LedgerError
 from statsig_export.shipping.http_records import quiet_records
+from statsig_export.terminal_text import EscapingFormatter
 
 Verb = TypeVar("Verb", bound=Callable[..., object])
 

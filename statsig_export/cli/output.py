@@ -10,7 +10,7 @@ import click
 
 from statsig_export.account import Account
 from statsig_export.cli import json_object
-from statsig_export.cli.terminal_text import escaped
+from statsig_export.terminal_text import escaped
 from statsig_export.vocabulary import Category
 
 

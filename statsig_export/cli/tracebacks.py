@@ -5,9 +5,9 @@ import traceback
 from collections.abc import Iterator
 from types import TracebackType
 
-from statsig_export.cli.terminal_text import escaped
 from statsig_export.delivery.answer_text import readable
 from statsig_export.errors import StatsigExportError
+from statsig_export.terminal_text import escaped
 
 
 def traceback_of(error: BaseException) -> str:

@@ -170,7 +170,7 @@ def test_a_table_without_the_right_to_read_it_is_told_of_and_not_proposed(
         "CREATE VIEW custom_events AS SELECT * FROM hidden.rows",
         "CREATE MATERIALIZED VIEW custom_events AS SELECT * FROM hidden.rows",
         f"CREATE TABLE custom_events {EVENTS} PARTITION BY RANGE (ingested_at);"
-         "CREATE TABLE custom_events_of_november PARTITION OF custom_events"
+        "CREATE TABLE custom_events_of_november PARTITION OF custom_events"
         " FOR VALUES FROM ('2026-11-01') TO ('2026-12-01');"
         "INSERT INTO custom_events SELECT * FROM hidden.rows",
         'CREATE TABLE "Custom.Events" AS SELECT * FROM hidden.rows',

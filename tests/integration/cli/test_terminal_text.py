@@ -8,7 +8,7 @@ import pytest
 from home import DAY, ExportHome
 from rows import custom_event
 
-from statsig_export.cli.terminal_text import EscapingFormatter, escaped
+from statsig_export.terminal_text import EscapingFormatter, escaped
 
 STEERING = "a\x1b[2J\x9b31m\x85b\u202ec\u2066\u2028d\u2029\u200fe\ufeff\u00adf"
 DAYS = ["--from", DAY, "--to", "2026-11-21"]
