@@ -4,9 +4,12 @@ The machine's zone never counts: the same call means the same windows on a lapto
 """
 
 from datetime import UTC, date, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from statsig_export.errors import ConfigError
+
+Moment: TypeAlias = datetime | date | str
+"""What a caller may give for a moment; also a pandas Timestamp, which is a datetime, and a numpy datetime64."""
 
 _WHAT_TO_GIVE: Final = (
     "give a datetime, a date or an ISO 8601 text such as 2026-11-01T13:00Z; UTC where no zone is given"
@@ -30,9 +33,14 @@ def utc(moment: object, name: str = "the time") -> datetime:
         raise ConfigError(f"{name} is no ISO 8601 time of the years 1 to 9999", hint=_WHAT_TO_GIVE) from None
 
 
-def utc_or_none(moment: object, name: str = "the time") -> datetime | None:
+def utc_or_none(moment: object, name: str) -> datetime | None:
     """The same for a bound that may be left out."""
     return None if moment is None else utc(moment, name)
+
+
+def ms_or_none(moment: object, name: str) -> int | None:
+    """The same in ms since the epoch, as the ledger has times."""
+    return None if moment is None else round(utc(moment, name).timestamp() * 1000)
 
 
 def _datetime(moment: Any) -> datetime | None:  # noqa: ANN401  numpy and pandas are not imported for it

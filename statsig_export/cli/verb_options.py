@@ -9,6 +9,7 @@ import click
 from statsig_export.cli.options import Invocation
 from statsig_export.config import Config, load_config
 from statsig_export.errors import ConfigError
+from statsig_export.moments import utc
 from statsig_export.vocabulary import Category
 from statsig_export.windows import Window, closed_windows, windows_between
 
@@ -26,13 +27,10 @@ class _Time(click.ParamType[datetime]):
     name = "time"
 
     def convert(self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        if isinstance(value, datetime):
-            return value
         try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
+            return utc(value)
+        except ConfigError:
             self.fail(f"{value!r} is not an ISO 8601 time such as 2026-11-01 or 2026-11-01T13:00Z", param, ctx)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 TIME = _Time()

@@ -18,7 +18,7 @@ import os
 import re
 import tempfile
 from collections import OrderedDict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -87,21 +87,23 @@ class Storage:
             for batch in file.iter_batches(rows, columns=columns):
                 yield pa.Table.from_batches([batch]).select(columns)
 
-    def find(self, path: str, column: str, value: str) -> int | None:
-        """The first row of a file whose text `column` equals `value`. Safe to call from several threads.
+    def find(self, path: str, column: str, values: Sequence[str]) -> int | None:
+        """A row of a file whose text `column` equals one of `values`: of the first row group that has any, the first
+        row of the first of them. Safe to call from several threads.
 
-        Reads that column alone, and of it no row group whose least and greatest text leave the value out.
+        Reads that column alone, and of it no row group whose least and greatest text leave them all out.
         """
         with self._reading(path), self._parquet(path) as file:
             position = file.schema_arrow.get_field_index(column)
             before = 0
             for group in range(file.num_row_groups):
                 facts = file.metadata.row_group(group)
-                if may_hold(facts.column(position).statistics, value):
+                possible = [value for value in values if may_hold(facts.column(position).statistics, value)]
+                if possible:
                     texts = file.read_row_group(group, columns=[column], use_threads=False).column(0)
-                    row = texts.index(value).as_py()
-                    if row >= 0:
-                        return before + int(row)
+                    rows = [int(texts.index(value).as_py()) for value in possible]
+                    if max(rows) >= 0:
+                        return before + next(row for row in rows if row >= 0)
                 before += facts.num_rows
         return None
 
