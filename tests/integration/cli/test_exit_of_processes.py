@@ -76,7 +76,7 @@ def test_a_full_pipe_that_does_not_block_is_waited_for(shell: Shell):
     words = command(shell, "events", *DAY, "--json")
     with subprocess.Popen(words, stdout=writer, stderr=subprocess.PIPE, env={**os.environ, **shell.home.environ}) as on:
         os.close(writer)
-        with open(reader, encoding="utf-8") as output:
+        with os.fdopen(reader, encoding="utf-8") as output:
             select.select([output], [], [])
             on.poll()  # it has begun, and fills the pipe before anybody reads
             text = output.read()
