@@ -68,7 +68,7 @@ def test_a_reader_that_goes_changes_no_exit_code(shell: Shell):
     assert codes == [1, 0, 0, 0, 0, 0]
 
 
-@pytest.mark.fault("F132")
+@pytest.mark.fault("F285")
 def test_a_full_pipe_that_does_not_block_is_waited_for(shell: Shell):
     shell.home.add([custom_event(key, f"{key}-{'n' * 90}") for key in range(1, 3_001)])
     reader, writer = os.pipe()
