@@ -230,6 +230,23 @@ def test_a_user_who_may_only_select_reads_the_ledger_and_is_told_what_writing_ne
                 connection.execute(text("INSERT INTO meta VALUES ('a', 'b')"))
 
 
+@pytest.mark.fault("F284")
+def test_a_role_that_may_only_read_does_all_reading_beside_a_writer(home: ExportHome, postgres_url: str):
+    home.environ["LEDGER"] = postgres_url
+    home.add([custom_event(key) for key in range(1, 6)])
+    home.export()
+    plain = make_url(postgres_url).set(drivername="postgresql").render_as_string(hide_password=False)
+    with user(postgres_url, "SELECT ON ALL TABLES IN SCHEMA public", default_transaction_read_only="on") as url:
+        home.environ["LEDGER"] = url
+        with psycopg.connect(plain) as other:
+            other.execute("UPDATE batches SET outcome = outcome")
+            read = all_readers(home)
+            other.rollback()
+
+    assert len(read[0]) == 6
+    assert read[4] == 5
+
+
 _FIRST_OPENINGS = """
 import os, sys
 from sqlalchemy import make_url
