@@ -13,6 +13,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from statsig_export.account import Account
+from statsig_export.moments import utc
+from statsig_export.places import checked_place, checked_variable, means_a_variable
 from statsig_export.url_secrets import secret_in
 from statsig_export.vocabulary import Category
 
@@ -55,19 +57,21 @@ def _whole_or_per_type(switch: object) -> object:
     return dict.fromkeys(("gate", "experiment", "config", "layer"), switch) if isinstance(switch, bool) else switch
 
 
-def _utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
 def _secret(text: str) -> str:
-    if not re.fullmatch(r"env:[A-Za-z_][A-Za-z0-9_]*", text):
+    if not means_a_variable(text):
         raise ValueError("this holds a secret: name the environment variable that has it, as in env:NAME")
+    return checked_variable(text)
+
+
+def _place(text: str) -> str:
+    """As it is written: what it comes to is for `config` to say, and no part of the fingerprint."""
+    (checked_variable if means_a_variable(text) else checked_place)(text)
     return text
 
 
 def _database_url(text: str) -> str:
-    if text.startswith("env:"):
-        return _secret(text)
+    if means_a_variable(text):
+        return checked_variable(text)
     try:
         make_url(text)
     except (ArgumentError, ValueError):  # the latter for a port that is no number: it may be part of a password
@@ -77,8 +81,8 @@ def _database_url(text: str) -> str:
 
 def _written_url(text: str) -> str:
     """A URL or path as it is written in the file: no secret, which `repr` and the definitions in Dagster would show."""
-    if text.startswith("env:"):
-        return _secret(text)
+    if means_a_variable(text):
+        return checked_variable(text)
     where = secret_in(text)
     if where is not None:
         raise ValueError(f"a URL with {where} is a secret: put it in the environment and write env:NAME")
@@ -94,12 +98,13 @@ def _header_name(name: str) -> str:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
-UtcTime = Annotated[datetime, AfterValidator(_utc)]
+UtcTime = Annotated[datetime, AfterValidator(utc)]
 SecretName = Annotated[str, AfterValidator(_secret)]
 HeaderName = Annotated[str, AfterValidator(_header_name)]
+Place = Annotated[str, AfterValidator(_place)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 TimestampForm = Literal["number", "text"]
-StorageUrl = Annotated[str, AfterValidator(_written_url)]
+StorageUrl = Annotated[str, AfterValidator(_place), AfterValidator(_written_url)]
 LayoutName = Literal["native", "sdk_log", "statsig_events", "cloud_exports", "warehouse_native"]
 
 
@@ -266,8 +271,9 @@ class WebhookSettings(Settings):
     compression: Literal["none", "gzip"] = "none"
     timestamps: TimestampForm = "number"
     """How an event spells its `timestamp`: 1793534400000 or "1793534400000"; frozen when it is exported."""
-    ca_bundle: str | None = Field(default=None, min_length=1)
-    """A PEM file (relative to the configuration file) of certificate authorities to trust instead of the usual ones."""
+    ca_bundle: Place | None = None
+    """A PEM file (relative to the configuration file), or env:NAME, of certificate authorities to trust instead of the
+    usual ones."""
     proxy: SecretName | None = None
     """env:NAME of the URL of an HTTP proxy, http://host:port. The environment's own proxy variables are not used."""
 

@@ -95,6 +95,8 @@ class _Verbs(click.Group):
             json_object.keep_error(error.format_message())
             json_object.print_kept(ctx, error.exit_code)
             raise
+        except LedgerError as error:  # --help and --version print while they are parsed, perhaps to a full disk
+            ctx.exit(failures.report(error, debug=False))
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  as above
         """Always ends with an Exit, or with click's own error for a wrong command line."""

@@ -16,6 +16,7 @@ from statsig_export.config import Config, load_config
 from statsig_export.delivery.outcomes import Outcome
 from statsig_export.errors import ConfigError
 from statsig_export.layouts.reasons import Reason
+from statsig_export.moments import utc
 from statsig_export.settings import Duration
 from statsig_export.vocabulary import Category
 from statsig_export.windows import Window
@@ -34,13 +35,10 @@ class _Time(click.ParamType[datetime]):
     name = "time"
 
     def convert(self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        if isinstance(value, datetime):
-            return value
         try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
+            return utc(value)
+        except ConfigError:
             self.fail(f"{value!r} is not an ISO 8601 time such as 2026-11-01 or 2026-11-01T13:00Z", param, ctx)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 class _Length(click.ParamType[timedelta]):

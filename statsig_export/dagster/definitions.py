@@ -9,6 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from statsig_export.config import config_path as named_config
 from statsig_export.config import load_config
 from statsig_export.dagster.checks import asset_checks
 from statsig_export.dagster.delivery.assets import delivered_spec
@@ -20,7 +21,7 @@ from statsig_export.dagster.events.sensors import late_rows_sensor
 from statsig_export.dagster.io_manager import StoredEvents
 from statsig_export.dagster.keys import CHECK_JOB, DELIVERED, EVENTS, EXPORT_JOB, STORED, source_key
 from statsig_export.dagster.maintenance.jobs import replay_job, verify_ledger
-from statsig_export.dagster.resources import config_file, export_resource
+from statsig_export.dagster.resources import export_resource
 from statsig_export.layouts.placement import source_tables
 
 
@@ -39,7 +40,7 @@ def definitions_for(
     another, so `dg.in_process_executor` saves starting a process per step; left out, definitions that these are merged
     with decide. Raises ConfigError as `load_config` does.
     """
-    path = config_file(config_path)
+    path = named_config(config_path)
     config = load_config(path, environ={})
     tables = [source_key(table) for table in source_tables(config.source)]
     with warnings.catch_warnings():

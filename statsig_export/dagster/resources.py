@@ -9,7 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from statsig_export.config import CONFIG_VARIABLE, DEFAULT_FILE, Config, load_config
+from statsig_export.config import Config, load_config
 
 
 class ExportResource(dg.ConfigurableResource[None]):
@@ -22,6 +22,8 @@ class ExportResource(dg.ConfigurableResource[None]):
     webhook_url: str = ""
     webhook_secret: str = ""
     webhook_proxy: str = ""
+    webhook_ca_bundle: str = ""
+    storage_url: str = ""
 
     def config(self) -> Config:
         """The configuration, its `env:NAME` values taken from the fields above, else from the environment.
@@ -42,13 +44,10 @@ def variables(config: Config) -> dict[str, str]:
         "webhook_url": config.webhook.url,
         "webhook_secret": config.webhook.auth.secret,
         "webhook_proxy": config.webhook.proxy,
+        "webhook_ca_bundle": config.webhook.ca_bundle,
+        "storage_url": config.storage.url,
     }
     return {field: value.removeprefix("env:") for field, value in values.items() if value and value.startswith("env:")}
-
-
-def config_file(path: str | Path | None = None) -> Path:
-    """`path`, else $STATSIG_EXPORT_CONFIG, else ./export.toml, absolute: runs may start in another folder."""
-    return Path(path or os.environ.get(CONFIG_VARIABLE) or DEFAULT_FILE).resolve()
 
 
 def export_resource(path: Path, config: Config) -> ExportResource:

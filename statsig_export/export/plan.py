@@ -23,7 +23,7 @@ from statsig_export.ledger.transactions import Ledger, ledger_to_read
 from statsig_export.source.source import Source, open_source
 from statsig_export.storage.storage import Storage
 from statsig_export.vocabulary import Category, chosen
-from statsig_export.windows import Window
+from statsig_export.windows import Window, require_window
 
 
 class Planner:
@@ -53,7 +53,7 @@ class Planner:
         anew: bool = False,
     ) -> PlanReport:
         """The same as the function `plan`, over this planner's connections."""
-        config, names = self._config, chosen(categories)
+        config, names, window = self._config, chosen(categories), require_window(window)
         examples: dict[Category, str] = {}
         failed: list[FailedRow] = []
         planned, elsewhere = (_nothing_planned(names), None) if anew else self._planned_ids(window, names)

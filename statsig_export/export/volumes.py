@@ -15,6 +15,7 @@ from statsig_export.config import Config
 from statsig_export.errors import ConfigError
 from statsig_export.events.bounded_reshape import bounded_reshape, without_giants
 from statsig_export.events.filters import rule_for
+from statsig_export.moments import Moment, utc_or_none
 from statsig_export.source.source import open_source
 from statsig_export.vocabulary import EVENT_NAMES, Category, categorize
 from statsig_export.windows import window_at
@@ -59,8 +60,8 @@ class EventVolumes:
 
 def event_volumes(
     config: Config,
-    start: datetime | None = None,
-    end: datetime | None = None,
+    start: Moment | None = None,
+    end: Moment | None = None,
     *,
     on_progress: Callable[[int], None] | None = None,
 ) -> EventVolumes:
@@ -70,7 +71,7 @@ def event_volumes(
     `on_progress` is called with the number of rows of each chunk. Memory is that of a chunk and of the names. Raises
     ConfigError for an empty range, SourceError.
     """
-    start, end = _range(start, end, _last_close(config, datetime.now(UTC)))
+    start, end = _range(utc_or_none(start, "start"), utc_or_none(end, "end"), _last_close(config, datetime.now(UTC)))
     counts: Counter[str] = Counter()
     unnamed = failed = 0
     with open_source(config) as source:

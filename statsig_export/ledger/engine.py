@@ -4,6 +4,7 @@ PostgreSQL may be behind a pooler that assigns a session per transaction (PgBoun
 is prepared on the server, and settings are made for the transaction.
 """
 
+import os
 import re
 import sqlite3
 import time
@@ -179,6 +180,7 @@ def refuse_broken_link(file: Path) -> None:
 
 
 def _connect_to_read(file: Path, wait_ms: int) -> Reader:
+    _require_right_to_read(file)
     connection = _reader(file, "mode=ro", wait_ms)
     try:
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
@@ -194,6 +196,19 @@ def _connect_to_read(file: Path, wait_ms: int) -> Reader:
     connection = _reader(file, "immutable=1", wait_ms)
     connection.unlocked = before
     return connection
+
+
+def _require_right_to_read(file: Path) -> None:
+    """SQLite says of a file that it may not read what it says of one that is not there.
+
+    The file is not opened here: to close it again would end the locks of this process's other connections.
+    """
+    for part in (file, Path(f"{file}-wal"), Path(f"{file}-shm")):
+        if part.exists() and not os.access(part, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
+            raise LedgerError(
+                f"the ledger at {file} cannot be read (EACCES: this user may not read {part})",
+                hint="let this user read it and the files with -wal and -shm behind its name; reading needs no more",
+            )
 
 
 def _reader(file: Path, how: str, wait_ms: int) -> Reader:

@@ -1,6 +1,6 @@
 """What the ledger gives and takes: plain records, one per kind of row or answer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Self
@@ -8,8 +8,9 @@ from typing import NamedTuple, Self
 from statsig_export.account import Account
 from statsig_export.delivery.batch import Batch
 from statsig_export.events.table_identity import TableIdentity
+from statsig_export.moments import Moment, ms_or_none
 from statsig_export.storage.files import NamedFile, StoredFile
-from statsig_export.vocabulary import Category
+from statsig_export.vocabulary import Category, chosen
 from statsig_export.windows import Window
 
 
@@ -28,13 +29,13 @@ class Selection:
     def between(
         cls,
         destination: str,
-        start: datetime | None,
-        end: datetime | None,
-        categories: Sequence[Category] | None = None,
+        start: Moment | None,
+        end: Moment | None,
+        categories: Iterable[str] | None = None,
     ) -> Self:
-        """The partitions whose window starts in [start, end)."""
-        since_ms, until_ms = (None if bound is None else round(bound.timestamp() * 1000) for bound in (start, end))
-        return cls(destination, since_ms, until_ms, None if categories is None else tuple(categories))
+        """The partitions whose window starts in [start, end). Raises ConfigError for what is no time or category."""
+        since_ms, until_ms = ms_or_none(start, "start"), ms_or_none(end, "end")
+        return cls(destination, since_ms, until_ms, None if categories is None else chosen(categories))
 
 
 @dataclass(frozen=True, slots=True)

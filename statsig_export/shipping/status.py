@@ -1,7 +1,6 @@
 """The status of the destination and its partitions, and `resume`, which lifts a halt."""
 
 import time
-from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 
@@ -13,6 +12,7 @@ from statsig_export.ledger.evidence import doubted_statuses
 from statsig_export.ledger.records import DuePartition, PartitionStatus, Shipment
 from statsig_export.ledger.shipments import requests_of, shipments
 from statsig_export.ledger.transactions import ledger_of, ledger_to_read
+from statsig_export.moments import Moment, ms_or_none
 from statsig_export.runs import REAL_TIME
 from statsig_export.shipping.reports import EVERYTHING_REJECTED, DestinationStanding
 from statsig_export.shipping.standing import paused_until, setup_here, still_halted
@@ -110,16 +110,13 @@ def resume(config: Config) -> frozenset[int]:
     return frozenset(map(int, told))
 
 
-def status(config: Config, start: datetime | None = None, end: datetime | None = None) -> list[PartitionStatus]:
+def status(config: Config, start: Moment | None = None, end: Moment | None = None) -> list[PartitionStatus]:
     """The account of every partition whose window starts in [start, end); of all by default."""
+    since_ms, until_ms = ms_or_none(start, "start"), ms_or_none(end, "end")
     between = None
-    if start is not None or end is not None:
-        between = (_ms(start) if start else 0, _ms(end) if end else FOREVER_MS)
+    if since_ms is not None or until_ms is not None:
+        between = (since_ms or 0, FOREVER_MS if until_ms is None else until_ms)
     with ledger_to_read(config) as ledger:
         if ledger is None:
             return []
         return standings.statuses(ledger.database, config.webhook.name, REAL_TIME.now_ms(), between=between)
-
-
-def _ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)

@@ -21,7 +21,7 @@ import os
 import re
 import tempfile
 from collections import OrderedDict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -95,10 +95,11 @@ class Storage:
             for batch in parquet.iter_batches(rows, columns=columns):
                 yield pa.Table.from_batches([batch]).select(columns)
 
-    def find(self, file: KnownFile, column: str, value: str) -> int | None:
-        """The first row of a file whose text `column` equals `value`. Safe to call from several threads.
+    def find(self, file: KnownFile, column: str, values: Sequence[str]) -> int | None:
+        """A row of a file whose text `column` equals one of `values`: of the first row group that has any, the first
+        row of the first of them. Safe to call from several threads.
 
-        Reads that column alone, and of it no row group whose least and greatest text leave the value out.
+        Reads that column alone, and of it no row group whose least and greatest text leave them all out.
         """
         with self._reading(file.path), self._opened(file.path) as source:
             parquet = pq.ParquetFile(
@@ -106,16 +107,17 @@ class Storage:
             )
             position = parquet.schema_arrow.get_field_index(column)
             groups = [parquet.metadata.row_group(group) for group in range(parquet.num_row_groups)]
-            may_be_in = [may_hold(group.column(position).statistics, value) for group in groups]
-            if any(may_be_in):
+            facts = [group.column(position).statistics for group in groups]
+            possible = [[value for value in values if may_hold(of_group, value)] for of_group in facts]
+            if any(possible):
                 self._require_unchanged(file, source)
             before = 0
             for number, group in enumerate(groups):
-                if may_be_in[number]:
+                if possible[number]:
                     texts = parquet.read_row_group(number, columns=[column], use_threads=False).column(0)
-                    row = texts.index(value).as_py()
-                    if row >= 0:
-                        return before + int(row)
+                    rows = [int(texts.index(value).as_py()) for value in possible[number]]
+                    if max(rows) >= 0:
+                        return before + next(row for row in rows if row >= 0)
                 before += group.num_rows
         return None
 
