@@ -18,6 +18,8 @@ from statsig_export.source.schema import FoundColumn
 _FAMILIES: Final[tuple[tuple[str, Family], ...]] = (
     (r".*\]$", Family.OTHER),  # a list of something
     (r"bool", Family.BOOLEAN),
+    (r"bit\b", Family.BITS),
+    (r"date$", Family.DATE),
     (r"u?(tinyint|smallint|integer|int|bigint|hugeint)\b", Family.INTEGER),
     (r"(float|double|real)", Family.FLOAT),
     (r"(decimal|numeric)", Family.NUMERIC),

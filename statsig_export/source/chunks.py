@@ -34,9 +34,10 @@ Faults = dict[int, Reason]
 """Position in the chunk -> reason."""
 
 _TRUTHS: Final[Mapping[object, bool]] = {
-    1: True, b"1": True, b"t": True, b"true": True, b"True": True, b"TRUE": True,
-    0: False, b"0": False, b"f": False, b"false": False, b"False": False, b"FALSE": False,
-}  # fmt: skip
+    **dict.fromkeys((1, "1", "t", "true", "y", "yes", "on", "\x01"), True),
+    **dict.fromkeys((0, "0", "f", "false", "n", "no", "off", "\x00"), False),
+}
+"""Numbers, and texts in whatever case; a bit(1) of MySQL is a byte."""
 _NOT_POSITIONAL: Final = r"[eEnN]|^-0(\.0*)?$"
 
 
@@ -50,7 +51,8 @@ def to_frame(chunk: Chunk, selected: Sequence[SelectedColumn], table: SourceTabl
     arrays: dict[str, Column] = {}
     first_faults: dict[int, tuple[str, Reason]] = {}
     for column, values in zip(selected, _columns(chunk), strict=True):
-        read, faults = _READERS[column.reading](values)
+        spelled = _respelled(values, dict(column.truths)) if column.truths else values
+        read, faults = _READERS[column.reading](spelled)
         if column.kind is Kind.KEY and read.null_count:
             nulls = np.flatnonzero(where(read.is_null())).tolist()
             faults = {**dict.fromkeys(nulls, Reason.MISSING_KEY), **faults}
@@ -203,9 +205,19 @@ def _digits(value: object) -> str:
 
 
 def _truth(value: object) -> bool:
-    if value not in _TRUTHS:
+    said = _plain(value).strip(" ").lower() if isinstance(value, str | bytes) else value
+    if said not in _TRUTHS:
         raise _FaultyValueError(Reason.WRONG_TYPE)
-    return _TRUTHS[value]
+    return _TRUTHS[said]
+
+
+def _plain(value: object) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def _respelled(values: Values, meanings: Mapping[str, str]) -> Values:
+    found = values_of(values) if isinstance(values, pa.Array) else values
+    return [None if value is None else meanings.get(_plain(value), value) for value in found]
 
 
 def _number(text: str) -> str:
