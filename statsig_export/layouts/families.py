@@ -47,7 +47,7 @@ ACCEPTED: Final[Mapping[Kind, frozenset[Family]]] = {
 EXPECTED: Final[Mapping[Kind, str]] = {
     Kind.KEY: "an integer or text",
     Kind.WINDOW: "a timestamp or date, or an epoch time as a number",
-    Kind.IDENTIFIER: "text, a UUID, an integer or a decimal",
+    Kind.IDENTIFIER: "text, a UUID or a number",
     Kind.TEXT: "text",
     Kind.JSON: "JSON, or text that holds JSON",
     Kind.BOOLEAN: "a boolean, a bit, or a number or text that says true or false",
