@@ -71,10 +71,10 @@ def attempt(kind: str, seed: int, size: int, *, address_space: int = ADDRESS_SPA
     """Export such rows in a child. Returns how many rows there are, are accounted for, and the peak in MB."""
     home = Path(tempfile.mkdtemp(prefix="statsig-export-fuzz-"))
     try:
-        rows = KINDS[kind](random.Random(seed), size)
+        rows = KINDS[kind](random.Random(seed), size)  # noqa: S311 - dice of a fuzz
         _fill(home / "source.db", rows)
         command = [sys.executable, "-m", "fuzz.rows", "--child", str(home), "--address-space", str(address_space)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own program
         if done.returncode:
             raise RuntimeError(f"{kind}, seed {seed}, {size} bytes: exit {done.returncode}: {done.stderr[-400:]}")
         return {"rows": len(rows), **json.loads(done.stdout)}
@@ -122,7 +122,7 @@ def main() -> int:
         return 0
     bad = 0
     for number in range(options.rounds):
-        dice = random.Random(f"{options.seed} {number}")
+        dice = random.Random(f"{options.seed} {number}")  # noqa: S311 - dice of a fuzz
         kind, size = dice.choice(list(KINDS)), dice.choice((10_000, 1_000_000, 3_900_000, 20_000_000))
         try:
             found = attempt(kind, options.seed * 1_000 + number, size, address_space=options.address_space)
