@@ -198,8 +198,8 @@ def open_source(config: Config) -> Source:
 def out_of_memory(table: SourceTable) -> SourceError:
     return SourceError(
         f"there is not enough memory for a chunk of table {table.qualified_name}",
-        hint=f"nothing of the window was planned: give the process more memory. A chunk has {CHUNK_BYTES >> 20} MB of text "
-        "at most, or one row: look for rows that are far larger",
+        hint=f"nothing of the window was planned: give the process more memory. A chunk has {CHUNK_BYTES >> 20} MB of "
+        "text at most, or one row: look for rows that are far larger",
     )
 
 

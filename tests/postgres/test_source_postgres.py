@@ -292,7 +292,9 @@ def test_missing_tables_and_columns_and_wrong_types_are_named(engine: Engine, po
     retyped(engine, "exposures", gate_value="text", timestamp="date", metadata="integer", ingested_at="date")
     with source_at(postgres_url) as source:
         message = refusal(source)
-    assert 'column "ingested_at" has the wrong type (expected a timestamp, or an epoch time as a number' in message
+    assert (
+        'column "ingested_at" has the wrong type (expected a timestamp or date, or an epoch time as a number' in message
+    )
     assert 'column "user" is missing (expected JSON' in message
     assert 'column "gate_value" has the wrong type (expected a boolean, found TEXT)' in message
     assert 'column "timestamp" has the wrong type (expected a timestamp, or an epoch' in message
