@@ -12,6 +12,7 @@ DEMO_HOME ?= .statsig_export/demo
 EVENTS ?= 50000
 KILLS ?= 1000
 ANSWERS ?= 100000
+ROUNDS ?= 20
 SEED ?= 1
 BENCH ?=
 
@@ -67,8 +68,9 @@ bench: .venv/ready ## measure speed against the raw read and other tools; BENCH=
 torture: .venv/ready ## kill exports and shipments KILLS times, against a faulty webhook, and count what is lost
 	@$(BIN)/python -m torture --kills $(KILLS) --seed $(SEED)
 
-fuzz: .venv/ready ## send ANSWERS odd answers to the shipper over real sockets, and count what it misreads
+fuzz: .venv/ready ## send ANSWERS odd answers to the shipper and count what it misreads; export ROUNDS tables of huge rows in little memory
 	@$(BIN)/python -m fuzz --answers $(ANSWERS) --seed $(SEED)
+	@$(BIN)/python -m fuzz.rows --rounds $(ROUNDS) --seed $(SEED)
 
 pictures: .venv/ready ## take the pictures of Dagster in docs/pictures; needs chromium
 	@STATSIG_EXPORT_BROWSER=required STATSIG_EXPORT_PICTURES=docs/pictures $(BIN)/pytest -q tests/browser

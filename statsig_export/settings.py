@@ -131,6 +131,9 @@ class TableSettings(Settings):
     """Canonical column name -> the name in this database; "" where the table has no such column."""
     custom_ids: dict[str, str] = {}
     """Custom ID -> its column, for tables that Statsig lays out with one column an ID."""
+    values: dict[str, dict[str, str | bool]] = {}
+    """Canonical column name -> a value as it stands in this database -> what it means, for columns of text and
+    booleans: `{ exposure_type = { dyn = "config" }, gate_value = { pass = true } }`. Ids do not change by it."""
     identity: str | None = Field(default=None, min_length=1)
     """What the ids that are derived for its rows are made with, beside the key or the content: the table's name, unless
     this says otherwise. A table that is renamed keeps the old name here, and every row its id. With a "/" it stands for

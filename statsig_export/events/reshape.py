@@ -4,7 +4,7 @@ Every row of a chunk ends in exactly one of the two tables. The JSON of `user` a
 here; it is checked when the event is encoded, after the filter.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -53,6 +53,7 @@ from statsig_export.events.room import ENDLESS, Room
 from statsig_export.events.table_identity import NOTHING_SEEN, Seen
 from statsig_export.layouts.model import (
     CANONICAL_COLUMNS,
+    EXPORTED_TYPES,
     ROW_KEY,
     UNREADABLE,
     UNREADABLE_REASON,
@@ -66,7 +67,8 @@ from statsig_export.vocabulary import EVENT_NAMES, EXPOSURES, Category
 
 DEFAULT_UNIT_TYPE: Final = "userID"
 
-_TYPE_CODES: Final = {"gate": GATE, "config": CONFIG, "experiment": EXPERIMENT, "layer": LAYER}
+_CODES_OF_TYPES: Final = {"gate": GATE, "config": CONFIG, "experiment": EXPERIMENT, "layer": LAYER}
+_TYPE_CODES: Final = {spelling: _CODES_OF_TYPES[kind] for spelling, kind in EXPORTED_TYPES.items()}
 _TEXT_COLUMNS: Final = (
     *(name for name in CANONICAL_COLUMNS if name not in {ROW_KEY, "gate_value", "timestamp"}),
     UNREADABLE,
@@ -120,7 +122,7 @@ def reshape(
     read = columns_of(frame)
     if table.key is None:
         read[ROW_KEY] = pa.nulls(len(frame), TEXT) if row_keys is None else row_keys
-    canonical = _canonical(read, table, marks, settings, room)
+    canonical = _canonical(_meant(read, table), table, marks, settings, room)
     columns = {name: of_kind(canonical[name], TEXT) for name in _TEXT_COLUMNS}
     columns |= {name: _null_for_no_members(columns[name]) for name in _JSON_COLUMNS}
     columns["gate_value"] = of_kind(canonical["gate_value"], pa.bool_())
@@ -162,6 +164,20 @@ def _canonical(
             return from_event_log(read, marks, settings, room)
         case Form.EXPORTED:
             return from_exports(read, table, marks, settings)
+
+
+def _meant(read: dict[str, Column], table: SourceTable) -> dict[str, Column]:
+    """The columns with what export.toml says that their values mean; of a boolean the source has read it."""
+    names = {meaning.canonical for meaning in table.meanings} - {"gate_value"}
+    meant = {name: table.meanings_of(name) for name in names}
+    return {
+        name: mapped(of_kind(values, TEXT), _spelling(meant[name])) if name in meant else values
+        for name, values in read.items()
+    }
+
+
+def _spelling(meanings: Mapping[str, str]) -> Callable[[str], str]:
+    return lambda value: meanings.get(value, value)
 
 
 def _null_for_no_members(texts: Column) -> Column:
@@ -237,7 +253,7 @@ def _time_uuids(time_uuid: Column, row_key: Column, table: SourceTable, source_n
     if table.keys_are_decimals and not table.keys_as_text:
         keys = shortest(keys)
     derived = derived_ids(keys, *table.salted(source_name), as_text=table.keys_as_text)
-    seen = Seen(own=len(missing) < len(time_uuid), derived=True, other_keys=not are_integers(keys))
+    seen = Seen(own=len(missing) < len(time_uuid), derived=True, other_keys=not are_integers(keys.drop_null()))
     return (derived if not seen.own else replaced(time_uuid, missing, values_of(derived))), seen
 
 

@@ -4,7 +4,7 @@ row holds its event, and which rows belong to which category. `source` reads by 
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from statsig_export.vocabulary import Category
 
@@ -64,6 +64,14 @@ class Predicate:
     value: str
 
 
+class Meaning(NamedTuple):
+    """What a value of the canonical column `canonical` means, where it is spelled in a way of its own."""
+
+    canonical: str
+    found: str
+    means: str
+
+
 @dataclass(frozen=True, slots=True)
 class SourceTable:
     """One table of a layout.
@@ -89,6 +97,8 @@ class SourceTable:
     """Columns that Statsig fills in when it writes a row again: they do not count when rows are compared."""
     repeats_are_duplicates: bool = False
     """Whether rows of one content are one event, written repeatedly; else each of them is an event."""
+    meanings: tuple[Meaning, ...] = ()
+    """What export.toml says by `values`. Ids are made of what was found."""
     schema: str | None = None
     salt: tuple[str, str] | None = None
     """The names of source and table that derived ids are made with, where export.toml says so by `identity`."""
@@ -100,6 +110,10 @@ class SourceTable:
     def salted(self, source_name: str) -> tuple[str, str]:
         """The names of source and table that derived ids are made with."""
         return self.salt or (source_name, self.qualified_name)
+
+    def meanings_of(self, canonical: str) -> dict[str, str]:
+        """A value of the column as it is found -> what it means."""
+        return {meaning.found: meaning.means for meaning in self.meanings if meaning.canonical == canonical}
 
     @property
     def key_rule(self) -> ColumnRule | None:
@@ -189,7 +203,7 @@ EXPORTED_TYPES: Final = {
     **dict.fromkeys(("experiment", "get_experiment"), "experiment"),
     **dict.fromkeys(("layer", "get_layer"), "layer"),
 }
-"""What Statsig's exports write in `exposure_type` -> the canonical type."""
+"""A spelling of `exposure_type`, as Statsig's exports, console and SDKs have them -> the canonical type."""
 
 EXPORTED_UNITS: Final = {"user_id": "userID", "stable_id": "stableID"}
 """What Statsig's exports write in `unit_type` -> the ID type; custom IDs are written as they are named."""

@@ -9,11 +9,25 @@ from typing import Final
 from statsig_export.errors import ConfigError
 from statsig_export.layouts.identity_names import identity_of, salt_of
 from statsig_export.layouts.known import LAYOUTS
-from statsig_export.layouts.model import ROW_KEY, ColumnRule, Form, Kind, Role, SourceTable, is_unit_column, unit_column
+from statsig_export.layouts.model import (
+    EXPOSURE_TYPES,
+    ROW_KEY,
+    ColumnRule,
+    Form,
+    Kind,
+    Meaning,
+    Predicate,
+    Role,
+    SourceTable,
+    is_unit_column,
+    unit_column,
+)
 from statsig_export.settings import SourceSettings, TableSettings
 
 _PART: Final = re.compile(r'"(?:[^"]|"")+"|`(?:[^`]|``)+`|[^."`]+')
 _QUALIFIED: Final = re.compile(rf"(?:{_PART.pattern})(?:\.(?:{_PART.pattern}))*")
+_SPELLED = frozenset({Kind.TEXT, Kind.IDENTIFIER, Kind.BOOLEAN, Kind.VALUE})
+_ALLOWED = {"exposure_type": tuple(EXPOSURE_TYPES.values()), "gate_value": ("true", "false")}
 
 
 def source_tables(settings: SourceSettings) -> tuple[SourceTable, ...]:
@@ -63,6 +77,7 @@ def _placed(table: SourceTable, settings: TableSettings, source_name: str) -> So
         )
     found = {rule.canonical for rule in rules}
     schema, name = _place(settings)
+    meanings = _meanings(table, rules, settings.values)
     return replace(
         table,
         table=name or table.table,
@@ -71,7 +86,8 @@ def _placed(table: SourceTable, settings: TableSettings, source_name: str) -> So
         window_column=settings.window_column or _moved(table, rules) or table.window_column,
         columns=(*rules, *unit_rules),
         units=tuple(unit for unit in table.units if unit_column(unit) in found) + units,
-        predicates=tuple(predicate for predicate in table.predicates if predicate.column in found),
+        predicates=_meant(tuple(each for each in table.predicates if each.column in found), meanings),
+        meanings=meanings,
         repeats_are_duplicates=settings.repeats == "duplicates",
         salt=None if settings.identity is None else salt_of(settings.identity, source_name),
     )
@@ -110,6 +126,45 @@ def _renamed(table: SourceTable, columns: Mapping[str, str]) -> tuple[str | None
     if renamed:
         raise _unknown_column(table, next(iter(renamed)))
     return key, tuple(rule for rule in rules if rule.column)
+
+
+def _meanings(
+    table: SourceTable, rules: Sequence[ColumnRule], values: Mapping[str, Mapping[str, str | bool]]
+) -> tuple[Meaning, ...]:
+    """What `values` says, by canonical names."""
+    meanings = []
+    for name, spellings in values.items():
+        rule = next((rule for rule in rules if name in {rule.canonical, rule.column}), None)
+        if rule is None or rule.kind not in _SPELLED:
+            spelled = ", ".join(rule.canonical for rule in rules if rule.kind in _SPELLED)
+            raise ConfigError(
+                f"{_section(table)} values names {name}, which is no column of text or booleans of this layout",
+                hint=f"it can name {spelled}" if spelled else "remove the line",
+            )
+        for found, means in spellings.items():
+            meaning = Meaning(rule.canonical, found, str(means).lower() if isinstance(means, bool) else means)
+            allowed = _ALLOWED.get(rule.canonical)
+            if allowed is not None and meaning.means not in allowed:
+                raise ConfigError(
+                    f"{_section(table)} values gives {rule.canonical} a meaning that it cannot have",
+                    hint=f"write one of {', '.join(allowed)}",
+                )
+            meanings.append(meaning)
+    return tuple(meanings)
+
+
+def _meant(predicates: tuple[Predicate, ...], meanings: Sequence[Meaning]) -> tuple[Predicate, ...]:
+    """The predicates on what is found: a value that means another is claimed by who claims that one."""
+    spelled = {meaning for meaning in meanings if any(each.column == meaning.canonical for each in predicates)}
+    given = {(meaning.canonical, meaning.found) for meaning in spelled}
+    kept = [each for each in predicates if (each.column, each.value) not in given]
+    added = [
+        replace(each, value=meaning.found)
+        for meaning in sorted(spelled)
+        for each in predicates
+        if (each.column, each.value) == (meaning.canonical, meaning.means)
+    ]
+    return (*kept, *added)
 
 
 def _moved(table: SourceTable, rules: Sequence[ColumnRule]) -> str | None:

@@ -44,6 +44,8 @@ _FAMILIES: Final[tuple[tuple[str, Family], ...]] = (
     (r"(.*\]$|array)", Family.OTHER),  # a list of something
     (r"$", Family.UNTYPED),
     (r"bool", Family.BOOLEAN),
+    (r"bit\b", Family.BITS),
+    (r"date$", Family.DATE),
     (r"u?(tinyint|smallint|mediumint|integer|int|int64|bigint|hugeint)\b", Family.INTEGER),
     (r"(float|double|real)", Family.FLOAT),
     (r"(decimal|numeric|number|bignumeric)", Family.NUMERIC),

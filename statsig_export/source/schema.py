@@ -51,6 +51,7 @@ _FAMILIES: Final[tuple[tuple[type[TypeEngine[Any]], Family], ...]] = (
     (types.Uuid, Family.LABEL),
     (types.String, Family.TEXT),
     (types.JSON, Family.JSON),
+    (types.Date, Family.DATE),
     (types.NullType, Family.UNTYPED),
 )
 
@@ -74,6 +75,8 @@ def family_of(column_type: TypeEngine[Any], backend: Backend) -> Family:
     named = backend.families.get(column_type.__visit_name__)
     if named is not None:
         return named
+    if column_type.__visit_name__ == "BIT":  # PostgreSQL's and MySQL's are no kin
+        return Family.BITS
     if isinstance(column_type, types.DateTime):
         return Family.TIMESTAMP_TZ if column_type.timezone else Family.TIMESTAMP
     if backend.integers_are_numeric and isinstance(column_type, types.Numeric) and column_type.scale == 0:

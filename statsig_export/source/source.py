@@ -23,6 +23,7 @@ from statsig_export.source.catalogs import CatalogTable
 from statsig_export.source.chunks import Chunk, to_frame
 from statsig_export.source.location import located
 from statsig_export.source.outside import Outside, Place
+from statsig_export.source.readers.bounds import CHUNK_BYTES
 from statsig_export.source.readers.factory import open_reader
 from statsig_export.source.readers.reader import Database, class_of
 from statsig_export.source.schema import check_columns
@@ -235,6 +236,8 @@ class Source:
         errors: tuple[type[Exception], ...] = (*self._database.errors, UnicodeError)
         try:
             yield
+        except MemoryError:
+            raise out_of_memory(table) from None
         except errors as error:
             raise SourceError(f"reading table {table.qualified_name} failed: {class_of(error)}", hint=_UNREAD) from None
 
@@ -246,6 +249,14 @@ def open_source(config: Config) -> Source:
     """
     tables = source_tables(config.source)
     return Source(open_reader(config.source_url(), plain=config.source.reader == "plain"), tables)
+
+
+def out_of_memory(table: SourceTable) -> SourceError:
+    return SourceError(
+        f"there is not enough memory for a chunk of table {table.qualified_name}",
+        hint=f"nothing of the window was planned: give the process more memory. A chunk has {CHUNK_BYTES >> 20} MB of "
+        "text at most, or one row: look for rows that are far larger",
+    )
 
 
 def _no_frames() -> Generator[pd.DataFrame]:

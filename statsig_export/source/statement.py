@@ -50,6 +50,8 @@ class SelectedColumn:
     canonical: str
     kind: Kind
     reading: Reading
+    truths: tuple[tuple[str, str], ...] = ()
+    """What export.toml says of a boolean's spellings: as it is found, as "true" or "false"."""
 
 
 _NO_LABEL: Final = re.compile(r"[^A-Za-z0-9_]")
@@ -88,7 +90,8 @@ class PlacedTable:
         for position, rule in enumerate(self.table.selected_rules):
             expression, reading = self._expression(rule)
             expressions.append(expression.label(_label(rule.canonical, position, expressions)))
-            selected.append(SelectedColumn(rule.canonical, rule.kind, reading))
+            truths = self.table.meanings_of(rule.canonical) if reading is Reading.BOOLEAN else {}
+            selected.append(SelectedColumn(rule.canonical, rule.kind, reading, tuple(truths.items())))
         return compiled(select(*expressions).select_from(self.clause).where(where), self.dialect), tuple(selected)
 
     def count_rows(self, where: ColumnElement[Any]) -> str:
@@ -141,16 +144,18 @@ class PlacedTable:
     def _expression(self, rule: ColumnRule) -> tuple[ColumnElement[Any], Reading]:
         named, family = self.column(rule.column), self.family(rule.column)
         if rule.kind is Kind.BOOLEAN:
-            return named, Reading.BOOLEAN
+            as_it_is = family in {Family.BOOLEAN, Family.INTEGER} or self.backend.values_have_types
+            return named if as_it_is else as_text(named, family, self.backend), Reading.BOOLEAN
         if rule.kind is Kind.KEY and family is Family.INTEGER:
             return named, Reading.INTEGER
         if self.backend.values_have_types:
             return named, Reading.DYNAMIC
-        if rule.kind is Kind.TIME and family in TIMESTAMPS:
+        if rule.kind is Kind.TIME and family in TIMESTAMPS | {Family.DATE}:
             return as_utc(named, family, self.backend), Reading.TIMESTAMP
         if family is Family.FLOAT and not self.backend.floats_as_text:
             return named, Reading.DYNAMIC
         counted = rule.kind in {Kind.TIME, Kind.VALUE} and family in NUMBERS
+        counted = counted or (rule.kind is Kind.IDENTIFIER and family is Family.NUMERIC)
         return as_text(named, family, self.backend), Reading.NUMBER if counted else Reading.TEXT
 
 

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple, NoReturn
 NEVER_SENT = {"privateAttributes", "secondaryExposures"}
 TELEMETRY = {"statsig::diagnostics", "statsig::non_exposed_checks"}
 NAME_KEY = {"gate": "gate", "config": "config", "experiment": "config", "layer": "config"}
-TRUE, FALSE = (1, b"1", b"t", b"true", b"True", b"TRUE"), (0, b"0", b"f", b"false", b"False", b"FALSE")
+TRUE = (1, b"1", b"t", b"true", b"y", b"yes", b"on", b"\x01")
+FALSE = (0, b"0", b"f", b"false", b"n", b"no", b"off", b"\x00")
 DEEPEST = 1_000
 LARGEST_EXPONENT = 400
 
@@ -161,6 +162,8 @@ def _custom(_: Mapping[str, Any], text: Mapping[str, Any]) -> tuple[str, dict[st
 def _truth(value: object) -> str | None:
     if value is None:
         return None
+    if isinstance(value, bytes):
+        value = value.strip(b" ").lower()
     if value not in (*TRUE, *FALSE):
         raise Bad("wrong_type")
     return "true" if value in TRUE else "false"

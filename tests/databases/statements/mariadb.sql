@@ -6,7 +6,7 @@ WHERE `exposures`.`ingested_at` >= CAST('2026-11-01 00:00:00' AS DATETIME) AND `
 -- native exposures: read config_exposure
 SELECT `exposures`.`id` AS row_key, `exposures`.`time_uuid` AS time_uuid, `exposures`.`user_id` AS user_id, `exposures`.`user` AS user, `exposures`.`metadata` AS metadata, `exposures`.`statsig_metadata` AS statsig_metadata, `exposures`.`timestamp` AS timestamp, `exposures`.`exposure_type` AS exposure_type, `exposures`.`name` AS name, `exposures`.`rule_id` AS rule_id, `exposures`.`gate_value` AS gate_value, `exposures`.`group_name` AS group_name, `exposures`.`reason` AS reason, `exposures`.`unit_type` AS unit_type
 FROM `exposures`
-WHERE `exposures`.`ingested_at` >= CAST('2026-11-01 00:00:00' AS DATETIME) AND `exposures`.`ingested_at` < CAST('2026-11-02 00:00:00' AS DATETIME) AND `exposures`.`exposure_type` IN ('config');
+WHERE `exposures`.`ingested_at` >= CAST('2026-11-01 00:00:00' AS DATETIME) AND `exposures`.`ingested_at` < CAST('2026-11-02 00:00:00' AS DATETIME) AND `exposures`.`exposure_type` IN ('config', 'dynamic_config', 'get_config');
 
 -- native exposures: read gate_exposure
 SELECT `exposures`.`id` AS row_key, `exposures`.`time_uuid` AS time_uuid, `exposures`.`user_id` AS user_id, `exposures`.`user` AS user, `exposures`.`metadata` AS metadata, `exposures`.`statsig_metadata` AS statsig_metadata, `exposures`.`timestamp` AS timestamp, `exposures`.`exposure_type` AS exposure_type, `exposures`.`name` AS name, `exposures`.`rule_id` AS rule_id, `exposures`.`gate_value` AS gate_value, `exposures`.`group_name` AS group_name, `exposures`.`reason` AS reason, `exposures`.`unit_type` AS unit_type

@@ -6,12 +6,12 @@ WHERE exposures."INGESTED_AT" >= CAST('2026-11-01 00:00:00' AS TIMESTAMP_NTZ) AN
 -- native exposures: read config_exposure
 SELECT exposures."ID" AS row_key, exposures."TIME_UUID" AS time_uuid, exposures."USER_ID" AS user_id, CASE WHEN (exposures."USER" IS NOT NULL) THEN to_json(exposures."USER") END AS user, CASE WHEN (exposures."METADATA" IS NOT NULL) THEN to_json(exposures."METADATA") END AS metadata, CASE WHEN (exposures."STATSIG_METADATA" IS NOT NULL) THEN to_json(exposures."STATSIG_METADATA") END AS statsig_metadata, exposures."TIMESTAMP" AS timestamp, exposures."EXPOSURE_TYPE" AS exposure_type, exposures."NAME" AS name, exposures."RULE_ID" AS rule_id, exposures."GATE_VALUE" AS gate_value, exposures."GROUP_NAME" AS group_name, exposures."REASON" AS reason, exposures."UNIT_TYPE" AS unit_type
 FROM exposures
-WHERE exposures."INGESTED_AT" >= CAST('2026-11-01 00:00:00' AS TIMESTAMP_NTZ) AND exposures."INGESTED_AT" < CAST('2026-11-02 00:00:00' AS TIMESTAMP_NTZ) AND exposures."EXPOSURE_TYPE" IN ('config');
+WHERE exposures."INGESTED_AT" >= CAST('2026-11-01 00:00:00' AS TIMESTAMP_NTZ) AND exposures."INGESTED_AT" < CAST('2026-11-02 00:00:00' AS TIMESTAMP_NTZ) AND exposures."EXPOSURE_TYPE" IN ('config', 'dynamic_config', 'get_config');
 
 -- native exposures: read gate_exposure
 SELECT exposures."ID" AS row_key, exposures."TIME_UUID" AS time_uuid, exposures."USER_ID" AS user_id, CASE WHEN (exposures."USER" IS NOT NULL) THEN to_json(exposures."USER") END AS user, CASE WHEN (exposures."METADATA" IS NOT NULL) THEN to_json(exposures."METADATA") END AS metadata, CASE WHEN (exposures."STATSIG_METADATA" IS NOT NULL) THEN to_json(exposures."STATSIG_METADATA") END AS statsig_metadata, exposures."TIMESTAMP" AS timestamp, exposures."EXPOSURE_TYPE" AS exposure_type, exposures."NAME" AS name, exposures."RULE_ID" AS rule_id, exposures."GATE_VALUE" AS gate_value, exposures."GROUP_NAME" AS group_name, exposures."REASON" AS reason, exposures."UNIT_TYPE" AS unit_type
 FROM exposures
-WHERE exposures."INGESTED_AT" >= CAST('2026-11-01 00:00:00' AS TIMESTAMP_NTZ) AND exposures."INGESTED_AT" < CAST('2026-11-02 00:00:00' AS TIMESTAMP_NTZ) AND (exposures."EXPOSURE_TYPE" IS NULL OR (exposures."EXPOSURE_TYPE" NOT IN ('config', 'experiment', 'layer')));
+WHERE exposures."INGESTED_AT" >= CAST('2026-11-01 00:00:00' AS TIMESTAMP_NTZ) AND exposures."INGESTED_AT" < CAST('2026-11-02 00:00:00' AS TIMESTAMP_NTZ) AND (exposures."EXPOSURE_TYPE" IS NULL OR (exposures."EXPOSURE_TYPE" NOT IN ('config', 'dynamic_config', 'experiment', 'get_config', 'get_experiment', 'get_layer', 'layer')));
 
 -- native exposures: count
 SELECT count(*) AS count_1

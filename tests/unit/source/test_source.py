@@ -13,7 +13,6 @@ import pytest
 from source_databases import DAY, NEXT_DAY, NOON, insert, keys, read, run_sql, source_at
 from sqlalchemy import create_engine
 
-from statsig_export.errors import SourceError
 from statsig_export.layouts.model import CANONICAL_COLUMNS
 from statsig_export.layouts.native_tables import CUSTOM_EVENTS, EXPOSURES, create_tables
 from statsig_export.source.source import Source
@@ -289,15 +288,26 @@ def test_keys_may_be_text(file: Path):
     assert sorted(frame["row_key"]) == ["7", "a", "b"]
 
 
-@pytest.mark.parametrize(("declaration", "key"), [("TEXT", None), ("TEXT", b"\xff"), ("BIGINT", None), ("INT", "x")])
-def test_a_row_without_a_readable_key_stops_the_read_and_says_so(file: Path, declaration: str, key: object):
+@pytest.mark.fault("F216")
+@pytest.mark.parametrize(
+    ("declaration", "key", "reason"),
+    [
+        ("TEXT", None, "missing_key"),
+        ("TEXT", b"\xff", "not_unicode"),
+        ("BIGINT", None, "missing_key"),
+        ("INT", "x", "wrong_type"),
+        ("INT", 2.0**63, "wrong_type"),
+    ],
+)
+def test_a_row_without_a_readable_key_is_marked_and_stops_no_other(
+    file: Path, declaration: str, key: object, reason: str
+):
     run_sql(file, "DROP TABLE custom_events; " + native_custom_events(id=declaration))
-    insert(file, "custom_events", [{"id": key, "ingested_at": NOON}])
-    with (
-        source_at(f"sqlite:///{file}") as source,
-        pytest.raises(SourceError, match="table custom_events holds a row whose key id"),
-    ):
-        read(source, "custom_events")
+    insert(file, "custom_events", [{"id": each, "ingested_at": NOON} for each in (7, key)])
+    with source_at(f"sqlite:///{file}") as source:
+        frame = read(source, "custom_events").set_index("unreadable_reason")
+    assert [str(key) for key in frame["row_key"].dropna()] == ["7"]
+    assert frame.loc[reason, "unreadable"] == "row_key"
 
 
 def test_the_sdk_log_is_read_as_two_texts_and_when_each_row_was_received(tmp_path: Path):
