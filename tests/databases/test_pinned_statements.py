@@ -21,7 +21,7 @@ from statsig_export.layouts.families import Family
 from statsig_export.layouts.known import LAYOUTS
 from statsig_export.layouts.placement import source_tables
 from statsig_export.settings import SourceSettings
-from statsig_export.source.backends.known import BACKENDS
+from statsig_export.source.backends.known import BACKENDS, backend_of
 from statsig_export.source.source import Source
 from statsig_export.vocabulary import Category
 
@@ -86,6 +86,20 @@ def test_every_statement_is_one_select_in_the_databases_own_grammar(name: str):
         assert not list(parsed[0].find_all(exp.Placeholder, exp.Parameter)), title
         named = {function.name.lower() for function in parsed[0].find_all(exp.Anonymous)}
         assert named <= UNKNOWN_TO_THE_GRAMMAR[name], title
+
+
+@pytest.mark.fault("F230")
+@pytest.mark.parametrize("name", DATABASES)
+@pytest.mark.parametrize("schema", [None, "lake", "warehouse.lake", "o'lake`;--"])
+def test_the_look_at_the_catalog_is_one_select_of_six_columns_in_the_databases_own_grammar(
+    name: str, schema: str | None
+):
+    look = backend_of(name).look
+    assert look is not None
+    parsed = sqlglot.parse(look(schema), dialect=GRAMMARS.get(name, name))
+    assert len(parsed) == 1
+    assert isinstance(parsed[0], exp.Select)
+    assert len(parsed[0].expressions) == 6
 
 
 @pytest.mark.parametrize("name", [name for name in DATABASES if name != "sqlite"])

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - the statements of these tests are made of its own texts
 """`init` and `plan` on what only a server has: schemas, rights, views of every kind, names in quotes, and distance."""
 
 from collections.abc import Iterator
@@ -13,6 +14,12 @@ from sqlalchemy import URL, make_url
 EVENTS = """(id bigint, time_uuid text, event_name text, user_id text, "user" json, value text, metadata json,
     statsig_metadata json, "timestamp" timestamp, ingested_at timestamp)"""
 ROW = "(1, NULL, 'purchase', 'u', '{}', NULL, '{}', '{}', '2026-11-20 12:00', '2026-11-20 12:00')"
+PARTITIONED = (
+    f"CREATE TABLE custom_events {EVENTS} PARTITION BY RANGE (ingested_at);"
+    "CREATE TABLE custom_events_of_november PARTITION OF custom_events"
+    " FOR VALUES FROM ('2026-11-01') TO ('2026-12-01');"
+    "INSERT INTO custom_events SELECT * FROM hidden.rows"
+)
 UUID = "0effeb2c-2e24-4972-b0bd-ec559e6a92a7"
 
 
@@ -25,7 +32,7 @@ def database(postgres_url: str) -> Iterator[psycopg.Connection]:
 
 def events_at(database: psycopg.Connection, name: str) -> None:
     database.execute(f"CREATE TABLE {name} {EVENTS}")
-    database.execute(f"INSERT INTO {name} VALUES {ROW}")  # noqa: S608 - names of this file
+    database.execute(f"INSERT INTO {name} VALUES {ROW}")
 
 
 def unrelated(database: psycopg.Connection, number: int) -> None:
@@ -169,10 +176,7 @@ def test_a_table_without_the_right_to_read_it_is_told_of_and_not_proposed(
     [
         "CREATE VIEW custom_events AS SELECT * FROM hidden.rows",
         "CREATE MATERIALIZED VIEW custom_events AS SELECT * FROM hidden.rows",
-        f"CREATE TABLE custom_events {EVENTS} PARTITION BY RANGE (ingested_at);"
-        "CREATE TABLE custom_events_of_november PARTITION OF custom_events"
-        " FOR VALUES FROM ('2026-11-01') TO ('2026-12-01');"
-        "INSERT INTO custom_events SELECT * FROM hidden.rows",
+        PARTITIONED,
         'CREATE TABLE "Custom.Events" AS SELECT * FROM hidden.rows',
         'CREATE SCHEMA "Up.Case"; CREATE TABLE "Up.Case"."Custom Events" AS SELECT * FROM hidden.rows',
     ],

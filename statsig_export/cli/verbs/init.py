@@ -79,7 +79,7 @@ class _Look:
 )
 @click.option("--layout", type=click.Choice(list(LAYOUTS)), help="Use this layout; do not inspect the database.")
 @click.option("--url", default="env:STATSIG_DATABASE_URL", show_default=True, help="The database: env:NAME or a URL.")
-@click.option("--schema", help="The database schema to inspect; by default, that of the connection.")
+@click.option("--schema", help="The only schema to inspect, written to the file; by default all are inspected.")
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @as_json
 @click.pass_obj

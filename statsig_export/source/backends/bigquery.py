@@ -8,6 +8,7 @@ of a float is promised.
 The driver fetches a page at a time, of `arraysize` rows (google.cloud.bigquery.dbapi).
 """
 
+import re
 from importlib import import_module
 from typing import Final
 
@@ -39,10 +40,11 @@ def _other_errors() -> Errors:
 
 def _look(schema: str | None) -> str:
     """BigQuery has a catalog per dataset; without one, the connection's own is meant, and its tables need no schema."""
-    path = f"`{schema.replace('`', '')}`." if schema else ""
-    named = "table_schema" if schema is None else quoted_text(schema)
+    dataset = re.sub(r"[^\w.:-]", "", schema or "")  # other characters are in no name of a project or dataset
+    path = f"`{dataset}`." if dataset else ""
+    named = quoted_text(dataset) if dataset else "table_schema"
     return (
-        f"SELECT {named}, table_name, column_name, data_type, {0 if schema else 1}, 1 "  # noqa: S608 - quoted
+        f"SELECT {named}, table_name, column_name, data_type, {0 if dataset else 1}, 1 "  # noqa: S608 - quoted
         f"FROM {path}INFORMATION_SCHEMA.COLUMNS ORDER BY table_name, ordinal_position"
     )
 

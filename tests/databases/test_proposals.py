@@ -202,6 +202,8 @@ def test_a_far_time_neither_ends_init_nor_moves_the_start_past_older_rows(databa
     far = ["2999-01-01 00:00:00", "9999-12-31 00:00:00"]
     if database.kind in {"postgresql", "duckdb"}:
         far += ["infinity", "-infinity", "20000-01-01 00:00:00"]
+    if database.kind == "postgresql":
+        far += ["0044-03-15 00:00:00 BC", "294276-12-31 23:59:59"]
     if database.kind == "sqlite":
         far += ["infinity", "", "no time"]
     early = ["1970-01-01 00:00:00"]
@@ -306,3 +308,13 @@ def test_what_was_found_is_readable_without_a_terminal(database: RealDatabase, t
     assert "custom_events: my_events, 100% of the columns, score 0.9" in result.stdout
     for line in ("window_column is created_at", "event_name is event", "value is amount"):
         assert f"    {line}\n" in result.stdout
+
+
+@pytest.mark.fault("F231")
+def test_an_sdk_log_without_the_requests_metadata_is_found_and_planned(database: RealDatabase, tmp_path: Path):
+    database.create("sdk_events", {name: kind for name, kind in SDK_LOG.items() if name != "statsig_metadata"})
+    database.insert("sdk_events", [ROWS["sdk_log.sdk_events"]])
+    report = init_json(tmp_path, database.url)
+
+    assert report["tables"]["sdk_events"]["columns"] == {"statsig_metadata": ""}
+    assert planned(tmp_path, database.url) == 1
