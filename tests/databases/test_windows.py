@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from real_databases import RealDatabase, keys, read
+from source_databases import unplaced
 from test_every_database import EXPOSURES, exposure
 
 from statsig_export.source.source import Source

@@ -8,7 +8,8 @@ from home import DAY, ExportHome
 from rows import custom_event, exposure, utc
 
 import statsig_export
-from statsig_export.export.plan import unplaced_rows
+from statsig_export.export.outside import count_outside
+from statsig_export.source.outside import Place
 from statsig_export.testing.webhook.faults import Rule, answer
 
 RANGE = ["--from", "2026-11-20", "--to", "2026-11-21"]
@@ -155,7 +156,7 @@ def test_rows_that_no_window_can_hold_are_told_by_plan_and_run(any_home: ExportH
     planned = cli_on(any_home, "plan", *RANGE)
     ran = cli_on(any_home, "run", *RANGE)
 
-    assert unplaced_rows(any_home.config) == {"exposures": 1, "custom_events": 1}
+    assert count_outside(any_home.config).rows(Place.UNPLACED) == {"exposures": 1, "custom_events": 1}
     for result in (planned, ran):
         assert "custom_events: 1 row belongs to no window" in result.stderr
         assert "exposures: 1 row belongs to no window" in result.stderr
