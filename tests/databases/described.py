@@ -146,6 +146,8 @@ class Described:
     def chunks(self, sql: str, rows: int) -> Generator[Sequence[Sequence[Any]]]:
         del rows
         self.statements.append(sql)
+        if "GROUP BY" in sql:  # no row is outside
+            return
         yield [[b"2026-11-01"]] if sql.endswith("DESC\n LIMIT 1 OFFSET 0") else self.rows  # SQLite's greatest value
 
     def close(self) -> None:

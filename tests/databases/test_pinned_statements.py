@@ -55,9 +55,9 @@ def statements(name: str) -> Iterator[tuple[str, str]]:
                         source.read_window(table, START, END, [category]).statement,
                     )
                 source.count_rows(table, START, END)
-                source.count_unplaced(table)
+                source.count_outside(table, START, END)
             counts = [text for text in database.statements if "count(*)" in text]
-            for title, text in zip(("count", "count unplaced"), counts, strict=True):
+            for title, text in zip(("count", "count outside"), counts, strict=True):
                 yield f"{layout} {table.role}: {title}", text
             for text in dict.fromkeys(text for text in database.statements if text not in counts):
                 yield f"{layout} {table.role}: look at what is stored", text

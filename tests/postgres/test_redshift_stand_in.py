@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pandas as pd
 import psycopg
 import pytest
+from source_databases import unplaced
 from sqlalchemy import make_url
 from test_source_postgres import DAY, NEXT_DAY, NOON, read, source_at
 

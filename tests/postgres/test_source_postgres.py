@@ -11,7 +11,7 @@ import pandas as pd
 import psycopg
 import pyarrow as pa
 import pytest
-from source_databases import source_at
+from source_databases import source_at, unplaced
 from sqlalchemy import Engine, create_engine, make_url
 
 from statsig_export.errors import SourceError
@@ -476,7 +476,9 @@ def test_the_sdk_log_is_read_as_two_texts(engine: Engine, postgres_url: str):
     run_sql(engine, f"""INSERT INTO sdk_events (received_at, event) VALUES ('{NOON}', '{{"eventName" : "a"}}')""")
     with source_at(postgres_url, layout="sdk_log") as source:
         frame = read(source, "sdk_events")
-    assert tuple(frame.columns) == ("row_key", "event", "statsig_metadata", "unreadable", "unreadable_reason")
+    assert tuple(frame.columns) == (
+        *("row_key", "event", "statsig_metadata", "received_at", "unreadable", "unreadable_reason"),
+    )
     assert frame["event"].tolist() == ['{"eventName" : "a"}']
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
-from source_databases import DAY, NEXT_DAY, NOON, insert, keys, run_sql, source_at
+from source_databases import DAY, NEXT_DAY, NOON, insert, keys, run_sql, source_at, unplaced
 from sqlalchemy import create_engine
 
 from statsig_export.arrow.timestamps import to_epoch_ms
@@ -192,7 +192,7 @@ def test_the_index_serves_the_read_in_the_common_spellings(
 
 def test_rows_that_no_window_can_hold_are_counted(file: Path, source: Source):
     placed = [NOON, "2026-11-01T12:00:00+02:00", "2026-11-01", 1793534400, 1793534400.5]
-    unplaced = [
+    no_times = [
         None,
         "",
         "yesterday",
@@ -200,8 +200,8 @@ def test_rows_that_no_window_can_hold_are_counted(file: Path, source: Source):
         "2026-11-01 12:00:00+25:61",
         b"2026-11-01",
     ]
-    store(file, placed + unplaced)
-    assert unplaced(source) == len(unplaced)
+    store(file, placed + no_times)
+    assert unplaced(source) == len(no_times)
     all_times = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
     assert keys(source, start=all_times[0], end=all_times[1]) == list(range(len(placed)))
 
