@@ -22,14 +22,14 @@ JUPYTER = UV_PYTHON_DOWNLOADS=never $(UV) run --quiet --no-sync --with jupyterla
 # Each of the many processes that the targets start would compile its libraries anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo dev notebook test lint types docs bench torture fuzz pictures clean
+.PHONY: help setup demo dev notebook test lint types docs bench torture fuzz audit pictures clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .venv/ready: pyproject.toml uv.lock
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed"; exit 1; }
-	@test -x "$(UV)" || { $(PYTHON) -m venv .tools && .tools/bin/pip install --quiet --disable-pip-version-check uv; }
+	@test -x "$(UV)" || { $(PYTHON) -m venv .tools && .tools/bin/pip install --quiet --disable-pip-version-check --require-hashes -r .ci/uv.txt; }
 	@UV_SYSTEM_CERTS=1 $(SYNC) || $(SYNC)
 	@touch $@
 
@@ -71,6 +71,9 @@ torture: .venv/ready ## kill exports and shipments KILLS times, against a faulty
 fuzz: .venv/ready ## send ANSWERS odd answers to the shipper and count what it misreads; export ROUNDS tables of huge rows in little memory
 	@$(BIN)/python -m fuzz --answers $(ANSWERS) --seed $(SEED)
 	@$(BIN)/python -m fuzz.rows --rounds $(ROUNDS) --seed $(SEED)
+
+audit: .venv/ready ## ask PyPI's advisory database about every package of uv.lock; says so where it cannot be reached
+	@UV_SYSTEM_CERTS=1 bash .ci/audit $(UV) $(PYTHON)
 
 pictures: .venv/ready ## take the pictures of Dagster in docs/pictures; needs chromium
 	@STATSIG_EXPORT_BROWSER=required STATSIG_EXPORT_PICTURES=docs/pictures $(BIN)/pytest -q tests/browser

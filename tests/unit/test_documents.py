@@ -14,7 +14,7 @@ import pytest
 from statsig_export.cli.options import VERBS
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
 TOP = {path.name for path in ROOT.iterdir()} | {"tests", "docs"}
 CODE = ("statsig_export", "dagster_project", "tests", "benchmarks", "torture", "fuzz")
 PYTHON_PROGRAMS = re.compile(r"python3? -m ([a-z_.]+)")

@@ -15,7 +15,7 @@ from statsig_export.testing.webhook.receiver import Receiver
 LONG = 10_000_000
 
 
-def head(receiver: Receiver, length: int, *lines: str, path: str = "/webhooks/stand-in", method: str = "POST") -> bytes:
+def head(length: int, *lines: str, path: str = "/webhooks/stand-in", method: str = "POST") -> bytes:
     usual = ("Host: x", f"Content-Length: {length}", "Content-Type: application/json")
     return "\r\n".join((f"{method} {path} HTTP/1.1", *usual, *lines, "", "")).encode()
 
@@ -40,7 +40,7 @@ def guarded(request: pytest.FixtureRequest) -> Iterator[Receiver]:
 @pytest.mark.fault("F264")
 @pytest.mark.parametrize("lines", [(), ("X-Proof:",), ("Expect: 100-continue",)])
 def test_a_long_body_without_proof_is_refused_before_it_is_read(guarded: Receiver, lines: tuple[str, ...]):
-    assert answer_to(guarded, head(guarded, LONG, *lines)) == "HTTP/1.1 401 Unauthorized"
+    assert answer_to(guarded, head(LONG, *lines)) == "HTTP/1.1 401 Unauthorized"
     assert guarded.requests[0].wire_bytes == 0
 
 
@@ -48,17 +48,17 @@ def test_a_long_body_without_proof_is_refused_before_it_is_read(guarded: Receive
 def test_a_long_body_with_a_wrong_token_on_another_path_or_by_another_method_is_refused_before_it_is_read():
     with Receiver(auth=Authentication("token", "secret", header="X-Proof")) as receiver:
         proof = "X-Proof: secret"
-        assert "401" in answer_to(receiver, head(receiver, LONG, "X-Proof: guess"))
-        assert "404" in answer_to(receiver, head(receiver, LONG, proof, path="/other"))
-        assert "405" in answer_to(receiver, head(receiver, LONG, proof, method="PUT"))
-        assert "413" in answer_to(receiver, head(receiver, BODY_LIMIT + 1, proof))
-        assert "100" in answer_to(receiver, head(receiver, LONG, proof, "Expect: 100-continue"))
+        assert "401" in answer_to(receiver, head(LONG, "X-Proof: guess"))
+        assert "404" in answer_to(receiver, head(LONG, proof, path="/other"))
+        assert "405" in answer_to(receiver, head(LONG, proof, method="PUT"))
+        assert "413" in answer_to(receiver, head(BODY_LIMIT + 1, proof))
+        assert "100" in answer_to(receiver, head(LONG, proof, "Expect: 100-continue"))
 
 
 @pytest.mark.fault("F264")
 def test_a_client_that_sends_its_long_body_all_the_same_gets_the_refusal(guarded: Receiver):
     with closing(connected(guarded)) as client:
-        client.sendall(head(guarded, LONG) + b"x" * LONG)
+        client.sendall(head(LONG) + b"x" * LONG)
         assert client.recv(4096).startswith(b"HTTP/1.1 401 ")
 
 
@@ -66,7 +66,7 @@ def test_a_client_that_sends_its_long_body_all_the_same_gets_the_refusal(guarded
 def test_nothing_is_unpacked_for_a_stranger(guarded: Receiver):
     body = gzip.compress(b'[{"eventName": "x", "pad": "' + b" " * LONG + b'"}]')
     with closing(connected(guarded)) as client:
-        client.sendall(head(guarded, len(body), "Content-Encoding: gzip", "X-Proof: guess") + body)
+        client.sendall(head(len(body), "Content-Encoding: gzip", "X-Proof: guess") + body)
         assert client.recv(4096).startswith(b"HTTP/1.1 401 ")
     assert (guarded.requests[0].sha256, guarded.requests[0].count) == ("", 0)
 
@@ -75,7 +75,7 @@ def test_nothing_is_unpacked_for_a_stranger(guarded: Receiver):
 def test_a_head_is_bounded_as_a_whole(guarded: Receiver):
     many = [f"X-{number}: {'x' * 60_000}" for number in range(6)]
     with closing(connected(guarded)) as client:
-        client.sendall(head(guarded, 0, *many))
+        client.sendall(head(0, *many))
         assert client.recv(4096).startswith(b"HTTP/1.1 431 ")
 
 
@@ -86,10 +86,10 @@ def test_connections_and_bodies_at_once_are_bounded(monkeypatch: pytest.MonkeyPa
     with Receiver() as receiver, ExitStack() as stack:
         clients = [stack.enter_context(closing(connected(receiver))) for _ in range(2)]
         for client in clients:
-            client.sendall(head(receiver, LONG, "Expect: 100-continue"))
+            client.sendall(head(LONG, "Expect: 100-continue"))
             assert client.recv(4096).startswith(b"HTTP/1.1 100 ")
         third = stack.enter_context(closing(connected(receiver)))
-        third.sendall(head(receiver, LONG))
+        third.sendall(head(LONG))
         assert third.recv(4096).startswith(b"HTTP/1.1 503 ")
         fourth = stack.enter_context(closing(connected(receiver)))
         assert fourth.recv(4096) == b""
