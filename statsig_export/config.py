@@ -7,7 +7,6 @@ never kept in the model, so that no repr, log line or definitions snapshot of a 
 import difflib
 import hashlib
 import json
-import logging
 import os
 import tomllib
 from collections.abc import Mapping
@@ -16,9 +15,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, PrivateAttr, ValidationError
 from pydantic_core import ErrorDetails
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.engine import URL
 
+from statsig_export.connect_arguments import looked_up
+from statsig_export.database_urls import placed, read_url
 from statsig_export.errors import ConfigError
 from statsig_export.settings import (
     CheckSettings,
@@ -36,8 +36,6 @@ from statsig_export.webhook_setup import checked_ca_bundle, checked_proxy, check
 
 CONFIG_VARIABLE = "STATSIG_EXPORT_CONFIG"
 DEFAULT_FILE = "export.toml"
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +85,10 @@ class Config(Settings):
         """The source database's URL, a SQLite path made absolute."""
         return self._database_url(self.source.url, "source.url")
 
+    def source_arguments(self) -> dict[str, object]:
+        """[source.connect] as the driver takes it: secrets looked up, files by their absolute paths."""
+        return looked_up(self.source.connect, self.resolve, self._folder)
+
     def ledger_url(self) -> URL:
         """The ledger database's URL, a SQLite path made absolute."""
         return self._database_url(self.ledger.url, "ledger.url")
@@ -94,7 +96,7 @@ class Config(Settings):
     def storage_url(self) -> str:
         """Where the partition files lie: an absolute path, or the URL as it stands."""
         url = self.resolve(self.storage.url)
-        return url if "://" in url else str(self._folder / url)
+        return url if "://" in url else str(placed(url, self._folder, "storage.url"))
 
     def webhook_url(self) -> str:
         """The webhook's URL. Raises ConfigError (without the URL) unless it is https, or http on loopback."""
@@ -115,7 +117,11 @@ class Config(Settings):
     def webhook_ca_bundle(self) -> str | None:
         """The path of the CA bundle, made absolute. Raises ConfigError where it holds no certificate."""
         bundle = self.webhook.ca_bundle
-        return None if bundle is None else checked_ca_bundle("webhook.ca_bundle", self._folder / bundle)
+        return (
+            None
+            if bundle is None
+            else checked_ca_bundle("webhook.ca_bundle", placed(bundle, self._folder, "webhook.ca_bundle"))
+        )
 
     def _variable(self, value: str) -> tuple[str, str]:
         """The name that `env:NAME` names, and what it holds."""
@@ -144,16 +150,7 @@ class Config(Settings):
         return _fingerprint(self.filter)
 
     def _database_url(self, value: str, key: str) -> URL:
-        try:
-            url = make_url(self.resolve(value))
-        except (ArgumentError, ValueError):  # the latter for a port that is no number: it may be part of a password
-            raise ConfigError(f"{key} is not an SQLAlchemy URL", hint="such as sqlite:///events.db") from None
-        if url.drivername == "postgresql":
-            log.info("%s: postgresql:// is read as postgresql+psycopg:// (psycopg 3)", key)
-            return url.set(drivername="postgresql+psycopg")
-        if url.get_backend_name() in {"sqlite", "duckdb"} and _is_a_file(url.database):
-            return url.set(database=str(self._folder / str(url.database)))
-        return url
+        return read_url(self.resolve(value), key, self._folder)
 
 
 def load_config(path: str | Path | None = None, environ: Mapping[str, str] | None = None) -> Config:
@@ -198,10 +195,6 @@ def _merged(before: Mapping[str, object], changes: Mapping[str, object]) -> dict
 def _explain_all(error: ValidationError, *table: str) -> str:
     """Every problem of the file, or of this table of it."""
     return "; ".join(_explain(problem, table) for problem in error.errors(include_url=False, include_input=False))
-
-
-def _is_a_file(database: str | None) -> bool:
-    return bool(database) and database != ":memory:" and not str(database).startswith("md:")
 
 
 def _explain(problem: ErrorDetails, table: tuple[str, ...]) -> str:

@@ -12,12 +12,10 @@ from sqlalchemy import URL
 
 from statsig_export.arrow.columns import array, values_of
 from statsig_export.arrow.timestamps import to_epoch_ms
-from statsig_export.errors import SourceError
 from statsig_export.layouts.detection import FoundTable
 from statsig_export.layouts.model import SourceTable
 from statsig_export.source.names import plain_name
 from statsig_export.source.readers.factory import open_reader
-from statsig_export.source.readers.reader import class_of
 from statsig_export.source.schema import check_columns
 from statsig_export.source.statement import PlacedTable
 
@@ -73,10 +71,7 @@ class Discovery:
         try:
             yield
         except self._database.errors as error:
-            raise SourceError(
-                f"the source database ({self._database.dialect.name}) cannot be looked at: {class_of(error)}",
-                hint="check its URL and that this user may read its tables, or name a --layout: then no table is read",
-            ) from None
+            raise self._database.told.unlisted(error) from None
 
 
 def _moment(value: object) -> datetime | None:

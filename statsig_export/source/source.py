@@ -15,13 +15,12 @@ import pyarrow as pa
 from sqlalchemy import ColumnElement
 
 from statsig_export.config import Config
-from statsig_export.errors import SourceError
 from statsig_export.layouts.families import Family
 from statsig_export.layouts.model import SourceTable
 from statsig_export.layouts.placement import source_tables
 from statsig_export.source.chunks import Chunk, to_frame
 from statsig_export.source.readers.factory import open_reader
-from statsig_export.source.readers.reader import Database, class_of
+from statsig_export.source.readers.reader import Database
 from statsig_export.source.schema import check_columns, missing_table
 from statsig_export.source.statement import PlacedTable, SelectedColumn, all_of
 from statsig_export.source.window import rows_between, unplaced_rows
@@ -29,8 +28,6 @@ from statsig_export.vocabulary import Category
 
 CHUNK_ROWS: Final = 12_000
 """Maximum rows per frame. Ten to twenty thousand measured best: more only costs memory."""
-
-_UNREAD: Final = "nothing of the window was planned: mend the database or the access to it, then run the window again"
 
 
 class WindowRead:
@@ -175,12 +172,12 @@ class Source:
 
     @contextmanager
     def _errors_of(self, table: SourceTable) -> Iterator[None]:
-        """Errors while `table` is read, by their class only: the driver's text may quote rows or the URL."""
+        """Errors while `table` is read, by their cause alone: the driver's text may quote rows or the URL."""
         errors: tuple[type[Exception], ...] = (*self._database.errors, UnicodeError)
         try:
             yield
         except errors as error:
-            raise SourceError(f"reading table {table.qualified_name} failed: {class_of(error)}", hint=_UNREAD) from None
+            raise self._database.told.unread(table.qualified_name, error) from None
 
 
 def open_source(config: Config) -> Source:
@@ -189,7 +186,9 @@ def open_source(config: Config) -> Source:
     Raises ConfigError for what export.toml says, SourceError for a missing file or a driver that is not installed.
     """
     tables = source_tables(config.source)
-    return Source(open_reader(config.source_url(), plain=config.source.reader == "plain"), tables)
+    return Source(
+        open_reader(config.source_url(), config.source_arguments(), plain=config.source.reader == "plain"), tables
+    )
 
 
 def _no_frames() -> Generator[pd.DataFrame]:

@@ -11,11 +11,25 @@ The driver fetches a page at a time, of `arraysize` rows (google.cloud.bigquery.
 from importlib import import_module
 from typing import Final
 
-from sqlalchemy import URL, func
+from sqlalchemy import URL, Engine, create_engine, func
 
 from statsig_export.layouts.families import Family
 from statsig_export.layouts.model import SourceTable
-from statsig_export.source.backends.backend import Backend, DatasetName, Errors, SqlColumn, cast_bound, dotted, if_zoned
+from statsig_export.source.backends.backend import (
+    Arguments,
+    Backend,
+    DatasetName,
+    Errors,
+    SqlColumn,
+    cast_bound,
+    dotted,
+    if_zoned,
+)
+
+
+def _engine(url: URL, arguments: Arguments) -> Engine:
+    """The dialect makes the client, so that it is the dialect that takes `credentials_info` or `location`."""
+    return create_engine(url, pool_pre_ping=True, hide_parameters=True, **arguments)
 
 
 def _to_utc(column: SqlColumn) -> SqlColumn:
@@ -35,6 +49,7 @@ def _dataset(url: URL, table: SourceTable) -> DatasetName:
 BIGQUERY: Final = Backend(
     name="bigquery",
     extra="bigquery",
+    engine=_engine,
     doubles_percent=True,
     other_errors=_other_errors,
     families={"TIMESTAMP": Family.TIMESTAMP_TZ, "null": Family.NESTED, "user_defined": Family.NESTED},
