@@ -42,8 +42,8 @@ _FILES: Final = frozenset({"sqlite", "duckdb"})
 def cause_of(error: BaseException) -> Cause:
     """The cause by its code and name."""
     origin = getattr(error, "orig", None) or error
-    if isinstance(origin, OSError) and type(origin).__module__ != "pyarrow.lib":
-        return system_cause(origin)
+    if isinstance(origin, OSError) and (origin.errno or type(origin) is not OSError):
+        return system_cause(origin)  # Arrow's own, of a stream that broke, has neither
     package = type(origin).__module__.partition(".")[0]
     if isinstance(origin, RuntimeError) and package == "builtins":  # pymysql misses a package of a way to sign in
         return mysql.cause_of(origin)

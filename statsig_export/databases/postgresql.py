@@ -25,6 +25,7 @@ _ON_CONNECTING: Final[Phrases] = (
     ("too many connections", "53300", "TooManyConnections"),
     ("connection slots are reserved", "53300", "TooManyConnections"),
     ("no more connections allowed", "53300", "TooManyConnections"),
+    ("terminating connection due to administrator command", "57P01", "AdminShutdown"),
     ("the database system is", "57P03", "CannotConnectNow"),
     ("Connection refused", "ECONNREFUSED", "connection refused"),
     ("failed to resolve host", "EAI_NONAME", "the host's name does not resolve"),

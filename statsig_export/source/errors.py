@@ -56,7 +56,7 @@ class SourceErrors:
         self._url = url
         self._arguments = arguments
         self._place = place_of(url, arguments)
-        self._database = f"the source database ({url.get_backend_name()}) at {self._place}"
+        self._database = f"the source database ({url.get_backend_name()})"
 
     def unreachable(self, error: Exception) -> StatsigExportError:
         """For a connection that failed."""
@@ -76,15 +76,15 @@ class SourceErrors:
 
     def unread(self, table: str, error: Exception) -> StatsigExportError:
         """For a read that failed: nothing of the window was planned."""
-        made = self._made(error, f"reading table {table} failed at {self._place}", _READING)
+        made = self._made(error, f"reading table {table} failed", _READING)
         if isinstance(made, ConfigError) or AGAIN in made.hint.lower():
             return made
-        return SourceError(made.message, hint=f"{made.hint}. Nothing of the window was planned: then run it again")
+        return SourceError(made.message, hint=f"{made.hint}. Nothing of the window was planned: run the window again")
 
     def _made(self, error: Exception, what: str, otherwise: str) -> StatsigExportError:
         cause = cause_of(error)
         refused = refused_by_pooler(cause, self._place, URL_KEY)
-        return refused or SourceError(f"{what}: {cause}", hint=self._hint(cause, otherwise))
+        return refused or SourceError(f"{what}: {cause}, at {self._place}", hint=self._hint(cause, otherwise))
 
     def _hint(self, cause: Cause, otherwise: str) -> str:
         if cause.name == "query_wait_timeout":
