@@ -8,12 +8,15 @@ from typing import Final
 from statsig_export.databases.cause import CHECK, NETWORK, Advice, Cause
 
 _SNOWFLAKE_NAMES: Final = {
-    250001: "no connection",
+    7: "not enough to sign in with",
+    14: "no answer in time",
+    250001: "no connection, or a key that its passphrase does not open",
     250003: "no connection",
     250006: "no connection",
     251001: "no account",
     251005: "no user",
     251006: "no password",
+    251007: "a value that cannot be used",
     390100: "wrong user or password",
     390101: "invalid account",
     390144: "the key pair's token is not accepted",
@@ -30,15 +33,23 @@ _SNOWFLAKE_NAMES: Final = {
     606: "no active warehouse",
 }
 
+_HOW: Final = (
+    f"{CHECK} and [source.connect]: they must say how to sign in, or name a connection_name that is in connections.toml"
+    " (docs/databases.md, Signing in)"
+)
 SNOWFLAKE: Final[Advice] = (
     ("390144", f"{CHECK} and [source.connect]: its user has this public key (DESC USER), and the clock is right"),
     ("3903", "[source.connect] token: fetch a new one"),
     ("390422", "let this machine's address in by the network policy"),
-    ("394", "sign in by key pair or OAuth in [source.connect]: docs/databases.md, Snowflake"),
+    ("394", "sign in by key pair or OAuth in [source.connect]: docs/databases.md, Signing in"),
     ("390189", f"{CHECK}: its role"),
     ("390", f"{CHECK} and [source.connect]: the account, the user and what it signs in with"),
+    ("7", _HOW),
+    ("14", f"{CHECK}: its account's name, and whether this machine reaches it"),
+    ("250001", f"{CHECK} and [source.connect]: the account's name, the network, the key and its passphrase"),
+    ("251007", "[source.connect]: a file that is not there, or a value that Snowflake's driver does not know"),
     ("250", f"{CHECK}: its account's name, and whether this machine reaches it"),
-    ("251", f"{CHECK} and [source.connect]: they must say how to sign in (docs/databases.md, Snowflake)"),
+    ("251", _HOW),
     ("606", "{url} must name a warehouse: ?warehouse=..."),
     ("604", "the statement was cancelled or reached STATEMENT_TIMEOUT_IN_SECONDS; run it again, or raise it"),
     ("2003", "grant the role USAGE on database and schema and SELECT on the table, or name another ?role="),

@@ -46,6 +46,13 @@ _OWN: Final[Advice] = (
     ("SQLITE_SCHEMA", f"somebody changed the tables meanwhile; {AGAIN}"),
     ("SQLITE_ERROR", _GONE),
 )
+_MAKING: Final[Advice] = (
+    ("42501", "grant this user CREATE on the schema"),
+    ("1142", "grant this user CREATE on the database"),
+    ("SQLITE_READONLY", "let this user write to the file and its folder"),
+    ("SQLITE_CANTOPEN", "let this user write to the file and its folder"),
+)
+_NOT_TAKEN: Final = ("invalid connection option", "invalid dsn", "options were not recognized")
 _READING: Final = "mend the database or the access to it"
 
 
@@ -60,7 +67,8 @@ class SourceErrors:
 
     def unreachable(self, error: Exception) -> StatsigExportError:
         """For a connection that failed."""
-        if self._arguments and isinstance(error, TypeError | ValueError):
+        not_taken = isinstance(error, TypeError | ValueError) or any(words in str(error) for words in _NOT_TAKEN)
+        if self._arguments and not_taken:
             names = ", ".join(sorted(self._arguments))
             return ConfigError(
                 f"source.connect: the driver does not take one of these as it stands: {names} ({type(error).__name__})",
@@ -74,6 +82,10 @@ class SourceErrors:
         otherwise = "check that this user may read its tables, or name a --layout: then no table is read"
         return self._made(error, f"{self._database} cannot be looked at", otherwise)
 
+    def unmade(self, error: Exception) -> StatsigExportError:
+        """For tables that could not be created."""
+        return self._made(error, "the tables could not be created", "let this user create tables", _MAKING)
+
     def unread(self, table: str, error: Exception) -> StatsigExportError:
         """For a read that failed: nothing of the window was planned."""
         made = self._made(error, f"reading table {table} failed", _READING)
@@ -81,13 +93,13 @@ class SourceErrors:
             return made
         return SourceError(made.message, hint=f"{made.hint}. Nothing of the window was planned: run the window again")
 
-    def _made(self, error: Exception, what: str, otherwise: str) -> StatsigExportError:
+    def _made(self, error: Exception, what: str, otherwise: str, own: Advice = _OWN) -> StatsigExportError:
         cause = cause_of(error)
         refused = refused_by_pooler(cause, self._place, URL_KEY)
-        return refused or SourceError(f"{what}: {cause}, at {self._place}", hint=self._hint(cause, otherwise))
+        return refused or SourceError(f"{what}: {cause}, at {self._place}", hint=self._hint(cause, otherwise, own))
 
-    def _hint(self, cause: Cause, otherwise: str) -> str:
+    def _hint(self, cause: Cause, otherwise: str, own: Advice) -> str:
         if cause.name == "query_wait_timeout":
             return "the pooler has no server connection left: raise its pool size, or run fewer at once"
-        hint = advice_on(cause, self._url, URL_KEY, _OWN)
+        hint = advice_on(cause, self._url, URL_KEY, own)
         return otherwise if hint == CHECK.format(url=URL_KEY) else hint

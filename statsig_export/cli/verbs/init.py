@@ -19,7 +19,7 @@ from statsig_export.cli.options import Invocation
 from statsig_export.cli.verb_options import as_json
 from statsig_export.cli.verbs.plan import plan_of, print_plan
 from statsig_export.config import DEFAULT_FILE, load_config, parse_config
-from statsig_export.errors import ConfigError, SourceError
+from statsig_export.errors import ConfigError
 from statsig_export.layouts.detection import Match, Proposal, propose
 from statsig_export.layouts.identity_names import identity_of
 from statsig_export.layouts.known import LAYOUTS
@@ -27,6 +27,7 @@ from statsig_export.layouts.model import Role
 from statsig_export.layouts.native_tables import create_tables
 from statsig_export.settings import WindowSettings
 from statsig_export.source.discovery import Discovery
+from statsig_export.source.errors import SourceErrors
 from statsig_export.windows import LENGTH, Window, closed_windows
 
 _TEMPLATE = files("statsig_export") / "export_template.toml"
@@ -210,9 +211,9 @@ def _newest_closed(look: _Look, settings: WindowSettings) -> Window | None:
 
 def _create_tables(path: Path) -> None:
     config = load_config(path)
-    url = config.source_url()
+    url, arguments = config.source_url(), config.source_arguments()
     try:
-        engine = create_engine(url, hide_parameters=True)
+        engine = create_engine(url, connect_args=arguments, hide_parameters=True)
     except (ImportError, SQLAlchemyError):
         raise ConfigError(
             f"tables cannot be created through {url.drivername}",
@@ -221,9 +222,7 @@ def _create_tables(path: Path) -> None:
     try:
         create_tables(engine, config.source.layout)
     except SQLAlchemyError as error:
-        raise SourceError(
-            f"the tables could not be created ({type(error).__name__})", hint="check source.url"
-        ) from None
+        raise SourceErrors(url, arguments).unmade(error) from None
     finally:
         engine.dispose()
     output.note(f"The tables of the layout {config.source.layout} exist.")

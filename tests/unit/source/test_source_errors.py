@@ -174,5 +174,8 @@ def test_a_damaged_database_fails_halfway_as_a_source_error(file: Path):
     with file.open("r+b") as pages:
         pages.seek(size // 2)
         pages.write(b"\xff" * 4096 * 8)
-    with source_at(f"sqlite:///{file}") as source, pytest.raises(SourceError, match="SQLITE_CORRUPT database disk image is malformed"):
+    with (
+        source_at(f"sqlite:///{file}") as source,
+        pytest.raises(SourceError, match="SQLITE_CORRUPT database disk image is malformed"),
+    ):
         list(source.read_window(source.tables[0], DAY, NEXT_DAY, chunk_rows=100))
