@@ -87,7 +87,8 @@ class AdbcDatabase:
             try:
                 cursor.adbc_statement.set_options(**_BATCH)
                 cursor.execute(sql)
-                for batch in cursor._results.reader:  # unlike fetch_record_batch(), its errors have an SQLSTATE
+                reader = cursor._results.reader  # noqa: SLF001 - its errors have an SQLSTATE; fetch_record_batch's do not
+                for batch in reader:
                     for first in range(0, batch.num_rows, rows):
                         yield batch.slice(first, rows)
             except BaseException:  # an error, or a reader that was left early: the rest of the COPY is in the way
