@@ -7,20 +7,20 @@ never kept in the model, so that no repr, log line or definitions snapshot of a 
 import difflib
 import hashlib
 import json
-import logging
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from pydantic import BaseModel, PrivateAttr, ValidationError
 from pydantic_core import ErrorDetails
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.engine import URL
 
 from statsig_export.config_file import read_document
+from statsig_export.connect_arguments import looked_up
+from statsig_export.database_urls import read_url
 from statsig_export.errors import ConfigError
 from statsig_export.places import checked_file, checked_place, left_beside
 from statsig_export.settings import (
@@ -39,11 +39,6 @@ from statsig_export.webhook_setup import checked_ca_bundle, checked_proxy, check
 
 CONFIG_VARIABLE = "STATSIG_EXPORT_CONFIG"
 DEFAULT_FILE = "export.toml"
-
-_DRIVER: Final = re.compile(r"\w+(\+\w+)?")
-"""A database and a driver, as SQLAlchemy looks for them."""
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +109,20 @@ class Config(Settings):
         """The source database's URL, a SQLite path made absolute."""
         return self._database_url(self.source.url, "source.url")
 
+    def source_arguments(self) -> dict[str, object]:
+        """[source.connect] as the driver takes it: secrets looked up, files by their absolute paths."""
+        return looked_up(self.source.connect, self.resolve, self._folder)
+
     def ledger_url(self) -> URL:
         """The ledger database's URL, a SQLite path made absolute."""
         return self._database_url(self.ledger.url, "ledger.url")
 
     def storage_url(self) -> str:
         """Where the partition files lie: an absolute path, or the URL as it stands."""
-        url = self._checked("storage.url", self.storage.url, checked_place)
-        return url if "://" in url else self._beside("storage.url", url)
+        url = self.resolve(self.storage.url)
+        if "://" in url:
+            return self._checked("storage.url", self.storage.url, checked_place)
+        return str(self._placed("storage.url", self.storage.url))
 
     def webhook_url(self) -> str:
         """The webhook's URL. Raises ConfigError (without the URL) unless it is https, or http on loopback."""
@@ -144,8 +145,7 @@ class Config(Settings):
         bundle = self.webhook.ca_bundle
         if bundle is None:
             return None
-        file = self._checked("webhook.ca_bundle", bundle, checked_file)
-        return checked_ca_bundle("webhook.ca_bundle", Path(self._beside("webhook.ca_bundle", file)))
+        return checked_ca_bundle("webhook.ca_bundle", self._placed("webhook.ca_bundle", bundle))
 
     def _variable(self, value: str) -> tuple[str, str]:
         """The name that `env:NAME` names, and what it holds."""
@@ -174,19 +174,17 @@ class Config(Settings):
         return _fingerprint(self.filter)
 
     def _database_url(self, value: str, key: str) -> URL:
-        try:
-            url = make_url(self.resolve(value))
-        except (ArgumentError, ValueError):  # the latter for a port that is no number: it may be part of a password
-            raise ConfigError(f"{key} is not an SQLAlchemy URL", hint="such as sqlite:///events.db") from None
-        if _DRIVER.fullmatch(url.drivername) is None:
-            raise ConfigError(f"{key} is not an SQLAlchemy URL", hint="such as sqlite:///events.db")
-        if url.drivername == "postgresql":
-            log.info("%s: postgresql:// is read as postgresql+psycopg:// (psycopg 3)", key)
-            return url.set(drivername="postgresql+psycopg")
-        if url.get_backend_name() in {"sqlite", "duckdb"} and _is_a_file(url.database):
-            file = self._checked(key, str(url.database), checked_file)
-            return url.set(database=self._beside(key, file))
-        return url
+        return read_url(self.resolve(value), key, partial(self._placed, key))
+
+    def _placed(self, key: str, value: str) -> Path:
+        """The absolute path of a file or folder that a value names. What an earlier version began in a folder that is
+        itself called `~` is found again. Raises ConfigError.
+        """
+        path = self.resolve(value)
+        literal = self._folder / path
+        if path.startswith("~") and literal.exists():
+            return literal
+        return Path(self._beside(key, self._checked(key, value, checked_file)))
 
     def _checked(self, key: str, value: str, check: Callable[[str], str]) -> str:
         """What the value names, checked. Raises ConfigError, which says where it comes from but not what it is."""
@@ -263,10 +261,6 @@ def _merged(before: Mapping[str, object], changes: Mapping[str, object]) -> dict
 def _explain_all(error: ValidationError, *table: str) -> str:
     """Every problem of the file, or of this table of it."""
     return "; ".join(_explain(problem, table) for problem in error.errors(include_url=False, include_input=False))
-
-
-def _is_a_file(database: str | None) -> bool:
-    return bool(database) and database != ":memory:" and not str(database).startswith("md:")
 
 
 def _explain(problem: ErrorDetails, table: tuple[str, ...]) -> str:

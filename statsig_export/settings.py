@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from statsig_export.account import Account
+from statsig_export.connect_arguments import ConnectArgument, checked_arguments
 from statsig_export.moments import utc
 from statsig_export.places import checked_place, checked_variable, means_a_variable
 from statsig_export.url_secrets import secret_in
@@ -154,6 +155,8 @@ class SourceSettings(Settings):
     """How its tables are laid out."""
     reader: Literal["fastest", "plain"] = "fastest"
     """PostgreSQL is read through ADBC where it is installed (statsig-export[fast]); "plain": by the URL's driver."""
+    connect: Annotated[dict[str, ConnectArgument], AfterValidator(checked_arguments)] = {}
+    """Arguments of the driver's own connect() beside the URL, secrets as env:NAME (docs/databases.md, Signing in)."""
     name: str = ""
     """Tells two databases with equal table names apart, where both feed one endpoint and give no timeUUIDs. To one
     ledger each of them is a destination of its own: give each its own `webhook.name`."""

@@ -5,7 +5,6 @@ is prepared on the server, and settings are made for the transaction.
 """
 
 import os
-import re
 import sqlite3
 import time
 from functools import partial
@@ -19,9 +18,14 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import NoSuchModuleError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from statsig_export.databases.sessions import (
+    NOT_PREPARED,
+    check_search_path,
+    set_in_transactions,
+    settings_of_a_transaction,
+)
 from statsig_export.errors import ConfigError, LedgerError
 from statsig_export.file_modes import OF_THE_GROUP, create
-from statsig_export.lock_timeout import bound_lock_waits_in_transactions
 
 _WHAT_TO_WRITE: Final = "use sqlite:///file.db or postgresql+psycopg://"
 _LOOK_AGAIN_S: Final = 0.01
@@ -32,16 +36,11 @@ _NO_FILES_BESIDE_IT: Final = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
 def check_url(url: URL) -> None:
     """Raise ConfigError, saying what to write or to install, unless a ledger can live at this URL."""
     backend = url.get_backend_name()
-    if backend == "postgres":
-        raise ConfigError("ledger.url: SQLAlchemy knows no postgres://", hint="write postgresql://")
+    if backend == "sqlite" and str(url.database).startswith("file:"):
+        raise ConfigError("ledger.url: a ledger is opened by its path", hint="write sqlite:///PATH, without parameters")
     on_disk = backend == "sqlite" and url.database and url.database != ":memory:"
     if backend != "postgresql" and not on_disk:
         raise ConfigError(f"ledger.url: a ledger cannot live in this {backend} database", hint=_WHAT_TO_WRITE)
-    if backend == "postgresql" and "@" in f"{url.host}{url.database}":
-        raise ConfigError(
-            "ledger.url: this is not an SQLAlchemy URL",
-            hint="@, / and : in a user or password are written %40, %2F and %3A",
-        )
     try:
         dialect = url.get_dialect()
         usable = not dialect.is_async
@@ -103,32 +102,11 @@ class Reader(sqlite3.Connection):
 
 
 def _postgresql(url: URL, wait_ms: int) -> Engine:
-    arguments = {"prepare_threshold": None} if url.get_driver_name() == "psycopg" else {}
+    arguments = NOT_PREPARED if url.get_driver_name() == "psycopg" else {}
     engine = create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=arguments)
-    bound_lock_waits_in_transactions(engine, wait_ms)
-    options = url.query.get("options", "")
-    wanted = re.search(r"search_path=(\S+)", options if isinstance(options, str) else " ".join(options))
-    if wanted is not None:
-        event.listen(engine, "connect", partial(_check_search_path, wanted[1]))
+    set_in_transactions(engine, settings_of_a_transaction(wait_ms))
+    check_search_path(engine, "ledger.url")
     return engine
-
-
-def _check_search_path(wanted: str, connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    """A pooler can be told to ignore `options`: the ledger would be looked for, and made, in another schema."""
-    cursor = connection.cursor()
-    cursor.execute("SELECT current_setting('search_path')")
-    ((found,),) = cursor.fetchall()
-    cursor.close()
-    connection.rollback()
-    if _bare(found) != _bare(wanted):
-        raise ConfigError(
-            "ledger.url: a pooler ignores its `options`, so that its search_path does not hold",
-            hint="set it for the user (ALTER ROLE ... SET search_path), or name the server itself",
-        )
-
-
-def _bare(search_path: str) -> str:
-    return re.sub(r"[\s\\\"']", "", search_path)
 
 
 def _set_pragmas(wait_ms: int, connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

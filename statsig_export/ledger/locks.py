@@ -21,9 +21,10 @@ from typing import Final, Protocol, TypeVar
 from sqlalchemy import Connection, Engine, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from statsig_export.databases.causes import cause_of
 from statsig_export.errors import LedgerError
 from statsig_export.file_modes import OWN, of_writers
-from statsig_export.ledger.errors import cause_of, ledger_errors
+from statsig_export.ledger.errors import ledger_errors
 from statsig_export.ledger.tables import meta
 
 LOCKED_AT_ONCE: Final = 256

@@ -13,7 +13,6 @@ from sqlalchemy import URL, ColumnElement
 
 from statsig_export.arrow.columns import array, values_of
 from statsig_export.arrow.timestamps import EARLIEST_MS, to_epoch_ms
-from statsig_export.errors import SourceError
 from statsig_export.layouts.detection import FoundTable, Match
 from statsig_export.layouts.families import Family
 from statsig_export.layouts.model import ROW_KEY, ColumnRule, Kind, SourceTable
@@ -21,7 +20,6 @@ from statsig_export.source.catalogs import CatalogTable
 from statsig_export.source.epochs import EPOCH
 from statsig_export.source.names import plain_name
 from statsig_export.source.readers.factory import open_reader
-from statsig_export.source.readers.reader import class_of
 from statsig_export.source.schema import FoundColumn, accepted_families, check_columns
 from statsig_export.source.statement import PlacedTable
 from statsig_export.source.window import rows_between
@@ -77,7 +75,7 @@ class Discovery:
 
         Raises SourceError.
         """
-        with self._errors("the source database"):
+        with self._errors():
             catalog = self._database.catalog(schema)
         found = (self._found(table, schema) for table in catalog.tables)
         return Tables(tuple(sorted(found, key=lambda table: (table.schema or "", table.name))), catalog.broken)
@@ -170,14 +168,11 @@ class Discovery:
         )
 
     @contextmanager
-    def _errors(self, what: str) -> Iterator[None]:
+    def _errors(self, table: str | None = None) -> Iterator[None]:
         try:
             yield
         except self._database.errors as error:
-            raise SourceError(
-                f"{what} ({self._database.dialect.name}) cannot be looked at: {class_of(error)}",
-                hint="check its URL and that this user may read its tables, or name a --layout: then no table is read",
-            ) from None
+            raise self._database.told.unlisted(error, table) from None
 
 
 def _to_look_into(match: Match) -> list[str]:

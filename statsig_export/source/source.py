@@ -25,7 +25,7 @@ from statsig_export.source.location import located
 from statsig_export.source.outside import Outside, Place
 from statsig_export.source.readers.bounds import CHUNK_BYTES
 from statsig_export.source.readers.factory import open_reader
-from statsig_export.source.readers.reader import Database, class_of
+from statsig_export.source.readers.reader import Database
 from statsig_export.source.schema import check_columns
 from statsig_export.source.statement import PlacedTable, SelectedColumn, all_of
 from statsig_export.source.value_kinds import looks_like
@@ -34,8 +34,6 @@ from statsig_export.vocabulary import Category
 
 CHUNK_ROWS: Final = 12_000
 """Maximum rows per frame. Ten to twenty thousand measured best: more only costs memory."""
-
-_UNREAD: Final = "nothing of the window was planned: mend the database or the access to it, then run the window again"
 
 
 class WindowRead:
@@ -232,14 +230,14 @@ class Source:
 
     @contextmanager
     def _errors_of(self, table: SourceTable) -> Iterator[None]:
-        """Errors while `table` is read, by their class only: the driver's text may quote rows or the URL."""
+        """Errors while `table` is read, by their cause alone: the driver's text may quote rows or the URL."""
         errors: tuple[type[Exception], ...] = (*self._database.errors, UnicodeError)
         try:
             yield
         except MemoryError:
             raise out_of_memory(table) from None
         except errors as error:
-            raise SourceError(f"reading table {table.qualified_name} failed: {class_of(error)}", hint=_UNREAD) from None
+            raise self._database.told.unread(table.qualified_name, error) from None
 
 
 def open_source(config: Config) -> Source:
@@ -248,7 +246,9 @@ def open_source(config: Config) -> Source:
     Raises ConfigError for what export.toml says, SourceError for a missing file or a driver that is not installed.
     """
     tables = source_tables(config.source)
-    return Source(open_reader(config.source_url(), plain=config.source.reader == "plain"), tables)
+    return Source(
+        open_reader(config.source_url(), config.source_arguments(), plain=config.source.reader == "plain"), tables
+    )
 
 
 def out_of_memory(table: SourceTable) -> SourceError:

@@ -96,7 +96,7 @@ def test_a_connection_that_drops_halfway_is_a_source_error(redshift: psycopg.Con
         chunks = source.read_window(source.tables[0], DAY, NEXT_DAY, chunk_rows=1000)
         next(chunks)
         redshift.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'FETCH FORWARD%'")
-        with pytest.raises(SourceError, match="reading table exposures failed: OperationalError"):
+        with pytest.raises(SourceError, match=r"reading table exposures failed: (57P01|08006) "):
             list(chunks)
         assert len(read(source)) == 3000
 

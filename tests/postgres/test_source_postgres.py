@@ -315,11 +315,14 @@ def test_a_column_of_a_type_nobody_knows_is_refused(engine: Engine, source: Sour
     assert 'column "name" has the wrong type (expected text, found' in refusal(source)
 
 
+OURS = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+"""Every session of the test's database but the one that asks."""
+
+
 def sessions(engine: Engine) -> list[tuple[str, str]]:
     """State and last statement of the sessions that read as we do."""
-    statement = "SELECT state, query FROM pg_stat_activity WHERE application_name = 'statsig-export'"
     with engine.connect() as connection:
-        return [(row[0], row[1]) for row in connection.exec_driver_sql(statement)]
+        return [(row[0], row[1]) for row in connection.exec_driver_sql(f"SELECT state, query {OURS}")]
 
 
 def fill(engine: Engine, rows: int) -> None:
@@ -388,10 +391,10 @@ def test_a_connection_that_drops_halfway_is_a_source_error_and_the_next_read_wor
     fill(engine, 30)
     chunks = plain.read_window(plain.tables[0], DAY, NEXT_DAY, chunk_rows=10)
     next(chunks)
-    run_sql(engine, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'statsig-export'")
+    run_sql(engine, f"SELECT pg_terminate_backend(pid) {OURS}")
     with pytest.raises(SourceError) as raised:
         list(chunks)
-    assert raised.value.message.startswith("reading table exposures failed: AdminShutdown")
+    assert raised.value.message.startswith("reading table exposures failed: 57P01 AdminShutdown, at /")
     assert caplog.records == []
     assert len(read(plain)) == 30
 
@@ -399,19 +402,20 @@ def test_a_connection_that_drops_halfway_is_a_source_error_and_the_next_read_wor
 def test_a_connection_that_drops_between_reads_is_replaced(engine: Engine, source: Source):
     fill(engine, 3)
     read(source)
-    run_sql(engine, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'statsig-export'")
+    run_sql(engine, f"SELECT pg_terminate_backend(pid) {OURS}")
     assert len(read(source)) == 3
 
 
-def test_missing_rights_are_told_by_their_class(engine: Engine, postgres_url: str):
+def test_missing_rights_are_told_with_what_to_grant(engine: Engine, postgres_url: str):
     role = f"reader_{make_url(postgres_url).database}"
     run_sql(engine, f"CREATE ROLE {role} LOGIN")
     try:
         url = make_url(postgres_url).set(username=role).render_as_string(hide_password=False)
         with source_at(url) as source, pytest.raises(SourceError) as raised:
             read(source)
-        assert "(SQLSTATE 42501)" in str(raised.value)
-        assert "SELECT" not in str(raised.value)
+        assert "42501 InsufficientPrivilege" in str(raised.value)
+        assert "grant this user SELECT" in str(raised.value)
+        assert "FROM" not in str(raised.value)
     finally:
         run_sql(engine, f"DROP ROLE {role}")
 
@@ -419,20 +423,21 @@ def test_missing_rights_are_told_by_their_class(engine: Engine, postgres_url: st
 @pytest.mark.parametrize(
     "url", ["postgresql+psycopg://ada:hunter2@127.0.0.1:1/events", "postgresql://ada:hunter2@[::1]:1/events"]
 )
-def test_a_server_that_is_not_there_is_an_error_without_url_and_password(url: str):
+def test_a_server_that_is_not_there_is_told_by_its_errno_and_place_without_user_and_password(url: str):
     with source_at(url) as source, pytest.raises(SourceError) as raised:
         source.check_schema(source.tables[0])
     message = str(raised.value)
-    assert "the source database (postgresql) cannot be reached: OperationalError" in message
+    assert "the source database (postgresql) cannot be reached: ECONNREFUSED connection refused, at " in message
+    assert ("127.0.0.1:1" if "127" in url else "[::1]:1") in message
     assert "source.url" in message
-    for part in ("hunter2", "ada", "127.0.0.1", "::1", "events"):
+    for part in ("hunter2", "ada", "events"):
         assert part not in message
     assert raised.value.__suppress_context__
 
 
-def test_a_database_that_is_not_there_is_told_by_its_class(postgres_url: str):
+def test_a_database_that_is_not_there_is_told_by_its_sqlstate(postgres_url: str):
     url = make_url(postgres_url).set(database="nowhere").render_as_string(hide_password=False)
-    with source_at(url) as source, pytest.raises(SourceError, match="cannot be reached: OperationalError"):
+    with source_at(url) as source, pytest.raises(SourceError, match="cannot be reached: 3D000 InvalidCatalogName"):
         source.check_schema(source.tables[0])
 
 

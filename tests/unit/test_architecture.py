@@ -19,12 +19,13 @@ ROOT = "(root)"
 MAY_IMPORT: dict[str, set[str]] = {
     ROOT: set(),
     "arrow": set(),
+    "databases": set(),
     "layouts": set(),
     "storage": {"arrow"},
     "delivery": {"arrow"},
-    "source": {"arrow", "layouts"},
+    "source": {"arrow", "databases", "layouts"},
     "events": {"arrow", "layouts"},
-    "ledger": {"delivery", "events", "layouts", "storage"},
+    "ledger": {"databases", "delivery", "events", "layouts", "storage"},
     "export": {"arrow", "delivery", "events", "layouts", "ledger", "source", "storage"},
     "shipping": {"delivery", "ledger", "storage"},
     "lineage": {"arrow", "delivery", "events", "layouts", "ledger", "storage"},
@@ -39,6 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 """Package -> the packages that it may import; every package may import the root modules.
 
+What an error of a database means and what a session may be set to, ledger and source share (databases).
 The ledger remembers the identities of tables, so it knows their layouts and how ids are made (events).
 """
 ON_TOP = {"dagster"}

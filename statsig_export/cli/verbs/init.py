@@ -33,7 +33,7 @@ from statsig_export.cli.proposal import (
 from statsig_export.cli.verb_options import as_json
 from statsig_export.cli.verbs.plan import plan_of, print_plan
 from statsig_export.config import DEFAULT_FILE, Config, load_config, parse_config
-from statsig_export.errors import ConfigError, SourceError
+from statsig_export.errors import ConfigError
 from statsig_export.layouts.detection import FoundTable, Match, Proposal, candidates, propose
 from statsig_export.layouts.known import LAYOUTS
 from statsig_export.layouts.model import Role
@@ -41,6 +41,7 @@ from statsig_export.layouts.native_tables import create_tables
 from statsig_export.layouts.placement import source_tables
 from statsig_export.settings import WindowSettings
 from statsig_export.source.discovery import EARLIEST, Discovery
+from statsig_export.source.errors import SourceErrors
 from statsig_export.windows import LENGTH, Window, closed_windows
 
 _TEMPLATE = files("statsig_export") / "export_template.toml"
@@ -269,9 +270,9 @@ def _newest_closed(look: _Look, settings: WindowSettings) -> Window | None:
 
 def _create_tables(path: Path) -> None:
     config = load_config(path)
-    url = config.source_url()
+    url, arguments = config.source_url(), config.source_arguments()
     try:
-        engine = create_engine(url, hide_parameters=True)
+        engine = create_engine(url, connect_args=arguments, hide_parameters=True)
     except (ImportError, SQLAlchemyError):
         raise ConfigError(
             f"tables cannot be created through {url.drivername}",
@@ -280,9 +281,7 @@ def _create_tables(path: Path) -> None:
     try:
         create_tables(engine, config.source.layout, source_tables(config.source))
     except SQLAlchemyError as error:
-        raise SourceError(
-            f"the tables could not be created ({type(error).__name__})", hint="check source.url"
-        ) from None
+        raise SourceErrors(url, arguments).unmade(error) from None
     finally:
         engine.dispose()
     output.note(f"The tables of the layout {config.source.layout} exist.")

@@ -21,15 +21,14 @@ from sqlalchemy import (
     cast,
     column,
     create_engine,
-    event,
     literal,
     literal_column,
 )
 from sqlalchemy import table as table_clause
-from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.types import TypeEngine
 
+from statsig_export.database_urls import file_of
 from statsig_export.layouts.families import Family
 from statsig_export.layouts.model import Kind, SourceTable
 
@@ -100,26 +99,12 @@ class DatasetName:
     name: str
 
 
-def pooled_engine(url: URL) -> Engine:
-    return create_engine(url, pool_pre_ping=True, hide_parameters=True)
+Arguments: TypeAlias = Mapping[str, Any]
+"""What a driver is given beside the URL: [source.connect], its secrets looked up."""
 
 
-def session_engine(*statements: str) -> Callable[[URL], Engine]:
-    """An engine whose connections begin with these statements."""
-
-    def begin(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-        cursor = connection.cursor()
-        for statement in statements:
-            cursor.execute(statement)
-        cursor.close()
-        connection.commit()
-
-    def engine_of(url: URL) -> Engine:
-        engine = pooled_engine(url)
-        event.listen(engine, "connect", begin)
-        return engine
-
-    return engine_of
+def pooled_engine(url: URL, arguments: Arguments) -> Engine:
+    return create_engine(url, connect_args=dict(arguments), pool_pre_ping=True, hide_parameters=True)
 
 
 def catalog_view(name: str, schema: str | None = None) -> TableClause:
@@ -190,7 +175,7 @@ def server_dataset(
 
 
 def file_dataset(url: URL, table: SourceTable) -> DatasetName:
-    return DatasetName(f"{url.get_backend_name()}://{url.database}", table.qualified_name)
+    return DatasetName(f"{url.get_backend_name()}://{file_of(url) or url.database}", table.qualified_name)
 
 
 def dotted(*parts: str | None) -> str:
@@ -245,8 +230,10 @@ class Backend:
     """What messages call it if a database is one file, which must exist before it is opened."""
 
     # Connections
-    engine: Callable[[URL], Engine] = pooled_engine
-    """Connects only when it is used. Raises ImportError or ArgumentError."""
+    engine: Callable[[URL, Arguments], Engine] = pooled_engine
+    """Connects only when it is used. What it sets on a session holds for our transactions alone: a pooler may give the
+    session to others. Raises ImportError or ArgumentError.
+    """
     reader: Reader = Reader.CURSOR
     drivers: Mapping[str, Driver] = field(default_factory=dict)
     """By SQLAlchemy's name of the driver. The result of any other driver may be held as a whole."""

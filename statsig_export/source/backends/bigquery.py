@@ -12,11 +12,12 @@ import re
 from importlib import import_module
 from typing import Final
 
-from sqlalchemy import URL, func
+from sqlalchemy import URL, Engine, create_engine, func
 
 from statsig_export.layouts.families import Family
 from statsig_export.layouts.model import SourceTable
 from statsig_export.source.backends.backend import (
+    Arguments,
     Backend,
     DatasetName,
     Errors,
@@ -26,6 +27,11 @@ from statsig_export.source.backends.backend import (
     if_zoned,
     quoted_text,
 )
+
+
+def _engine(url: URL, arguments: Arguments) -> Engine:
+    """The dialect makes the client, so that it is the dialect that takes `credentials_info` or `location`."""
+    return create_engine(url, pool_pre_ping=True, hide_parameters=True, **arguments)
 
 
 def _to_utc(column: SqlColumn) -> SqlColumn:
@@ -56,6 +62,7 @@ def _dataset(url: URL, table: SourceTable) -> DatasetName:
 BIGQUERY: Final = Backend(
     name="bigquery",
     extra="bigquery",
+    engine=_engine,
     doubles_percent=True,
     other_errors=_other_errors,
     families={"TIMESTAMP": Family.TIMESTAMP_TZ, "null": Family.NESTED, "user_defined": Family.NESTED},

@@ -9,21 +9,56 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any, Final
 
-from sqlalchemy import CHAR, URL, Connection, literal_column
+from sqlalchemy import CHAR, URL, Connection, Engine, event, literal_column
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from statsig_export.layouts.model import SourceTable
 from statsig_export.source.backends.backend import (
     LOCK_WAIT_MS,
+    Arguments,
     Backend,
     DatasetName,
     Driver,
     SqlColumn,
     information_schema_look,
     never_exact,
+    pooled_engine,
     server_dataset,
-    session_engine,
 )
+
+_SETTINGS: Final = ("time_zone", "lock_wait_timeout")
+_AS_THEY_WERE: Final = "settings before our transaction"
+
+
+def _engine(url: URL, arguments: Arguments) -> Engine:
+    engine = pooled_engine(url, arguments)
+    event.listen(engine, "begin", _set)
+    event.listen(engine, "rollback", _set_back)
+    event.listen(engine, "commit", _set_back)
+    return engine
+
+
+def _set(connection: Connection) -> None:
+    """UTC for TIMESTAMP columns, a bound on waiting for a table that is being altered, and no writing.
+
+    There are no settings of a transaction here but the last, so those of the session are noted, and set back.
+    """
+    row = connection.exec_driver_sql("SELECT " + ", ".join(f"@@SESSION.{name}" for name in _SETTINGS)).one()
+    connection.info[_AS_THEY_WERE] = tuple(row)
+    _change(connection, "+00:00", LOCK_WAIT_MS // 1_000)
+    connection.exec_driver_sql("START TRANSACTION READ ONLY")
+
+
+def _set_back(connection: Connection) -> None:
+    """A pooler may give the session to others. A connection that is thrown away takes its session with it."""
+    if not connection.invalidated and (before := connection.info.pop(_AS_THEY_WERE, None)) is not None:
+        _change(connection, *before)
+
+
+def _change(connection: Connection, time_zone: str, lock_wait_timeout: int) -> None:
+    cursor = connection.connection.cursor()  # of the driver: SQLAlchemy begins no statement while a transaction ends
+    cursor.execute(f"SET SESSION time_zone = '{time_zone}', lock_wait_timeout = {lock_wait_timeout}")
+    cursor.close()
 
 
 def _unbuffered_cursor(connection: Connection) -> DBAPICursor:
@@ -53,11 +88,7 @@ def _dataset(url: URL, table: SourceTable) -> DatasetName:
 MYSQL: Final = Backend(
     name="mysql",
     extra="mysql",
-    # UTC for TIMESTAMP columns, no writing, and a bound on waiting for a table that is being altered.
-    engine=session_engine(
-        f"SET SESSION time_zone = '+00:00', lock_wait_timeout = {LOCK_WAIT_MS // 1_000}",
-        "SET SESSION TRANSACTION READ ONLY",
-    ),
+    engine=_engine,
     drivers={"pymysql": Driver(_unbuffered_cursor, _abandon)},
     look=information_schema_look(
         current="database()", kind="column_type", system=("information_schema", "mysql", "performance_schema", "sys")

@@ -5,16 +5,23 @@ through a named cursor, which lives in the server (psycopg's documentation, "Ser
 that is read-only.
 """
 
+from collections.abc import Collection
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import URL, Connection, Engine, create_engine, func
+from sqlalchemy import URL, Connection, Engine, func
 from sqlalchemy.engine.interfaces import DBAPICursor
 
+from statsig_export.databases.sessions import (
+    NOT_PREPARED,
+    check_search_path,
+    set_in_transactions,
+    settings_of_a_transaction,
+)
 from statsig_export.layouts.model import SourceTable
-from statsig_export.lock_timeout import bound_lock_waits
 from statsig_export.source.backends.backend import (
     LOCK_WAIT_MS,
+    Arguments,
     Backend,
     DatasetName,
     Driver,
@@ -26,7 +33,9 @@ from statsig_export.source.backends.backend import (
     server_dataset,
 )
 
-PSYCOPG_OPTIONS: Final = {"connect_timeout": "15", "application_name": "statsig-export", "client_encoding": "utf8"}
+CONNECTION: Final = {"connect_timeout": "15", "client_encoding": "utf8"}
+"""Unless the URL or [source.connect] says otherwise. PgBouncer gives the next client its own encoding back; not so an
+application_name."""
 NO_ENCODING: Final = "SQL_ASCII"
 """The encoding of a database whose text may not be UTF-8: it comes as bytes."""
 PORT: Final = 5432
@@ -43,12 +52,20 @@ def _named_cursor(connection: Connection) -> DBAPICursor:
 NAMED_CURSOR: Final = Driver(_named_cursor, at_once=1_000)  # each time is a round trip
 
 
-def _engine(url: URL) -> Engine:
-    if url.get_driver_name() != "psycopg":
-        return pooled_engine(url)
-    options = {name: value for name, value in PSYCOPG_OPTIONS.items() if name not in url.query}
-    engine = create_engine(url, connect_args=options, pool_pre_ping=True, hide_parameters=True)
-    bound_lock_waits(engine, LOCK_WAIT_MS)
+def transaction_settings(given: Collection[str], **settings: str) -> str:
+    """The settings of a transaction that reads; `given` are the names that the URL and the arguments have."""
+    named = {} if "application_name" in given else {"application_name": "statsig-export"}
+    return settings_of_a_transaction(LOCK_WAIT_MS, **named, **settings)
+
+
+def _engine(url: URL, arguments: Arguments) -> Engine:
+    given = {*url.query, *arguments}
+    if url.get_driver_name() == "psycopg":
+        options = {name: value for name, value in CONNECTION.items() if name not in given}
+        arguments = {**options, **NOT_PREPARED, **arguments}
+    engine = pooled_engine(url, arguments)
+    set_in_transactions(engine, transaction_settings(given))
+    check_search_path(engine, "source.url", arguments)
     return engine
 
 

@@ -12,22 +12,31 @@ SVV_COLUMNS). It is read with psycopg2: redshift_connector holds all rows of a r
 import re
 from typing import Final
 
-from sqlalchemy import URL, VARCHAR, func
+from sqlalchemy import URL, VARCHAR, Engine, func
 
+from statsig_export.databases.sessions import set_in_transactions
 from statsig_export.layouts.model import SourceTable
 from statsig_export.source.backends.backend import (
+    Arguments,
     Backend,
     DatasetName,
     catalog_view,
     if_zoned,
     information_schema_look,
     never_exact,
+    pooled_engine,
     server_dataset,
-    session_engine,
 )
 from statsig_export.source.backends.postgresql import POSTGRESQL, to_utc
 
 _HOST: Final = re.compile(r"(?P<name>[^.]+)\.[^.]+\.(?P<region>[^.]+)\.redshift\.amazonaws\.com(?:\.cn)?")
+
+
+def _engine(url: URL, arguments: Arguments) -> Engine:
+    """15 digits of a double are printed otherwise; 17 tell every one apart."""
+    engine = pooled_engine(url, arguments)
+    set_in_transactions(engine, "SET LOCAL extra_float_digits TO 2")
+    return engine
 
 
 def _dataset(url: URL, table: SourceTable) -> DatasetName:
@@ -41,8 +50,7 @@ def _dataset(url: URL, table: SourceTable) -> DatasetName:
 REDSHIFT: Final = Backend(
     name="redshift",
     extra="redshift",
-    # 15 digits of a double are printed otherwise; 17 tell every one apart.
-    engine=session_engine("SET extra_float_digits TO 2"),
+    engine=_engine,
     drivers=POSTGRESQL.drivers,
     case_sensitive=True,
     catalog=catalog_view("svv_columns"),

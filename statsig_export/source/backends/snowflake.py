@@ -51,7 +51,10 @@ def _look(schema: str | None) -> str:
 def _dataset(url: URL, table: SourceTable) -> DatasetName:
     """A URL names the account as its host, and `database/schema` as its database."""
     database, _, schema = (url.database or "").partition("/")
-    return DatasetName(f"snowflake://{url.host}", dotted(database, table.schema or schema, table.table))
+    return DatasetName(
+        f"snowflake://{url.host or url.query.get('connection_name', '')}",
+        dotted(database, table.schema or schema, table.table),
+    )
 
 
 SNOWFLAKE: Final = Backend(

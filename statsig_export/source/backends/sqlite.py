@@ -32,7 +32,14 @@ from sqlalchemy.pool import NullPool
 
 from statsig_export.layouts.families import Family
 from statsig_export.layouts.model import Kind
-from statsig_export.source.backends.backend import Backend, FirstValue, SqlColumn, file_dataset, quoted_text
+from statsig_export.source.backends.backend import (
+    Arguments,
+    Backend,
+    FirstValue,
+    SqlColumn,
+    file_dataset,
+    quoted_text,
+)
 from statsig_export.source.epochs import EPOCH, LAST_UNIT, PAST_NUMBERS, SECOND, epoch_window, unit_of
 
 # Where a number is preferred, text that is one has become one.
@@ -213,8 +220,8 @@ def _look(schema: str | None) -> str:
     )
 
 
-def _engine(url: URL) -> Engine:
-    return create_engine(url, poolclass=NullPool, hide_parameters=True)
+def _engine(url: URL, arguments: Arguments) -> Engine:
+    return create_engine(url, connect_args=dict(arguments), poolclass=NullPool, hide_parameters=True)
 
 
 def _prepare(connection: Connection) -> None:

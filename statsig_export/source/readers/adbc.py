@@ -4,6 +4,7 @@ Only windows are read so. Catalogs are inspected through SQLAlchemy, which is th
 against: the same rows give the same bytes either way.
 """
 
+import logging
 from collections.abc import Generator
 from contextlib import closing, suppress
 from typing import Any, Final
@@ -13,41 +14,57 @@ import adbc_driver_postgresql.dbapi
 import pyarrow as pa
 from adbc_driver_postgresql import StatementOptions
 from psycopg.conninfo import make_conninfo
+from psycopg.pq import Conninfo
 from sqlalchemy import URL
 from sqlalchemy.engine import Dialect
 
-from statsig_export.errors import SourceError
-from statsig_export.source.backends.backend import LOCK_WAIT_MS
-from statsig_export.source.backends.postgresql import NO_ENCODING, PSYCOPG_OPTIONS
+from statsig_export.databases.causes import cause_of
+from statsig_export.databases.sessions import NOT_PREPARED
+from statsig_export.source.backends.backend import Arguments
+from statsig_export.source.backends.postgresql import CONNECTION, NO_ENCODING, transaction_settings
 from statsig_export.source.catalogs import Catalog
 from statsig_export.source.chunks import Chunk
+from statsig_export.source.errors import SourceErrors
 from statsig_export.source.readers.bounds import bounded_batches
 from statsig_export.source.readers.cursor import SqlDatabase
-from statsig_export.source.readers.reader import UNREACHABLE, class_of
 from statsig_export.source.schema import FoundColumn
 
-_SESSION: Final = f"-c default_transaction_read_only=on -c lock_timeout={LOCK_WAIT_MS}"
-_PSYCOPG_ONLY: Final = frozenset({"context"})
-"""What SQLAlchemy passes to psycopg beside libpq's own keywords."""
+_PSYCOPG_ONLY: Final = frozenset({"context", *NOT_PREPARED})
+"""What SQLAlchemy and we pass to psycopg beside libpq's own keywords."""
+_LIBPQ: Final = frozenset(option.keyword.decode() for option in Conninfo.get_defaults())
+"""The keywords of a connection string."""
+log = logging.getLogger(__name__)
+
 _BATCH: Final = {StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(8 * 2**20)}
 """Some 10,000 rows of a kilobyte. The driver's own 16 MB would be cut into chunks, of which the last is small."""
 
 
 class AdbcDatabase:
-    """One connection for all windows that a run reads, since a new one costs as much as thousands of rows."""
+    """One connection for all windows that a run reads, since a new one costs as much as thousands of rows.
 
-    reader: Final = "adbc"
+    What ADBC cannot do, the plain driver does: a connection that a pooler or an argument of the driver keeps from it.
+    """
 
-    def __init__(self, url: URL, plain: SqlDatabase) -> None:
+    def __init__(self, url: URL, plain: SqlDatabase, arguments: Arguments) -> None:
         """`plain` is the same database through SQLAlchemy."""
         self._url = url
         self._plain = plain
+        self._arguments = arguments
         self._opened: Any = None
         self._encoding = ""
+        self._unable = bool(arguments.keys() - _LIBPQ - _PSYCOPG_ONLY)
+
+    @property
+    def reader(self) -> str:
+        return self._plain.reader if self._unable else "adbc"
 
     @property
     def dialect(self) -> Dialect:
         return self._plain.dialect
+
+    @property
+    def told(self) -> SourceErrors:
+        return self._plain.told
 
     @property
     def errors(self) -> tuple[type[Exception], ...]:
@@ -64,15 +81,16 @@ class AdbcDatabase:
 
         A database of the encoding SQL_ASCII may hold text that is not UTF-8, which Arrow refuses: it is read as rows.
         """
-        connection = self._connection()
-        if self._encoding == NO_ENCODING:
+        connection = None if self._unable else self._connection()
+        if connection is None or self._encoding == NO_ENCODING:
             yield from self._plain.chunks(sql, rows)
             return
         with closing(connection.cursor()) as cursor:
             try:
                 cursor.adbc_statement.set_options(**_BATCH)
                 cursor.execute(sql)
-                yield from bounded_batches(cursor.fetch_record_batch(), rows)
+                # Its errors have an SQLSTATE; fetch_record_batch's do not.
+                yield from bounded_batches(cursor._results.reader, rows)  # noqa: SLF001
             except BaseException:  # an error, or a reader that was left early: the rest of the COPY is in the way
                 self._throw_away()
                 raise
@@ -89,32 +107,34 @@ class AdbcDatabase:
             self._opened = None
 
     def _connection(self) -> Any:  # noqa: ANN401 - the driver's, untyped
-        """The connection, opened anew where there is none or the server has ended it since it was last used."""
+        """The connection in a transaction that cannot write; None where ADBC cannot connect.
+
+        It is opened anew where there is none or the server has ended it since it was last used.
+        """
         if self._opened is not None:
             try:
-                self._encoding = _encoding(self._opened)
+                self._begin()
             except adbc_driver_manager.Error:
                 self._throw_away()
         if self._opened is None:
             try:
-                self._opened = adbc_driver_postgresql.dbapi.connect(_connection_string(self._url, self.dialect))
-                self._encoding = _encoding(self._opened)
+                self._opened = adbc_driver_postgresql.dbapi.connect(self._connection_string())
+                self._begin()
             except adbc_driver_manager.Error as error:
-                raise SourceError(
-                    f"the source database (postgresql) cannot be reached: {class_of(error)}", hint=UNREACHABLE
-                ) from None
+                self._throw_away()
+                self._unable = True
+                log.warning("ADBC cannot connect (%s): the rows are read with %s", cause_of(error), self._plain.reader)
         return self._opened
 
+    def _begin(self) -> None:
+        """The first statement begins the transaction, as PEP 249 has it."""
+        settings = transaction_settings({*self._url.query, *self._arguments}, transaction_read_only="on")
+        with closing(self._opened.cursor()) as cursor:
+            cursor.execute(f"{settings}, current_setting('server_encoding')")
+            self._encoding = str(cursor.fetchone()[-1])
 
-def _encoding(connection: Any) -> str:  # noqa: ANN401 - the driver's, untyped
-    with closing(connection.cursor()) as cursor:
-        cursor.execute("SELECT current_setting('server_encoding')")
-        return str(cursor.fetchone()[0])
-
-
-def _connection_string(url: URL, dialect: Dialect) -> str:
-    """What psycopg would be given, as libpq reads it, for a session that cannot write and has a bound on waiting."""
-    _, arguments = dialect.create_connect_args(url)
-    given = {name: value for name, value in arguments.items() if name not in _PSYCOPG_ONLY}
-    options = f"{_SESSION} {given.get('options', '')}"
-    return make_conninfo(**{**PSYCOPG_OPTIONS, **given, "options": options})
+    def _connection_string(self) -> str:
+        """What psycopg would be given, as libpq reads it."""
+        _, arguments = self.dialect.create_connect_args(self._url)
+        given = {**CONNECTION, **arguments, **self._arguments}
+        return make_conninfo(**{name: value for name, value in given.items() if name not in _PSYCOPG_ONLY})

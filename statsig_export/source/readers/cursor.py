@@ -15,11 +15,11 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import NoSuchTableError, SAWarning, SQLAlchemyError
 
-from statsig_export.source.backends.backend import AT_ONCE, Backend
+from statsig_export.source.backends.backend import AT_ONCE, Arguments, Backend
 from statsig_export.source.catalogs import Catalog, catalog_of, columns_query, found_columns
+from statsig_export.source.errors import SourceErrors
 from statsig_export.source.readers.bounds import bounded_rows
 from statsig_export.source.readers.inspection import inspected_catalog
-from statsig_export.source.readers.reader import unreachable
 from statsig_export.source.schema import FoundColumn, found_column
 
 
@@ -29,10 +29,11 @@ class SqlDatabase:
     SQLAlchemy's rows would double what a row costs.
     """
 
-    def __init__(self, url: URL, backend: Backend) -> None:
+    def __init__(self, url: URL, backend: Backend, arguments: Arguments) -> None:
         """Raises ImportError or ArgumentError if the URL's driver cannot be loaded, or `backend.other_errors`."""
+        self.told = SourceErrors(url, arguments)
         self._backend = backend
-        self._engine = backend.engine(url)
+        self._engine = backend.engine(url, arguments)
         self._driver = backend.drivers.get(self._engine.dialect.driver)
 
     @property
@@ -89,10 +90,12 @@ class SqlDatabase:
 
     @contextmanager
     def _connect(self) -> Iterator[Connection]:
+        # Beside its own errors a driver raises Python's for an argument that is none, or a package that is missing.
+        errors: tuple[type[Exception], ...] = (*self.errors, TypeError, ValueError, RuntimeError)
         try:
             connection = self._engine.connect()
-        except self.errors as error:
-            raise unreachable(self.dialect.name, error) from None
+        except errors as error:
+            raise self.told.unreachable(error) from None
         with connection:
             yield connection
 
@@ -100,6 +103,7 @@ class SqlDatabase:
     def _cursor(self, connection: Connection) -> Iterator[DBAPICursor]:
         """A cursor that streams. A connection that failed is thrown away."""
         self._backend.prepare(connection)
+        connection.begin()  # the driver's own cursor does not tell SQLAlchemy, whose events make the settings
         cursor = connection.connection.cursor() if self._driver is None else self._driver.cursor(connection)
         try:
             yield cursor

@@ -14,8 +14,10 @@ from sqlalchemy import URL
 from sqlalchemy.engine import Dialect
 
 from statsig_export.errors import SourceError
+from statsig_export.source.backends.backend import Arguments
 from statsig_export.source.backends.duckdb import CATALOG, DUCKDB, LOOK, DuckDbDialect
 from statsig_export.source.catalogs import Catalog, catalog_of, columns_query, found_columns
+from statsig_export.source.errors import SourceErrors
 from statsig_export.source.readers.bounds import joined_batches
 from statsig_export.source.schema import FoundColumn
 
@@ -39,11 +41,12 @@ class DuckDbDatabase:
     errors: Final[tuple[type[Exception], ...]] = (duckdb.Error, pa.ArrowException)
     dialect: Final[Dialect] = DuckDbDialect()  # type: ignore[no-untyped-call]
 
-    def __init__(self, url: URL) -> None:
-        """`duckdb:///relative/path`, `duckdb:////absolute/path`; what follows "?" are settings of DuckDB's."""
+    def __init__(self, url: URL, arguments: Arguments) -> None:
+        """`duckdb:///relative/path`, `duckdb:////absolute/path`; what follows "?" and the arguments are settings."""
+        self.told = SourceErrors(url, arguments)
         self._path = url.database or ""
         given = {name: value if isinstance(value, str) else value[-1] for name, value in url.query.items()}
-        self._settings: dict[str, str | bool | int | float | list[str]] = {**SETTINGS, **given}
+        self._settings: dict[str, str | bool | int | float | list[str]] = {**SETTINGS, **given, **arguments}
         self._opened: duckdb.DuckDBPyConnection | None = None
 
     def columns(self, table: str, schema: str | None) -> list[FoundColumn]:
@@ -79,9 +82,5 @@ class DuckDbDatabase:
                     self._path, read_only=not self._path.startswith("md:"), config=self._settings
                 )
             except duckdb.Error as error:
-                raise SourceError(
-                    f"the source database (duckdb) cannot be opened: {type(error).__name__}",
-                    hint="check the path and the settings in source.url, and that no other process holds the file to "
-                    "write: DuckDB lets one process write, or several read",
-                ) from None
+                raise self.told.unreachable(error) from None
         return self._opened

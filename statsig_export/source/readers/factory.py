@@ -1,58 +1,79 @@
 """Opens the reader for a source database: the fastest that is installed."""
 
+from difflib import get_close_matches
 from importlib.util import find_spec
-from pathlib import Path
 
 from sqlalchemy import URL
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
-from statsig_export.errors import SourceError
-from statsig_export.source.backends.backend import Backend, Reader
-from statsig_export.source.backends.known import backend_of
+from statsig_export.database_urls import file_of, refuse_asynchronous
+from statsig_export.errors import ConfigError, SourceError
+from statsig_export.source.backends.backend import Arguments, Backend, Reader
+from statsig_export.source.backends.known import BACKENDS, backend_of
+from statsig_export.source.errors import URL_KEY, SourceErrors
 from statsig_export.source.readers.cursor import SqlDatabase
-from statsig_export.source.readers.reader import Database, unreachable
+from statsig_export.source.readers.reader import Database
 
 
-def open_reader(url: URL, *, plain: bool = False) -> Database:
+def open_reader(url: URL, arguments: Arguments | None = None, *, plain: bool = False) -> Database:
     """Connects only when it is used, but a database that is one file must exist now.
 
-    The fastest reader that is installed, or with `plain` the driver that the URL names.
-    Raises SourceError for a missing file or a driver that is not installed.
+    The fastest reader that is installed, or with `plain` the driver that the URL names. `arguments` are the driver's
+    own, beside the URL. Raises ConfigError for an asynchronous driver or an argument that the URL or the dialect may
+    not have, SourceError for a missing file or a driver that is not installed.
     """
-    backend = backend_of(url.get_backend_name())
+    backend, arguments = backend_of(url.get_backend_name()), arguments or {}
+    refuse_asynchronous(url, URL_KEY)
     if backend.file_format is not None:
         _require_file(url, backend.file_format)
     try:
-        return _reader(url, backend, plain=plain)
-    except (ImportError, ArgumentError) as error:
-        raise SourceError(
-            f"no driver for {url.drivername} can be loaded: {type(error).__name__}",
-            hint=f"install it with `pip install 'statsig-export[{backend.extra}]'`"
-            if backend.extra
-            else "install the package that brings SQLAlchemy this dialect",
+        return _reader(url, backend, arguments, plain=plain)
+    except (ImportError, NoSuchModuleError) as error:
+        raise _no_driver(url, backend, error) from None
+    except (ArgumentError, TypeError) as error:  # a dialect names parts of the URL, so its text is not shown
+        given = ", ".join(sorted({*url.query, *arguments}))
+        raise ConfigError(
+            f"source.url, or [source.connect]: one of these is refused by {url.drivername}: {given or 'the URL'} "
+            f"({type(error).__name__})",
+            hint="what a driver does not take in its URL belongs in [source.connect], secrets as env:NAME "
+            "(docs/databases.md, Signing in)",
         ) from None
     except backend.other_errors() as error:  # some dialects look for credentials at once
-        raise unreachable(backend.name, error) from None
+        raise SourceErrors(url, arguments).unreachable(error) from None
 
 
-def _reader(url: URL, backend: Backend, *, plain: bool) -> Database:
+def _reader(url: URL, backend: Backend, arguments: Arguments, *, plain: bool) -> Database:
     if backend.reader is Reader.DUCKDB:
         from statsig_export.source.readers.duckdb import DuckDbDatabase  # noqa: PLC0415 - only where it is installed
 
-        return DuckDbDatabase(url)
-    database = SqlDatabase(url, backend)
+        return DuckDbDatabase(url, arguments)
+    database = SqlDatabase(url, backend, arguments)
     adbc = backend.reader is Reader.ADBC and database.dialect.driver == "psycopg"
     if plain or not adbc or find_spec("adbc_driver_postgresql") is None:
         return database
     from statsig_export.source.readers.adbc import AdbcDatabase  # noqa: PLC0415 - only where it is installed
 
-    return AdbcDatabase(url, database)
+    return AdbcDatabase(url, database, arguments)
+
+
+def _no_driver(url: URL, backend: Backend, error: Exception) -> SourceError:
+    driver = url.drivername.partition("+")[2]
+    near = get_close_matches(url.get_backend_name(), [known.name for known in BACKENDS], n=1, cutoff=0.85)
+    if backend.extra and (not driver or driver in backend.drivers):
+        hint = f"install it with `pip install 'statsig-export[{backend.extra}]'`"
+    elif backend.extra:
+        hint = (
+            f"install the package of {driver}, or write {backend.name}:// and install statsig-export[{backend.extra}]"
+        )
+    elif near:
+        hint = f"did you mean {near[0]}://? Else install the package that brings SQLAlchemy this dialect"
+    else:
+        hint = "install the package that brings SQLAlchemy this dialect"
+    return SourceError(f"no driver for {url.drivername} can be loaded: {type(error).__name__}", hint=hint)
 
 
 def _require_file(url: URL, file_format: str) -> None:
     """SQLite would make an empty database of a mistyped path."""
-    path = url.database or ""
-    if not path or path == ":memory:" or path.startswith(("file:", "md:")):
-        return
-    if not Path(path).is_file():
+    path = file_of(url)
+    if path is not None and not path.is_file():
         raise SourceError(f"there is no {file_format} database at {path}", hint="source.url names that file")

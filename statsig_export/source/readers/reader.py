@@ -1,21 +1,14 @@
-"""What a reader of a database has, and the error for a database that cannot be reached."""
+"""What a reader of a database has."""
 
-import re
 from collections.abc import Generator
-from typing import Final, Protocol
+from typing import Protocol
 
 from sqlalchemy.engine import Dialect
 
-from statsig_export.errors import SourceError
 from statsig_export.source.catalogs import Catalog
 from statsig_export.source.chunks import Chunk
+from statsig_export.source.errors import SourceErrors
 from statsig_export.source.schema import FoundColumn
-
-_SQLSTATE: Final = re.compile(r"SQLSTATE:? ([0-9A-Z]{5})\b")
-"""Where a driver says it in words only, as ADBC does of an error in the middle of a stream."""
-
-
-UNREACHABLE: Final = "check what source.url names (host, port, database, user, password) and that the database is up"
 
 
 class Database(Protocol):
@@ -28,6 +21,10 @@ class Database(Protocol):
     @property
     def dialect(self) -> Dialect:
         """What statements are compiled for."""
+
+    @property
+    def told(self) -> SourceErrors:
+        """What is raised for an error of the driver's."""
 
     @property
     def errors(self) -> tuple[type[Exception], ...]:
@@ -45,16 +42,3 @@ class Database(Protocol):
         """
 
     def close(self) -> None: ...
-
-
-def class_of(error: Exception) -> str:
-    """The driver's class and its SQLSTATE if it has one: nothing that can hold a secret or a payload."""
-    original = getattr(error, "orig", None) or error
-    state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
-    if state is None and (match := _SQLSTATE.search(str(original))):
-        state = match[1]
-    return type(original).__name__ + (f" (SQLSTATE {state})" if state else "")
-
-
-def unreachable(backend: str, error: Exception) -> SourceError:
-    return SourceError(f"the source database ({backend}) cannot be reached: {class_of(error)}", hint=UNREACHABLE)

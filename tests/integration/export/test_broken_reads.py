@@ -106,7 +106,8 @@ def test_a_session_that_the_server_ends_while_it_is_read_fails_the_window_whole(
     def cut(_rows: int) -> None:
         with psycopg.connect(make_url(home.source_url).set(drivername="postgresql").render_as_string(False)) as admin:  # noqa: FBT003
             admin.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'statsig-export'"
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
 
     with pytest.raises(SourceError, match="reading table custom_events failed: ") as raised:

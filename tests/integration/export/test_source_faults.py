@@ -58,7 +58,8 @@ def test_a_connection_that_drops_while_rows_are_read_plans_nothing_and_the_next_
 
     def cut(_rows: int) -> None:
         admin.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'statsig-export'"
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
         admin.commit()
 
@@ -79,7 +80,10 @@ def test_a_statement_that_times_out_fails_the_export_and_plans_nothing(home: Exp
     admin.commit()
     home.environ["DB"] = f"{home.source_url}&options=-c%20statement_timeout%3D300"
 
-    with pytest.raises(SourceError, match=r"reading table custom_events failed: .*run the window again"):
+    with pytest.raises(
+        SourceError,
+        match=r"failed: 57014 QueryCanceled: statement timeout, at .*raise it for this user.*run the window again",
+    ):
         home.export()
     assert_nothing_was_planned(home)
 
@@ -92,7 +96,7 @@ def test_a_table_that_somebody_has_locked_is_waited_for_and_then_given_up(
     fill(admin, 10)
     admin.execute("LOCK TABLE custom_events IN ACCESS EXCLUSIVE MODE")
 
-    with pytest.raises(SourceError, match=r"LockNotAvailable \(SQLSTATE 55P03\)"):
+    with pytest.raises(SourceError, match=r"55P03 LockNotAvailable"):
         home.export()
     assert_nothing_was_planned(home)
     admin.commit()

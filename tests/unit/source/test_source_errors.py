@@ -140,7 +140,7 @@ def test_a_missing_database_file_is_an_error_and_is_not_created(tmp_path: Path):
 def test_a_file_that_is_no_database_is_an_error(tmp_path: Path):
     file = tmp_path / "events.db"
     file.write_bytes(b"id,name\n" * 1000)
-    assert "DatabaseError" in refusal(file)
+    assert "SQLITE_NOTADB file is not a database" in refusal(file)
 
 
 @pytest.mark.parametrize("url", ["nosuchdb://host/name", "mysql+nosuchdriver://host/name"])
@@ -155,15 +155,16 @@ def test_an_unset_variable_is_the_configurations_fault():
 
 
 @pytest.mark.parametrize("break_it", ["DROP TABLE exposures", "ALTER TABLE exposures DROP COLUMN name"])
-def test_a_statement_that_fails_is_told_by_its_class_without_the_statement(file: Path, break_it: str):
+def test_a_statement_that_fails_is_told_by_its_code_without_the_statement(file: Path, break_it: str):
     with source_at(f"sqlite:///{file}") as source:
         source.check_schema(source.tables[0])
         run_sql(file, break_it)
         with pytest.raises(SourceError) as raised:
             read(source)
-    assert raised.value.message == "reading table exposures failed: OperationalError"
+    assert raised.value.message.startswith("reading table exposures failed: SQLITE_ERROR no such ")
+    assert raised.value.message.endswith(f", at {file}")
     assert raised.value.__suppress_context__
-    for part in ("SELECT", "sqlite", "2026", str(file)):
+    for part in ("SELECT", "2026"):
         assert part not in str(raised.value)
 
 
@@ -173,5 +174,8 @@ def test_a_damaged_database_fails_halfway_as_a_source_error(file: Path):
     with file.open("r+b") as pages:
         pages.seek(size // 2)
         pages.write(b"\xff" * 4096 * 8)
-    with source_at(f"sqlite:///{file}") as source, pytest.raises(SourceError, match="DatabaseError"):
+    with (
+        source_at(f"sqlite:///{file}") as source,
+        pytest.raises(SourceError, match="SQLITE_CORRUPT database disk image is malformed"),
+    ):
         list(source.read_window(source.tables[0], DAY, NEXT_DAY, chunk_rows=100))

@@ -1,0 +1,81 @@
+"""Snowflake and BigQuery: what an error of their clients means. Pure.
+
+Their messages quote statements and values, so only numbers and classes are taken from them.
+"""
+
+from typing import Final
+
+from statsig_export.databases.cause import CHECK, NETWORK, Advice, Cause
+
+_SNOWFLAKE_NAMES: Final = {
+    7: "not enough to sign in with",
+    14: "no answer in time",
+    250001: "no connection, or a key that its passphrase does not open",
+    250003: "no connection",
+    250006: "no connection",
+    251001: "no account",
+    251005: "no user",
+    251006: "no password",
+    251007: "a value that cannot be used",
+    390100: "wrong user or password",
+    390101: "invalid account",
+    390144: "the key pair's token is not accepted",
+    390189: "no such role",
+    390201: "no such object",
+    390303: "the OAuth token is not accepted",
+    390318: "the OAuth token has expired",
+    390422: "this address is not let in by a network policy",
+    394400: "this way to sign in is switched off",
+    394507: "a second factor is needed",
+    604: "the statement was cancelled",
+    2003: "no such object, or no right to it",
+    3001: "insufficient privileges",
+    606: "no active warehouse",
+}
+
+_HOW: Final = (
+    f"{CHECK} and [source.connect]: they must say how to sign in, or name a connection_name that is in connections.toml"
+    " (docs/databases.md, Signing in)"
+)
+SNOWFLAKE: Final[Advice] = (
+    ("390144", f"{CHECK} and [source.connect]: its user has this public key (DESC USER), and the clock is right"),
+    ("3903", "[source.connect] token: fetch a new one"),
+    ("390422", "let this machine's address in by the network policy"),
+    ("394", "sign in by key pair or OAuth in [source.connect]: docs/databases.md, Signing in"),
+    ("390189", f"{CHECK}: its role"),
+    ("390", f"{CHECK} and [source.connect]: the account, the user and what it signs in with"),
+    ("7", _HOW),
+    ("14", f"{CHECK}: its account's name, and whether this machine reaches it"),
+    ("250001", f"{CHECK} and [source.connect]: the account's name, the network, the key and its passphrase"),
+    ("251007", "[source.connect]: a file that is not there, or a value that Snowflake's driver does not know"),
+    ("250", f"{CHECK}: its account's name, and whether this machine reaches it"),
+    ("251", _HOW),
+    ("606", "{url} must name a warehouse: ?warehouse=..."),
+    ("604", "the statement was cancelled or reached STATEMENT_TIMEOUT_IN_SECONDS; run it again, or raise it"),
+    ("2003", "grant the role USAGE on database and schema and SELECT on the table, or name another ?role="),
+    ("3001", "grant the role USAGE on database and schema and SELECT on the table, or name another ?role="),
+    *NETWORK,
+)
+BIGQUERY: Final[Advice] = (
+    ("400", "a view or a partition filter keeps the statement from running: run it by hand to see which"),
+    ("401", f"{CHECK} and [source.connect]: its credentials"),
+    ("403", "grant BigQuery Job User on the project and BigQuery Data Viewer on the dataset"),
+    ("404", f"{CHECK}: its project and dataset"),
+    ("DefaultCredentialsError", "name credentials: GOOGLE_APPLICATION_CREDENTIALS, or ?credentials_path= in {url}"),
+    ("RefreshError", "the credentials are no longer accepted: make new ones"),
+    ("5", "Google's service failed; nothing is lost: run it again"),
+    ("429", "the project's quota is used up; nothing is lost: run it again later"),
+    *NETWORK,
+)
+
+
+def snowflake_cause(origin: BaseException) -> Cause:
+    number = getattr(origin, "errno", None)
+    if not isinstance(number, int) or number < 0:
+        return Cause("", type(origin).__name__)
+    return Cause(str(number), _SNOWFLAKE_NAMES.get(number, type(origin).__name__))
+
+
+def bigquery_cause(origin: BaseException) -> Cause:
+    status, name = getattr(origin, "code", None), type(origin).__name__
+    return Cause(str(int(status)), name) if isinstance(status, int) else Cause(name, "")
