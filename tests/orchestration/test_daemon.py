@@ -64,6 +64,7 @@ def days(project: Project) -> list[str]:
     exported = DAYS[:2]
     project.fill(exported)
     project.keep_schedule_quiet()
+    project.automate()
     for day in exported:
         export_window(project.config, window_from_key(day, project.config.windows))
     project.receiver.play([Rule(actions=(Action(delay=1.0),))])

@@ -33,14 +33,18 @@ SHIP_RUNS_AT_ONCE = 2
 _REMEMBERED_RUNS = 100
 
 
-@dg.sensor(
-    name="ship_sensor",
-    job_name=SHIP_JOB,
-    minimum_interval_seconds=30,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Starts ship runs for partitions with batches that are due, unless a run under way carries them.",
-)
-def ship_sensor(context: dg.SensorEvaluationContext, statsig_export: ExportResource) -> dg.SensorResult:
+def ship_sensor_of(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+    return dg.SensorDefinition(
+        name="ship_sensor",
+        evaluation_fn=_tick,
+        job_name=SHIP_JOB,
+        minimum_interval_seconds=30,
+        default_status=status,
+        description="Starts ship runs for partitions with batches that are due, unless a run under way carries them.",
+    )
+
+
+def _tick(context: dg.SensorEvaluationContext, statsig_export: ExportResource) -> dg.SensorResult:
     config, instance, now = statsig_export.config(), context.instance, datetime.now(UTC).timestamp()
     _limit_pool(instance, pool_of(config.webhook.name))
     told = tell_deliveries(instance, config, now)
@@ -121,3 +125,6 @@ def _request(instance: dg.DagsterInstance, config: Config, group: Group) -> dg.R
         run_config={"ops": {"ship": {"config": {"partitions": list(group.partitions)}}}},
         tags={EXPORT_RUN_TAG: group.export_tag, GROUP_TAG: group.digest, **_of(config)},
     )
+
+
+ship_sensor = ship_sensor_of(dg.DefaultSensorStatus.STOPPED)
