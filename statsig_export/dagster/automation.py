@@ -11,15 +11,16 @@ import dagster as dg
 from statsig_export.config import Config
 
 OFF = (
-    "statsig_export: nothing is exported or shipped by itself here. Its schedules and sensors are off, unless you switch "
-    "them on in the UI (Automation) or set [dagster] automation = true in export.toml"
+    "statsig_export: nothing is exported or shipped by itself here. Its schedules and sensors are off, unless you "
+    "switch them on in the UI (Automation) or set [dagster] automation = true in export.toml"
 )
 
 
 @cache
 def say_that_it_is_off() -> None:
     """In the log of the code location, once: a process may load the definitions several times. A code server shows no
-    line that is less than a warning."""
+    line that is less than a warning.
+    """
     logging.getLogger("dagster.statsig_export").warning(OFF)
 
 

@@ -16,12 +16,22 @@ from statsig_export.dagster.delivery.assets import delivered_spec
 from statsig_export.dagster.delivery.jobs import ship_job
 from statsig_export.dagster.delivery.sensors import ship_sensor_of
 from statsig_export.dagster.events.assets import events_asset, source_specs
-from statsig_export.dagster.events.schedules import EXPORT_MAX_RUNTIME_S, check_schedule, export_schedule
+from statsig_export.dagster.events.schedules import check_schedule, export_schedule
 from statsig_export.dagster.events.sensors import late_rows_sensor_of
 from statsig_export.dagster.io_manager import StoredEvents
-from statsig_export.dagster.keys import CHECK_JOB, DELIVERED, EVENTS, EXPORT_JOB, STORED, source_key
+from statsig_export.dagster.keys import (
+    CHECK_JOB,
+    DELIVERED,
+    EVENTS,
+    EXPORT_JOB,
+    MAX_RETRIES,
+    MAX_RUNTIME,
+    STORED,
+    source_key,
+)
 from statsig_export.dagster.maintenance.jobs import replay_job, verify_ledger
 from statsig_export.dagster.resources import config_file, export_resource
+from statsig_export.dagster.workers import EXPORT_MAX_RUNTIME_S
 from statsig_export.layouts.placement import source_tables
 
 
@@ -58,7 +68,7 @@ def definitions_for(
                 EXPORT_JOB,
                 selection=dg.AssetSelection.assets(EVENTS) | dg.AssetSelection.checks_for_assets(*tables),
                 description="Exports windows: checks, reads, filters, plans. Give it partitions or backfill the asset.",
-                tags={"dagster/max_retries": "2", "dagster/max_runtime": str(EXPORT_MAX_RUNTIME_S)},
+                tags={MAX_RETRIES: "2", MAX_RUNTIME: EXPORT_MAX_RUNTIME_S},
                 executor_def=dg.in_process_executor,
             ),
             dg.define_asset_job(

@@ -13,7 +13,7 @@ from dagster_folder import DAYS, Project
 from dagster_processes import ROOT, daemon, environment, kill_all, wait_for
 from sqlalchemy import select
 
-from statsig_export.dagster.delivery.sensors import SHIP_RUNS_AT_ONCE
+from statsig_export.dagster.pools import SHIP_RUNS_AT_ONCE
 from statsig_export.export.export import export_window
 from statsig_export.ledger.tables import ship_runs
 from statsig_export.ledger.transactions import ledger_of

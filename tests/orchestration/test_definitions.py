@@ -54,7 +54,7 @@ def test_lineage_runs_from_the_tables_to_the_webhook(project: Project):
 @pytest.mark.fault("F305")
 @pytest.mark.parametrize("automation", [False, True])
 def test_jobs_schedules_and_sensors_have_their_names_and_start_by_themselves_only_where_export_toml_says_so(
-    project: Project, automation: bool
+    project: Project, automation
 ):
     if automation:
         project.automate()

@@ -21,15 +21,14 @@ from statsig_export.dagster.keys import (
     HALTED,
     OUTCOME_TAG,
     SHIP_JOB,
-    pool_of,
 )
+from statsig_export.dagster.pools import limit_pools
 from statsig_export.dagster.resources import ExportResource
 from statsig_export.dagster.runs import FINISHED, under_way
+from statsig_export.dagster.workers import clear_the_dead
 from statsig_export.shipping.status import due_partitions, halted_reason
 
 PAUSED = f"their last runs did nothing for them, the next try waits up to an hour (or launch {SHIP_JOB} by hand)"
-SHIP_RUNS_AT_ONCE = 2
-"""The pool's limit, where nobody has set one."""
 _REMEMBERED_RUNS = 100
 
 
@@ -46,7 +45,8 @@ def ship_sensor_of(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
 
 def _tick(context: dg.SensorEvaluationContext, statsig_export: ExportResource) -> dg.SensorResult:
     config, instance, now = statsig_export.config(), context.instance, datetime.now(UTC).timestamp()
-    _limit_pool(instance, pool_of(config.webhook.name))
+    limit_pools(instance, config.webhook.name)
+    clear_the_dead(instance, config.webhook.name, datetime.now(UTC))
     told = tell_deliveries(instance, config, now)
     if told:
         context.log.info("shipments reported for runs that could not report them: %d", told)
@@ -69,17 +69,6 @@ def _tick(context: dg.SensorEvaluationContext, statsig_export: ExportResource) -
 def _of(config: Config) -> dict[str, str]:
     """What tells this destination's runs from those of another code location on the same instance."""
     return {DESTINATION_TAG: config.webhook.name}
-
-
-def _limit_pool(instance: dg.DagsterInstance, pool: str) -> None:
-    """Give the pool a limit before its first run: Dagster applies `default_limit` to a pool only after that."""
-    storage = instance.event_log_storage
-    if any(limit.name == pool for limit in storage.get_pool_limits()):
-        return
-    if instance.global_op_concurrency_default_limit is not None:
-        storage.initialize_concurrency_limit_to_default(pool)
-    else:
-        storage.set_concurrency_slots(pool, SHIP_RUNS_AT_ONCE)
 
 
 def _why_nothing_is_due(config: Config) -> str:

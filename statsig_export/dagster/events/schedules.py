@@ -16,9 +16,6 @@ from statsig_export.errors import ConfigError
 from statsig_export.settings import WindowSettings
 from statsig_export.windows import Window, closed_windows, split_partition_key, window_from_key
 
-EXPORT_MAX_RUNTIME_S = 6 * 3_600
-"""An export run that is gone without a word (its machine died) holds its windows no longer than that."""
-
 
 def cron(settings: WindowSettings) -> str:
     """Every hour, in the first minute at which a window that just ended has settled.
