@@ -91,7 +91,7 @@ def _ship(context: dg.OpExecutionContext, config: ShipConfig, statsig_export: Ex
         raise failed_shipment(context, settings, error) from None
     else:
         _log_what_waits(context, report)
-        log_shipments(context, report)
+        log_shipments(context, settings, report)
 
 
 def _take_refusal(context: dg.OpExecutionContext, config: Config, error: DestinationError) -> None:
@@ -101,7 +101,7 @@ def _take_refusal(context: dg.OpExecutionContext, config: Config, error: Destina
     """
     report = report_of(error)
     if report is not None:
-        log_shipments(context, report)
+        log_shipments(context, config, report)
     context.instance.add_run_tags(context.run.run_id, {OUTCOME_TAG: HALTED})
     if error.halts or GROUP_TAG not in context.run.tags:
         raise failure(error, {**_destination(config), **_counts(report)}) from None
@@ -113,7 +113,7 @@ def failed_shipment(context: dg.OpExecutionContext, config: Config, error: Stats
     more = _destination(config)
     report = report_of(error)
     if report is not None:
-        log_shipments(context, report)
+        log_shipments(context, config, report)
         more |= _counts(report)
     if isinstance(error, PartitionFileError):
         more["unreadable files"] = dg.MetadataValue.json(

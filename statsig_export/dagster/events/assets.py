@@ -4,15 +4,18 @@ The tables are external: somebody else fills them.
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
 import dagster as dg
 
 from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.config import Config
+from statsig_export.dagster.delivery.materializations import nothing_to_send
+from statsig_export.dagster.events.backfills import Work, work_of
+from statsig_export.dagster.events.materializations import of_ledger, of_report, of_the_run
 from statsig_export.dagster.keys import EVENTS, GROUP, STORED, source_key
-from statsig_export.dagster.metadata import failure, largest
+from statsig_export.dagster.metadata import failure
 from statsig_export.dagster.partitions import event_partitions, freshness_policy
 from statsig_export.dagster.pools import export_pool_of
 from statsig_export.dagster.resources import ExportResource
@@ -21,11 +24,11 @@ from statsig_export.dagster.workers import tell_process
 from statsig_export.errors import StatsigExportError
 from statsig_export.export.export import export_windows
 from statsig_export.export.plan import unplaced_rows
-from statsig_export.export.reports import ExportReport, PartitionExport
 from statsig_export.layouts.placement import source_tables
 from statsig_export.lineage.columns import feeding_columns
+from statsig_export.shipping.status import exported, status
 from statsig_export.vocabulary import Category
-from statsig_export.windows import Window, split_partition_key, window_from_key
+from statsig_export.windows import Window, partition_key
 
 FILE_COLUMNS = dg.TableSchema(
     columns=[
@@ -107,21 +110,46 @@ def _column_lineage(config: Config) -> dg.TableColumnLineage:
 
 def _export(context: dg.AssetExecutionContext, config: Config) -> None:
     """The windows in order of time. Running them again adds only what is new."""
-    asked_for = dict(sorted(_by_window(config, context.partition_keys).items()))
-    _refuse_open_windows(context, config, asked_for)
-    lineage = _column_lineage(config)
+    work = work_of(context.instance, context.run, context.partition_keys, config)
+    _refuse_open_windows(context, config, work.own)
     context.set_data_version(EVENTS, dg.DataVersion(data_version(config)))
     prefer_jemalloc(os.environ)
-    reports = export_windows(config, asked_for, orchestrator_run_id=context.run.run_id)
-    by_key = {window.key: window for window in asked_for}
-    for number, report in enumerate(reports, start=1):
-        window = by_key[report.window]
-        said = (number, len(asked_for), window.key, report.rows_read, report.account.pending, report.seconds)
-        context.log.info("%d of %d: %s, %d rows read, %d planned, %.1f s", *said)
-        for exported in report.partitions.values():
-            metadata = {**_metadata(report, window, exported), "dagster/column_lineage": lineage}
-            context.add_asset_metadata(metadata, partition_key=exported.partition)
-    _warn_of_unplaced_rows(context, config, asked_for.values())
+    unreported = {partition_key(c, window.key) for window, categories in work.own.items() for c in categories}
+    last, number, queries = str(context.partition_keys[-1]), 0, dict[str, str]()
+    for left in work.parts(config):
+        by_key = {window.key: window for window in left}
+        for report in export_windows(config, left, orchestrator_run_id=context.run.run_id):
+            number, queries = number + 1, dict(report.queries)
+            window = by_key[report.window]
+            said = (number, len(work.own), window.key, report.rows_read, report.account.pending, report.seconds)
+            context.log.info("%d of %d: %s, %d rows read, %d planned, %.1f s", *said)
+            for partition in report.partitions.values():
+                if partition.partition in unreported:
+                    unreported.remove(partition.partition)
+                    context.add_asset_metadata(of_report(report, window, partition), partition_key=partition.partition)
+                    if not partition.planned + partition.already_planned:
+                        context.log_event(nothing_to_send(partition.partition))
+    _report_what_others_exported(context, config, work, unreported)
+    context.add_asset_metadata(of_the_run(config, _column_lineage(config), queries), partition_key=last)
+    _warn_of_unplaced_rows(context, config, work.asked_for.values())
+
+
+def _report_what_others_exported(
+    context: dg.AssetExecutionContext, config: Config, work: Work, unreported: Collection[str]
+) -> None:
+    """Of this run's partitions, those that another run of the same backfill has exported."""
+    if not unreported:
+        return
+    windows = list(work.own)
+    between = windows[0].start, windows[-1].end
+    exports = {line.partition: line for line in exported(config, *between)}
+    for line in status(config, *between):
+        if line.partition in unreported:
+            export = exports[line.partition]
+            context.add_asset_metadata(of_ledger(line, export, context.instance), partition_key=line.partition)
+            if not export.planned:
+                context.log_event(nothing_to_send(line.partition))
+    context.log.info("partitions that other runs of this backfill have exported: %d", len(unreported))
 
 
 def _warn_of_unplaced_rows(
@@ -130,14 +158,6 @@ def _warn_of_unplaced_rows(
     for table, rows in unplaced_rows(config, sorted({name for part in categories for name in part})).items():
         if rows:
             context.log.warning("%s: %d rows belong to no window and are never exported: no usable time", table, rows)
-
-
-def _by_window(config: Config, keys: Iterable[str]) -> dict[Window, list[Category]]:
-    asked_for: dict[Window, list[Category]] = {}
-    for key in keys:
-        category, window_key = split_partition_key(str(key))
-        asked_for.setdefault(window_from_key(window_key, config.windows), []).append(category)
-    return asked_for
 
 
 def _refuse_open_windows(context: dg.AssetExecutionContext, config: Config, windows: Iterable[Window]) -> None:
@@ -151,34 +171,3 @@ def _refuse_open_windows(context: dg.AssetExecutionContext, config: Config, wind
                 description=f"window {window.key} is not closed yet: rows may arrive until {closes}; run it after that",
                 allow_retries=False,
             )
-
-
-def _metadata(report: ExportReport, window: Window, exported: PartitionExport) -> Mapping[str, dg.MetadataValue]:
-    account = exported.account
-    optional: dict[str, dg.MetadataValue] = {}
-    if exported.file is not None and exported.digest is not None:
-        optional = {
-            "dagster/uri": dg.MetadataValue.text(exported.file),
-            "file": dg.MetadataValue.path(exported.file),
-            "digest": dg.MetadataValue.text(exported.digest),
-        }
-    return {
-        "dagster/partition_row_count": dg.MetadataValue.int(exported.planned + exported.already_planned),
-        "dagster/row_count": dg.MetadataValue.int(exported.planned + exported.already_planned),
-        "events": dg.MetadataValue.int(account.events),
-        "planned": dg.MetadataValue.int(exported.planned),
-        "planned before": dg.MetadataValue.int(exported.already_planned),
-        "filtered": dg.MetadataValue.int(account.filtered),
-        "filtered by": dg.MetadataValue.json(largest(account.filtered_by)),
-        "failed": dg.MetadataValue.int(account.failed),
-        "failed by": dg.MetadataValue.json(largest(account.failed_by)),
-        "batches": dg.MetadataValue.int(exported.batches),
-        "generation": dg.MetadataValue.int(exported.generation),
-        "file bytes": dg.MetadataValue.int(exported.file_bytes),
-        "window start": dg.MetadataValue.timestamp(window.start),
-        "window end": dg.MetadataValue.timestamp(window.end),
-        "export run": dg.MetadataValue.text(report.run_id),
-        "filter": dg.MetadataValue.text(report.filter_fingerprint),
-        "queries": dg.MetadataValue.json(dict(report.queries)),
-        **optional,
-    }

@@ -64,7 +64,7 @@ def _replay(context: dg.OpExecutionContext, config: ReplayConfig, statsig_export
         raise failed_shipment(context, statsig_export.config(), error) from None
     said = (report.replayed, report.sent, report.pending, report.failed)
     context.log.info("%d events to send again, %d accepted, %d pending, %d failed", *said)
-    log_shipments(context, report.shipped)
+    log_shipments(context, statsig_export.config(), report.shipped)
 
 
 @dg.op(name="verify", description="Recomputes every state from the attempts and the files. Reads only.")
