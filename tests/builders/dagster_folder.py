@@ -130,6 +130,17 @@ class Project:
     def materialized(self, *key: str) -> set[str]:
         return set(self.instance.get_materialized_partitions(dg.AssetKey(key)))
 
+    def shipped(self) -> set[str]:
+        """The partitions of which events were delivered, as Dagster shows them: not those with nothing to send."""
+        key = dg.AssetKey(["fivetran", "statsig_events"])
+        records = self.instance.fetch_materializations(key, limit=10_000).records
+        events = [record.asset_materialization for record in records]
+        return {
+            str(event.partition)
+            for event in events
+            if event is not None and event.metadata["dagster/partition_row_count"].value
+        }
+
     def metadata(self, *key: str, partition: str) -> dict[str, object]:
         """The newest materialization's metadata, as plain values."""
         wanted = dg.AssetRecordsFilter(asset_key=dg.AssetKey(key), asset_partitions=[partition])
