@@ -37,7 +37,9 @@ def test_one_click_leads_from_a_shipment_to_the_export_its_file_and_the_source(p
     export = materialization(project, EVENTS).metadata
     assert str(export["file"].value).endswith(str(shipment["file"].value))
     assert shipment["digest"] == export["digest"]
-    assert "FROM exposures" in materialization(project, EVENTS, LAST).metadata["queries"].value["exposures"].replace('"', "")
+    assert "FROM exposures" in materialization(project, EVENTS, LAST).metadata["queries"].value["exposures"].replace(
+        '"', ""
+    )
     window = window_from_key(DAYS[0], project.config.windows)
     assert (export["window start"].value, export["window end"].value) == (
         window.start.timestamp(),
