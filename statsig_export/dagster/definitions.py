@@ -30,6 +30,7 @@ from statsig_export.dagster.keys import (
     source_key,
 )
 from statsig_export.dagster.maintenance.jobs import replay_job, verify_ledger
+from statsig_export.dagster.maintenance.operations import OPERATIONS
 from statsig_export.dagster.resources import config_file, export_resource
 from statsig_export.dagster.workers import EXPORT_MAX_RUNTIME_S
 from statsig_export.layouts.placement import source_tables
@@ -80,6 +81,7 @@ def definitions_for(
             ship_job(config),
             replay_job(config),
             verify_ledger,
+            *OPERATIONS,
         ],
         schedules=[export_schedule(config), check_schedule(config)],
         sensors=[sensor(sensor_status(config)) for sensor in (ship_sensor_of, late_rows_sensor_of)],

@@ -29,6 +29,21 @@ def delivered_spec(config: Config) -> dg.AssetSpec:
     )
 
 
+def filling_delivered(job: dg.JobDefinition) -> dg.JobDefinition:
+    """The same job, of which Dagster knows that it fills the asset: so the asset's page leads to it, and to its sensor.
+
+    Dagster has it for jobs of other systems (`for_external_job`); an op reports the asset just so.
+    """
+    return dg.JobDefinition(
+        graph_def=job.graph,
+        name=job.name,
+        description=job.description,
+        executor_def=job.executor_def,
+        tags=job.tags,
+        asset_layer=type(job.asset_layer).for_external_job([DELIVERED]),
+    )
+
+
 def log_shipments(context: dg.OpExecutionContext, config: Config, report: ShipReport) -> None:
     """A materialization of `fivetran/statsig_events` for each partition that the webhook took events of."""
     delivered = [shipment for shipment in report.shipments.values() if shipment.delivered_batches]

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.config import Config
-from statsig_export.dagster.delivery.assets import log_shipments
+from statsig_export.dagster.delivery.assets import filling_delivered, log_shipments
 from statsig_export.dagster.keys import (
     BUSY,
     DESTINATION_TAG,
@@ -69,7 +69,7 @@ def ship_job(config: Config) -> dg.JobDefinition:
     def ship_batches() -> None:
         ship()
 
-    return ship_batches
+    return filling_delivered(ship_batches)
 
 
 def stop_in_good_time() -> Timing:

@@ -26,7 +26,7 @@ from statsig_export.dagster.pools import limit_pools
 from statsig_export.dagster.resources import ExportResource
 from statsig_export.dagster.runs import FINISHED, under_way
 from statsig_export.dagster.workers import clear_the_dead
-from statsig_export.shipping.status import due_partitions, halted_reason
+from statsig_export.shipping.status import due_partitions, halted_reason, how_it_stands
 
 PAUSED = f"their last runs did nothing for them, the next try waits up to an hour (or launch {SHIP_JOB} by hand)"
 _REMEMBERED_RUNS = 100
@@ -75,6 +75,11 @@ def _why_nothing_is_due(config: Config) -> str:
     halted = halted_reason(config)
     if halted is not None:
         return f"the destination {config.webhook.name} is halted: {halted}"
+    standing = how_it_stands(config)
+    if standing.paused_until is not None:
+        why = "the webhook's rate limit" if standing.rate_limited else "too many failures in a row"
+        until = datetime.fromtimestamp(standing.paused_until, UTC)
+        return f"the destination {config.webhook.name} is paused until {until:%Y-%m-%d %H:%M:%S} UTC: {why}"
     return "nothing is due: what is planned has been sent, or waits for its next try"
 
 

@@ -21,7 +21,7 @@ from statsig_export.dagster.pools import export_pool_of
 from statsig_export.dagster.resources import ExportResource
 from statsig_export.dagster.retries import retry_if_it_may_heal, retry_never
 from statsig_export.dagster.workers import tell_process
-from statsig_export.errors import StatsigExportError
+from statsig_export.errors import ConfigError, StatsigExportError
 from statsig_export.export.export import export_windows
 from statsig_export.export.plan import unplaced_rows
 from statsig_export.layouts.placement import source_tables
@@ -110,6 +110,11 @@ def _column_lineage(config: Config) -> dg.TableColumnLineage:
 
 def _export(context: dg.AssetExecutionContext, config: Config) -> None:
     """The windows in order of time. Running them again adds only what is new."""
+    if not context.has_partition_key and not context.has_partition_key_range:
+        raise ConfigError(
+            "no partition was chosen",
+            hint="Materialize on statsig/events, or the job's tab Partitions, asks for windows and categories",
+        )
     work = work_of(context.instance, context.run, context.partition_keys, config)
     _refuse_open_windows(context, config, work.own)
     context.set_data_version(EVENTS, dg.DataVersion(data_version(config)))
