@@ -95,7 +95,7 @@ def _replayed(asked: ReplayConfig, config: Config) -> list[str]:
     if not keys:
         raise ConfigError(
             "no exported partition to send again",
-            hint="name partitions, or first_window and last_window, in the config",
+            hint="name partitions, or first_window and last_window",
         )
     return keys
 

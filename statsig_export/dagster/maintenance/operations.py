@@ -25,9 +25,7 @@ _ONCE = {MAX_RETRIES: "0"}
 class PruneConfig(dg.Config):
     """What `statsig-export prune` takes."""
 
-    before: str = Field(
-        description="Prune windows that ended at or before this: ISO 8601, UTC unless it says otherwise."
-    )
+    before: str = Field(description="Prune windows that ended at or before this: ISO 8601, UTC by default.")
     dry_run: bool = Field(default=False, description="Say what would be removed; remove nothing.")
 
 
@@ -45,7 +43,7 @@ def _resume(context: dg.OpExecutionContext, statsig_export: ExportResource) -> N
         context.log.warning("events that are rejected again within the hour (HTTP %s) will fail", statuses)
 
 
-@dg.op(name="prune", description="Removes files, batches and attempts of old windows, and keeps their account.")
+@dg.op(name="prune_windows", description="Removes files, batches and attempts of old windows, and keeps their account.")
 def _prune(context: dg.OpExecutionContext, config: PruneConfig, statsig_export: ExportResource) -> None:
     try:
         before = datetime.fromisoformat(config.before)
