@@ -1,7 +1,5 @@
 """The jobs of a person on duty who has Dagster and no terminal."""
 
-from datetime import UTC, datetime, timedelta
-
 import dagster as dg
 import pytest
 from dagster._core.remote_representation.external_data import asset_node_snaps_from_repo  # what the UI's server gets
@@ -75,7 +73,8 @@ def test_a_test_event_is_sent_by_a_job_which_fails_unless_it_is_accepted(project
 @pytest.mark.fault("F314")
 def test_old_windows_are_pruned_by_a_job(project: Project):
     by_command_line(project, DAYS[0])
-    config = {"ops": {"prune_windows": {"config": {"before": f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}"}}}}
+    project.configure('lookback = "10d"', 'lookback = "1h"')
+    config = {"ops": {"prune_windows": {"config": {"before": DAYS[2]}}}}
 
     assert project.run("prune", config, {}).success
 
