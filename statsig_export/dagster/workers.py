@@ -16,7 +16,7 @@ from statsig_export.dagster.keys import DESTINATION_TAG, EVENTS, EXPORT_JOB, MAX
 from statsig_export.dagster.pools import free_places
 from statsig_export.dagster.runs import under_way
 
-UNKNOWN_FOR = timedelta(minutes=10)
+UNKNOWN_FOR = timedelta(minutes=3)
 """A run that has been starting for so long, and has not told its process, has none."""
 _ONE_PROCESS = frozenset({"in_process", "execute_in_process_executor"})
 """The executors whose steps run in the run's own process."""

@@ -183,7 +183,7 @@ def test_a_plain_dagster_dev_recovers_by_itself(project: Project, machine):
                 wait_for(lambda: not due_partitions(project.config), running, log)
         if machine:
             with daemon(environ, log) as again:
-                wait_for(lambda: not due_partitions(project.config), again, log)
+                wait_for(lambda: not due_partitions(project.config), again, log, 600)
 
     assert len({event["timeUUID"] for event in project.receiver.events()}) == 10
     assert verify(project.config).differences == ()

@@ -78,7 +78,7 @@ def test_old_windows_are_pruned_by_a_job(project: Project):
 
     assert project.run("prune", config, {}).success
 
-    assert all(line.pruned for line in status(project.config))
+    assert {line.partition for line in status(project.config) if line.pruned} >= {f"custom_event|{DAYS[0]}"}
 
 
 @pytest.mark.fault("F314")
