@@ -145,3 +145,19 @@ def test_a_tick_tells_a_pause_from_idleness(project: Project):
 
     assert reason.startswith("the destination fivetran is paused until ")
     assert reason.endswith("the webhook's rate limit")
+
+
+@pytest.mark.fault("F315")
+def test_a_tick_names_the_run_that_failed_last_while_its_partitions_wait(project: Project):
+    project.fill([DAYS[0]])
+    project.export_days(DAYS[0], DAYS[0])
+    (request,), _ = project.tick()
+    for file in project.folder.rglob("*.parquet"):
+        file.write_bytes(b"damaged")
+    failed = project.carry_out(request)
+
+    asked_for, reason = project.tick()
+
+    assert not failed.success
+    assert asked_for == []
+    assert f"stuck, run {failed.run_id} failed" in reason

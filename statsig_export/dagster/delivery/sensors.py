@@ -60,7 +60,7 @@ def _tick(context: dg.SensorEvaluationContext, statsig_export: ExportResource) -
     pausing = paused(_ended_runs(instance, config), now)
     waiting = groups((partition for partition in due if partition.partition not in pausing), carried)
     if not waiting:
-        return dg.SensorResult(skip_reason=f"partitions due: {len(due)}; {PAUSED}")
+        return dg.SensorResult(skip_reason=f"partitions due: {len(due)}; {_why_nothing_is_tried(instance, config)}")
     return dg.SensorResult(
         run_requests=[_request(instance, config, group) for group in waiting[: MAX_RUNS - len(live)]]
     )
@@ -69,6 +69,13 @@ def _tick(context: dg.SensorEvaluationContext, statsig_export: ExportResource) -
 def _of(config: Config) -> dict[str, str]:
     """What tells this destination's runs from those of another code location on the same instance."""
     return {DESTINATION_TAG: config.webhook.name}
+
+
+def _why_nothing_is_tried(instance: dg.DagsterInstance, config: Config) -> str:
+    """Whether the newest run failed, which somebody should look at, or met another shipper."""
+    ended = dg.RunsFilter(job_name=SHIP_JOB, tags=_of(config), statuses=list(FINISHED))
+    failed = [run for run in instance.get_runs(ended, limit=1) if run.status is dg.DagsterRunStatus.FAILURE]
+    return f"stuck, run {failed[0].run_id} failed; {PAUSED}" if failed else PAUSED
 
 
 def _why_nothing_is_due(config: Config) -> str:
