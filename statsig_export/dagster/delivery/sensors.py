@@ -72,10 +72,14 @@ def _of(config: Config) -> dict[str, str]:
 
 
 def _why_nothing_is_tried(instance: dg.DagsterInstance, config: Config) -> str:
-    """Whether the newest run failed, which somebody should look at, or met another shipper."""
+    """Whether the newest run failed by itself, which somebody should look at; not one that was killed, or was busy."""
     ended = dg.RunsFilter(job_name=SHIP_JOB, tags=_of(config), statuses=list(FINISHED))
-    failed = [run for run in instance.get_runs(ended, limit=1) if run.status is dg.DagsterRunStatus.FAILURE]
-    return f"stuck, run {failed[0].run_id} failed; {PAUSED}" if failed else PAUSED
+    failed = [run.run_id for run in instance.get_runs(ended, limit=1) if _failed_by_itself(instance, run)]
+    return f"stuck, run {failed[0]} failed; {PAUSED}" if failed else PAUSED
+
+
+def _failed_by_itself(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    return run.status is dg.DagsterRunStatus.FAILURE and instance.get_run_stats(run.run_id).steps_failed > 0
 
 
 def _why_nothing_is_due(config: Config) -> str:
