@@ -23,6 +23,11 @@ def newest(items: Sequence[str]) -> Sequence[str]:
     return items[-MOST:]
 
 
+def run_link(instance: dg.DagsterInstance, run: str) -> dg.MetadataValue:
+    """A link to a run; plain text for one that Dagster did not start (the command line, a notebook) or has deleted."""
+    return dg.MetadataValue.dagster_run(run) if instance.has_run(run) else dg.MetadataValue.text(run)
+
+
 def failure(error: StatsigExportError, more: Mapping[str, dg.MetadataValue] | None = None) -> dg.Failure:
     """The run's failure, with what an alert needs: whose fault it is, and what to do. No secret, no payload."""
     metadata = {

@@ -1,6 +1,7 @@
 """The status of the destination and its partitions, and `resume`, which lifts a halt."""
 
 import time
+from datetime import UTC, datetime
 from itertools import groupby
 from operator import itemgetter
 
@@ -9,7 +10,10 @@ from statsig_export.delivery.rules import DEFAULT_POLICY
 from statsig_export.ledger import queries, standings
 from statsig_export.ledger.conditions import FOREVER_MS
 from statsig_export.ledger.evidence import doubted_statuses
-from statsig_export.ledger.records import DuePartition, PartitionStatus, Shipment
+from statsig_export.ledger.exported import ExportedPartition, Totals, exported_partitions
+from statsig_export.ledger.exported import runs_since as ledger_runs_since
+from statsig_export.ledger.exported import totals as ledger_totals
+from statsig_export.ledger.records import DuePartition, PartitionStatus, Selection, Shipment
 from statsig_export.ledger.shipments import requests_of, shipments
 from statsig_export.ledger.transactions import ledger_of, ledger_to_read
 from statsig_export.moments import Moment, ms_or_none
@@ -120,3 +124,26 @@ def status(config: Config, start: Moment | None = None, end: Moment | None = Non
         if ledger is None:
             return []
         return standings.statuses(ledger.database, config.webhook.name, REAL_TIME.now_ms(), between=between)
+
+
+def exported(config: Config, start: Moment | None = None, end: Moment | None = None) -> list[ExportedPartition]:
+    """The exported partitions whose window starts in [start, end), of all by default; oldest window first."""
+    with ledger_to_read(config) as ledger:
+        if ledger is None:
+            return []
+        return exported_partitions(ledger.database, Selection.between(config.webhook.name, start, end))
+
+
+def totals(config: Config) -> Totals:
+    """How many events were ever planned for the destination, and delivered to it."""
+    with ledger_to_read(config) as ledger:
+        return Totals(0, 0) if ledger is None else ledger_totals(ledger.database, config.webhook.name)
+
+
+def runs_since(config: Config, since: datetime) -> dict[str, datetime]:
+    """The export and ship runs that finished after `since`: the orchestrator's id of each, else our own -> when."""
+    with ledger_to_read(config) as ledger:
+        if ledger is None:
+            return {}
+        runs = ledger_runs_since(ledger.database, config.webhook.name, round(since.timestamp() * 1000))
+    return {run: datetime.fromtimestamp(ms / 1000, UTC) for run, ms in runs.items()}

@@ -17,7 +17,7 @@ from statsig_export.vocabulary import Category
 from statsig_export.windows import split_partition_key
 
 GRAPH = "/locations/dagster_project.definitions/asset-groups/statsig_export/lineage"
-RESOURCE = "/locations/dagster_project.definitions/resources/export"
+RESOURCE = "/locations/dagster_project.definitions/resources/statsig_export"
 EVENTS = "/assets/statsig/events"
 DELIVERED = "/assets/fivetran/statsig_events"
 WANTED = (Category.GATE_EXPOSURE, Category.EXPERIMENT_EXPOSURE)

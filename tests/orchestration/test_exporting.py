@@ -40,7 +40,7 @@ def test_a_partition_tells_its_account_and_its_file(project: Project):
 
     told = project.metadata("statsig", "events", partition=f"custom_event|{DAYS[0]}")
     assert told["events"] == 3
-    assert told["planned"] == told["dagster/row_count"] == 2
+    assert told["planned"] == told["dagster/partition_row_count"] == 2
     assert told["filtered by"] == {"custom_events.events.debug_ping": 1}
     assert told["failed"] == 0
     assert told["batches"] == 1

@@ -43,7 +43,7 @@ def test_what_was_exported_is_shipped_by_the_run_that_the_sensor_asks_for(projec
 
     assert result.success
     assert len(project.receiver.events()) == 10
-    assert project.materialized(*SHIPPED) == {
+    assert project.shipped() == {
         f"{category}|{day}" for category in ("gate_exposure", "custom_event") for day in DAYS[:2]
     }
 
@@ -248,7 +248,7 @@ def test_batches_that_wait_for_their_time_do_not_fail_the_run(project: Project):
     result = project.carry_out(request)
 
     assert result.success
-    assert project.materialized(*SHIPPED) == set()
+    assert project.shipped() == set()
     assert project.tick()[0] == []
 
 

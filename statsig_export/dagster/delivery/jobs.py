@@ -14,18 +14,21 @@ from pydantic import Field
 
 from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.config import Config
-from statsig_export.dagster.delivery.assets import log_shipments
+from statsig_export.dagster.delivery.assets import filling_delivered, log_shipments
 from statsig_export.dagster.keys import (
     BUSY,
     DESTINATION_TAG,
     GROUP_TAG,
     HALTED,
+    MAX_RETRIES,
+    MAX_RUNTIME,
     OUTCOME_TAG,
     SHIP_JOB,
-    pool_of,
 )
 from statsig_export.dagster.metadata import failure, newest
+from statsig_export.dagster.pools import pool_of
 from statsig_export.dagster.resources import ExportResource
+from statsig_export.dagster.workers import tell_process
 from statsig_export.errors import DestinationError, PartitionFileError, StatsigExportError
 from statsig_export.runs import REAL_TIME, Timing
 from statsig_export.shipping.reports import ShipReport, report_of
@@ -59,14 +62,14 @@ def ship_job(config: Config) -> dg.JobDefinition:
         tags={
             DESTINATION_TAG: destination,
             "dagster/priority": "1",  # before the exports of a long backfill, which have filled the queue
-            "dagster/max_retries": "0",
-            "dagster/max_runtime": str(MAX_RUNTIME_S),
+            MAX_RETRIES: "0",
+            MAX_RUNTIME: str(MAX_RUNTIME_S),
         },
     )
     def ship_batches() -> None:
         ship()
 
-    return ship_batches
+    return filling_delivered(ship_batches)
 
 
 def stop_in_good_time() -> Timing:
@@ -76,6 +79,7 @@ def stop_in_good_time() -> Timing:
 
 
 def _ship(context: dg.OpExecutionContext, config: ShipConfig, statsig_export: ExportResource) -> None:
+    tell_process(context)
     prefer_jemalloc(os.environ)
     settings = statsig_export.config()
     timing = stop_in_good_time()
@@ -87,7 +91,7 @@ def _ship(context: dg.OpExecutionContext, config: ShipConfig, statsig_export: Ex
         raise failed_shipment(context, settings, error) from None
     else:
         _log_what_waits(context, report)
-        log_shipments(context, report)
+        log_shipments(context, settings, report)
 
 
 def _take_refusal(context: dg.OpExecutionContext, config: Config, error: DestinationError) -> None:
@@ -97,7 +101,7 @@ def _take_refusal(context: dg.OpExecutionContext, config: Config, error: Destina
     """
     report = report_of(error)
     if report is not None:
-        log_shipments(context, report)
+        log_shipments(context, config, report)
     context.instance.add_run_tags(context.run.run_id, {OUTCOME_TAG: HALTED})
     if error.halts or GROUP_TAG not in context.run.tags:
         raise failure(error, {**_destination(config), **_counts(report)}) from None
@@ -109,7 +113,7 @@ def failed_shipment(context: dg.OpExecutionContext, config: Config, error: Stats
     more = _destination(config)
     report = report_of(error)
     if report is not None:
-        log_shipments(context, report)
+        log_shipments(context, config, report)
         more |= _counts(report)
     if isinstance(error, PartitionFileError):
         more["unreadable files"] = dg.MetadataValue.json(

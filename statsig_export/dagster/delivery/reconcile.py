@@ -9,7 +9,7 @@ from datetime import timedelta
 import dagster as dg
 
 from statsig_export.config import Config
-from statsig_export.dagster.delivery.assets import export_links, materialization
+from statsig_export.dagster.delivery.materializations import shipments
 from statsig_export.dagster.keys import DELIVERED, DESTINATION_TAG, TOLD, TOLD_TAG
 from statsig_export.shipping.status import shipments_of
 
@@ -45,9 +45,8 @@ def _tell(instance: dg.DagsterInstance, config: Config, run_id: str) -> int:
         for shipment in shipments_of(config, run_id)
         if shipment.delivered_batches and shipment.partition not in told
     ]
-    for shipment in missing:
-        links = export_links(instance, shipment.export_runs)
-        instance.report_runless_asset_event(materialization(shipment, run_id, links))
+    for event in shipments(instance, config, run_id, missing):
+        instance.report_runless_asset_event(event)
     instance.add_run_tags(run_id, {TOLD_TAG: TOLD})
     return len(missing)
 

@@ -21,28 +21,32 @@ from statsig_export.dagster.keys import (
     HALTED,
     OUTCOME_TAG,
     SHIP_JOB,
-    pool_of,
 )
+from statsig_export.dagster.pools import limit_pools
 from statsig_export.dagster.resources import ExportResource
 from statsig_export.dagster.runs import FINISHED, under_way
-from statsig_export.shipping.status import due_partitions, halted_reason
+from statsig_export.dagster.workers import clear_the_dead
+from statsig_export.shipping.status import due_partitions, halted_reason, how_it_stands
 
 PAUSED = f"their last runs did nothing for them, the next try waits up to an hour (or launch {SHIP_JOB} by hand)"
-SHIP_RUNS_AT_ONCE = 2
-"""The pool's limit, where nobody has set one."""
 _REMEMBERED_RUNS = 100
 
 
-@dg.sensor(
-    name="ship_sensor",
-    job_name=SHIP_JOB,
-    minimum_interval_seconds=30,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Starts ship runs for partitions with batches that are due, unless a run under way carries them.",
-)
-def ship_sensor(context: dg.SensorEvaluationContext, statsig_export: ExportResource) -> dg.SensorResult:
+def ship_sensor_of(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+    return dg.SensorDefinition(
+        name="ship_sensor",
+        evaluation_fn=_tick,
+        job_name=SHIP_JOB,
+        minimum_interval_seconds=30,
+        default_status=status,
+        description="Starts ship runs for partitions with batches that are due, unless a run under way carries them.",
+    )
+
+
+def _tick(context: dg.SensorEvaluationContext, statsig_export: ExportResource) -> dg.SensorResult:
     config, instance, now = statsig_export.config(), context.instance, datetime.now(UTC).timestamp()
-    _limit_pool(instance, pool_of(config.webhook.name))
+    limit_pools(instance, config.webhook.name)
+    clear_the_dead(instance, config.webhook.name, datetime.now(UTC))
     told = tell_deliveries(instance, config, now)
     if told:
         context.log.info("shipments reported for runs that could not report them: %d", told)
@@ -56,7 +60,7 @@ def ship_sensor(context: dg.SensorEvaluationContext, statsig_export: ExportResou
     pausing = paused(_ended_runs(instance, config), now)
     waiting = groups((partition for partition in due if partition.partition not in pausing), carried)
     if not waiting:
-        return dg.SensorResult(skip_reason=f"partitions due: {len(due)}; {PAUSED}")
+        return dg.SensorResult(skip_reason=f"partitions due: {len(due)}; {_why_nothing_is_tried(instance, config)}")
     return dg.SensorResult(
         run_requests=[_request(instance, config, group) for group in waiting[: MAX_RUNS - len(live)]]
     )
@@ -67,21 +71,26 @@ def _of(config: Config) -> dict[str, str]:
     return {DESTINATION_TAG: config.webhook.name}
 
 
-def _limit_pool(instance: dg.DagsterInstance, pool: str) -> None:
-    """Give the pool a limit before its first run: Dagster applies `default_limit` to a pool only after that."""
-    storage = instance.event_log_storage
-    if any(limit.name == pool for limit in storage.get_pool_limits()):
-        return
-    if instance.global_op_concurrency_default_limit is not None:
-        storage.initialize_concurrency_limit_to_default(pool)
-    else:
-        storage.set_concurrency_slots(pool, SHIP_RUNS_AT_ONCE)
+def _why_nothing_is_tried(instance: dg.DagsterInstance, config: Config) -> str:
+    """Whether the newest run failed by itself, which somebody should look at; not one that was killed, or was busy."""
+    ended = dg.RunsFilter(job_name=SHIP_JOB, tags=_of(config), statuses=list(FINISHED))
+    failed = [run.run_id for run in instance.get_runs(ended, limit=1) if _failed_by_itself(instance, run)]
+    return f"stuck, run {failed[0]} failed; {PAUSED}" if failed else PAUSED
+
+
+def _failed_by_itself(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    return run.status is dg.DagsterRunStatus.FAILURE and instance.get_run_stats(run.run_id).steps_failed > 0
 
 
 def _why_nothing_is_due(config: Config) -> str:
     halted = halted_reason(config)
     if halted is not None:
         return f"the destination {config.webhook.name} is halted: {halted}"
+    standing = how_it_stands(config)
+    if standing.paused_until is not None:
+        why = "the webhook's rate limit" if standing.rate_limited else "too many failures in a row"
+        until = datetime.fromtimestamp(standing.paused_until, UTC)
+        return f"the destination {config.webhook.name} is paused until {until:%Y-%m-%d %H:%M:%S} UTC: {why}"
     return "nothing is due: what is planned has been sent, or waits for its next try"
 
 
@@ -121,3 +130,6 @@ def _request(instance: dg.DagsterInstance, config: Config, group: Group) -> dg.R
         run_config={"ops": {"ship": {"config": {"partitions": list(group.partitions)}}}},
         tags={EXPORT_RUN_TAG: group.export_tag, GROUP_TAG: group.digest, **_of(config)},
     )
+
+
+ship_sensor = ship_sensor_of(dg.DefaultSensorStatus.STOPPED)

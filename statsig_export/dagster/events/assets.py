@@ -4,25 +4,30 @@ The tables are external: somebody else fills them.
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 
 import dagster as dg
 
 from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.config import Config
+from statsig_export.dagster.delivery.materializations import nothing_to_send
+from statsig_export.dagster.events.backfills import Work, work_of
+from statsig_export.dagster.events.materializations import of_ledger, of_report, of_the_run
 from statsig_export.dagster.keys import EVENTS, GROUP, STORED, source_key
-from statsig_export.dagster.metadata import failure, largest
+from statsig_export.dagster.metadata import failure
 from statsig_export.dagster.partitions import event_partitions, freshness_policy
+from statsig_export.dagster.pools import export_pool_of
 from statsig_export.dagster.resources import ExportResource
-from statsig_export.errors import StatsigExportError
+from statsig_export.dagster.retries import retry_if_it_may_heal, retry_never
+from statsig_export.dagster.workers import tell_process
+from statsig_export.errors import ConfigError, StatsigExportError
 from statsig_export.export.export import export_windows
 from statsig_export.export.outside import RowsOutside, count_outside
-from statsig_export.export.reports import ExportReport, PartitionExport
 from statsig_export.layouts.placement import source_tables
 from statsig_export.lineage.columns import feeding_columns
-from statsig_export.vocabulary import Category
-from statsig_export.windows import Window, split_partition_key, window_from_key
+from statsig_export.shipping.status import exported, status
+from statsig_export.windows import Window, partition_key
 
 FILE_COLUMNS = dg.TableSchema(
     columns=[
@@ -70,11 +75,14 @@ def events_asset(config: Config) -> dg.AssetsDefinition:
         code_version=data_version(config),
         freshness_policy=freshness_policy(config.windows),
         io_manager_key=STORED,
+        pool=export_pool_of(config.webhook.name),
     )
     def statsig_events(context: dg.AssetExecutionContext, statsig_export: ExportResource) -> None:
+        tell_process(context)
         try:
             _export(context, statsig_export.config())
         except StatsigExportError as error:
+            retry_if_it_may_heal(context, error)
             raise failure(error) from None
 
     return statsig_events
@@ -101,42 +109,64 @@ def _column_lineage(config: Config) -> dg.TableColumnLineage:
 
 def _export(context: dg.AssetExecutionContext, config: Config) -> None:
     """The windows in order of time. Running them again adds only what is new."""
-    asked_for = dict(sorted(_by_window(config, context.partition_keys).items()))
-    _refuse_open_windows(config, asked_for, datetime.now(UTC))
-    lineage = _column_lineage(config)
+    if not context.has_partition_key and not context.has_partition_key_range:
+        raise ConfigError(
+            "no partition was chosen",
+            hint="Materialize on statsig/events, or the job's tab Partitions, asks for windows and categories",
+        )
+    work = work_of(context.instance, context.run, context.partition_keys, config)
+    _refuse_open_windows(context, config, work.own)
     context.set_data_version(EVENTS, dg.DataVersion(data_version(config)))
     prefer_jemalloc(os.environ)
-    outside = count_outside(config, sorted({name for categories in asked_for.values() for name in categories}))
+    outside = count_outside(config, sorted({name for part in work.asked_for.values() for name in part}))
     for sentence in outside.sentences:
         context.log.warning(sentence)
-    rows_read = 0
-    reports = export_windows(config, asked_for, orchestrator_run_id=context.run.run_id)
-    by_key = {window.key: window for window in asked_for}
-    for number, report in enumerate(reports, start=1):
-        window = by_key[report.window]
-        rows_read += report.rows_read
-        said = (number, len(asked_for), window.key, report.rows_read, report.account.pending, report.seconds)
-        context.log.info("%d of %d: %s, %d rows read, %d planned, %.1f s", *said)
-        for exported in report.partitions.values():
-            metadata = {**_metadata(report, window, exported), **_outside(outside), "dagster/column_lineage": lineage}
-            context.add_asset_metadata(metadata, partition_key=exported.partition)
-    if outside.misplaced and not rows_read:
+    unreported = {partition_key(c, window.key) for window, categories in work.own.items() for c in categories}
+    last, number, rows_read, queries = str(context.partition_keys[-1]), 0, 0, dict[str, str]()
+    for left in work.parts(config):
+        by_key = {window.key: window for window in left}
+        for report in export_windows(config, left, orchestrator_run_id=context.run.run_id):
+            number, rows_read, queries = number + 1, rows_read + report.rows_read, dict(report.queries)
+            window = by_key[report.window]
+            said = (number, len(work.own), window.key, report.rows_read, report.account.pending, report.seconds)
+            context.log.info("%d of %d: %s, %d rows read, %d planned, %.1f s", *said)
+            for partition in report.partitions.values():
+                if partition.partition in unreported:
+                    unreported.remove(partition.partition)
+                    metadata = {**of_report(report, window, partition), **_outside(outside)}
+                    context.add_asset_metadata(metadata, partition_key=partition.partition)
+                    if not partition.planned + partition.already_planned:
+                        context.log_event(nothing_to_send(partition.partition))
+    _report_what_others_exported(context, config, work, unreported)
+    context.add_asset_metadata(of_the_run(config, _column_lineage(config), queries), partition_key=last)
+    if outside.misplaced and number and not rows_read:
         raise dg.Failure(description=f"nothing can be exported: {outside.misplaced}", allow_retries=False)
 
 
-def _by_window(config: Config, keys: Iterable[str]) -> dict[Window, list[Category]]:
-    asked_for: dict[Window, list[Category]] = {}
-    for key in keys:
-        category, window_key = split_partition_key(str(key))
-        asked_for.setdefault(window_from_key(window_key, config.windows), []).append(category)
-    return asked_for
+def _report_what_others_exported(
+    context: dg.AssetExecutionContext, config: Config, work: Work, unreported: Collection[str]
+) -> None:
+    """Of this run's partitions, those that another run of the same backfill has exported."""
+    if not unreported:
+        return
+    windows = list(work.own)
+    between = windows[0].start, windows[-1].end
+    exports = {line.partition: line for line in exported(config, *between)}
+    for line in status(config, *between):
+        if line.partition in unreported:
+            export = exports[line.partition]
+            context.add_asset_metadata(of_ledger(line, export, context.instance), partition_key=line.partition)
+            if not export.planned:
+                context.log_event(nothing_to_send(line.partition))
+    context.log.info("partitions that other runs of this backfill have exported: %d", len(unreported))
 
 
-def _refuse_open_windows(config: Config, windows: Iterable[Window], now: datetime) -> None:
+def _refuse_open_windows(context: dg.AssetExecutionContext, config: Config, windows: Iterable[Window]) -> None:
     """A window exported before it settled would look finished and miss rows: nothing of the run is done then."""
-    settle = config.windows.settle
+    now, settle = datetime.now(UTC), config.windows.settle
     for window in sorted(windows, reverse=True):
         if not window.is_closed(now, settle):
+            retry_never(context)
             closes = f"{window.closes_at(settle):%Y-%m-%d %H:%M:%S} UTC"
             raise dg.Failure(
                 description=f"window {window.key} is not closed yet: rows may arrive until {closes}; run it after that",
@@ -152,34 +182,3 @@ def _outside(outside: RowsOutside) -> Mapping[str, dg.MetadataValue]:
         table: {place.value: rows for place, rows in found.rows.items()} for table, found in outside.by_table.items()
     }
     return {"rows in no window": dg.MetadataValue.json(by_table)}
-
-
-def _metadata(report: ExportReport, window: Window, exported: PartitionExport) -> Mapping[str, dg.MetadataValue]:
-    account = exported.account
-    optional: dict[str, dg.MetadataValue] = {}
-    if exported.file is not None and exported.digest is not None:
-        optional = {
-            "dagster/uri": dg.MetadataValue.text(exported.file),
-            "file": dg.MetadataValue.path(exported.file),
-            "digest": dg.MetadataValue.text(exported.digest),
-        }
-    return {
-        "dagster/partition_row_count": dg.MetadataValue.int(exported.planned + exported.already_planned),
-        "dagster/row_count": dg.MetadataValue.int(exported.planned + exported.already_planned),
-        "events": dg.MetadataValue.int(account.events),
-        "planned": dg.MetadataValue.int(exported.planned),
-        "planned before": dg.MetadataValue.int(exported.already_planned),
-        "filtered": dg.MetadataValue.int(account.filtered),
-        "filtered by": dg.MetadataValue.json(largest(account.filtered_by)),
-        "failed": dg.MetadataValue.int(account.failed),
-        "failed by": dg.MetadataValue.json(largest(account.failed_by)),
-        "batches": dg.MetadataValue.int(exported.batches),
-        "generation": dg.MetadataValue.int(exported.generation),
-        "file bytes": dg.MetadataValue.int(exported.file_bytes),
-        "window start": dg.MetadataValue.timestamp(window.start),
-        "window end": dg.MetadataValue.timestamp(window.end),
-        "export run": dg.MetadataValue.text(report.run_id),
-        "filter": dg.MetadataValue.text(report.filter_fingerprint),
-        "queries": dg.MetadataValue.json(dict(report.queries)),
-        **optional,
-    }
