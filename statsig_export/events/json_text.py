@@ -29,7 +29,8 @@ _ESCAPE: Final = re.compile(
 )
 """One escape of valid JSON text; scanned from left to right, a surrogate pair counts as one."""
 
-NO_MEMBERS: Final = r"^\s*(?:null|\[\s*\])\s*$"
+_SPACE: Final = r"[ \t\r\n]*"
+NO_MEMBERS: Final = rf"^(?:null|{_SPACE}\[{_SPACE}\]{_SPACE})$"
 """JSON text in place of an object that has no members: null, or PHP's empty map."""
 _NO_MEMBERS: Final = re.compile(NO_MEMBERS)
 
@@ -50,7 +51,7 @@ def escaped(texts: Column) -> Column:
 
 def has_no_members(text: str) -> bool:
     """Whether JSON text stands in place of an object without members."""
-    return _NO_MEMBERS.match(text) is not None
+    return _NO_MEMBERS.fullmatch(text) is not None
 
 
 def members(text: str, name: str) -> dict[str, str]:

@@ -62,13 +62,14 @@ def expected(row: Mapping[str, Any], table: str, moment_ms: int | None) -> Expec
         name: _noted(faults, _text, value) for name, value in row.items() if name not in {"timestamp", "gate_value"}
     }
     for name in ("user", "metadata", "statsig_metadata"):
-        text[name] = None if text[name] == "null" else text[name]
+        text[name] = None if text[name] is not None and _is_empty(text[name]) else text[name]
     if moment_ms is None:
         faults |= {"bad_timestamp"} | _reasons(_text, row["timestamp"])
     name, own = _noted(faults, _exposure if table == "exposures" else _custom, row, text) or ("", {})
     metadata = _noted(faults, _strings, text["metadata"]) or {}
     if table == "exposures" and name == "statsig::gate_exposure" and own.get("gateValue") is None:
-        own["gateValue"] = metadata.get("gateValue")
+        said = str(metadata.get("gateValue")).lower()
+        own["gateValue"] = {"1": "true", "0": "false"}.get(said, said)
         if own["gateValue"] not in ("true", "false"):
             faults.add("missing_gate_value")
     user_id = text["user_id"] if text["user_id"] is not None else _noted(faults, _user_id, text["user"])
@@ -84,6 +85,11 @@ def expected(row: Mapping[str, Any], table: str, moment_ms: int | None) -> Expec
     text |= {"user_id": user_id or "", "time_uuid": text["time_uuid"] or naive_id(row["id"], table)}
     unit = f',"unitID":{_quoted(text["unit_type"] or "userID")}' if table == "exposures" else ""
     return _event(text, name, metadata | own, moment_ms, unit)
+
+
+def _is_empty(text: str) -> bool:
+    """A JSON null, or the empty list that PHP writes for an empty map."""
+    return text == "null" or "".join(text.split(" ")).strip("\t\r\n") == "[]"
 
 
 def check(event: str, wanted: Expected) -> None:
