@@ -299,6 +299,9 @@ class DagsterSettings(Settings):
     """A backfill is cut into runs of so many windows: launching a run costs seconds, and one that fails repeats all."""
     owners: tuple[str, ...] = ()
     """Who owns the assets, as Dagster has it: an email address, or team:name."""
+    automation: bool = Field(default=False, strict=True)
+    """Whether the schedules and sensors start by themselves where nobody has switched them on or off in the UI. Off: a
+    `dagster dev` on production's variables exports and ships nothing by itself."""
 
 
 class LineageSettings(Settings):

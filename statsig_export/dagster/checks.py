@@ -13,8 +13,11 @@ from statsig_export.account import Account, total
 from statsig_export.config import Config
 from statsig_export.dagster.keys import DELIVERED, EVENTS, source_key
 from statsig_export.dagster.metadata import failure, largest
+from statsig_export.dagster.pools import export_pool_of
 from statsig_export.dagster.resources import ExportResource
+from statsig_export.dagster.retries import retry_if_it_may_heal, retry_never
 from statsig_export.dagster.runs import partition_keys_of
+from statsig_export.dagster.workers import tell_process
 from statsig_export.errors import SchemaError, StatsigExportError
 from statsig_export.layouts.model import SourceTable
 from statsig_export.layouts.placement import source_tables
@@ -42,13 +45,21 @@ def _source_schemas(config: Config) -> dg.AssetChecksDefinition:
         for table in source_tables(config.source)
     ]
 
-    @dg.multi_asset_check(specs=specs, name="source_schemas")
-    def source_schemas(statsig_export: ExportResource) -> Iterator[dg.AssetCheckResult]:
+    # In the exports' pool, since a run of export_events begins with it: a run that has to wait does so in the queue.
+    @dg.multi_asset_check(specs=specs, name="source_schemas", pool=export_pool_of(config.webhook.name))
+    def source_schemas(
+        context: dg.AssetCheckExecutionContext, statsig_export: ExportResource
+    ) -> Iterator[dg.AssetCheckResult]:
+        tell_process(context)
         try:
             with open_source(statsig_export.config()) as source:
                 for table in source.tables:
-                    yield _schema_result(source, table)
+                    result = _schema_result(source, table)
+                    if not result.passed:
+                        retry_never(context)
+                    yield result
         except StatsigExportError as error:
+            retry_if_it_may_heal(context, error)
             raise failure(error) from None
 
     return source_schemas
@@ -78,6 +89,8 @@ def account_balances(context: dg.AssetCheckExecutionContext, statsig_export: Exp
     lines = _lines(context, statsig_export.config())
     wrong = [line.partition for line in lines if not line.account.balances]
     account = total(line.account for line in lines)
+    if wrong:
+        retry_never(context)
     return dg.AssetCheckResult(
         passed=not wrong,
         description=f"partitions whose account does not balance: {len(wrong)}, such as {wrong[0]}" if wrong else None,

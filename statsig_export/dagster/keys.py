@@ -1,7 +1,5 @@
 """Names: the keys of assets, of jobs and of run tags. What is stored under them has to be found again: they stay."""
 
-import re
-
 import dagster as dg
 
 from statsig_export.layouts.model import SourceTable
@@ -24,6 +22,8 @@ PARTITION = "dagster/partition"
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 SCHEDULED_BY = "dagster/schedule_name"
+MAX_RUNTIME = "dagster/max_runtime"
+MAX_RETRIES = "dagster/max_retries"
 """Dagster's own tags."""
 
 DESTINATION_TAG = "statsig_export/destination"
@@ -31,6 +31,8 @@ EXPORT_RUN_TAG = "statsig_export/export_run"
 GROUP_TAG = "statsig_export/group"
 """On the runs that the sensor has requested."""
 LATE_ROWS_TAG = "statsig_export/late_rows"
+WORKER_TAG = "statsig_export/process"
+"""On runs, once they work: their host, pid, and when the process began."""
 TOLD_TAG = "statsig_export/deliveries"
 """On ship runs that ended badly, once their deliveries were looked up in the ledger."""
 TOLD = "told"
@@ -42,8 +44,3 @@ BUSY = "busy"
 
 def source_key(table: SourceTable) -> dg.AssetKey:
     return dg.AssetKey(["source", table.role.value])
-
-
-def pool_of(destination: str) -> str:
-    """The pool that limits how many ship runs a destination gets at once: `fivetran_webhook` for `fivetran`."""
-    return re.sub(r"[^A-Za-z0-9_]", "_", destination) + "_webhook"

@@ -45,6 +45,9 @@ name = "fivetran"
 url = "env:FIVETRAN_WEBHOOK_URL"
 auth = {{ method = "hmac", secret = "env:FIVETRAN_WEBHOOK_SECRET" }}
 
+[dagster]
+automation = true  # `make dev` exports and ships by itself
+
 [storage]
 url = "./storage"
 

@@ -75,6 +75,10 @@ class Project:
         assert old in text
         self.config_path.write_text(text.replace(old, new))
 
+    def automate(self) -> None:
+        """Let schedules and sensors start by themselves, for a test with a real daemon."""
+        self.configure("[webhook]", "[dagster]\nautomation = true\n[webhook]")
+
     def keep_schedule_quiet(self) -> None:
         """Make the schedule tick half an hour from now: a test with a real daemon can begin at any minute."""
         self.configure('settle = "1s"', f'settle = "{(datetime.now(UTC).minute + 30) % 60}m"')

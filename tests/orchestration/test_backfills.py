@@ -38,7 +38,7 @@ def hourly(project: Project, most: int) -> None:
     """Windows of an hour over a month; runs of at most so many."""
     start = f'start = "{START:%Y-%m-%dT%H:%M:%SZ}"'
     project.configure(start, f'every = "hour"\nstart = "{FIRST:%Y-%m-%dT%H:%M:%SZ}"')
-    project.configure("[webhook]", f"[dagster]\nmax_windows_a_run = {most}\n[webhook]")
+    project.configure("[webhook]", f"[dagster]\nautomation = true\nmax_windows_a_run = {most}\n[webhook]")
     engine = create_engine(project.environ["STATSIG_DATABASE_URL"])
     create_tables(engine, "native")
     halves = [FIRST.replace(tzinfo=None) + timedelta(hours=hour, minutes=30) for hour in EVERY_THIRD]

@@ -20,12 +20,15 @@ from statsig_export.dagster.keys import (
     DESTINATION_TAG,
     GROUP_TAG,
     HALTED,
+    MAX_RETRIES,
+    MAX_RUNTIME,
     OUTCOME_TAG,
     SHIP_JOB,
-    pool_of,
 )
 from statsig_export.dagster.metadata import failure, newest
+from statsig_export.dagster.pools import pool_of
 from statsig_export.dagster.resources import ExportResource
+from statsig_export.dagster.workers import tell_process
 from statsig_export.errors import DestinationError, PartitionFileError, StatsigExportError
 from statsig_export.runs import REAL_TIME, Timing
 from statsig_export.shipping.reports import ShipReport, report_of
@@ -59,8 +62,8 @@ def ship_job(config: Config) -> dg.JobDefinition:
         tags={
             DESTINATION_TAG: destination,
             "dagster/priority": "1",  # before the exports of a long backfill, which have filled the queue
-            "dagster/max_retries": "0",
-            "dagster/max_runtime": str(MAX_RUNTIME_S),
+            MAX_RETRIES: "0",
+            MAX_RUNTIME: str(MAX_RUNTIME_S),
         },
     )
     def ship_batches() -> None:
@@ -76,6 +79,7 @@ def stop_in_good_time() -> Timing:
 
 
 def _ship(context: dg.OpExecutionContext, config: ShipConfig, statsig_export: ExportResource) -> None:
+    tell_process(context)
     prefer_jemalloc(os.environ)
     settings = statsig_export.config()
     timing = stop_in_good_time()

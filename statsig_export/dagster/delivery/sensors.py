@@ -21,28 +21,32 @@ from statsig_export.dagster.keys import (
     HALTED,
     OUTCOME_TAG,
     SHIP_JOB,
-    pool_of,
 )
+from statsig_export.dagster.pools import limit_pools
 from statsig_export.dagster.resources import ExportResource
 from statsig_export.dagster.runs import FINISHED, under_way
+from statsig_export.dagster.workers import clear_the_dead
 from statsig_export.shipping.status import due_partitions, halted_reason
 
 PAUSED = f"their last runs did nothing for them, the next try waits up to an hour (or launch {SHIP_JOB} by hand)"
-SHIP_RUNS_AT_ONCE = 2
-"""The pool's limit, where nobody has set one."""
 _REMEMBERED_RUNS = 100
 
 
-@dg.sensor(
-    name="ship_sensor",
-    job_name=SHIP_JOB,
-    minimum_interval_seconds=30,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Starts ship runs for partitions with batches that are due, unless a run under way carries them.",
-)
-def ship_sensor(context: dg.SensorEvaluationContext, statsig_export: ExportResource) -> dg.SensorResult:
+def ship_sensor_of(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+    return dg.SensorDefinition(
+        name="ship_sensor",
+        evaluation_fn=_tick,
+        job_name=SHIP_JOB,
+        minimum_interval_seconds=30,
+        default_status=status,
+        description="Starts ship runs for partitions with batches that are due, unless a run under way carries them.",
+    )
+
+
+def _tick(context: dg.SensorEvaluationContext, statsig_export: ExportResource) -> dg.SensorResult:
     config, instance, now = statsig_export.config(), context.instance, datetime.now(UTC).timestamp()
-    _limit_pool(instance, pool_of(config.webhook.name))
+    limit_pools(instance, config.webhook.name)
+    clear_the_dead(instance, config.webhook.name, datetime.now(UTC))
     told = tell_deliveries(instance, config, now)
     if told:
         context.log.info("shipments reported for runs that could not report them: %d", told)
@@ -63,17 +67,6 @@ def ship_sensor(context: dg.SensorEvaluationContext, statsig_export: ExportResou
 def _of(config: Config) -> dict[str, str]:
     """What tells this destination's runs from those of another code location on the same instance."""
     return {DESTINATION_TAG: config.webhook.name}
-
-
-def _limit_pool(instance: dg.DagsterInstance, pool: str) -> None:
-    """Give the pool a limit before its first run: Dagster applies `default_limit` to a pool only after that."""
-    storage = instance.event_log_storage
-    if any(limit.name == pool for limit in storage.get_pool_limits()):
-        return
-    if instance.global_op_concurrency_default_limit is not None:
-        storage.initialize_concurrency_limit_to_default(pool)
-    else:
-        storage.set_concurrency_slots(pool, SHIP_RUNS_AT_ONCE)
 
 
 def _why_nothing_is_due(config: Config) -> str:
@@ -126,3 +119,6 @@ def _request(config: Config, group: Group) -> dg.RunRequest:
         run_config={"ops": {"ship": {"config": {"partitions": list(group.partitions)}}}},
         tags={EXPORT_RUN_TAG: group.export_tag, GROUP_TAG: group.digest, **_of(config)},
     )
+
+
+ship_sensor = ship_sensor_of(dg.DefaultSensorStatus.STOPPED)

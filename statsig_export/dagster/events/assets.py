@@ -14,7 +14,10 @@ from statsig_export.config import Config
 from statsig_export.dagster.keys import EVENTS, GROUP, STORED, source_key
 from statsig_export.dagster.metadata import failure, largest
 from statsig_export.dagster.partitions import event_partitions, freshness_policy
+from statsig_export.dagster.pools import export_pool_of
 from statsig_export.dagster.resources import ExportResource
+from statsig_export.dagster.retries import retry_if_it_may_heal, retry_never
+from statsig_export.dagster.workers import tell_process
 from statsig_export.errors import StatsigExportError
 from statsig_export.export.export import export_windows
 from statsig_export.export.plan import unplaced_rows
@@ -70,11 +73,14 @@ def events_asset(config: Config) -> dg.AssetsDefinition:
         code_version=data_version(config),
         freshness_policy=freshness_policy(config.windows),
         io_manager_key=STORED,
+        pool=export_pool_of(config.webhook.name),
     )
     def statsig_events(context: dg.AssetExecutionContext, statsig_export: ExportResource) -> None:
+        tell_process(context)
         try:
             _export(context, statsig_export.config())
         except StatsigExportError as error:
+            retry_if_it_may_heal(context, error)
             raise failure(error) from None
 
     return statsig_events
@@ -102,7 +108,7 @@ def _column_lineage(config: Config) -> dg.TableColumnLineage:
 def _export(context: dg.AssetExecutionContext, config: Config) -> None:
     """The windows in order of time. Running them again adds only what is new."""
     asked_for = dict(sorted(_by_window(config, context.partition_keys).items()))
-    _refuse_open_windows(config, asked_for, datetime.now(UTC))
+    _refuse_open_windows(context, config, asked_for)
     lineage = _column_lineage(config)
     context.set_data_version(EVENTS, dg.DataVersion(data_version(config)))
     prefer_jemalloc(os.environ)
@@ -134,11 +140,12 @@ def _by_window(config: Config, keys: Iterable[str]) -> dict[Window, list[Categor
     return asked_for
 
 
-def _refuse_open_windows(config: Config, windows: Iterable[Window], now: datetime) -> None:
+def _refuse_open_windows(context: dg.AssetExecutionContext, config: Config, windows: Iterable[Window]) -> None:
     """A window exported before it settled would look finished and miss rows: nothing of the run is done then."""
-    settle = config.windows.settle
+    now, settle = datetime.now(UTC), config.windows.settle
     for window in sorted(windows, reverse=True):
         if not window.is_closed(now, settle):
+            retry_never(context)
             closes = f"{window.closes_at(settle):%Y-%m-%d %H:%M:%S} UTC"
             raise dg.Failure(
                 description=f"window {window.key} is not closed yet: rows may arrive until {closes}; run it after that",

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import dagster as dg
 
 from statsig_export.config import Config
+from statsig_export.dagster.automation import schedule_status
 from statsig_export.dagster.events.ranges import boxes, missing_partitions
 from statsig_export.dagster.keys import CHECK_JOB, EVENTS, EXPORT_JOB, RANGE_END, RANGE_START, SCHEDULE, SCHEDULED_BY
 from statsig_export.dagster.resources import ExportResource
@@ -14,9 +15,6 @@ from statsig_export.dagster.runs import being_exported
 from statsig_export.errors import ConfigError
 from statsig_export.settings import WindowSettings
 from statsig_export.windows import Window, closed_windows, split_partition_key, window_from_key
-
-EXPORT_MAX_RUNTIME_S = 6 * 3_600
-"""An export run that is gone without a word (its machine died) holds its windows no longer than that."""
 
 
 def cron(settings: WindowSettings) -> str:
@@ -36,7 +34,7 @@ def export_schedule(config: Config) -> dg.ScheduleDefinition:
         job_name=EXPORT_JOB,
         cron_schedule=cron(config.windows),
         execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.RUNNING,
+        default_status=schedule_status(config),
         description="Exports closed windows that are missing: inside the lookback, and since its own last export.",
     )
     def schedule(
@@ -76,11 +74,12 @@ def _window_of(partition: str, config: Config) -> Window:
     return window_from_key(split_partition_key(partition)[1], config.windows)
 
 
-check_schedule = dg.ScheduleDefinition(
-    name="check_schedule",
-    job_name=CHECK_JOB,
-    cron_schedule="17 * * * *",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Once an hour, whether or not anything else runs: a daemon that ships nothing starts no other run.",
-)
+def check_schedule(config: Config) -> dg.ScheduleDefinition:
+    return dg.ScheduleDefinition(
+        name="check_schedule",
+        job_name=CHECK_JOB,
+        cron_schedule="17 * * * *",
+        execution_timezone="UTC",
+        default_status=schedule_status(config),
+        description="Once an hour, whether or not anything else runs: a daemon that ships nothing starts no other run.",
+    )

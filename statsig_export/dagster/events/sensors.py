@@ -28,14 +28,18 @@ BUDGET = timedelta(seconds=25)
 PAUSED = "their last runs failed, the next try waits up to an hour (or export them by hand)"
 
 
-@dg.sensor(
-    name="late_rows_sensor",
-    job_name=EXPORT_JOB,
-    minimum_interval_seconds=int(EVERY.total_seconds()),
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Exports windows of the lookback again when the source has other rows than were exported.",
-)
-def late_rows_sensor(context: dg.SensorEvaluationContext, statsig_export: ExportResource) -> dg.SensorResult:
+def late_rows_sensor_of(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+    return dg.SensorDefinition(
+        name="late_rows_sensor",
+        evaluation_fn=_tick,
+        job_name=EXPORT_JOB,
+        minimum_interval_seconds=int(EVERY.total_seconds()),
+        default_status=status,
+        description="Exports windows of the lookback again when the source has other rows than were exported.",
+    )
+
+
+def _tick(context: dg.SensorEvaluationContext, statsig_export: ExportResource) -> dg.SensorResult:
     config = statsig_export.config()
     now = datetime.now(UTC)
     lookback = lookback_windows(config.windows, now)
@@ -113,3 +117,6 @@ def _not_under_way(changed: Sequence[ChangedWindow], under_way: set[str]) -> lis
         for change in changed
         if not any(partition_key(category, change.window.key) in under_way for category in change.categories)
     ]
+
+
+late_rows_sensor = late_rows_sensor_of(dg.DefaultSensorStatus.STOPPED)

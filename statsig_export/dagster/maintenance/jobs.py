@@ -11,9 +11,11 @@ from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.config import Config
 from statsig_export.dagster.delivery.assets import log_shipments
 from statsig_export.dagster.delivery.jobs import MAX_RUNTIME_S, failed_shipment, stop_in_good_time
-from statsig_export.dagster.keys import DESTINATION_TAG, REPLAY_JOB, VERIFY_JOB, pool_of
+from statsig_export.dagster.keys import DESTINATION_TAG, MAX_RETRIES, MAX_RUNTIME, REPLAY_JOB, VERIFY_JOB
 from statsig_export.dagster.metadata import failure, newest
+from statsig_export.dagster.pools import pool_of
 from statsig_export.dagster.resources import ExportResource
+from statsig_export.dagster.workers import tell_process
 from statsig_export.errors import StatsigExportError
 from statsig_export.maintenance.verify import VerifyReport, verify
 from statsig_export.shipping.replay import replay
@@ -39,7 +41,7 @@ def replay_job(config: Config) -> dg.JobDefinition:
         name=REPLAY_JOB,
         description="Sends partitions again. A reader that deduplicates by timeUUID takes no harm.",
         executor_def=dg.in_process_executor,
-        tags={DESTINATION_TAG: destination, "dagster/max_retries": "0", "dagster/max_runtime": str(MAX_RUNTIME_S)},
+        tags={DESTINATION_TAG: destination, MAX_RETRIES: "0", MAX_RUNTIME: str(MAX_RUNTIME_S)},
     )
     def replay_batches() -> None:
         replay()
@@ -48,6 +50,7 @@ def replay_job(config: Config) -> dg.JobDefinition:
 
 
 def _replay(context: dg.OpExecutionContext, config: ReplayConfig, statsig_export: ExportResource) -> None:
+    tell_process(context)
     prefer_jemalloc(os.environ)
     try:
         report = replay(
@@ -94,7 +97,7 @@ def _differs(report: VerifyReport) -> dg.Failure:
     name=VERIFY_JOB,
     description="Holds the ledger against itself and the files, changes nothing, and fails when something differs.",
     executor_def=dg.in_process_executor,
-    tags={"dagster/max_retries": "0"},
+    tags={MAX_RETRIES: "0"},
 )
 def verify_ledger() -> None:
     _verify()
