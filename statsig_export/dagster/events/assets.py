@@ -6,20 +6,21 @@ The tables are external: somebody else fills them.
 import os
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 
 from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.config import Config
 from statsig_export.dagster.keys import EVENTS, GROUP, STORED, source_key
-from statsig_export.dagster.metadata import failure, largest
+from statsig_export.dagster.metadata import MOST, failure, largest, newest
 from statsig_export.dagster.partitions import event_partitions, freshness_policy
 from statsig_export.dagster.pools import export_pool_of
 from statsig_export.dagster.resources import ExportResource
 from statsig_export.dagster.retries import retry_if_it_may_heal, retry_never
 from statsig_export.dagster.workers import tell_process
 from statsig_export.errors import StatsigExportError
-from statsig_export.export.export import export_windows
+from statsig_export.export.export import each_window, may_heal
 from statsig_export.export.plan import unplaced_rows
 from statsig_export.export.reports import ExportReport, PartitionExport
 from statsig_export.layouts.placement import source_tables
@@ -112,16 +113,60 @@ def _export(context: dg.AssetExecutionContext, config: Config) -> None:
     lineage = _column_lineage(config)
     context.set_data_version(EVENTS, dg.DataVersion(data_version(config)))
     prefer_jemalloc(os.environ)
-    reports = export_windows(config, asked_for, orchestrator_run_id=context.run.run_id)
-    by_key = {window.key: window for window in asked_for}
-    for number, report in enumerate(reports, start=1):
-        window = by_key[report.window]
+    exports = each_window(config, asked_for, orchestrator_run_id=context.run.run_id)
+    recorded: dict[str, Mapping[str, Any]] = {}
+    failed: dict[Window, StatsigExportError] = {}
+    left = dict.fromkeys(asked_for)
+    for number, (window, report) in enumerate(exports, start=1):
+        del left[window]
+        if isinstance(report, StatsigExportError):
+            failed[window] = report
+            context.log.error("%d of %d: %s was not exported: %s", number, len(asked_for), window.key, report)
+            continue
         said = (number, len(asked_for), window.key, report.rows_read, report.account.pending, report.seconds)
         context.log.info("%d of %d: %s, %d rows read, %d planned, %.1f s", *said)
         for exported in report.partitions.values():
             metadata = {**_metadata(report, window, exported), "dagster/column_lineage": lineage}
+            recorded[exported.partition] = metadata
             context.add_asset_metadata(metadata, partition_key=exported.partition)
+    if failed:
+        _record(context, config, recorded)
+        raise _not_exported(context, config, failed, left)
     _warn_of_unplaced_rows(context, config, asked_for.values())
+
+
+def _record(context: dg.AssetExecutionContext, config: Config, recorded: Mapping[str, Mapping[str, Any]]) -> None:
+    """A materialization of each partition that worked: Dagster itself records none of a step that fails."""
+    versions = {"dagster/data_version": data_version(config), "dagster/code_version": data_version(config)}
+    for partition, metadata in recorded.items():
+        category, window = split_partition_key(partition)
+        tags = {"dagster/partition/category": category.value, "dagster/partition/window": window, **versions}
+        key = dg.MultiPartitionKey({"category": category.value, "window": window})
+        context.log_event(dg.AssetMaterialization(context.asset_key, partition=key, metadata=metadata, tags=tags))
+
+
+def _not_exported(
+    context: dg.AssetExecutionContext,
+    config: Config,
+    failed: Mapping[Window, StatsigExportError],
+    untried: Iterable[Window],
+) -> dg.Failure:
+    """Names each window that failed, and why. What cannot heal by itself is not run again at once."""
+    first, *others = failed.values()
+    if not any(may_heal(config, error) for error in {type(error): error for error in failed.values()}.values()):
+        retry_never(context)
+    untried = [window.key for window in untried]
+    windows = [window.key for window in failed]
+    more = [f"{len(others):,} more failed: {', '.join(newest(windows[1:]))}"] if others else []
+    more += [f"{len(untried):,} were not tried after that, from {untried[0]} on"] if untried else []
+    return failure(
+        first,
+        {
+            "windows not exported": dg.MetadataValue.json(list(newest([*windows, *untried]))),
+            "causes": dg.MetadataValue.json({window.key: error.message for window, error in [*failed.items()][:MOST]}),
+        },
+        description="; ".join([f"window {windows[0]} was not exported: {first}", *more]),
+    )
 
 
 def _warn_of_unplaced_rows(
