@@ -1,16 +1,19 @@
 """The one resource: the configuration. It names the environment variables that hold secrets and never their values.
 
 A variable is looked up when its value is used: the code location loads without any of them being set, what ships needs
-none of the source, and what exports needs none of the webhook. The fields are written as Dagster writes a variable, so that
-the UI shows the names, but are tables: a text's variable Dagster looks up itself, before a run or a tick may start.
+none of the source, and what exports needs none of the webhook. The fields are written as Dagster writes a variable, so
+that the UI shows the names, but are tables: a text's variable Dagster looks up itself, before a run or a tick starts.
 """
 
 import os
 from pathlib import Path
+from typing import Final
 
 import dagster as dg
 
 from statsig_export.config import CONFIG_VARIABLE, DEFAULT_FILE, Config, load_config
+
+_NONE: Final[dict[str, str]] = {}
 
 
 class ExportResource(dg.ConfigurableResource[None]):
@@ -20,11 +23,11 @@ class ExportResource(dg.ConfigurableResource[None]):
     """The file, absolute."""
     # Each of these is {"env": NAME}, or empty where export.toml names no variable for it. Another name than that of
     # export.toml stands in for it.
-    source_url: dict[str, str] = {}
-    ledger_url: dict[str, str] = {}
-    webhook_url: dict[str, str] = {}
-    webhook_secret: dict[str, str] = {}
-    webhook_proxy: dict[str, str] = {}
+    source_url: dict[str, str] = _NONE
+    ledger_url: dict[str, str] = _NONE
+    webhook_url: dict[str, str] = _NONE
+    webhook_secret: dict[str, str] = _NONE
+    webhook_proxy: dict[str, str] = _NONE
 
     def config(self) -> Config:
         """The configuration, its `env:NAME` values taken from the fields above, else from the environment.
@@ -37,7 +40,7 @@ class ExportResource(dg.ConfigurableResource[None]):
         return load_config(self.config_path, environ=environ)
 
     def _value_of(self, field: str) -> str:
-        """ "" for a variable that is not set: whatever uses its value names it then."""
+        """Empty for a variable that is not set: whatever uses its value names it then."""
         variable: dict[str, str] = getattr(self, field)
         return os.environ.get(variable.get("env", ""), "")
 

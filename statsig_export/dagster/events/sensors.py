@@ -44,7 +44,7 @@ def _tick(context: dg.SensorEvaluationContext, statsig_export: ExportResource) -
     now = datetime.now(UTC)
     lookback = lookback_windows(config.windows, now)
     if not lookback:
-        return dg.SensorResult(skip_reason=_why_nothing_is_compared(config, now), cursor="")
+        return dg.SensorResult(skip_reason=_why_nothing_is_compared(config), cursor="")
     left = [window for window in lookback if window.key >= (context.cursor or "")] or lookback
     stops = time.monotonic() + BUDGET.total_seconds()
     found = compared_windows(config, left, lambda: time.monotonic() > stops)
@@ -79,7 +79,7 @@ def _exports(
     return [_request(first, last, now, late) for first, last in ready[:MAX_REQUESTS]]
 
 
-def _why_nothing_is_compared(config: Config, now: datetime) -> str:
+def _why_nothing_is_compared(config: Config) -> str:
     if config.windows.lookback:
         return f"no window has closed yet: the first starts at {config.windows.start:%Y-%m-%d %H:%M} UTC"
     return 'late rows are not looked for: [windows] lookback is "0s"'
