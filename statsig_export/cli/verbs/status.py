@@ -12,6 +12,7 @@ from statsig_export.cli.verb_options import TIME, as_json, config_of, list_faile
 from statsig_export.cli.verdict import not_exported, verdict, waiting
 from statsig_export.config import Config
 from statsig_export.errors import DestinationError
+from statsig_export.export.gaps import skipped_windows
 from statsig_export.export.reports import FailedRow
 from statsig_export.ledger.records import PartitionStatus
 from statsig_export.shipping.status import how_it_stands, status
@@ -35,7 +36,10 @@ def command(ctx: click.Context, start: datetime | None, end: datetime | None, *,
     account = total(line.account for line in statuses)
     rows = _failed_rows(config, start, end, None if json_ else tables.MOST_ROWS) if failed else []
     now = datetime.now(UTC)
-    missing = not_exported(statuses, start, end, config.windows, now)
+    if start is None and end is None:
+        missing = [window.key for window in skipped_windows(config, now)]
+    else:
+        missing = not_exported(statuses, start, end, config.windows, now)
     unsent = waiting(statuses, now, paused_until=standing.paused_until)
     if json_:
         report = {
@@ -48,7 +52,7 @@ def command(ctx: click.Context, start: datetime | None, end: datetime | None, *,
         }
         output.print_json({**report, **({"failed_rows": [asdict(row) for row in rows]} if failed else {})})
     else:
-        _print_status(config, statuses, rows if failed else None)
+        _print_status(config, statuses, rows if failed else None, missing)
         tables.print_waiting(unsent, standing.paused_until, rate_limited=standing.rate_limited)
         if standing.halted:
             output.note(f"HALTED: {standing.halted}. Repair the set-up, then run `statsig-export resume`.")
@@ -58,14 +62,16 @@ def command(ctx: click.Context, start: datetime | None, end: datetime | None, *,
     ctx.exit(verdict(config.checks, account, unsent=sum(one.events for one in unsent), missing=len(missing)))
 
 
-def _print_status(config: Config, statuses: list[PartitionStatus], failed_rows: list[FailedRow] | None) -> None:
+def _print_status(
+    config: Config, statuses: list[PartitionStatus], failed_rows: list[FailedRow] | None, missing: list[str]
+) -> None:
     if not statuses:
         click.echo("Nothing was exported yet. Run `statsig-export run --from ... --to ...`.")
         return
     accounts = [(line.window, line.category, line.account) for line in statuses]
     errors = {line.partition: line.last_error for line in statuses if line.last_error}
     account = total(line.account for line in statuses)
-    tables.print_accounts(f"Destination {config.webhook.name}", accounts, errors)
+    tables.print_accounts(f"Destination {config.webhook.name}", accounts, errors, missing)
     tables.print_breakdown(account)
     pruned = [line for line in statuses if line.pruned]
     if failed_rows is not None:
