@@ -6,7 +6,15 @@ from typing import NamedTuple
 import dagster as dg
 
 from statsig_export.config import Config
-from statsig_export.dagster.keys import EVENTS, EXPORT_JOB, MAX_RETRIES, PARTITION, RANGE_END, RANGE_START
+from statsig_export.dagster.keys import (
+    DESTINATION_TAG,
+    EVENTS,
+    EXPORT_JOB,
+    MAX_RETRIES,
+    PARTITION,
+    RANGE_END,
+    RANGE_START,
+)
 from statsig_export.errors import ConfigError
 from statsig_export.vocabulary import Category
 from statsig_export.windows import Window, partition_key, split_partition_key, window_from_key, windows_between
@@ -41,7 +49,8 @@ def being_exported(instance: dg.DagsterInstance, config: Config) -> set[str]:
 
 def _is_export(run: dg.DagsterRun, config: Config) -> bool:
     """Whether it exports to this destination: another code location may have a job of the same name."""
-    return run.job_name == EXPORT_JOB or EVENTS in (run.asset_selection or ())
+    ours = run.tags.get(DESTINATION_TAG, config.webhook.name) == config.webhook.name
+    return (run.job_name == EXPORT_JOB and ours) or EVENTS in (run.asset_selection or ())
 
 
 class FailedExport(NamedTuple):

@@ -36,10 +36,9 @@ def command(ctx: click.Context, start: datetime | None, end: datetime | None, *,
     account = total(line.account for line in statuses)
     rows = _failed_rows(config, start, end, None if json_ else tables.MOST_ROWS) if failed else []
     now = datetime.now(UTC)
-    if start is None and end is None:
-        missing = [window.key for window in skipped_windows(config, now)]
-    else:
-        missing = not_exported(statuses, start, end, config.windows, now)
+    missing = not_exported(statuses, start, end, config.windows, now)
+    asked = start is not None or end is not None
+    skipped = missing if asked else [window.key for window in skipped_windows(config, now)]
     unsent = waiting(statuses, now, paused_until=standing.paused_until)
     if json_:
         report = {
@@ -49,14 +48,15 @@ def command(ctx: click.Context, start: datetime | None, end: datetime | None, *,
             "partitions": [_partition(line) for line in statuses],
             "pending": [one.to_dict() for one in unsent],
             "missing": missing,
+            "not_exported": skipped,
         }
         output.print_json({**report, **({"failed_rows": [asdict(row) for row in rows]} if failed else {})})
     else:
-        _print_status(config, statuses, rows if failed else None, missing)
+        _print_status(config, statuses, rows if failed else None, skipped)
         tables.print_waiting(unsent, standing.paused_until, rate_limited=standing.rate_limited)
         if standing.halted:
             output.note(f"HALTED: {standing.halted}. Repair the set-up, then run `statsig-export resume`.")
-    tables.note_missing(missing)
+    tables.note_missing(skipped)
     if standing.halted:
         ctx.exit(DestinationError.exit_code)
     ctx.exit(verdict(config.checks, account, unsent=sum(one.events for one in unsent), missing=len(missing)))

@@ -23,6 +23,8 @@ from statsig_export.windows import Window, lookback_windows, partition_key
 
 MAX_REQUESTS = 10
 EVERY = timedelta(minutes=10)
+FROM_THE_FIRST = "0"
+"""The cursor before the first window: less than every key. Dagster takes an empty cursor for none and keeps the last."""
 BUDGET = timedelta(seconds=25)
 """No other count is begun after that: Dagster ends a tick after 60 s."""
 PAUSED = "their last runs failed, the next try waits up to an hour (or export them by hand)"
@@ -44,11 +46,11 @@ def _tick(context: dg.SensorEvaluationContext, statsig_export: ExportResource) -
     now = datetime.now(UTC)
     lookback = lookback_windows(config.windows, now)
     if not lookback:
-        return dg.SensorResult(skip_reason=_why_nothing_is_compared(config), cursor="")
-    left = [window for window in lookback if window.key >= (context.cursor or "")] or lookback
+        return dg.SensorResult(skip_reason=_why_nothing_is_compared(config), cursor=FROM_THE_FIRST)
+    left = [window for window in lookback if window.key >= (context.cursor or FROM_THE_FIRST)] or lookback
     stops = time.monotonic() + BUDGET.total_seconds()
     found = compared_windows(config, left, lambda: time.monotonic() > stops)
-    cursor = found.next.key if found.next else ""
+    cursor = found.next.key if found.next else FROM_THE_FIRST
     result = _exports(context, config, found.changed, lookback, now)
     return (
         dg.SensorResult(run_requests=result, cursor=cursor)
