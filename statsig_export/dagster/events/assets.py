@@ -155,14 +155,14 @@ def _not_exported(
     first, *others = failed.values()
     if not any(may_heal(config, error) for error in {type(error): error for error in failed.values()}.values()):
         retry_never(context)
-    untried = [window.key for window in untried]
+    left = [window.key for window in untried]
     windows = [window.key for window in failed]
     more = [f"{len(others):,} more failed: {', '.join(newest(windows[1:]))}"] if others else []
-    more += [f"{len(untried):,} were not tried after that, from {untried[0]} on"] if untried else []
+    more += [f"{len(left):,} were not tried after that, from {left[0]} on"] if left else []
     return failure(
         first,
         {
-            "windows not exported": dg.MetadataValue.json(list(newest([*windows, *untried]))),
+            "windows not exported": dg.MetadataValue.json(list(newest([*windows, *left]))),
             "causes": dg.MetadataValue.json({window.key: error.message for window, error in [*failed.items()][:MOST]}),
         },
         description="; ".join([f"window {windows[0]} was not exported: {first}", *more]),

@@ -24,7 +24,7 @@ from statsig_export.windows import Window, lookback_windows, partition_key
 MAX_REQUESTS = 10
 EVERY = timedelta(minutes=10)
 FROM_THE_FIRST = "0"
-"""The cursor before the first window: less than every key. Dagster takes an empty cursor for none and keeps the last."""
+"""The cursor before the first window: less than every key. Dagster takes an empty one for none, and keeps the last."""
 BUDGET = timedelta(seconds=25)
 """No other count is begun after that: Dagster ends a tick after 60 s."""
 PAUSED = "their last runs failed, the next try waits up to an hour (or export them by hand)"
