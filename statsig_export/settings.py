@@ -28,6 +28,7 @@ _OUR_HEADERS = frozenset(
         *("user-agent", "via", "webhook-id", "webhook-timestamp", "webhook-attempt"),
     )
 )
+_FIRST_YEAR = 2000
 _UNIT = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
@@ -179,14 +180,18 @@ class WindowSettings(Settings):
     every: Literal["day", "hour"] = "day"
     start: UtcTime = datetime(2026, 11, 1, tzinfo=UTC)
     """The first window starts here."""
-    settle: Duration = timedelta(minutes=5)
+    settle: Annotated[Duration, _between("0s", "366d")] = timedelta(minutes=5)
     """How long after its end a window is taken to be complete."""
-    lookback: Duration = timedelta(days=3)
-    """How far back late rows are looked for."""
+    lookback: Annotated[Duration, _between("0s", "3660d")] = timedelta(days=3)
+    """How far back late rows are looked for, from the end of the last closed window; "0s": they are not."""
 
     @model_validator(mode="after")
     def _start_is_a_boundary(self) -> "WindowSettings":
         start = self.start
+        if start.year < _FIRST_YEAR:
+            raise ValueError(
+                f"windows.start must be in {_FIRST_YEAR} or later: every {self.every} since is a partition"
+            )
         ragged = start.minute or start.second or start.microsecond or (self.every == "day" and start.hour)
         if ragged:
             raise ValueError(f"windows.start must be the beginning of a UTC {self.every}")

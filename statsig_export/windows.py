@@ -54,7 +54,10 @@ def window_from_key(key: str, settings: WindowSettings) -> Window:
         raise ConfigError(
             f"{key!r} is not the key of a window", hint=f'a {settings.every} is written "{example}"'
         ) from None
-    window = window_at(start, settings)
+    try:
+        window = window_at(start, settings)
+    except OverflowError:
+        raise ConfigError(f"{key!r} is past the last {settings.every} that there can be") from None
     if window.start != start:
         raise ConfigError(f"{key!r} is not the beginning of a {settings.every}")
     return window
@@ -94,6 +97,18 @@ def closed_windows(start: Moment, end: Moment, settings: WindowSettings, now: Mo
     """Those of `windows_between` that are closed."""
     moment = utc(now, "now")
     return [w for w in windows_between(start, end, settings) if w.is_closed(moment, settings.settle)]
+
+
+def lookback_windows(settings: WindowSettings, now: datetime) -> list[Window]:
+    """The windows of the lookback, which is counted back from the end of the last closed one; none where it is 0."""
+    last = last_closed(settings, now)
+    return [] if last is None else list(windows_between(last.end - settings.lookback, last.end, settings))
+
+
+def last_closed(settings: WindowSettings, now: datetime) -> Window | None:
+    """The newest closed window; None before the first has closed."""
+    window = window_at(now - settings.settle - LENGTH[settings.every], settings)
+    return window if window.start >= settings.start else None
 
 
 def partition_key(category: Category, window_key: str) -> str:

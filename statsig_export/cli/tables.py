@@ -21,9 +21,14 @@ MOST_ROWS = 50
 
 
 def print_accounts(
-    title: str, rows: Iterable[tuple[str, Category, Account]], notes: Mapping[str, str] | None = None
+    title: str,
+    rows: Iterable[tuple[str, Category, Account]],
+    notes: Mapping[str, str] | None = None,
+    missing: Sequence[str] = (),
 ) -> None:
-    """A table of windows x categories, closed by their sum. `notes` maps `category|window` to a last word."""
+    """A table of windows x categories, closed by their sum. `notes` maps `category|window` to a last word; `missing`
+    are windows that were not exported, which have a row without figures.
+    """
     table = Table(title=title, title_justify="left")
     table.add_column("Window", no_wrap=True)
     table.add_column("Category", no_wrap=True)
@@ -32,9 +37,14 @@ def print_accounts(
     if notes:
         table.add_column("Last error", overflow="fold")
     listed = sorted(rows, key=lambda row: (row[0], list(Category).index(row[1])))
+    left = sorted(missing[:MOST_ROWS], reverse=True)
     for window, category, account in listed:
+        while left and left[-1] < window:
+            table.add_row(left.pop(), "not exported")
         note = [escape(printable(notes.get(f"{category.value}|{window}", "")))] if notes else []
         table.add_row(window, category.value, *account.figures, *note)
+    for window in reversed(left):
+        table.add_row(window, "not exported")
     table.add_section()
     table.add_row("all", "", *total(account for *_, account in listed).figures, style="bold")
     _console().print(table)
@@ -70,7 +80,7 @@ def print_waiting(waiting: Iterable[Waiting], paused_until: float | None = None,
 def note_missing(windows: Sequence[str]) -> None:
     """The windows that were asked for and are not in the ledger, where there are any."""
     if windows:
-        output.note(f"{len(windows):,} closed windows of this range were never exported, the first {windows[0]}.")
+        output.note(f"{len(windows):,} closed windows were never exported, the first {windows[0]}.")
 
 
 def print_failed_rows(rows: Sequence[FailedRow], failed: int) -> None:

@@ -12,13 +12,14 @@ import dagster as dg
 from statsig_export.account import Account, total
 from statsig_export.config import Config
 from statsig_export.dagster.keys import DELIVERED, EVENTS, source_key
-from statsig_export.dagster.metadata import failure, largest
+from statsig_export.dagster.metadata import MOST, failure, largest
 from statsig_export.dagster.pools import export_pool_of
 from statsig_export.dagster.resources import ExportResource
 from statsig_export.dagster.retries import retry_if_it_may_heal, retry_never
 from statsig_export.dagster.runs import partition_keys_of
 from statsig_export.dagster.workers import tell_process
 from statsig_export.errors import SchemaError, StatsigExportError
+from statsig_export.export.gaps import missing_windows
 from statsig_export.layouts.model import SourceTable
 from statsig_export.layouts.placement import source_tables
 from statsig_export.ledger.records import PartitionStatus
@@ -30,7 +31,7 @@ WARN = dg.AssetCheckSeverity.WARN
 
 
 def asset_checks(config: Config) -> Sequence[dg.AssetChecksDefinition]:
-    return [_source_schemas(config), account_balances, few_rows_fail, everything_due_is_sent]
+    return [_source_schemas(config), account_balances, few_rows_fail, every_window_is_exported, everything_due_is_sent]
 
 
 def _source_schemas(config: Config) -> dg.AssetChecksDefinition:
@@ -115,6 +116,25 @@ def few_rows_fail(context: dg.AssetCheckExecutionContext, statsig_export: Export
             "failed by": dg.MetadataValue.json(largest(account.failed_by)),
             **_figures(account),
         },
+    )
+
+
+@dg.asset_check(
+    asset=EVENTS, description="No window was skipped that has been closed for longer than `[checks] overdue_after`."
+)
+def every_window_is_exported(statsig_export: ExportResource) -> dg.AssetCheckResult:
+    """Since the exports began; a backfill of older windows is up to a person."""
+    config = statsig_export.config()
+    try:
+        missing = missing_windows(config, datetime.now(UTC) - config.checks.overdue_after)
+    except StatsigExportError as error:
+        raise failure(error) from None
+    keys = [window.key for window in missing]
+    wrong = f"closed windows that were never exported: {len(keys)}, the first {keys[0]}" if keys else None
+    return dg.AssetCheckResult(
+        passed=not missing,
+        description=wrong,
+        metadata={"windows not exported": len(keys), "the oldest of them": dg.MetadataValue.json(keys[:MOST])},
     )
 
 

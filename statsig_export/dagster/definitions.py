@@ -23,6 +23,7 @@ from statsig_export.dagster.io_manager import StoredEvents
 from statsig_export.dagster.keys import (
     CHECK_JOB,
     DELIVERED,
+    DESTINATION_TAG,
     EVENTS,
     EXPORT_JOB,
     MAX_RETRIES,
@@ -70,7 +71,7 @@ def definitions_for(
                 EXPORT_JOB,
                 selection=dg.AssetSelection.assets(EVENTS) | dg.AssetSelection.checks_for_assets(*tables),
                 description="Exports windows: checks, reads, filters, plans. Give it partitions or backfill the asset.",
-                tags={MAX_RETRIES: "2", MAX_RUNTIME: EXPORT_MAX_RUNTIME_S},
+                tags={DESTINATION_TAG: config.webhook.name, MAX_RETRIES: "2", MAX_RUNTIME: EXPORT_MAX_RUNTIME_S},
                 executor_def=dg.in_process_executor,
             ),
             dg.define_asset_job(

@@ -1,15 +1,19 @@
 """The one resource: the configuration. It names the environment variables that hold secrets and never their values.
 
-Dagster resolves an EnvVar when a run or a tick starts, so the code location loads without any of them being set, and
-the UI shows their names.
+A variable is looked up when its value is used: the code location loads without any of them being set, what ships needs
+none of the source, and what exports needs none of the webhook. The fields are written as Dagster writes a variable, so
+that the UI shows the names, but are tables: a text's variable Dagster looks up itself, before a run or a tick starts.
 """
 
 import os
 from pathlib import Path
+from typing import Final
 
 import dagster as dg
 
 from statsig_export.config import Config, load_config
+
+_NONE: Final[dict[str, str]] = {}
 
 
 class ExportResource(dg.ConfigurableResource[None]):
@@ -17,13 +21,15 @@ class ExportResource(dg.ConfigurableResource[None]):
 
     config_path: str
     """The file, absolute."""
-    source_url: str = ""
-    ledger_url: str = ""
-    webhook_url: str = ""
-    webhook_secret: str = ""
-    webhook_proxy: str = ""
-    webhook_ca_bundle: str = ""
-    storage_url: str = ""
+    # Each of these is {"env": NAME}, or empty where export.toml names no variable for it. Another name than that of
+    # export.toml stands in for it.
+    source_url: dict[str, str] = _NONE
+    ledger_url: dict[str, str] = _NONE
+    storage_url: dict[str, str] = _NONE
+    webhook_url: dict[str, str] = _NONE
+    webhook_secret: dict[str, str] = _NONE
+    webhook_proxy: dict[str, str] = _NONE
+    webhook_ca_bundle: dict[str, str] = _NONE
 
     def config(self) -> Config:
         """The configuration, its `env:NAME` values taken from the fields above, else from the environment.
@@ -31,9 +37,14 @@ class ExportResource(dg.ConfigurableResource[None]):
         Raises ConfigError as `load_config` does.
         """
         named = variables(load_config(self.config_path, environ={}))
-        values = {name: getattr(self, field) for field, name in named.items()}
+        values = {name: self._value_of(field) for field, name in named.items()}
         environ = {**os.environ, **{name: value for name, value in values.items() if value}}
         return load_config(self.config_path, environ=environ)
+
+    def _value_of(self, field: str) -> str:
+        """Empty for a variable that is not set: whatever uses its value names it then."""
+        variable: dict[str, str] = getattr(self, field)
+        return os.environ.get(variable.get("env", ""), "")
 
 
 def variables(config: Config) -> dict[str, str]:
@@ -52,5 +63,5 @@ def variables(config: Config) -> dict[str, str]:
 
 def export_resource(path: Path, config: Config) -> ExportResource:
     """The resource for the configuration at `path`, each secret by the name of its variable."""
-    named = {field: dg.EnvVar(name) for field, name in variables(config).items()}
+    named = {field: {"env": name} for field, name in variables(config).items()}
     return ExportResource(config_path=str(path), **named)

@@ -12,10 +12,12 @@ from sqlalchemy import not_, select
 from statsig_export.delivery.rules import State
 from statsig_export.ledger.conditions import of_selection, same_generation
 from statsig_export.ledger.database import LedgerDatabase
+from statsig_export.ledger.history import moment
 from statsig_export.ledger.pruned import NOT_PRUNED
 from statsig_export.ledger.records import (
     Delivery,
     EventFile,
+    ExportedPartition,
     ExportedWindow,
     FailedBatch,
     PartitionFailures,
@@ -147,4 +149,21 @@ def exported_windows(
         ExportedWindow(row.window, tuple(Category(name) for name in json.loads(row.account)), row.rows_read)
         for row in rows
         if row.window in asked
+    ]
+
+
+def exported_partitions(database: LedgerDatabase, destination: str) -> list[ExportedPartition]:
+    """Every partition that was ever exported, pruned ones too."""
+    wanted = (
+        select(partitions.c.category, partitions.c.window, partitions.c.window_start_ms, export_runs.c.started_ms)
+        .outerjoin(export_runs, export_runs.c.id == partitions.c.export_run)
+        .where(partitions.c.destination == destination)
+    )
+    with database.read() as connection:
+        rows = connection.execute(wanted).all()
+    return [
+        ExportedPartition(
+            Category(category), window, moment(start_ms), None if started_ms is None else moment(started_ms)
+        )
+        for category, window, start_ms, started_ms in rows
     ]

@@ -133,6 +133,16 @@ class ExportedWindow:
     rows_read: int
 
 
+class ExportedPartition(NamedTuple):
+    """A partition that was exported at some time."""
+
+    category: Category
+    window: str
+    start: datetime
+    run_started: datetime | None
+    """When its latest export run began; None if the ledger has forgotten the run."""
+
+
 @dataclass(frozen=True, slots=True)
 class ExportRun:
     """One export run, as the lineage keeps it."""

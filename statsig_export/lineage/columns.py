@@ -34,7 +34,10 @@ _FEEDS: Final[Mapping[Form, Mapping[str, tuple[str, ...]]]] = {
 
 
 def feeding_columns(table: SourceTable) -> dict[str, tuple[str, ...]]:
-    """Column of a partition file -> the table's columns that feed it, in the layout's order; never empty."""
+    """Column of a partition file -> the table's columns that feed it, each once, in the layout's order; never empty.
+
+    One column of the table may be read as several of the layout's: a UUID that is the key and the timeUUID.
+    """
     read = {rule.canonical: rule.column for rule in table.selected_rules}
     every = tuple(dict.fromkeys(rule.column for rule in table.selected_rules))
     feeds = {"time_uuid": ("time_uuid",), "timestamp": ("timestamp",), **_FEEDS[table.form]}
@@ -44,4 +47,5 @@ def feeding_columns(table: SourceTable) -> dict[str, tuple[str, ...]]:
     found = {name: tuple(read[canonical] for canonical in read if canonical in of) for name, of in feeds.items()}
     # An id that the source does not give is derived from the key, or from all that the row says.
     found["time_uuid"] += every if table.key is None else (table.key,)
-    return {name: columns for name, columns in {**found, "event": every}.items() if columns}
+    found["event"] = every
+    return {name: tuple(dict.fromkeys(columns)) for name, columns in found.items() if columns}

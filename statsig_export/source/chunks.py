@@ -41,6 +41,13 @@ _TRUTHS: Final[Mapping[object, bool]] = {
 _NOT_POSITIONAL: Final = r"[eEnN]|^-0(\.0*)?$"
 
 
+def rows_of(chunk: Chunk) -> Iterable[Sequence[Any]]:
+    """The rows of a small result, as Python has their values."""
+    if isinstance(chunk, pa.RecordBatch):
+        return zip(*(column.to_pylist() for column in chunk.columns), strict=True)
+    return chunk
+
+
 def to_frame(chunk: Chunk, selected: Sequence[SelectedColumn], table: SourceTable) -> pd.DataFrame:
     """The canonical frame of a chunk: `table.frame_columns`, `unreadable`, `unreadable_reason`, all Arrow-backed.
 

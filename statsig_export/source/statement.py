@@ -108,6 +108,11 @@ class PlacedTable:
         text = cast(self.window_column, self.backend.text_type)
         return compiled(select(text).select_from(self.clause).where(where).limit(1), self.dialect)
 
+    def count_rows_by(self, group: ColumnElement[Any], where: ColumnElement[Any]) -> str:
+        """Two columns: each value of `group` among the rows, and how many of them have it."""
+        rows = select(group.label("part")).select_from(self.clause).where(where).subquery("counted")
+        return compiled(select(rows.c.part, func.count()).select_from(rows).group_by(rows.c.part), self.dialect)
+
     def window_value(self, where: ColumnElement[Any], order: ColumnElement[Any] | None = None) -> str:
         """The window column of one row that `where` selects: the first in an order, or any."""
         statement = select(self.window_column).select_from(self.clause).where(where).limit(1)

@@ -4,9 +4,10 @@ Databases compare timestamps; a column of numbers holds epoch times, in a unit t
 SQLite has no timestamps (backends/sqlite.py).
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import and_, literal_column, not_, or_
+from sqlalchemy import and_, case, literal_column, not_, or_
 
 from statsig_export.layouts.families import NUMBERS, Family
 from statsig_export.source.backends.backend import Backend, FirstValue, SqlColumn
@@ -44,6 +45,25 @@ def rows_since(column: SqlColumn, family: Family, moment: datetime, backend: Bac
     if family in NUMBERS:
         return epoch_window(column, moment, None)
     return column >= backend.bound(moment.astimezone(UTC), family)
+
+
+def part_of(
+    column: SqlColumn, family: Family, bounds: Sequence[datetime], backend: Backend, stored: Sequence[object]
+) -> SqlColumn:
+    """For a row of [bounds[0], bounds[-1]): the number of the bound at or before it, by halves, so that a row is
+    compared a few times whatever the number of bounds. `stored` is what `first_value` answered for the whole stretch:
+    a part of it holds no kind of value that the whole does not.
+    """
+
+    def among(first: int, past: int) -> SqlColumn:
+        if past - first == 1:
+            return literal_column(str(first))
+        middle = (first + past) // 2
+        answers = iter(stored)
+        lower = rows_between(column, family, bounds[first], bounds[middle], backend, lambda *_: next(answers))
+        return case((lower, among(first, middle)), else_=among(middle, past))
+
+    return among(0, len(bounds) - 1)
 
 
 def unplaced_rows(column: SqlColumn, family: Family, backend: Backend) -> SqlColumn:

@@ -148,3 +148,20 @@ def test_dagster_shows_an_error_in_the_configuration_as_one_sentence(project: Pr
 
     assert result.returncode != 0
     assert f"{project.config_path}: unknown key window (did you mean windows?)" in result.stdout + result.stderr
+
+
+@pytest.mark.fault("F296")
+@pytest.mark.parametrize("settle", ["0s", "2d", "3d", "30d", "366d"])
+def test_the_code_location_loads_however_long_windows_settle(project: Project, settle: str):
+    project.configure('settle = "1s"', f'settle = "{settle}"')
+
+    assert project.definitions().get_repository_def()
+
+
+@pytest.mark.fault("F296")
+def test_times_that_cannot_work_are_refused_with_the_other_errors_of_the_configuration(project: Project):
+    project.configure('settle = "1s"', 'settle = "99999d"')
+    project.configure('lookback = "10d"', 'lookback = "9999999d"')
+
+    with pytest.raises(ConfigError, match=r"windows\.settle: expected a duration .*; windows\.lookback: expected"):
+        project.definitions()

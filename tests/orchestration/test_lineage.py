@@ -150,3 +150,13 @@ def test_a_source_with_one_table_for_all_events_has_its_lineage_too(project: Pro
     lineage = materialization(project, EVENTS, f"custom_event|{DAYS[0]}").metadata["dagster/column_lineage"].value
     deps = lineage.deps_by_column["event_name"]
     assert deps == [dg.TableColumnDep(asset_key=dg.AssetKey(["source", "sdk_events"]), column_name="event")]
+
+
+@pytest.mark.fault("F298")
+def test_a_column_that_is_read_as_the_key_and_as_the_time_uuid_exports(project: Project):
+    project.fill([DAYS[0]])
+    project.configure(
+        "[windows]", '[source.custom_events]\ncolumns = { time_uuid = "id", user_id = "event_name" }\n[windows]'
+    )
+
+    assert project.export_days(DAYS[0], DAYS[0]).success

@@ -11,8 +11,8 @@ import click
 from statsig_export.account import Account, total
 from statsig_export.cli import failures, json_object, output
 from statsig_export.cli.verb_options import DURATION, as_json, config_of
-from statsig_export.cli.verdict import gaps
 from statsig_export.config import Config
+from statsig_export.export.gaps import skipped_windows
 from statsig_export.ledger.records import PartitionStatus
 from statsig_export.settings import WindowSettings
 from statsig_export.shipping.reports import DestinationStanding
@@ -75,14 +75,18 @@ class Observed:
 
 
 def observe(
-    config: Config, statuses: Sequence[PartitionStatus], standing: DestinationStanding, limits: Limits, now: datetime
+    config: Config,
+    statuses: Sequence[PartitionStatus],
+    skipped: Sequence[str],
+    standing: DestinationStanding,
+    limits: Limits,
+    now: datetime,
 ) -> Observed:
-    """Find what is wrong in the state of the ledger. Pure."""
+    """Find what is wrong in the state of the ledger. `skipped` are windows that were never exported. Pure."""
     unsent = sum(status.unsent for status in statuses)
     since = min((status.pending_since for status in statuses if status.pending_since), default=now)
     oldest = max(now - since, timedelta())
     account = total(status.account for status in _newest(statuses, config.windows))
-    skipped = gaps(statuses, config.filter.enabled_categories(), config.windows, now - limits.export)
     findings: list[Finding] = []
     if standing.halted:
         halt = f"the destination {config.webhook.name} is halted: {standing.halted}"
@@ -189,7 +193,9 @@ def command(
     critical = pending * CRITICAL_FACTOR if pending_age_critical is None else pending_age_critical
     limits = Limits(pending, critical, usual if export_age is None else export_age)
     standing = how_it_stands(config)
-    observed = observe(config, status(config), standing, limits, datetime.now(UTC))
+    now = datetime.now(UTC)
+    skipped = [window.key for window in skipped_windows(config, now - limits.export)]
+    observed = observe(config, status(config), skipped, standing, limits, now)
     if json_:
         output.print_json(_object(observed, standing))
         ctx.exit(observed.level)

@@ -15,16 +15,13 @@ from statsig_export.cli.verb_options import as_json, categories, categories_of, 
 from statsig_export.cli.verdict import verdict
 from statsig_export.config import Config
 from statsig_export.errors import LedgerError, PartitionFileError, SourceError, StatsigExportError
-from statsig_export.export.export import try_windows
+from statsig_export.export.export import MOST_FAILURES, try_windows
 from statsig_export.export.outside import RowsOutside, count_outside
 from statsig_export.export.reports import ExportReport
 from statsig_export.shipping.reports import ShipReport
 from statsig_export.storage.file_faults import joined
 from statsig_export.vocabulary import Category
 from statsig_export.windows import Window, partition_key
-
-MOST_FAILURES = 3
-"""Consecutive windows that may fail before the rest is skipped: each may take a minute to fail."""
 
 
 @dataclass(slots=True)

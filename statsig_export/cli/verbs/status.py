@@ -12,6 +12,7 @@ from statsig_export.cli.verb_options import as_json, config_of, list_failed, opt
 from statsig_export.cli.verdict import not_exported, verdict, waiting
 from statsig_export.config import Config
 from statsig_export.errors import DestinationError
+from statsig_export.export.gaps import skipped_windows
 from statsig_export.export.reports import FailedRow
 from statsig_export.ledger.records import PartitionStatus
 from statsig_export.shipping.status import how_it_stands, status
@@ -44,6 +45,8 @@ def command(
     rows = listed[:most]
     now = datetime.now(UTC)
     missing = not_exported(statuses, start, end, config.windows, now)
+    asked = start is not None or end is not None
+    skipped = missing if asked else [window.key for window in skipped_windows(config, now)]
     unsent = waiting(statuses, now, paused_until=standing.paused_until)
     if json_:
         report = {
@@ -53,22 +56,27 @@ def command(
             "partitions": [_partition(line) for line in statuses],
             "pending": [one.to_dict() for one in unsent],
             "missing": missing,
+            "not_exported": skipped,
         }
         lines = [asdict(row) for row in rows] if failed else [_partition(line) for line in statuses]
         output.print_json({**report, **({"failed_rows": lines} if failed else {})}, lines)
     else:
-        _print_status(config, statuses, rows if failed else None, len(listed))
+        _print_status(config, statuses, rows if failed else None, len(listed), skipped)
         tables.print_waiting(unsent, standing.paused_until, rate_limited=standing.rate_limited)
         if standing.halted:
             output.note(f"HALTED: {standing.halted}. Repair the set-up, then run `statsig-export resume`.")
-    tables.note_missing(missing)
+    tables.note_missing(skipped)
     if standing.halted:
         ctx.exit(DestinationError.exit_code)
     ctx.exit(verdict(config.checks, account, unsent=sum(one.events for one in unsent), missing=len(missing)))
 
 
 def _print_status(
-    config: Config, statuses: list[PartitionStatus], failed_rows: list[FailedRow] | None, failed: int
+    config: Config,
+    statuses: list[PartitionStatus],
+    failed_rows: list[FailedRow] | None,
+    failed: int,
+    missing: list[str],
 ) -> None:
     if not statuses:
         click.echo("Nothing was exported yet. Run `statsig-export run --from ... --to ...`.")
@@ -76,7 +84,7 @@ def _print_status(
     accounts = [(line.window, line.category, line.account) for line in statuses]
     errors = {line.partition: line.last_error for line in statuses if line.last_error}
     account = total(line.account for line in statuses)
-    tables.print_accounts(f"Destination {config.webhook.name}", accounts, errors)
+    tables.print_accounts(f"Destination {config.webhook.name}", accounts, errors, missing)
     tables.print_breakdown(account)
     pruned = [line for line in statuses if line.pruned]
     if failed_rows is not None:

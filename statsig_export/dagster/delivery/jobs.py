@@ -43,7 +43,7 @@ MAX_RUNTIME_S = 3_600
 class ShipConfig(dg.Config):
     """What one ship run carries: ids, never payload."""
 
-    partitions: list[str] = Field(default=[], description="Keys `category|window`; empty: all that is due.")
+    partitions: list[str] | None = Field(default=None, description="Keys `category|window`; none: all that is due.")
 
 
 def ship_job(config: Config) -> dg.JobDefinition:

@@ -6,7 +6,7 @@ failed run or a daemon that was away heals at the next one.
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import cast
+from uuid import uuid4
 
 import dagster as dg
 
@@ -61,9 +61,7 @@ def _tick(context: dg.SensorEvaluationContext, statsig_export: ExportResource) -
     waiting = groups((partition for partition in due if partition.partition not in pausing), carried)
     if not waiting:
         return dg.SensorResult(skip_reason=f"partitions due: {len(due)}; {_why_nothing_is_tried(instance, config)}")
-    return dg.SensorResult(
-        run_requests=[_request(instance, config, group) for group in waiting[: MAX_RUNS - len(live)]]
-    )
+    return dg.SensorResult(run_requests=[_request(config, group) for group in waiting[: MAX_RUNS - len(live)]])
 
 
 def _of(config: Config) -> dict[str, str]:
@@ -95,8 +93,14 @@ def _why_nothing_is_due(config: Config) -> str:
 
 
 def _partitions_of(run: dg.DagsterRun) -> list[str]:
-    ops = cast("Mapping[str, Mapping[str, Mapping[str, list[str]]]]", run.run_config.get("ops", {}))
-    return ops.get("ship", {}).get("config", {}).get("partitions", [])
+    """The partitions that a ship run was given; none for one that ships all that is due.
+
+    A person may have written the configuration: whatever is null or of another type there names no partition.
+    """
+    config: object = run.run_config
+    for key in ("ops", "ship", "config", "partitions"):
+        config = config.get(key) if isinstance(config, Mapping) else None
+    return [key for key in config if isinstance(key, str)] if isinstance(config, list) else []
 
 
 def _takes_all(live: Iterable[dg.DagsterRun]) -> bool:
@@ -122,11 +126,12 @@ def _fruitless(run: dg.DagsterRun) -> bool:
     return outcome == BUSY or (run.status is dg.DagsterRunStatus.FAILURE and outcome != HALTED)
 
 
-def _request(instance: dg.DagsterInstance, config: Config, group: Group) -> dg.RunRequest:
-    """Dagster never launches a run_key twice, so the key counts the group's runs: it changes while work remains."""
-    earlier = instance.get_runs_count(dg.RunsFilter(job_name=SHIP_JOB, tags={GROUP_TAG: group.digest}))
+def _request(config: Config, group: Group) -> dg.RunRequest:
+    """Dagster never launches a run_key twice, even when the run was deleted since, so each request has a new one. What
+    a run under way carries is not asked for, so a new key starts nothing twice.
+    """
     return dg.RunRequest(
-        run_key=f"{group.digest}:{earlier}",
+        run_key=f"{group.digest}:{uuid4().hex}",
         run_config={"ops": {"ship": {"config": {"partitions": list(group.partitions)}}}},
         tags={EXPORT_RUN_TAG: group.export_tag, GROUP_TAG: group.digest, **_of(config)},
     )

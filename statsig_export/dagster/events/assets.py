@@ -4,7 +4,8 @@ The tables are external: somebody else fills them.
 """
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -13,21 +14,22 @@ from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.config import Config
 from statsig_export.dagster.delivery.materializations import nothing_to_send
 from statsig_export.dagster.events.backfills import Work, work_of
-from statsig_export.dagster.events.materializations import of_ledger, of_report, of_the_run
+from statsig_export.dagster.events.materializations import Metadata, of_ledger, of_report, of_the_run
 from statsig_export.dagster.keys import EVENTS, GROUP, STORED, source_key
-from statsig_export.dagster.metadata import failure
+from statsig_export.dagster.metadata import MOST, failure, newest
 from statsig_export.dagster.partitions import event_partitions, freshness_policy
 from statsig_export.dagster.pools import export_pool_of
 from statsig_export.dagster.resources import ExportResource
 from statsig_export.dagster.retries import retry_if_it_may_heal, retry_never
 from statsig_export.dagster.workers import tell_process
 from statsig_export.errors import ConfigError, StatsigExportError
-from statsig_export.export.export import export_windows
+from statsig_export.export.export import each_window, may_heal
 from statsig_export.export.outside import RowsOutside, count_outside
+from statsig_export.export.reports import ExportReport
 from statsig_export.layouts.placement import source_tables
 from statsig_export.lineage.columns import feeding_columns
 from statsig_export.shipping.status import exported, status
-from statsig_export.windows import Window, partition_key
+from statsig_export.windows import Window, partition_key, split_partition_key
 
 FILE_COLUMNS = dg.TableSchema(
     columns=[
@@ -121,44 +123,124 @@ def _export(context: dg.AssetExecutionContext, config: Config) -> None:
     outside = count_outside(config, sorted({name for part in work.asked_for.values() for name in part}))
     for sentence in outside.sentences:
         context.log.warning(sentence)
-    unreported = {partition_key(c, window.key) for window, categories in work.own.items() for c in categories}
-    last, number, rows_read, queries = str(context.partition_keys[-1]), 0, 0, dict[str, str]()
+    exports = _Exports(outside)
     for left in work.parts(config):
-        by_key = {window.key: window for window in left}
-        for report in export_windows(config, left, orchestrator_run_id=context.run.run_id):
-            number, rows_read, queries = number + 1, rows_read + report.rows_read, dict(report.queries)
-            window = by_key[report.window]
-            said = (number, len(work.own), window.key, report.rows_read, report.account.pending, report.seconds)
-            context.log.info("%d of %d: %s, %d rows read, %d planned, %.1f s", *said)
-            for partition in report.partitions.values():
-                if partition.partition in unreported:
-                    unreported.remove(partition.partition)
-                    metadata = {**of_report(report, window, partition), **_outside(outside)}
-                    context.add_asset_metadata(metadata, partition_key=partition.partition)
-                    if not partition.planned + partition.already_planned:
-                        context.log_event(nothing_to_send(partition.partition))
-    _report_what_others_exported(context, config, work, unreported)
-    context.add_asset_metadata(of_the_run(config, _column_lineage(config), queries), partition_key=last)
-    if outside.misplaced and number and not rows_read:
+        exports.take(context, work, each_window(config, left, orchestrator_run_id=context.run.run_id))
+        if not exports.handled.issuperset(left):  # it gave up: what fails so fails for every window
+            exports.untried = [window for window in work.own if window not in exports.handled]
+            break
+    skipped = {*exports.failed, *exports.untried}
+    others = [window for window in work.own if window not in skipped]
+    exports.recorded |= _exported_by_others(context, config, work, others, exports.recorded)
+    if exports.failed:
+        _record(context, config, exports.recorded)
+        raise _not_exported(context, config, exports.failed, exports.untried)
+    for partition, metadata in exports.recorded.items():
+        context.add_asset_metadata(metadata, partition_key=partition)
+    last = str(context.partition_keys[-1])
+    context.add_asset_metadata(of_the_run(config, _column_lineage(config), exports.queries), partition_key=last)
+    if outside.misplaced and exports.handled and not exports.rows_read:
         raise dg.Failure(description=f"nothing can be exported: {outside.misplaced}", allow_retries=False)
 
 
-def _report_what_others_exported(
-    context: dg.AssetExecutionContext, config: Config, work: Work, unreported: Collection[str]
-) -> None:
-    """Of this run's partitions, those that another run of the same backfill has exported."""
+@dataclass(slots=True)
+class _Exports:
+    """What a run's exports came to."""
+
+    outside: RowsOutside
+    recorded: dict[str, Metadata] = field(default_factory=dict)
+    """The run's own partitions that were exported."""
+    failed: dict[Window, StatsigExportError] = field(default_factory=dict)
+    handled: set[Window] = field(default_factory=set)
+    untried: list[Window] = field(default_factory=list)
+    queries: dict[str, str] = field(default_factory=dict)
+    """The statements of the last window."""
+    rows_read: int = 0
+
+    def take(
+        self,
+        context: dg.AssetExecutionContext,
+        work: Work,
+        exports: Iterable[tuple[Window, ExportReport | StatsigExportError]],
+    ) -> None:
+        """Export the windows, and log each."""
+        for window, report in exports:
+            self.handled.add(window)
+            place = (len(self.handled), len(work.own), window.key)
+            if isinstance(report, StatsigExportError):
+                self.failed[window] = report
+                context.log.error("%d of %d: %s was not exported: %s", *place, report)
+                continue
+            self.rows_read, self.queries = self.rows_read + report.rows_read, dict(report.queries)
+            said = (*place, report.rows_read, report.account.pending, report.seconds)
+            context.log.info("%d of %d: %s, %d rows read, %d planned, %.1f s", *said)
+            for category, partition in report.partitions.items():
+                if category in work.own[window]:
+                    self.recorded[partition.partition] = {
+                        **of_report(report, window, partition),
+                        **_outside(self.outside),
+                    }
+                    if not partition.planned + partition.already_planned:
+                        context.log_event(nothing_to_send(partition.partition))
+
+
+def _record(context: dg.AssetExecutionContext, config: Config, recorded: Mapping[str, Metadata]) -> None:
+    """A materialization of each partition that worked: Dagster itself records none of a step that fails."""
+    versions = {"dagster/data_version": data_version(config), "dagster/code_version": data_version(config)}
+    for partition, metadata in recorded.items():
+        category, window = split_partition_key(partition)
+        tags = {"dagster/partition/category": category.value, "dagster/partition/window": window, **versions}
+        key = dg.MultiPartitionKey({"category": category.value, "window": window})
+        context.log_event(dg.AssetMaterialization(context.asset_key, partition=key, metadata=metadata, tags=tags))
+
+
+def _not_exported(
+    context: dg.AssetExecutionContext,
+    config: Config,
+    failed: Mapping[Window, StatsigExportError],
+    untried: Iterable[Window],
+) -> dg.Failure:
+    """Names each window that failed, and why. What cannot heal by itself is not run again at once."""
+    first, *others = failed.values()
+    if not any(may_heal(config, error) for error in {type(error): error for error in failed.values()}.values()):
+        retry_never(context)
+    left = [window.key for window in untried]
+    windows = [window.key for window in failed]
+    more = [f"{len(others):,} more failed: {', '.join(newest(windows[1:]))}"] if others else []
+    more += [f"{len(left):,} were not tried after that, from {left[0]} on"] if left else []
+    return failure(
+        first,
+        {
+            "windows not exported": dg.MetadataValue.json(list(newest([*windows, *left]))),
+            "causes": dg.MetadataValue.json({window.key: error.message for window, error in [*failed.items()][:MOST]}),
+        },
+        description="; ".join([f"window {windows[0]} was not exported: {first}", *more]),
+    )
+
+
+def _exported_by_others(
+    context: dg.AssetExecutionContext,
+    config: Config,
+    work: Work,
+    windows: Sequence[Window],
+    recorded: Collection[str],
+) -> dict[str, Metadata]:
+    """Of this run's partitions of these windows, what is not recorded: another run of its backfill exported it."""
+    partitions = {partition_key(category, window.key) for window in windows for category in work.own[window]}
+    unreported = partitions.difference(recorded)
     if not unreported:
-        return
-    windows = list(work.own)
+        return {}
     between = windows[0].start, windows[-1].end
     exports = {line.partition: line for line in exported(config, *between)}
+    found: dict[str, Metadata] = {}
     for line in status(config, *between):
-        if line.partition in unreported:
+        if line.partition in unreported and line.partition in exports:
             export = exports[line.partition]
-            context.add_asset_metadata(of_ledger(line, export, context.instance), partition_key=line.partition)
+            found[line.partition] = of_ledger(line, export, context.instance)
             if not export.planned:
                 context.log_event(nothing_to_send(line.partition))
-    context.log.info("partitions that other runs of this backfill have exported: %d", len(unreported))
+    context.log.info("partitions that other runs of this backfill have exported: %d", len(found))
+    return found
 
 
 def _refuse_open_windows(context: dg.AssetExecutionContext, config: Config, windows: Iterable[Window]) -> None:
