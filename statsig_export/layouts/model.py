@@ -2,6 +2,7 @@
 row holds its event, and which rows belong to which category. `source` reads by it; nothing here touches a database.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -204,6 +205,12 @@ EXPORTED_TYPES: Final = {
     **dict.fromkeys(("layer", "get_layer"), "layer"),
 }
 """A spelling of `exposure_type`, as Statsig's exports, console and SDKs have them -> the canonical type."""
+
+TRUTHS: Final[Mapping[str, bool]] = {
+    **dict.fromkeys(("1", "t", "true", "y", "yes", "on"), True),
+    **dict.fromkeys(("0", "f", "false", "n", "no", "off"), False),
+}
+"""What a text that holds a boolean may say, in small letters."""
 
 EXPORTED_UNITS: Final = {"user_id": "userID", "stable_id": "stableID"}
 """What Statsig's exports write in `unit_type` -> the ID type; custom IDs are written as they are named."""

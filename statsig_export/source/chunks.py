@@ -22,7 +22,7 @@ import pandas as pd
 import pyarrow as pa
 
 from statsig_export.arrow.columns import TEXT, Column, array, frame_of, pc, shortest, values_of, where
-from statsig_export.layouts.model import RECEIVED_AT, UNREADABLE, UNREADABLE_REASON, Kind, SourceTable
+from statsig_export.layouts.model import RECEIVED_AT, TRUTHS, UNREADABLE, UNREADABLE_REASON, Kind, SourceTable
 from statsig_export.layouts.reasons import Reason
 from statsig_export.source.statement import Reading, SelectedColumn
 
@@ -33,11 +33,8 @@ Values: TypeAlias = "Sequence[Any] | Column"
 Faults = dict[int, Reason]
 """Position in the chunk -> reason."""
 
-_TRUTHS: Final[Mapping[object, bool]] = {
-    **dict.fromkeys((1, "1", "t", "true", "y", "yes", "on", "\x01"), True),
-    **dict.fromkeys((0, "0", "f", "false", "n", "no", "off", "\x00"), False),
-}
-"""Numbers, and texts in whatever case; a bit(1) of MySQL is a byte."""
+_TRUTHS: Final[Mapping[Any, bool]] = {**TRUTHS, 1: True, "\x01": True, 0: False, "\x00": False}
+"""A number is a boolean too, and a byte, as MySQL has a bit(1)."""
 _NOT_POSITIONAL: Final = r"[eEnN]|^-0(\.0*)?$"
 
 

@@ -13,14 +13,13 @@ import msgspec
 
 from statsig_export.events.json_values import flat_object, strings_of
 from statsig_export.events.room import Room
-from statsig_export.layouts.model import EXPOSURE_TYPES
+from statsig_export.layouts.model import EXPOSURE_TYPES, TRUTHS
 from statsig_export.settings import SourceSettings
 from statsig_export.vocabulary import EVENT_NAMES, Category
 
 TYPES: Final = {EVENT_NAMES[category]: kind for category, kind in EXPOSURE_TYPES.items()}
 """Event name -> exposure type."""
 
-_TRUTHS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 _GATE: Final = EXPOSURE_TYPES[Category.GATE_EXPOSURE]
 _CONFIG: Final = EXPOSURE_TYPES[Category.CONFIG_EXPOSURE]
@@ -75,7 +74,7 @@ def logged_exposure(
 
 def gate_value_in(metadata: Mapping[str, str]) -> bool | None:
     """What the metadata of a gate exposure says in gateValue: true, "True", 1, "1" and their opposites."""
-    return _TRUTHS.get(metadata.get("gateValue", "").lower())
+    return TRUTHS.get(metadata.get("gateValue", "").lower())
 
 
 def _is_experiment(name: str | None, metadata: Mapping[str, str], settings: SourceSettings) -> bool:
