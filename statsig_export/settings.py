@@ -106,7 +106,7 @@ HeaderName = Annotated[str, AfterValidator(_header_name)]
 Place = Annotated[str, AfterValidator(_place)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 TimestampForm = Literal["number", "text"]
-StorageUrl = Annotated[str, AfterValidator(_place), AfterValidator(_written_url)]
+StorageUrl = Annotated[str, AfterValidator(_written_url), AfterValidator(_place)]
 LayoutName = Literal["native", "sdk_log", "statsig_events", "cloud_exports", "warehouse_native"]
 
 

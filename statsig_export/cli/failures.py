@@ -20,7 +20,7 @@ _OURS = ("statsig_export",)
 def print_error(line: str) -> None:
     """One line about an error: on standard error, and in the JSON object with --json."""
     json_object.keep_error(line)
-    output.note(f"statsig-export: {output.printable(line, None)}")
+    output.note(f"statsig-export: {line}")
 
 
 def report(error: Exception, *, debug: bool) -> int:

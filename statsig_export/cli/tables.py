@@ -12,8 +12,8 @@ from statsig_export.account import WORDS, Account, total
 from statsig_export.cli import output
 from statsig_export.cli.output import printable
 from statsig_export.cli.verdict import Waiting, by_reason
-from statsig_export.export.outside import RowsOutside
 from statsig_export.export.reports import FailedRow
+from statsig_export.export.rows_outside import RowsOutside
 from statsig_export.vocabulary import Category
 
 MOST_ROWS = 50

@@ -13,9 +13,10 @@ from statsig_export.events.seen_ids import SeenIds
 from statsig_export.events.table_identity import TableIdentity, new_identity
 from statsig_export.export.exporter import planned_before, planned_elsewhere
 from statsig_export.export.judge import Judge, Judged
-from statsig_export.export.outside import RowsOutside, rows_outside
+from statsig_export.export.outside import rows_outside
 from statsig_export.export.repair import ids_of
 from statsig_export.export.reports import FailedRow, PlanReport
+from statsig_export.export.rows_outside import RowsOutside
 from statsig_export.export.window import identities_for, judge_window, made_of_tables
 from statsig_export.layouts.model import Role
 from statsig_export.ledger.identities import refuse_overlapping_windows

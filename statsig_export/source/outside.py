@@ -3,6 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+NULL: Final = "null"
+"""What a missing value looks like."""
 
 
 class Place(StrEnum):

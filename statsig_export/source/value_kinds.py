@@ -10,8 +10,8 @@ from typing import Final
 import pyarrow as pa
 
 from statsig_export.arrow.timestamps import to_epoch_ms
+from statsig_export.source.outside import NULL
 
-NULL: Final = "null"
 _NO_TIME: Final = "a number that is no time of 2000 to 2099"
 _COMPACT: Final = re.compile(
     r"(?P<year>19[5-9]\d|20\d\d)(?P<month>0[1-9]|1[0-2])"

@@ -227,7 +227,7 @@ def test_a_configuration_of_the_processs_own_environment_is_pickled_and_equal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("SOME_TOKEN", CANARY)
-    (tmp_path / "export.toml").write_text("")
+    (tmp_path / "export.toml").write_text("[windows]")
     config = load_config(tmp_path / "export.toml")
     written = pickle.dumps(config)
 

@@ -87,7 +87,7 @@ def test_a_place_is_taken_as_it_is_meant(place: str, path: str, monkeypatch: pyt
 
 
 @pytest.mark.fault("F277")
-@pytest.mark.parametrize("database", [r"C:\data\events.db", "C:/data/events.db", "file:events.db?uri=true"])
+@pytest.mark.parametrize("database", [r"C:\data\events.db", "C:/data/events.db"])
 @pytest.mark.parametrize("table", ["source", "ledger"])
 def test_the_file_of_a_database_is_held_to_the_same(table: str, database: str):
     config = parsed(table, "url", f"sqlite:///{database}")

@@ -21,9 +21,9 @@ from statsig_export.cli.verb_options import (
 from statsig_export.cli.verdict import verdict
 from statsig_export.config import Config
 from statsig_export.errors import PartitionFileError
-from statsig_export.export.outside import RowsOutside
 from statsig_export.export.plan import Planner
 from statsig_export.export.reports import FailedRow, PlanReport
+from statsig_export.export.rows_outside import RowsOutside
 from statsig_export.shipping.status import status
 from statsig_export.storage.file_faults import joined
 from statsig_export.vocabulary import Category

@@ -16,8 +16,9 @@ from statsig_export.cli.verdict import verdict
 from statsig_export.config import Config
 from statsig_export.errors import LedgerError, PartitionFileError, SourceError, StatsigExportError
 from statsig_export.export.export import MOST_FAILURES, try_windows
-from statsig_export.export.outside import RowsOutside, count_outside
+from statsig_export.export.outside import count_outside
 from statsig_export.export.reports import ExportReport
+from statsig_export.export.rows_outside import RowsOutside
 from statsig_export.shipping.reports import ShipReport
 from statsig_export.storage.file_faults import joined
 from statsig_export.vocabulary import Category

@@ -24,8 +24,9 @@ from statsig_export.dagster.retries import retry_if_it_may_heal, retry_never
 from statsig_export.dagster.workers import tell_process
 from statsig_export.errors import ConfigError, StatsigExportError
 from statsig_export.export.export import each_window, may_heal
-from statsig_export.export.outside import RowsOutside, count_outside
+from statsig_export.export.outside import count_outside
 from statsig_export.export.reports import ExportReport
+from statsig_export.export.rows_outside import RowsOutside
 from statsig_export.layouts.placement import source_tables
 from statsig_export.lineage.columns import feeding_columns
 from statsig_export.shipping.status import exported, status
