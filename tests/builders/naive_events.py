@@ -61,6 +61,8 @@ def expected(row: Mapping[str, Any], table: str, moment_ms: int | None) -> Expec
     text = {
         name: _noted(faults, _text, value) for name, value in row.items() if name not in {"timestamp", "gate_value"}
     }
+    if any(len((value or "").encode()) > 4 * 999_998 for value in text.values() if isinstance(value, str | None)):
+        return Expected(failed={"too_large"})  # nothing else is looked at
     for name in ("user", "metadata", "statsig_metadata"):
         text[name] = None if text[name] is not None and _is_empty(text[name]) else text[name]
     if moment_ms is None:

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from real_databases import DAY, NEXT_DAY, RealDatabase
 from test_every_database import EXPOSURES
 
 from statsig_export.errors import ConfigError
+from statsig_export.events.derived_ids import derived_ids
 from statsig_export.events.reshape import reshape
 from statsig_export.settings import SourceSettings
 from statsig_export.source.source import Source
@@ -100,3 +102,22 @@ def test_a_meaning_that_cannot_be_is_refused(database: RealDatabase, values: dic
     database.create("exposures", EXPOSURES)
     with pytest.raises(ConfigError, match=message):
         database.source(exposures={"values": values})
+
+
+@pytest.mark.fault("F215", "F216")
+@pytest.mark.parametrize("reader", ["fastest", "plain"])
+@pytest.mark.parametrize("kind", ["postgresql", "duckdb"])
+def test_huge_keys_have_the_id_of_their_digits_and_a_null_key_fails_its_row_alone(
+    database_of: Callable[[str], RealDatabase], kind: str, reader: str
+):
+    database = database_of(kind)
+    database.create("exposures", {**EXPOSURES, "id": "numeric(38,0)"})
+    keys = (7, 2**63, None, 2**64 + 1)
+    database.insert("exposures", [GATE | {"id": key, "gate_value": True} for key in keys])
+    with database.source(reader=reader) as source:
+        reshaped = reshape(read(source), source.tables[0], SourceSettings())
+    found = dict(zip(reshaped.events["row_key"].to_pylist(), reshaped.events["time_uuid"].to_pylist(), strict=True))
+    digits = pa.array([str(key) for key in keys if key is not None], pa.large_string())
+    assert found == dict(zip(digits.to_pylist(), derived_ids(digits, "", "exposures").to_pylist(), strict=True))
+    assert reshaped.failed["reason"].to_pylist() == ["missing_key"]
+    assert reshaped.failed["time_uuid"].to_pylist() == [None]

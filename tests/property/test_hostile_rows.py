@@ -153,7 +153,7 @@ def test_every_hostile_row_of_a_sqlite_table_is_forwarded_whole_or_fails_with_a_
         became += assert_each_row_has_its_outcome(config, rows, stored)
 
     assert became.total() == ROWS + len(huge_rows(1))
-    assert set(Reason) - set(became) == set()
+    assert set(Reason) - set(became) == {Reason.MISSING_KEY}  # SQLite numbers such rows itself
     assert became["forwarded"] > ROWS // 4
 
 
