@@ -34,7 +34,7 @@ def _has_password(place: str) -> bool:
     user, at, _ = rest.rpartition("@")
     if not separator or not at or rest.startswith("/"):  # a path: sqlite:////srv/a@b:c/events.db
         return False
-    return ":" in user or scheme.lower().rpartition("+")[2] in _BY_TOKEN_ALONE
+    return bool(user.partition(":")[2]) or scheme.lower().rpartition("+")[2] in _BY_TOKEN_ALONE
 
 
 def _names_in(query: str) -> list[str]:

@@ -18,6 +18,8 @@ PAGES = [
 RUN = ("sh", "python")
 LOADED = ("toml", "yaml", "json", "ini", "sql", "hcl")
 SHOWN = ("text", "mermaid")
+_FILE = re.compile(r"# (\w+\.py)\n")
+"""The first line of a block of Python that a reader writes to a file."""
 _FENCE = re.compile(r"^( *)```(\S*) *\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 
 
@@ -49,5 +51,10 @@ def script(page: Path) -> str:
     parts = ["set -euo pipefail\n"]
     for block in blocks(page, *RUN):
         parts.append(f"echo '--- {block}' >&2\n")
-        parts.append(block.text if block.language == "sh" else f"python - <<'PYTHON'\n{block.text}PYTHON\n")
+        file = _FILE.match(block.text)
+        if block.language == "python":
+            command = f"cat > {file[1]}" if file else "python -"
+            parts.append(f"{command} <<'PYTHON'\n{block.text}PYTHON\n")
+        else:
+            parts.append(block.text)
     return "".join(parts)

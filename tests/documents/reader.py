@@ -27,11 +27,11 @@ url = "env:FIVETRAN_WEBHOOK_URL"
 """
 STAND_INS = {
     # A server that stays: what it would serve is loaded, and it ends.
-    "dagster": '[ "$1" = dev ] && exec "{bin}/dagster" definitions validate\nexec "{bin}/dagster" "$@"',
+    "dagster": '[ "$1" = dev ] && shift && exec "{bin}/dagster" definitions validate "$@"\nexec "{bin}/dagster" "$@"',
     # The tests build the wheel and install it elsewhere; here it is installed.
     "pip": 'exec "{bin}/python" "{root}/tests/documents/requirements.py" "$@"',
     # Targets that other tests run, or that run the tests.
-    "make": 'exec make --dry-run --directory "{root}" "$@" > /dev/null',
+    "make": '[ "$1" = demo ] && exec "{bin}/statsig-export" demo --events 1000\nexec make --dry-run --directory "{root}" "$@" > /dev/null',
 }
 """Command -> the line of shell that takes its place."""
 
