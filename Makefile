@@ -49,7 +49,7 @@ notebook: .venv/ready ## open JupyterLab on the demo's data, with a copy of the 
 	@set -a; . '$(DEMO_HOME)/environment'; $(JUPYTER) --offline jupyter lab --allow-root '$(DEMO_HOME)/explore_export.ipynb'
 
 test: .venv/ready ## run all tests
-	@$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder  # the default order starts files of few, long tests last
+	@$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder --ignore tests/documents  # the default order starts files of few, long tests last
 
 lint: .venv/ready ## check style, format and imports with ruff
 	@$(BIN)/ruff check .
@@ -59,8 +59,9 @@ types: .venv/ready ## check types with mypy --strict
 	@$(BIN)/mypy
 	@MYPYPATH=docs $(BIN)/mypy -p generators
 
-docs: .venv/ready ## build the documentation site into docs/_build/html; warnings are errors
+docs: .venv/ready ## build the documentation site into docs/_build/html, warnings are errors, and run what its pages say
 	@$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+	@$(BIN)/pytest -q -n 2 tests/documents
 
 bench: .venv/ready ## measure speed against the raw read and other tools; BENCH=growth: how it grows
 	@$(BIN)/python -m benchmarks $(BENCH)

@@ -31,7 +31,10 @@ STAND_INS = {
     # The tests build the wheel and install it elsewhere; here it is installed.
     "pip": 'exec "{bin}/python" "{root}/tests/documents/requirements.py" "$@"',
     # Targets that other tests run, or that run the tests.
-    "make": '[ "$1" = demo ] && exec "{bin}/statsig-export" demo --events 1000\nexec make --dry-run --directory "{root}" "$@" > /dev/null',
+    "make": (
+        '[ "$1" = demo ] && exec "{bin}/statsig-export" demo --events 1000\n'
+        'exec make --dry-run --directory "{root}" "$@" > /dev/null'
+    ),
 }
 """Command -> the line of shell that takes its place."""
 
