@@ -1,6 +1,6 @@
-"""Whose the asset keys of an instance are. Two exports under the same keys would show as one, and count each other's runs.
+"""Whose the asset keys of an instance are: two exports under the same keys would show as one.
 
-Each export writes on the instance who it is; a code location that finds another's name there does nothing, and says so.
+Each export writes on the instance who it is. A code location that finds another's claim there does nothing and says so.
 A claim that nobody has renewed for a while is taken over: its location is gone.
 """
 

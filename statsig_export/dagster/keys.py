@@ -5,7 +5,7 @@ These are the names without `[dagster] key_prefix`; `names_of` gives those of a 
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, TypeVar, cast
@@ -90,22 +90,28 @@ class Names:
         if key == RESOURCE:
             return function
 
+        def named_so(named: dict[str, object]) -> dict[str, object]:
+            return {RESOURCE if name == key else name: value for name, value in named.items()}
+
         @wraps(function)
         def renamed(*arguments: object, **named: object) -> object:
-            if key in named:
-                named[RESOURCE] = named.pop(key)
-            return function(*arguments, **named)
+            return function(*arguments, **named_so(named))
 
+        @wraps(function)
+        def generating(*arguments: object, **named: object) -> Iterator[object]:  # Dagster asks whether it is one
+            yield from function(*arguments, **named_so(named))
+
+        wrapper: Callable[..., object] = generating if inspect.isgeneratorfunction(function) else renamed
         signature = inspect.signature(function)
         parameters = [
             parameter.replace(name=key) if parameter.name == RESOURCE else parameter
             for parameter in signature.parameters.values()
         ]
-        renamed.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined] # what inspect reads
-        renamed.__annotations__ = {
+        wrapper.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined] # what inspect reads
+        wrapper.__annotations__ = {
             key if name == RESOURCE else name: kind for name, kind in function.__annotations__.items()
         }
-        return cast("Function", renamed)
+        return cast("Function", wrapper)
 
 
 NO_PREFIX = Names()

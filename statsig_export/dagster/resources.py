@@ -7,7 +7,7 @@ that the UI shows the names, but are tables: a text's variable Dagster looks up 
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import dagster as dg
 from pydantic import Field
@@ -66,7 +66,7 @@ def variables(config: Config) -> dict[str, str]:
 
 def export_resource(path: Path, config: Config) -> ExportResource:
     """The resource for the configuration at `path`, each secret by the name of its variable."""
-    named = {field: {"env": name} for field, name in variables(config).items()}
-    prefix = list(config.dagster.key_prefix)
-    named_so = {"key_prefix": prefix} if prefix else {}
-    return ExportResource(config_path=str(path), **named_so, **named)
+    named: dict[str, Any] = {field: {"env": name} for field, name in variables(config).items()}
+    if config.dagster.key_prefix:
+        named["key_prefix"] = list(config.dagster.key_prefix)
+    return ExportResource(config_path=str(path), **named)

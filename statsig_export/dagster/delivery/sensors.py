@@ -33,7 +33,7 @@ from statsig_export.dagster.runs import FINISHED, under_way
 from statsig_export.dagster.workers import clear_the_dead
 from statsig_export.shipping.status import due_partitions, halted_reason, how_it_stands
 
-PAUSED = "their last runs did nothing for them, the next try waits up to an hour (or launch {job} by hand)"
+PAUSED = f"their last runs did nothing for them, the next try waits up to an hour (or launch {SHIP_JOB} by hand)"
 _REMEMBERED_RUNS = 100
 
 
@@ -79,7 +79,7 @@ def _why_nothing_is_tried(instance: dg.DagsterInstance, config: Config) -> str:
     """Whether the newest run failed by itself, which somebody should look at; not one that was killed, or was busy."""
     ended = dg.RunsFilter(job_name=names_of(config)(SHIP_JOB), tags=_of(config), statuses=list(FINISHED))
     failed = [run.run_id for run in instance.get_runs(ended, limit=1) if _failed_by_itself(instance, run)]
-    paused = PAUSED.format(job=names_of(config)(SHIP_JOB))
+    paused = PAUSED.replace(SHIP_JOB, names_of(config)(SHIP_JOB))
     return f"stuck, run {failed[0]} failed; {paused}" if failed else paused
 
 
