@@ -15,7 +15,8 @@ from dagster_processes import daemon, environment, wait_for
 from statsig_export.config import load_config
 from statsig_export.dagster.claims import HELD_FOR
 from statsig_export.dagster.definitions import definitions_for
-from statsig_export.dagster.keys import RANGE_END, RANGE_START, Names
+from statsig_export.dagster.delivery.reconcile import tell_deliveries
+from statsig_export.dagster.keys import RANGE_END, RANGE_START, TOLD_TAG, Names
 from statsig_export.errors import ConfigError
 from statsig_export.export.export import export_window
 from statsig_export.shipping.status import status
@@ -202,17 +203,24 @@ def test_a_run_that_is_killed_is_told_by_the_export_whose_it_was(project: Projec
     """Both destinations have the default name: only the ledgers and the prefix tell them apart."""
     other.configure('name = "other"', 'name = "fivetran"')
     prefixed(other)
-    run = dg.DagsterRun(
+    ended = dg.DagsterRun(
         "eu_ship_batches", status=dg.DagsterRunStatus.STARTED, tags={"statsig_export/destination": "fivetran"}
     )
-    project.instance.add_run(run)
-    project.instance.report_run_failed(run)
-    tick(project, project.definitions(), "ship_sensor")
+    project.instance.add_run(ended)
+    project.instance.report_run_failed(ended)
+    later = time.time() + 3_600
 
-    told = project.instance.get_run_by_id(run.run_id)
+    tell_deliveries(project.instance, project.config, later)
+    assert TOLD_TAG not in tags_of(project, ended.run_id)
 
-    assert told is not None
-    assert "statsig_export/deliveries" not in told.tags
+    tell_deliveries(other.instance, other.config, later)
+    assert TOLD_TAG in tags_of(other, ended.run_id)
+
+
+def tags_of(project: Project, run_id: str) -> dict[str, str]:
+    found = project.instance.get_run_by_id(run_id)
+    assert found is not None
+    return dict(found.tags)
 
 
 @pytest.mark.fault("F322")
