@@ -91,6 +91,10 @@ class Config(Settings):
         """The same as a copy: all of it is frozen, and the environment is one."""
         return self.__copy__()
 
+    def named_in_dagster(self, key_prefix: tuple[str, ...]) -> Self:
+        """The same with another `[dagster] key_prefix`."""
+        return self.model_copy(update={"dagster": self.dagster.model_copy(update={"key_prefix": key_prefix})})
+
     def resolve(self, value: str) -> str:
         """The text itself, or for env:NAME the variable's value.
 

@@ -22,17 +22,16 @@ from statsig_export.dagster.events.sensors import late_rows_sensor_of
 from statsig_export.dagster.io_manager import StoredEvents
 from statsig_export.dagster.keys import (
     CHECK_JOB,
-    DELIVERED,
     DESTINATION_TAG,
-    EVENTS,
     EXPORT_JOB,
     MAX_RETRIES,
     MAX_RUNTIME,
+    RESOURCE,
     STORED,
-    source_key,
+    names_of,
 )
-from statsig_export.dagster.maintenance.jobs import replay_job, verify_ledger
-from statsig_export.dagster.maintenance.operations import OPERATIONS
+from statsig_export.dagster.maintenance.jobs import replay_job, verify_job
+from statsig_export.dagster.maintenance.operations import operations
 from statsig_export.dagster.resources import export_resource
 from statsig_export.dagster.workers import EXPORT_MAX_RUNTIME_S
 from statsig_export.layouts.placement import source_tables
@@ -57,7 +56,8 @@ def definitions_for(
     config = load_config(path, environ={})
     if not config.dagster.automation:
         say_that_it_is_off()
-    tables = [source_key(table) for table in source_tables(config.source)]
+    names = names_of(config)
+    tables = [names.source(table) for table in source_tables(config.source)]
     with warnings.catch_warnings():
         # Both beta: the backfill policy, which keeps a backfill of a year from being 2,000 runs, and the references
         # that lead from an asset in the UI to its code.
@@ -68,25 +68,28 @@ def definitions_for(
         asset_checks=asset_checks(config),
         jobs=[
             dg.define_asset_job(
-                EXPORT_JOB,
-                selection=dg.AssetSelection.assets(EVENTS) | dg.AssetSelection.checks_for_assets(*tables),
+                names(EXPORT_JOB),
+                selection=dg.AssetSelection.assets(names.events) | dg.AssetSelection.checks_for_assets(*tables),
                 description="Exports windows: checks, reads, filters, plans. Give it partitions or backfill the asset.",
                 tags={DESTINATION_TAG: config.webhook.name, MAX_RETRIES: "2", MAX_RUNTIME: EXPORT_MAX_RUNTIME_S},
                 executor_def=dg.in_process_executor,
             ),
             dg.define_asset_job(
-                CHECK_JOB,
-                selection=dg.AssetSelection.checks_for_assets(EVENTS, DELIVERED),
+                names(CHECK_JOB),
+                selection=dg.AssetSelection.checks_for_assets(names.events, names.delivered),
                 description="The checks of what was exported inside the lookback, and of what was delivered.",
                 executor_def=dg.in_process_executor,
             ),
             ship_job(config),
             replay_job(config),
-            verify_ledger,
-            *OPERATIONS,
+            verify_job(names),
+            *operations(names),
         ],
         schedules=[export_schedule(config), check_schedule(config)],
-        sensors=[sensor(sensor_status(config)) for sensor in (ship_sensor_of, late_rows_sensor_of)],
-        resources={"statsig_export": export_resource(path, config), STORED: StoredEvents(config_path=str(path))},
+        sensors=[sensor(sensor_status(config), names) for sensor in (ship_sensor_of, late_rows_sensor_of)],
+        resources={
+            names(RESOURCE): export_resource(path, config),
+            names(STORED): StoredEvents(config_path=str(path)),
+        },
         executor=executor,
     )

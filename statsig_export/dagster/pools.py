@@ -8,23 +8,26 @@ import re
 
 import dagster as dg
 
+from statsig_export.config import Config
+from statsig_export.dagster.keys import names_of
+
 SHIP_RUNS_AT_ONCE = 2
 """Where nobody has set a limit."""
 EXPORTS_AT_ONCE = 2
 """Likewise."""
 
 
-def pool_of(destination: str) -> str:
+def pool_of(config: Config) -> str:
     """The pool of the ship runs: `fivetran_webhook` for the destination `fivetran`."""
-    return f"{_word(destination)}_webhook"
+    return names_of(config)(f"{_word(config.webhook.name)}_webhook")
 
 
-def export_pool_of(destination: str) -> str:
+def export_pool_of(config: Config) -> str:
     """The pool of the exports: `fivetran_exports` for the destination `fivetran`."""
-    return f"{_word(destination)}_exports"
+    return names_of(config)(f"{_word(config.webhook.name)}_exports")
 
 
-def limit_pools(instance: dg.DagsterInstance, destination: str) -> None:
+def limit_pools(instance: dg.DagsterInstance, config: Config) -> None:
     """Give both pools a limit, unless they have one: Dagster applies `default_limit` only after a pool's first run."""
     default = instance.global_op_concurrency_default_limit
     exports = EXPORTS_AT_ONCE if default is None else default
@@ -32,8 +35,8 @@ def limit_pools(instance: dg.DagsterInstance, destination: str) -> None:
     if queue is not None and queue.max_concurrent_runs > 0:
         exports = max(1, min(exports, queue.max_concurrent_runs - 1))
     limits = {
-        pool_of(destination): SHIP_RUNS_AT_ONCE if default is None else default,
-        export_pool_of(destination): exports,
+        pool_of(config): SHIP_RUNS_AT_ONCE if default is None else default,
+        export_pool_of(config): exports,
     }
     storage = instance.event_log_storage
     limited = {limit.name for limit in storage.get_pool_limits()}
@@ -46,13 +49,13 @@ def limit_pools(instance: dg.DagsterInstance, destination: str) -> None:
             storage.set_concurrency_slots(pool, limit)
 
 
-def free_places(instance: dg.DagsterInstance, destination: str) -> int:
+def free_places(instance: dg.DagsterInstance, config: Config) -> int:
     """Free the places that ended and deleted runs hold in the pools. Returns how many runs held any.
 
     Dagster does so only with run monitoring, which it does not have unless dagster.yaml says so.
     """
     storage = instance.event_log_storage
-    pools = [storage.get_concurrency_info(pool) for pool in (pool_of(destination), export_pool_of(destination))]
+    pools = [storage.get_concurrency_info(pool) for pool in (pool_of(config), export_pool_of(config))]
     holders = {run for pool in pools for run in (*pool.active_run_ids, *pool.pending_run_ids, *pool.assigned_run_ids)}
     ended = [run for run in holders if (known := instance.get_run_by_id(run)) is None or known.is_finished]
     for run in ended:

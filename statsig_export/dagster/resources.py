@@ -7,9 +7,10 @@ that the UI shows the names, but are tables: a text's variable Dagster looks up 
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import dagster as dg
+from pydantic import Field
 
 from statsig_export.config import Config, load_config
 
@@ -30,6 +31,8 @@ class ExportResource(dg.ConfigurableResource[None]):
     webhook_secret: dict[str, str] = _NONE
     webhook_proxy: dict[str, str] = _NONE
     webhook_ca_bundle: dict[str, str] = _NONE
+    key_prefix: list[str] = Field(default=[])
+    """As the code location was loaded: its jobs keep their names until it is loaded again."""
 
     def config(self) -> Config:
         """The configuration, its `env:NAME` values taken from the fields above, else from the environment.
@@ -39,7 +42,7 @@ class ExportResource(dg.ConfigurableResource[None]):
         named = variables(load_config(self.config_path, environ={}))
         values = {name: self._value_of(field) for field, name in named.items()}
         environ = {**os.environ, **{name: value for name, value in values.items() if value}}
-        return load_config(self.config_path, environ=environ)
+        return load_config(self.config_path, environ=environ).named_in_dagster(tuple(self.key_prefix))
 
     def _value_of(self, field: str) -> str:
         """Empty for a variable that is not set: whatever uses its value names it then."""
@@ -63,5 +66,7 @@ def variables(config: Config) -> dict[str, str]:
 
 def export_resource(path: Path, config: Config) -> ExportResource:
     """The resource for the configuration at `path`, each secret by the name of its variable."""
-    named = {field: {"env": name} for field, name in variables(config).items()}
+    named: dict[str, Any] = {field: {"env": name} for field, name in variables(config).items()}
+    if config.dagster.key_prefix:
+        named["key_prefix"] = list(config.dagster.key_prefix)
     return ExportResource(config_path=str(path), **named)

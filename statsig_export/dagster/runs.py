@@ -8,12 +8,12 @@ import dagster as dg
 from statsig_export.config import Config
 from statsig_export.dagster.keys import (
     DESTINATION_TAG,
-    EVENTS,
     EXPORT_JOB,
     MAX_RETRIES,
     PARTITION,
     RANGE_END,
     RANGE_START,
+    names_of,
 )
 from statsig_export.errors import ConfigError
 from statsig_export.vocabulary import Category
@@ -49,8 +49,9 @@ def being_exported(instance: dg.DagsterInstance, config: Config) -> set[str]:
 
 def _is_export(run: dg.DagsterRun, config: Config) -> bool:
     """Whether it exports to this destination: another code location may have a job of the same name."""
+    names = names_of(config)
     ours = run.tags.get(DESTINATION_TAG, config.webhook.name) == config.webhook.name
-    return (run.job_name == EXPORT_JOB and ours) or EVENTS in (run.asset_selection or ())
+    return (run.job_name == names(EXPORT_JOB) and ours) or names.events in (run.asset_selection or ())
 
 
 class FailedExport(NamedTuple):
@@ -66,7 +67,7 @@ def failed_exports(instance: dg.DagsterInstance, config: Config) -> dict[str, Fa
     """The partitions of the newest failed export runs: those that the ledger does not hold may fail again. Of runs that
     were deleted since nothing is known, and nothing needs to be.
     """
-    failed = dg.RunsFilter(job_name=EXPORT_JOB, statuses=[dg.DagsterRunStatus.FAILURE])
+    failed = dg.RunsFilter(job_name=names_of(config)(EXPORT_JOB), statuses=[dg.DagsterRunStatus.FAILURE])
     failures: dict[str, FailedExport] = {}
     for record in instance.get_run_records(failed, limit=_REMEMBERED_FAILURES):
         run = record.dagster_run

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from statsig_export.dagster.keys import DESTINATION_TAG, EVENTS, EXPORT_JOB, MAX_RUNTIME, WORKER_TAG
+from statsig_export.config import Config
+from statsig_export.dagster.keys import DESTINATION_TAG, EXPORT_JOB, MAX_RUNTIME, WORKER_TAG, names_of
 from statsig_export.dagster.pools import free_places
 from statsig_export.dagster.runs import under_way
 
@@ -35,21 +36,22 @@ def tell_process(context: dg.OpExecutionContext | dg.AssetExecutionContext | dg.
         context.instance.add_run_tags(run.run_id, {WORKER_TAG: _process(os.getpid())})
 
 
-def clear_the_dead(instance: dg.DagsterInstance, destination: str, now: datetime) -> None:
+def clear_the_dead(instance: dg.DagsterInstance, config: Config, now: datetime) -> None:
     """Report runs whose process is gone as failed, or as canceled where that was asked for; free the places that ended
     runs hold.
     """
     for run in under_way(instance):
-        if _is_ours(run, destination) and _is_dead(instance, run, now):
+        if _is_ours(run, config) and _is_dead(instance, run, now):
             canceled = run.status is dg.DagsterRunStatus.CANCELING
             (instance.report_run_canceled if canceled else instance.report_run_failed)(run, GONE)
-    free_places(instance, destination)
+    free_places(instance, config)
 
 
-def _is_ours(run: dg.DagsterRun, destination: str) -> bool:
+def _is_ours(run: dg.DagsterRun, config: Config) -> bool:
     """Another code location may have jobs of the same names."""
-    exports = run.job_name == EXPORT_JOB and run.tags.get(MAX_RUNTIME) == EXPORT_MAX_RUNTIME_S
-    asset = EVENTS in (run.asset_selection or ())
+    names, destination = names_of(config), config.webhook.name
+    exports = run.job_name == names(EXPORT_JOB) and run.tags.get(MAX_RUNTIME) == EXPORT_MAX_RUNTIME_S
+    asset = names.events in (run.asset_selection or ())
     return WORKER_TAG in run.tags or run.tags.get(DESTINATION_TAG) == destination or exports or asset
 
 

@@ -19,10 +19,16 @@ from statsig_export.ledger.list_parameters import among
 from statsig_export.ledger.pruned import NOT_PRUNED, refuse_pruned
 from statsig_export.ledger.records import DestinationRecord, DuePartition, Planned, PlannedBatch
 from statsig_export.ledger.stored_files import STORED, stored_file
-from statsig_export.ledger.tables import attempts, batches, destinations, generations, partitions
+from statsig_export.ledger.tables import attempts, batches, destinations, generations, meta, partitions
 from statsig_export.storage.files import StoredFile
 from statsig_export.vocabulary import Category
 from statsig_export.windows import partition_key
+
+
+def ledger_id(database: LedgerDatabase) -> str:
+    """What the ledger was given when it was made."""
+    with database.read() as connection:
+        return str(connection.execute(select(meta.c.value).where(meta.c.key == "ledger_id")).scalar_one())
 
 
 def destination(database: LedgerDatabase, name: str) -> DestinationRecord:

@@ -73,6 +73,12 @@ def shipments_of(config: Config, orchestrator_run_id: str) -> list[Shipment]:
     return found
 
 
+def ledger_id(config: Config) -> str:
+    """The ledger's own id, by whatever URL it is reached; empty where there is no ledger yet."""
+    with ledger_to_read(config) as ledger:
+        return "" if ledger is None else queries.ledger_id(ledger.database)
+
+
 def halted_reason(config: Config) -> str | None:
     """Why the destination is halted, or None when it is not.
 

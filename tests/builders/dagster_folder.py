@@ -132,7 +132,11 @@ class Project:
 
     def shipped(self) -> set[str]:
         """The partitions of which events were delivered, as Dagster shows them: not those with nothing to send."""
-        key = dg.AssetKey(["fivetran", "statsig_events"])
+        return self.shipped_under()
+
+    def shipped_under(self, *prefix: str) -> set[str]:
+        """The same of an export whose keys have this prefix."""
+        key = dg.AssetKey([*prefix, "fivetran", "statsig_events"])
         records = self.instance.fetch_materializations(key, limit=10_000).records
         events = [record.asset_materialization for record in records]
         return {

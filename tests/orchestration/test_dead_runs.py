@@ -100,9 +100,9 @@ def test_of_a_process_on_another_machine_age_tells(project: Project):
     run = started(project, POOLS[0], **{WORKER_TAG: "elsewhere 1 1"})
     now = datetime.now(UTC)
 
-    workers.clear_the_dead(project.instance, "fivetran", now + timedelta(minutes=59))
+    workers.clear_the_dead(project.instance, project.config, now + timedelta(minutes=59))
     assert status(project, run) is STARTED
-    workers.clear_the_dead(project.instance, "fivetran", now + timedelta(minutes=61))
+    workers.clear_the_dead(project.instance, project.config, now + timedelta(minutes=61))
     assert status(project, run) is FAILED
 
 
@@ -147,7 +147,7 @@ def test_runs_of_others_are_left_alone_however_old_they_are(project: Project):
     run = project.instance.create_run_for_job(theirs)
     project.instance.handle_new_event(_event(run, dg.DagsterEventType.PIPELINE_START))
 
-    workers.clear_the_dead(project.instance, "fivetran", datetime.now(UTC) + timedelta(days=30))
+    workers.clear_the_dead(project.instance, project.config, datetime.now(UTC) + timedelta(days=30))
 
     assert status(project, run.run_id) is STARTED
 

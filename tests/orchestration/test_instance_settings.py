@@ -9,6 +9,7 @@ import yaml
 from dagster_folder import Project
 from dagster_processes import ROOT
 
+from statsig_export.config import Config
 from statsig_export.dagster.pools import limit_pools
 from statsig_export.demo.dagster_stage import INSTANCE_SETTINGS
 
@@ -72,7 +73,7 @@ def test_exports_leave_a_place_to_the_ship_runs_whatever_the_instance_allows(
     pools = {} if default is None else {"pools": {"default_limit": default}}
     runs = {"runs": {"max_concurrent_runs": places}} if places else {}
     with dg.DagsterInstance.local_temp(str(tmp_path), overrides={"concurrency": {**pools, **runs}}) as instance:
-        limit_pools(instance, "fivetran")
+        limit_pools(instance, Config())
 
         limits = {limit.name: limit.limit for limit in instance.event_log_storage.get_pool_limits()}
 

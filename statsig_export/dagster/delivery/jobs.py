@@ -14,6 +14,7 @@ from pydantic import Field
 
 from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.config import Config
+from statsig_export.dagster.claims import claim_keys
 from statsig_export.dagster.delivery.assets import filling_delivered, log_shipments
 from statsig_export.dagster.keys import (
     BUSY,
@@ -24,6 +25,8 @@ from statsig_export.dagster.keys import (
     MAX_RUNTIME,
     OUTCOME_TAG,
     SHIP_JOB,
+    SHIP_OP,
+    names_of,
 )
 from statsig_export.dagster.metadata import failure, newest
 from statsig_export.dagster.pools import pool_of
@@ -48,15 +51,15 @@ class ShipConfig(dg.Config):
 
 def ship_job(config: Config) -> dg.JobDefinition:
     """`ship_batches`: the job of one op."""
-    destination = config.webhook.name
+    names, destination = names_of(config), config.webhook.name
     ship = dg.op(
-        name="ship",
-        pool=pool_of(destination),
+        name=names(SHIP_OP),
+        pool=pool_of(config),
         description="Sends what is due of the partitions, and records every answer.",
-    )(_ship)
+    )(names.with_resource(_ship))
 
     @dg.job(
-        name=SHIP_JOB,
+        name=names(SHIP_JOB),
         description="Ships planned batches to the webhook. The sensor starts it; by hand it ships all that is due.",
         executor_def=dg.in_process_executor,
         tags={
@@ -69,7 +72,7 @@ def ship_job(config: Config) -> dg.JobDefinition:
     def ship_batches() -> None:
         ship()
 
-    return filling_delivered(ship_batches)
+    return filling_delivered(ship_batches, names)
 
 
 def stop_in_good_time() -> Timing:
@@ -84,6 +87,7 @@ def _ship(context: dg.OpExecutionContext, config: ShipConfig, statsig_export: Ex
     settings = statsig_export.config()
     timing = stop_in_good_time()
     try:
+        claim_keys(context, settings, statsig_export.config_path)
         report = ship(settings, config.partitions or None, orchestrator_run_id=context.run.run_id, timing=timing)
     except DestinationError as error:
         _take_refusal(context, settings, error)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import dagster as dg
 
 from statsig_export.config import Config
-from statsig_export.dagster.keys import DELIVERED, EVENTS
+from statsig_export.dagster.keys import Names, names_of
 from statsig_export.dagster.metadata import newest, run_link
 from statsig_export.ledger.records import PartitionStatus, Shipment
 from statsig_export.shipping.status import totals
@@ -27,9 +27,6 @@ SENT_KEYS = dg.TableSchema(
 )
 """The keys of an event as the webhook gets it."""
 
-SENT_LINEAGE = dg.TableColumnLineage(
-    {column.name: [dg.TableColumnDep(asset_key=EVENTS, column_name="event")] for column in SENT_KEYS.columns}
-)
 Metadata = Mapping[str, dg.MetadataValue]
 
 
@@ -37,30 +34,34 @@ def shipments(
     instance: dg.DagsterInstance, config: Config, ship_run: str, reported: Sequence[Shipment]
 ) -> Iterator[dg.AssetMaterialization]:
     """Shipments of one run, as events of the asset."""
+    names = names_of(config)
     for shipment in reported:
-        metadata = _of_shipment(shipment, ship_run, export_links(instance, shipment.export_runs))
+        metadata = _of_shipment(names, shipment, ship_run, export_links(instance, shipment.export_runs))
         if shipment is reported[-1]:
             metadata = {**metadata, **of_the_asset(config)}
-        yield _materialization(shipment.partition, metadata)
+        yield _materialization(names, shipment.partition, metadata)
 
 
 def of_the_asset(config: Config) -> Metadata:
+    event = [dg.TableColumnDep(asset_key=names_of(config).events, column_name="event")]
+    lineage = dg.TableColumnLineage({column.name: event for column in SENT_KEYS.columns})
     return {
         "dagster/row_count": dg.MetadataValue.int(totals(config).delivered),
-        "dagster/column_lineage": dg.MetadataValue.column_lineage(SENT_LINEAGE),
+        "dagster/column_lineage": dg.MetadataValue.column_lineage(lineage),
     }
 
 
-def nothing_to_send(partition: str) -> dg.AssetMaterialization:
+def nothing_to_send(names: Names, partition: str) -> dg.AssetMaterialization:
     """A partition that was exported and holds no event: without a word it would look as if it were missing."""
     return _materialization(
+        names,
         partition,
         {**_counts(partition, 0), "pending": dg.MetadataValue.int(0)},
         "Nothing to send: the window has no event of this category that the filter lets through.",
     )
 
 
-def of_ledger(line: PartitionStatus, more: Metadata) -> dg.AssetMaterialization:
+def of_ledger(names: Names, line: PartitionStatus, more: Metadata) -> dg.AssetMaterialization:
     """What was delivered of a partition by runs that Dagster did not start, as the ledger knows it."""
     account = line.account
     metadata = {
@@ -68,16 +69,18 @@ def of_ledger(line: PartitionStatus, more: Metadata) -> dg.AssetMaterialization:
         "pending": dg.MetadataValue.int(account.pending),
         "failed": dg.MetadataValue.int(account.failed),
         "rate limited": dg.MetadataValue.int(account.rate_limited),
-        "exported partition": dg.MetadataValue.asset(EVENTS),
+        "exported partition": dg.MetadataValue.asset(names.events),
         **more,
     }
-    return _materialization(line.partition, metadata, "Delivered by runs that Dagster did not start.")
+    return _materialization(names, line.partition, metadata, "Delivered by runs that Dagster did not start.")
 
 
-def _materialization(partition: str, metadata: Metadata, description: str | None = None) -> dg.AssetMaterialization:
+def _materialization(
+    names: Names, partition: str, metadata: Metadata, description: str | None = None
+) -> dg.AssetMaterialization:
     category, window = split_partition_key(partition)
     return dg.AssetMaterialization(
-        DELIVERED,
+        names.delivered,
         partition=dg.MultiPartitionKey({"category": category.value, "window": window}),
         tags={"dagster/partition/category": category.value, "dagster/partition/window": window},
         metadata=metadata,
@@ -94,7 +97,7 @@ def _counts(partition: str, forwarded: int) -> Metadata:
     }
 
 
-def _of_shipment(shipment: Shipment, ship_run: str, links: Metadata) -> Metadata:
+def _of_shipment(names: Names, shipment: Shipment, ship_run: str, links: Metadata) -> Metadata:
     account = shipment.account
     return {
         **_counts(shipment.partition, account.forwarded),
@@ -108,7 +111,7 @@ def _of_shipment(shipment: Shipment, ship_run: str, links: Metadata) -> Metadata
         "failed": dg.MetadataValue.int(account.failed),
         "rate limited": dg.MetadataValue.int(account.rate_limited),
         "ship run": dg.MetadataValue.dagster_run(ship_run),
-        "exported partition": dg.MetadataValue.asset(EVENTS),
+        "exported partition": dg.MetadataValue.asset(names.events),
         **links,
         **_files(shipment.files),
         **_latencies(shipment),

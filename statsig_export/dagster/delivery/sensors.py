@@ -11,6 +11,7 @@ from uuid import uuid4
 import dagster as dg
 
 from statsig_export.config import Config
+from statsig_export.dagster.claims import claim_keys
 from statsig_export.dagster.delivery.grouping import MAX_RUNS, EndedRun, Group, groups, paused
 from statsig_export.dagster.delivery.reconcile import tell_deliveries
 from statsig_export.dagster.keys import (
@@ -19,8 +20,12 @@ from statsig_export.dagster.keys import (
     EXPORT_RUN_TAG,
     GROUP_TAG,
     HALTED,
+    NO_PREFIX,
     OUTCOME_TAG,
     SHIP_JOB,
+    SHIP_OP,
+    Names,
+    names_of,
 )
 from statsig_export.dagster.pools import limit_pools
 from statsig_export.dagster.resources import ExportResource
@@ -32,11 +37,11 @@ PAUSED = f"their last runs did nothing for them, the next try waits up to an hou
 _REMEMBERED_RUNS = 100
 
 
-def ship_sensor_of(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+def ship_sensor_of(status: dg.DefaultSensorStatus, names: Names = NO_PREFIX) -> dg.SensorDefinition:
     return dg.SensorDefinition(
-        name="ship_sensor",
-        evaluation_fn=_tick,
-        job_name=SHIP_JOB,
+        name=names("ship_sensor"),
+        evaluation_fn=names.with_resource(_tick),
+        job_name=names(SHIP_JOB),
         minimum_interval_seconds=30,
         default_status=status,
         description="Starts ship runs for partitions with batches that are due, unless a run under way carries them.",
@@ -45,17 +50,18 @@ def ship_sensor_of(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
 
 def _tick(context: dg.SensorEvaluationContext, statsig_export: ExportResource) -> dg.SensorResult:
     config, instance, now = statsig_export.config(), context.instance, datetime.now(UTC).timestamp()
-    limit_pools(instance, config.webhook.name)
-    clear_the_dead(instance, config.webhook.name, datetime.now(UTC))
+    claim_keys(context, config, statsig_export.config_path)
+    limit_pools(instance, config)
+    clear_the_dead(instance, config, datetime.now(UTC))
     told = tell_deliveries(instance, config, now)
     if told:
         context.log.info("shipments reported for runs that could not report them: %d", told)
-    due = due_partitions(config)
+    names, due = names_of(config), due_partitions(config)
     if not due:
         return dg.SensorResult(skip_reason=_why_nothing_is_due(config))
-    live = under_way(instance, SHIP_JOB, _of(config))
-    carried = {key for run in live for key in _partitions_of(run)}
-    if _takes_all(live) or len(live) >= MAX_RUNS or carried.issuperset(partition.partition for partition in due):
+    live = under_way(instance, names(SHIP_JOB), _of(config))
+    carried = {key for run in live for key in _partitions_of(run, names)}
+    if _takes_all(live, names) or len(live) >= MAX_RUNS or carried.issuperset(partition.partition for partition in due):
         return dg.SensorResult(skip_reason=f"partitions due: {len(due)}; ship runs under way: {len(live)}")
     pausing = paused(_ended_runs(instance, config), now)
     waiting = groups((partition for partition in due if partition.partition not in pausing), carried)
@@ -71,9 +77,10 @@ def _of(config: Config) -> dict[str, str]:
 
 def _why_nothing_is_tried(instance: dg.DagsterInstance, config: Config) -> str:
     """Whether the newest run failed by itself, which somebody should look at; not one that was killed, or was busy."""
-    ended = dg.RunsFilter(job_name=SHIP_JOB, tags=_of(config), statuses=list(FINISHED))
+    ended = dg.RunsFilter(job_name=names_of(config)(SHIP_JOB), tags=_of(config), statuses=list(FINISHED))
     failed = [run.run_id for run in instance.get_runs(ended, limit=1) if _failed_by_itself(instance, run)]
-    return f"stuck, run {failed[0]} failed; {PAUSED}" if failed else PAUSED
+    paused = PAUSED.replace(SHIP_JOB, names_of(config)(SHIP_JOB))
+    return f"stuck, run {failed[0]} failed; {paused}" if failed else paused
 
 
 def _failed_by_itself(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
@@ -92,28 +99,28 @@ def _why_nothing_is_due(config: Config) -> str:
     return "nothing is due: what is planned has been sent, or waits for its next try"
 
 
-def _partitions_of(run: dg.DagsterRun) -> list[str]:
+def _partitions_of(run: dg.DagsterRun, names: Names) -> list[str]:
     """The partitions that a ship run was given; none for one that ships all that is due.
 
     A person may have written the configuration: whatever is null or of another type there names no partition.
     """
     config: object = run.run_config
-    for key in ("ops", "ship", "config", "partitions"):
+    for key in ("ops", names(SHIP_OP), "config", "partitions"):
         config = config.get(key) if isinstance(config, Mapping) else None
     return [key for key in config if isinstance(key, str)] if isinstance(config, list) else []
 
 
-def _takes_all(live: Iterable[dg.DagsterRun]) -> bool:
+def _takes_all(live: Iterable[dg.DagsterRun], names: Names) -> bool:
     """A run started by hand without partitions ships whatever is due."""
-    return any(not _partitions_of(run) for run in live)
+    return any(not _partitions_of(run, names) for run in live)
 
 
 def _ended_runs(instance: dg.DagsterInstance, config: Config) -> list[EndedRun]:
     """The newest first. A refusal halts the destination, so it needs no pause of its own."""
-    ended = dg.RunsFilter(job_name=SHIP_JOB, tags=_of(config), statuses=list(FINISHED))
+    ended = dg.RunsFilter(job_name=names_of(config)(SHIP_JOB), tags=_of(config), statuses=list(FINISHED))
     return [
         EndedRun(
-            partitions=frozenset(_partitions_of(record.dagster_run)),
+            partitions=frozenset(_partitions_of(record.dagster_run, names_of(config))),
             fruitless=_fruitless(record.dagster_run),
             ended=record.end_time or 0.0,
         )
@@ -132,7 +139,7 @@ def _request(config: Config, group: Group) -> dg.RunRequest:
     """
     return dg.RunRequest(
         run_key=f"{group.digest}:{uuid4().hex}",
-        run_config={"ops": {"ship": {"config": {"partitions": list(group.partitions)}}}},
+        run_config={"ops": {names_of(config)(SHIP_OP): {"config": {"partitions": list(group.partitions)}}}},
         tags={EXPORT_RUN_TAG: group.export_tag, GROUP_TAG: group.digest, **_of(config)},
     )
 

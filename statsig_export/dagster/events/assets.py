@@ -12,10 +12,11 @@ import dagster as dg
 
 from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.config import Config
+from statsig_export.dagster.claims import claim_keys
 from statsig_export.dagster.delivery.materializations import nothing_to_send
 from statsig_export.dagster.events.backfills import Work, work_of
 from statsig_export.dagster.events.materializations import Metadata, of_ledger, of_report, of_the_run
-from statsig_export.dagster.keys import EVENTS, GROUP, STORED, source_key
+from statsig_export.dagster.keys import GROUP, STORED, Names, names_of
 from statsig_export.dagster.metadata import MOST, failure, newest
 from statsig_export.dagster.partitions import event_partitions, freshness_policy
 from statsig_export.dagster.pools import export_pool_of
@@ -46,12 +47,13 @@ FILE_COLUMNS = dg.TableSchema(
 
 def source_specs(config: Config) -> list[dg.AssetSpec]:
     """The layout's tables, as external assets."""
+    names = names_of(config)
     return [
         dg.AssetSpec(
-            source_key(table),
+            names.source(table),
             description="Read by the export, one window per query; filled by someone else.",
             metadata={"dagster/table_name": table.qualified_name, "window column": table.window_column},
-            group_name=GROUP,
+            group_name=names(GROUP),
             kinds={"sql"},
             tags={"statsig_export/layout": config.source.layout},
         )
@@ -64,26 +66,30 @@ def events_asset(config: Config) -> dg.AssetsDefinition:
 
     Its code version names the filter: a changed one shows as unsynced partitions, and nothing that was planned is lost.
     """
+    names = names_of(config)
 
     @dg.asset(
-        key=EVENTS,
+        key=names.events,
         deps=[spec.key for spec in source_specs(config)],
         description="Events as they will be sent: filtered, encoded, frozen in one file per partition and generation.",
         partitions_def=event_partitions(config.windows),
         backfill_policy=dg.BackfillPolicy.multi_run(config.dagster.max_windows_a_run),
         metadata={"dagster/column_schema": FILE_COLUMNS},
-        group_name=GROUP,
+        group_name=names(GROUP),
         kinds={"python", "parquet"},
         owners=config.dagster.owners,
         code_version=data_version(config),
         freshness_policy=freshness_policy(config.windows),
-        io_manager_key=STORED,
-        pool=export_pool_of(config.webhook.name),
+        io_manager_key=names(STORED),
+        pool=export_pool_of(config),
     )
+    @names.with_resource
     def statsig_events(context: dg.AssetExecutionContext, statsig_export: ExportResource) -> None:
         tell_process(context)
         try:
-            _export(context, statsig_export.config())
+            config = statsig_export.config()
+            claim_keys(context, config, statsig_export.config_path)
+            _export(context, config)
         except StatsigExportError as error:
             retry_if_it_may_heal(context, error)
             raise failure(error) from None
@@ -97,7 +103,7 @@ def data_version(config: Config) -> str:
 
 
 def _column_lineage(config: Config) -> dg.TableColumnLineage:
-    tables = [(source_key(table), feeding_columns(table)) for table in source_tables(config.source)]
+    tables = [(names_of(config).source(table), feeding_columns(table)) for table in source_tables(config.source)]
     return dg.TableColumnLineage(
         {
             column.name: [
@@ -115,16 +121,17 @@ def _export(context: dg.AssetExecutionContext, config: Config) -> None:
     if not context.has_partition_key and not context.has_partition_key_range:
         raise ConfigError(
             "no partition was chosen",
-            hint="Materialize on statsig/events, or the job's tab Partitions, asks for windows and categories",
+            hint=f"Materialize on {names_of(config).events.to_user_string()}, or the job's tab Partitions, asks for "
+            "windows and categories",
         )
     work = work_of(context.instance, context.run, context.partition_keys, config)
     _refuse_open_windows(context, config, work.own)
-    context.set_data_version(EVENTS, dg.DataVersion(data_version(config)))
+    context.set_data_version(names_of(config).events, dg.DataVersion(data_version(config)))
     prefer_jemalloc(os.environ)
     outside = count_outside(config, sorted({name for part in work.asked_for.values() for name in part}))
     for sentence in outside.sentences:
         context.log.warning(sentence)
-    exports = _Exports(outside)
+    exports = _Exports(outside, names_of(config))
     for left in work.parts(config):
         exports.take(context, work, each_window(config, left, orchestrator_run_id=context.run.run_id))
         if not exports.handled.issuperset(left):  # it gave up: what fails so fails for every window
@@ -149,6 +156,7 @@ class _Exports:
     """What a run's exports came to."""
 
     outside: RowsOutside
+    names: Names
     recorded: dict[str, Metadata] = field(default_factory=dict)
     """The run's own partitions that were exported."""
     failed: dict[Window, StatsigExportError] = field(default_factory=dict)
@@ -182,7 +190,7 @@ class _Exports:
                         **_outside(self.outside),
                     }
                     if not partition.planned + partition.already_planned:
-                        context.log_event(nothing_to_send(partition.partition))
+                        context.log_event(nothing_to_send(self.names, partition.partition))
 
 
 def _record(context: dg.AssetExecutionContext, config: Config, recorded: Mapping[str, Metadata]) -> None:
@@ -239,7 +247,7 @@ def _exported_by_others(
             export = exports[line.partition]
             found[line.partition] = of_ledger(line, export, context.instance)
             if not export.planned:
-                context.log_event(nothing_to_send(line.partition))
+                context.log_event(nothing_to_send(names_of(config), line.partition))
     context.log.info("partitions that other runs of this backfill have exported: %d", len(found))
     return found
 

@@ -13,7 +13,7 @@ import dagster as dg
 from dagster._core.execution.backfill import PartitionBackfill  # what get_backfill gives; it has no public name
 
 from statsig_export.config import Config
-from statsig_export.dagster.keys import BACKFILL, EVENTS
+from statsig_export.dagster.keys import BACKFILL, names_of
 from statsig_export.shipping.status import exported
 from statsig_export.vocabulary import Category
 from statsig_export.windows import LENGTH, Window, partition_key, split_partition_key, window_from_key
@@ -58,7 +58,7 @@ def work_of(instance: dg.DagsterInstance, run: dg.DagsterRun, keys: Iterable[str
     backfill = instance.get_backfill(run.tags[BACKFILL]) if BACKFILL in run.tags else None
     if backfill is None or run.parent_run_id is not None:  # a run that is done again has to do it
         return Work(own, own)
-    wanted = by_window(config, _partitions_of(backfill))
+    wanted = by_window(config, _partitions_of(backfill, names_of(config).events))
     asked_for = {window: wanted.get(window, categories) for window, categories in own.items()}
     if all(set(asked_for[window]) <= set(own[window]) for window in own):
         return Work(own, own)
@@ -76,12 +76,12 @@ def by_window(config: Config, keys: Iterable[str]) -> Categories:
     return {window: tuple(c for c in Category if c in found) for window, found in sorted(categories.items())}
 
 
-def _partitions_of(backfill: PartitionBackfill) -> Iterable[str]:
+def _partitions_of(backfill: PartitionBackfill, events: dg.AssetKey) -> Iterable[str]:
     """What it was launched for, however the UI and the API spelled it."""
     data = backfill.asset_backfill_data
     if data is None:
         return backfill.partition_names or ()
-    subset = data.target_subset.partitions_subsets_by_asset_key.get(EVENTS)
+    subset = data.target_subset.partitions_subsets_by_asset_key.get(events)
     return () if subset is None else subset.get_partition_keys()
 
 

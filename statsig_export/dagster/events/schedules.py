@@ -9,8 +9,9 @@ import dagster as dg
 
 from statsig_export.config import Config
 from statsig_export.dagster.automation import schedule_status
+from statsig_export.dagster.claims import claim_keys
 from statsig_export.dagster.events.ranges import boxes, without
-from statsig_export.dagster.keys import CHECK_JOB, EXPORT_JOB, RANGE_END, RANGE_START, SCHEDULE
+from statsig_export.dagster.keys import CHECK_JOB, EXPORT_JOB, RANGE_END, RANGE_START, SCHEDULE, names_of
 from statsig_export.dagster.resources import ExportResource
 from statsig_export.dagster.runs import FailedExport, being_exported, failed_exports
 from statsig_export.export.gaps import Missing, missing_windows
@@ -39,19 +40,22 @@ def cron(settings: WindowSettings) -> str:
 
 def export_schedule(config: Config) -> dg.ScheduleDefinition:
     """Requests the closed windows that are missing in the ledger and that no run is exporting."""
+    names = names_of(config)
 
     @dg.schedule(
-        name=SCHEDULE,
-        job_name=EXPORT_JOB,
+        name=names(SCHEDULE),
+        job_name=names(EXPORT_JOB),
         cron_schedule=cron(config.windows),
         execution_timezone="UTC",
         default_status=schedule_status(config),
         description="Exports closed windows that are missing: inside the lookback, and those that were skipped.",
     )
+    @names.with_resource
     def schedule(
         context: dg.ScheduleEvaluationContext, statsig_export: ExportResource
     ) -> list[dg.RunRequest] | dg.SkipReason:
         current, now = statsig_export.config(), context.scheduled_execution_time
+        claim_keys(context, current, statsig_export.config_path)
         missing = missing_windows(current, now)
         waiting = without(missing, being_exported(context.instance, current))
         if waiting:
@@ -95,9 +99,10 @@ def _ranges(instance: dg.DagsterInstance, config: Config, waiting: Missing, now:
 
 
 def check_schedule(config: Config) -> dg.ScheduleDefinition:
+    names = names_of(config)
     return dg.ScheduleDefinition(
-        name="check_schedule",
-        job_name=CHECK_JOB,
+        name=names("check_schedule"),
+        job_name=names(CHECK_JOB),
         cron_schedule="17 * * * *",
         execution_timezone="UTC",
         default_status=schedule_status(config),

@@ -13,8 +13,9 @@ from itertools import takewhile
 import dagster as dg
 
 from statsig_export.config import Config
+from statsig_export.dagster.claims import claim_keys
 from statsig_export.dagster.events.ranges import boxes
-from statsig_export.dagster.keys import EXPORT_JOB, LATE_ROWS_TAG, RANGE_END, RANGE_START
+from statsig_export.dagster.keys import EXPORT_JOB, LATE_ROWS_TAG, NO_PREFIX, RANGE_END, RANGE_START, Names, names_of
 from statsig_export.dagster.resources import ExportResource
 from statsig_export.dagster.runs import being_exported, pause_after
 from statsig_export.export.late_rows import ChangedWindow, compared_windows
@@ -30,11 +31,11 @@ BUDGET = timedelta(seconds=25)
 PAUSED = "their last runs failed, the next try waits up to an hour (or export them by hand)"
 
 
-def late_rows_sensor_of(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+def late_rows_sensor_of(status: dg.DefaultSensorStatus, names: Names = NO_PREFIX) -> dg.SensorDefinition:
     return dg.SensorDefinition(
-        name="late_rows_sensor",
-        evaluation_fn=_tick,
-        job_name=EXPORT_JOB,
+        name=names("late_rows_sensor"),
+        evaluation_fn=names.with_resource(_tick),
+        job_name=names(EXPORT_JOB),
         minimum_interval_seconds=int(EVERY.total_seconds()),
         default_status=status,
         description="Exports windows of the lookback again when the source has other rows than were exported.",
@@ -43,6 +44,7 @@ def late_rows_sensor_of(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
 
 def _tick(context: dg.SensorEvaluationContext, statsig_export: ExportResource) -> dg.SensorResult:
     config = statsig_export.config()
+    claim_keys(context, config, statsig_export.config_path)
     now = datetime.now(UTC)
     lookback = lookback_windows(config.windows, now)
     if not lookback:
@@ -72,8 +74,9 @@ def _exports(
     waiting = _not_under_way(changed, being_exported(context.instance, config))
     if not waiting:
         return _why_nothing_is_exported(len(changed))
+    job = names_of(config)(EXPORT_JOB)
     ranges = boxes(_by_window(waiting), lookback, config.dagster.max_windows_a_run)
-    ready = [(first, last) for first, last in ranges if not _pauses(context.instance, first, last, now)]
+    ready = [(first, last) for first, last in ranges if not _pauses(context.instance, job, first, last, now)]
     if not ready:
         return f"windows that have changed: {len(changed)}; {PAUSED}"
     late = sum(change.rows_now - change.rows_exported for change in waiting)
@@ -93,9 +96,9 @@ def _why_nothing_is_exported(changed: int) -> str:
     return "every exported window of the lookback holds as many rows as it held"
 
 
-def _pauses(instance: dg.DagsterInstance, first: str, last: str, now: datetime) -> bool:
+def _pauses(instance: dg.DagsterInstance, job: str, first: str, last: str, now: datetime) -> bool:
     """Whether the latest runs over this range failed, and the pause after so many failures is not over."""
-    of_range = dg.RunsFilter(job_name=EXPORT_JOB, tags={RANGE_START: first, RANGE_END: last})
+    of_range = dg.RunsFilter(job_name=job, tags={RANGE_START: first, RANGE_END: last})
     latest = instance.get_run_records(of_range, limit=10)
     failed = list(takewhile(lambda record: record.dagster_run.status is dg.DagsterRunStatus.FAILURE, latest))
     return bool(failed) and now.timestamp() < (failed[0].end_time or 0) + pause_after(len(failed))

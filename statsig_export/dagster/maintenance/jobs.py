@@ -9,9 +9,18 @@ from pydantic import Field
 
 from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.config import Config
+from statsig_export.dagster.claims import claim_keys
 from statsig_export.dagster.delivery.assets import filling_delivered, log_shipments
 from statsig_export.dagster.delivery.jobs import MAX_RUNTIME_S, failed_shipment, stop_in_good_time
-from statsig_export.dagster.keys import DESTINATION_TAG, MAX_RETRIES, MAX_RUNTIME, REPLAY_JOB, VERIFY_JOB
+from statsig_export.dagster.keys import (
+    DESTINATION_TAG,
+    MAX_RETRIES,
+    MAX_RUNTIME,
+    REPLAY_JOB,
+    VERIFY_JOB,
+    Names,
+    names_of,
+)
 from statsig_export.dagster.metadata import failure, newest
 from statsig_export.dagster.pools import pool_of
 from statsig_export.dagster.resources import ExportResource
@@ -36,15 +45,15 @@ class ReplayConfig(dg.Config):
 
 def replay_job(config: Config) -> dg.JobDefinition:
     """`replay_batches`: in the destination's pool, as the shipments are."""
-    destination = config.webhook.name
+    names, destination = names_of(config), config.webhook.name
     replay = dg.op(
-        name="replay",
-        pool=pool_of(destination),
+        name=names("replay"),
+        pool=pool_of(config),
         description="Sends again, with the same ids and bytes, what the partitions sent.",
-    )(_replay)
+    )(names.with_resource(_replay))
 
     @dg.job(
-        name=REPLAY_JOB,
+        name=names(REPLAY_JOB),
         description="Sends partitions again. A reader that deduplicates by timeUUID takes no harm.",
         executor_def=dg.in_process_executor,
         tags={DESTINATION_TAG: destination, MAX_RETRIES: "0", MAX_RUNTIME: str(MAX_RUNTIME_S)},
@@ -52,13 +61,14 @@ def replay_job(config: Config) -> dg.JobDefinition:
     def replay_batches() -> None:
         replay()
 
-    return filling_delivered(replay_batches)
+    return filling_delivered(replay_batches, names)
 
 
 def _replay(context: dg.OpExecutionContext, config: ReplayConfig, statsig_export: ExportResource) -> None:
     tell_process(context)
     prefer_jemalloc(os.environ)
     try:
+        claim_keys(context, statsig_export.config(), statsig_export.config_path)
         report = replay(
             statsig_export.config(),
             _replayed(config, statsig_export.config()),
@@ -100,7 +110,6 @@ def _replayed(asked: ReplayConfig, config: Config) -> list[str]:
     return keys
 
 
-@dg.op(name="verify", description="Recomputes every state from the attempts and the files. Reads only.")
 def _verify(context: dg.OpExecutionContext, statsig_export: ExportResource) -> None:
     try:
         report = verify(statsig_export.config())
@@ -126,11 +135,19 @@ def _differs(report: VerifyReport) -> dg.Failure:
     )
 
 
-@dg.job(
-    name=VERIFY_JOB,
-    description="Holds the ledger against itself and the files, changes nothing, and fails when something differs.",
-    executor_def=dg.in_process_executor,
-    tags={MAX_RETRIES: "0"},
-)
-def verify_ledger() -> None:
-    _verify()
+def verify_job(names: Names) -> dg.JobDefinition:
+    """`verify_ledger`."""
+    verification = dg.op(
+        name=names("verify"), description="Recomputes every state from the attempts and the files. Reads only."
+    )(names.with_resource(_verify))
+
+    @dg.job(
+        name=names(VERIFY_JOB),
+        description="Holds the ledger against itself and the files, changes nothing, and fails when something differs.",
+        executor_def=dg.in_process_executor,
+        tags={MAX_RETRIES: "0"},
+    )
+    def verify_ledger() -> None:
+        verification()
+
+    return verify_ledger

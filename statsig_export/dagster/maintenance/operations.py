@@ -2,14 +2,17 @@
 `sync_with_ledger`. They do what the verbs of the command line do.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import dagster as dg
 from pydantic import Field
 
+from statsig_export.dagster.claims import claim_keys
 from statsig_export.dagster.delivery import materializations as delivered
 from statsig_export.dagster.events.materializations import of_ledger
-from statsig_export.dagster.keys import DELIVERED, EVENTS, MAX_RETRIES
+from statsig_export.dagster.keys import MAX_RETRIES, Names, names_of
 from statsig_export.dagster.metadata import failure
 from statsig_export.dagster.resources import ExportResource
 from statsig_export.delivery.outcomes import Outcome
@@ -19,8 +22,6 @@ from statsig_export.shipping.status import exported, halted_reason, resume, stat
 from statsig_export.shipping.test_event import send_test_event as send
 from statsig_export.windows import split_partition_key
 
-_ONCE = {MAX_RETRIES: "0"}
-
 
 class PruneConfig(dg.Config):
     """What `statsig-export prune` takes."""
@@ -29,7 +30,6 @@ class PruneConfig(dg.Config):
     dry_run: bool = Field(default=False, description="Say what would be removed; remove nothing.")
 
 
-@dg.op(name="resume", description="Lifts a halt, and the pauses after failures or a rate limit.")
 def _resume(context: dg.OpExecutionContext, statsig_export: ExportResource) -> None:
     config = statsig_export.config()
     try:
@@ -43,7 +43,6 @@ def _resume(context: dg.OpExecutionContext, statsig_export: ExportResource) -> N
         context.log.warning("events that are rejected again within the hour (HTTP %s) will fail", statuses)
 
 
-@dg.op(name="prune_windows", description="Removes files, batches and attempts of old windows, and keeps their account.")
 def _prune(context: dg.OpExecutionContext, config: PruneConfig, statsig_export: ExportResource) -> None:
     try:
         before = datetime.fromisoformat(config.before)
@@ -62,7 +61,6 @@ def _prune(context: dg.OpExecutionContext, config: PruneConfig, statsig_export: 
         raise dg.Failure(f"files that cannot be read: {len(report.unreadable)}; their partitions were not pruned")
 
 
-@dg.op(name="send_event", description="Sends one test event and fails unless it is accepted.")
 def _send_test_event(context: dg.OpExecutionContext, statsig_export: ExportResource) -> None:
     try:
         answer = send(statsig_export.config())
@@ -75,60 +73,90 @@ def _send_test_event(context: dg.OpExecutionContext, statsig_export: ExportResou
     context.log.info("%s: %s (%.0f ms)", answer.outcome.value, answer.text, answer.latency_ms)
 
 
-@dg.op(name="sync", description="Reports the partitions that the ledger has and Dagster does not.")
 def _sync(context: dg.OpExecutionContext, statsig_export: ExportResource) -> None:
     config, instance = statsig_export.config(), context.instance
     try:
+        claim_keys(context, config, statsig_export.config_path)
         exports = {line.partition: line for line in exported(config)}
         lines = {line.partition: line for line in status(config)} if exports else {}
     except StatsigExportError as error:
         raise failure(error) from None
-    shown, told = instance.get_materialized_partitions(EVENTS), instance.get_materialized_partitions(DELIVERED)
+    names = names_of(config)
+    shown = instance.get_materialized_partitions(names.events)
+    told = instance.get_materialized_partitions(names.delivered)
     reported = 0
     for key, export in exports.items():
         if key not in shown:
             category, window = split_partition_key(key)
             partition = dg.MultiPartitionKey({"category": category.value, "window": window})
             metadata = of_ledger(lines[key], export, instance)
-            context.log_event(dg.AssetMaterialization(EVENTS, partition=partition, metadata=metadata))
+            context.log_event(dg.AssetMaterialization(names.events, partition=partition, metadata=metadata))
             reported += 1
         if key not in told and not export.planned:
-            context.log_event(delivered.nothing_to_send(key))
+            context.log_event(delivered.nothing_to_send(names, key))
             reported += 1
         elif key not in told and lines[key].account.forwarded:
-            context.log_event(delivered.of_ledger(lines[key], {}))
+            context.log_event(delivered.of_ledger(names, lines[key], {}))
             reported += 1
     context.log.info("partitions in the ledger: %d; reported now: %d", len(exports), reported)
 
 
-@dg.job(
-    executor_def=dg.in_process_executor,
-    tags=_ONCE,
-    description="Lifts a halt once the set-up is repaired; events that are rejected again may then fail.",
+class _Operation(NamedTuple):
+    """A job of one op."""
+
+    job: str
+    description: str
+    op: str
+    does: str
+    function: Callable[..., None]
+
+
+_OPERATIONS = (
+    _Operation(
+        "resume_destination",
+        "Lifts a halt once the set-up is repaired; events that are rejected again may then fail.",
+        "resume",
+        "Lifts a halt, and the pauses after failures or a rate limit.",
+        _resume,
+    ),
+    _Operation(
+        "prune",
+        "Removes old windows' files; their account stays.",
+        "prune_windows",
+        "Removes files, batches and attempts of old windows, and keeps their account.",
+        _prune,
+    ),
+    _Operation(
+        "send_test_event",
+        "One test event, which is not recorded in the ledger.",
+        "send_event",
+        "Sends one test event and fails unless it is accepted.",
+        _send_test_event,
+    ),
+    _Operation(
+        "sync_with_ledger",
+        "Shows in Dagster what the command line exported and shipped. Reads the ledger, sends nothing.",
+        "sync",
+        "Reports the partitions that the ledger has and Dagster does not.",
+        _sync,
+    ),
 )
-def resume_destination() -> None:
-    _resume()
 
 
-@dg.job(executor_def=dg.in_process_executor, tags=_ONCE, description="Removes old windows' files; their account stays.")
-def prune() -> None:
-    _prune()
+def operations(names: Names) -> list[dg.JobDefinition]:
+    return [_job(operation, names) for operation in _OPERATIONS]
 
 
-@dg.job(
-    executor_def=dg.in_process_executor, tags=_ONCE, description="One test event, which is not recorded in the ledger."
-)
-def send_test_event() -> None:
-    _send_test_event()
+def _job(operation: _Operation, names: Names) -> dg.JobDefinition:
+    run = dg.op(name=names(operation.op), description=operation.does)(names.with_resource(operation.function))
 
+    @dg.job(
+        name=names(operation.job),
+        description=operation.description,
+        executor_def=dg.in_process_executor,
+        tags={MAX_RETRIES: "0"},
+    )
+    def job() -> None:
+        run()
 
-@dg.job(
-    executor_def=dg.in_process_executor,
-    tags=_ONCE,
-    description="Shows in Dagster what the command line exported and shipped. Reads the ledger, sends nothing.",
-)
-def sync_with_ledger() -> None:
-    _sync()
-
-
-OPERATIONS = (resume_destination, prune, send_test_event, sync_with_ledger)
+    return job
