@@ -98,7 +98,7 @@ def test_a_daemon_that_is_killed_loses_and_doubles_nothing_and_catches_up_on_wha
     assert sum(line.account.forwarded for line in status(project.config)) == len(received)
     assert at_once(project) == 1 < SHIP_RUNS_AT_ONCE
     assert instance.get_materialized_partitions(DELIVERED) >= partitions_of(days)
-    caught_up = {f"{category}|{day}" for category in Category for day in DAYS[:3]}
+    caught_up = {f"{category}|{day}" for category in Category for day in DAYS[2:]}  # the ledger has the others
     assert caught_up <= set(instance.get_materialized_partitions(EVENTS))
 
 
