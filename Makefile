@@ -12,6 +12,7 @@ DEMO_HOME ?= .statsig_export/demo
 EVENTS ?= 50000
 KILLS ?= 1000
 ANSWERS ?= 100000
+ROUNDS ?= 20
 SEED ?= 1
 BENCH ?=
 
@@ -21,34 +22,34 @@ JUPYTER = UV_PYTHON_DOWNLOADS=never $(UV) run --quiet --no-sync --with jupyterla
 # Each of the many processes that the targets start would compile its libraries anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo dev notebook test lint types bench torture fuzz pictures clean
+.PHONY: help setup demo dev notebook test lint types docs bench torture fuzz audit pictures clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .venv/ready: pyproject.toml uv.lock
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed"; exit 1; }
-	@test -x "$(UV)" || { $(PYTHON) -m venv .tools && .tools/bin/pip install --quiet --disable-pip-version-check uv; }
+	@test -x "$(UV)" || { $(PYTHON) -m venv .tools && .tools/bin/pip install --quiet --disable-pip-version-check --require-hashes -r .ci/uv.txt; }
 	@UV_SYSTEM_CERTS=1 $(SYNC) || $(SYNC)
 	@touch $@
 
 setup: .venv/ready ## make .venv with every dependency, locked
 
 demo: .venv/ready ## run the whole export on embedded parts: a sample source, Dagster, a stand-in webhook
-	@$(BIN)/statsig-export demo --home $(DEMO_HOME) --events $(EVENTS)
+	@$(BIN)/statsig-export demo --home '$(DEMO_HOME)' --events $(EVENTS)
 
 dev: .venv/ready ## open the Dagster UI on the demo's data
-	@test -f $(DEMO_HOME)/environment || $(MAKE) --no-print-directory demo
-	@$(BIN)/python -m statsig_export.demo.dev $(DEMO_HOME)
+	@test -f '$(DEMO_HOME)/environment' || $(MAKE) --no-print-directory demo
+	@$(BIN)/python -m statsig_export.demo.dev '$(DEMO_HOME)'
 
 notebook: .venv/ready ## open JupyterLab on the demo's data, with a copy of the notebook
-	@test -f $(DEMO_HOME)/environment || $(MAKE) --no-print-directory demo
-	@test -f $(DEMO_HOME)/explore_export.ipynb || cp notebooks/explore_export.ipynb $(DEMO_HOME)
+	@test -f '$(DEMO_HOME)/environment' || $(MAKE) --no-print-directory demo
+	@test -f '$(DEMO_HOME)/explore_export.ipynb' || $(BIN)/statsig-export notebook explore_export --to '$(DEMO_HOME)'
 	@UV_SYSTEM_CERTS=1 $(JUPYTER) jupyter --version >/dev/null || $(JUPYTER) jupyter --version >/dev/null
-	@set -a; . $(DEMO_HOME)/environment; $(JUPYTER) --offline jupyter lab --allow-root $(DEMO_HOME)/explore_export.ipynb
+	@set -a; . '$(DEMO_HOME)/environment'; $(JUPYTER) --offline jupyter lab --allow-root '$(DEMO_HOME)/explore_export.ipynb'
 
 test: .venv/ready ## run all tests
-	@$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder  # the default order starts files of few, long tests last
+	@$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder --ignore tests/documents  # the default order starts files of few, long tests last
 
 lint: .venv/ready ## check style, format and imports with ruff
 	@$(BIN)/ruff check .
@@ -56,6 +57,11 @@ lint: .venv/ready ## check style, format and imports with ruff
 
 types: .venv/ready ## check types with mypy --strict
 	@$(BIN)/mypy
+	@MYPYPATH=docs $(BIN)/mypy -p generators
+
+docs: .venv/ready ## build the documentation site into docs/_build/html, warnings are errors, and run what its pages say
+	@$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+	@$(BIN)/pytest -q -n 2 tests/documents
 
 bench: .venv/ready ## measure speed against the raw read and other tools; BENCH=growth: how it grows
 	@$(BIN)/python -m benchmarks $(BENCH)
@@ -63,11 +69,15 @@ bench: .venv/ready ## measure speed against the raw read and other tools; BENCH=
 torture: .venv/ready ## kill exports and shipments KILLS times, against a faulty webhook, and count what is lost
 	@$(BIN)/python -m torture --kills $(KILLS) --seed $(SEED)
 
-fuzz: .venv/ready ## send ANSWERS odd answers to the shipper over real sockets, and count what it misreads
+fuzz: .venv/ready ## send ANSWERS odd answers to the shipper and count what it misreads; export ROUNDS tables of huge rows in little memory
 	@$(BIN)/python -m fuzz --answers $(ANSWERS) --seed $(SEED)
+	@$(BIN)/python -m fuzz.rows --rounds $(ROUNDS) --seed $(SEED)
+
+audit: .venv/ready ## ask PyPI's advisory database about every package of uv.lock; says so where it cannot be reached
+	@UV_SYSTEM_CERTS=1 bash .ci/audit $(UV) $(PYTHON)
 
 pictures: .venv/ready ## take the pictures of Dagster in docs/pictures; needs chromium
 	@STATSIG_EXPORT_BROWSER=required STATSIG_EXPORT_PICTURES=docs/pictures $(BIN)/pytest -q tests/browser
 
 clean: ## remove the environment and everything these commands made
-	rm -rf .venv .tools .bench .statsig_export .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .tools .bench .statsig_export .pytest_cache .mypy_cache .ruff_cache .hypothesis docs/_build

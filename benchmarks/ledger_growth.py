@@ -120,7 +120,7 @@ def _tick(folder: Path, until: ExitStack) -> Callable[[], object]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             context = dg.build_sensor_context(
-                instance=instance, definitions=definitions, resources={"export": resources["export"]}
+                instance=instance, definitions=definitions, resources={"statsig_export": resources["statsig_export"]}
             )
             if not ship_sensor.evaluate_tick(context).run_requests:
                 raise SystemExit("the sensor asked for nothing, although batches are due")

@@ -3,10 +3,16 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
+
+from statsig_export.summary import Summarized, Summary
+
+WORDS: Final = ("Events", "Forwarded", "Filtered", "Failed", "Pending", "Rate Limited")
+"""The figures of an account, as its tables head them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+@dataclass(frozen=True, slots=True, repr=False)
+class Account(Summarized):
     """Events = Forwarded + Filtered + Failed + Pending.
 
     `events` is counted on its own (rows read, rows laid down), never computed from the others: that is what
@@ -38,6 +44,20 @@ class Account:
     def balances(self) -> bool:
         return self.events == self.forwarded + self.filtered + self.failed + self.pending
 
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """The values of WORDS, for people."""
+        counts = (self.events, self.forwarded, self.filtered, self.failed, self.pending, self.rate_limited)
+        return tuple(f"{count:,}" for count in counts)
+
+    def summary(self) -> Summary:
+        because = [
+            f"{word} by {rule}: {count:,}"
+            for word, by in (("filtered", self.filtered_by), ("failed", self.failed_by))
+            for rule, count in sorted(by.items())
+        ]
+        return Summary(", ".join(because) or f"{self.events:,} events", WORDS, [self.figures])
+
     def to_dict(self) -> dict[str, int | dict[str, int]]:
         """The `account` object of every --json report."""
         return {
@@ -65,3 +85,10 @@ def total(accounts: Iterable[Account]) -> Account:
         filtered_by.update(account.filtered_by)
         failed_by.update(account.failed_by)
     return Account(**counts, filtered_by=filtered_by, failed_by=failed_by)
+
+
+def summary_of(sentence: str, accounts: Iterable[tuple[str, Account]]) -> Summary:
+    """A table of named accounts, closed by their sum."""
+    named = list(accounts)
+    lines = [*named, ("all", total(account for _, account in named))] if len(named) > 1 else named
+    return Summary(sentence, ("", *WORDS), [(name, *account.figures) for name, account in lines])

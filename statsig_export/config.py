@@ -8,18 +8,21 @@ import difflib
 import hashlib
 import json
 import os
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any, Self
 
 from pydantic import BaseModel, PrivateAttr, ValidationError
 from pydantic_core import ErrorDetails
 from sqlalchemy.engine import URL
 
+from statsig_export.config_file import read_document
 from statsig_export.connect_arguments import looked_up
-from statsig_export.database_urls import placed, read_url
+from statsig_export.database_urls import read_url
 from statsig_export.errors import ConfigError
+from statsig_export.places import checked_file, checked_place, left_beside
 from statsig_export.settings import (
     CheckSettings,
     DagsterSettings,
@@ -44,10 +47,14 @@ class _Origin:
 
     folder: Path
     environ: Mapping[str, str]
+    linked: Path | None = None
+    """The folder of the file to which export.toml is a symbolic link, where that is another folder."""
 
 
 class Config(Settings):
-    """The whole of export.toml. Relative paths in it are taken from the folder that holds the file."""
+    """The whole of export.toml. Relative paths in it are taken from the folder that holds the file, as it was named: a
+    symbolic link counts where it lies, so that what it links to can be replaced (Kubernetes does so at each update).
+    """
 
     source: SourceSettings = SourceSettings()
     windows: WindowSettings = WindowSettings()
@@ -61,11 +68,32 @@ class Config(Settings):
 
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
     _environ: Mapping[str, str] = PrivateAttr(default_factory=lambda: os.environ)
+    _linked: Path | None = PrivateAttr(default=None)
 
     def model_post_init(self, context: object, /) -> None:
         if isinstance(context, _Origin):
             self._folder = context.folder
             self._environ = context.environ
+            self._linked = context.linked
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """To be pickled: without the environment, which holds secrets that are none of ours as well."""
+        state = super().__getstate__()
+        private = {name: value for name, value in (state["__pydantic_private__"] or {}).items() if name != "_environ"}
+        return {**state, "__pydantic_private__": private}
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        """Loaded in a process, a configuration looks its variables up in the environment of that process."""
+        super().__setstate__(state)
+        self._environ = os.environ
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """The same as a copy: all of it is frozen, and the environment is one."""
+        return self.__copy__()
+
+    def named_in_dagster(self, key_prefix: tuple[str, ...]) -> Self:
+        """The same with another `[dagster] key_prefix`."""
+        return self.model_copy(update={"dagster": self.dagster.model_copy(update={"key_prefix": key_prefix})})
 
     def resolve(self, value: str) -> str:
         """The text itself, or for env:NAME the variable's value.
@@ -96,7 +124,9 @@ class Config(Settings):
     def storage_url(self) -> str:
         """Where the partition files lie: an absolute path, or the URL as it stands."""
         url = self.resolve(self.storage.url)
-        return url if "://" in url else str(placed(url, self._folder, "storage.url"))
+        if "://" in url:
+            return self._checked("storage.url", self.storage.url, checked_place)
+        return str(self._placed("storage.url", self.storage.url))
 
     def webhook_url(self) -> str:
         """The webhook's URL. Raises ConfigError (without the URL) unless it is https, or http on loopback."""
@@ -117,11 +147,9 @@ class Config(Settings):
     def webhook_ca_bundle(self) -> str | None:
         """The path of the CA bundle, made absolute. Raises ConfigError where it holds no certificate."""
         bundle = self.webhook.ca_bundle
-        return (
-            None
-            if bundle is None
-            else checked_ca_bundle("webhook.ca_bundle", placed(bundle, self._folder, "webhook.ca_bundle"))
-        )
+        if bundle is None:
+            return None
+        return checked_ca_bundle("webhook.ca_bundle", self._placed("webhook.ca_bundle", bundle))
 
     def _variable(self, value: str) -> tuple[str, str]:
         """The name that `env:NAME` names, and what it holds."""
@@ -150,7 +178,51 @@ class Config(Settings):
         return _fingerprint(self.filter)
 
     def _database_url(self, value: str, key: str) -> URL:
-        return read_url(self.resolve(value), key, self._folder)
+        return read_url(self.resolve(value), key, partial(self._placed, key))
+
+    def _placed(self, key: str, value: str) -> Path:
+        """The absolute path of a file or folder that a value names. What an earlier version began in a folder that is
+        itself called `~` is found again. Raises ConfigError.
+        """
+        path = self.resolve(value)
+        literal = self._folder / path
+        if path.startswith("~") and literal.exists():
+            return literal
+        return Path(self._beside(key, self._checked(key, value, checked_file)))
+
+    def _checked(self, key: str, value: str, check: Callable[[str], str]) -> str:
+        """What the value names, checked. Raises ConfigError, which says where it comes from but not what it is."""
+        try:
+            return check(self.resolve(value))
+        except ValueError as error:
+            source = f" (the variable {value.removeprefix('env:')})" if value.startswith("env:") else ""
+            raise ConfigError(f"{key}{source}: {error}") from None
+
+    def _beside(self, key: str, path: str) -> str:
+        """A path, made absolute. Raises ConfigError where it was begun beside the file that export.toml links to, as
+        earlier versions did: a ledger that began anew would send everything again.
+        """
+        named = self._folder / path
+        linked = None if self._linked is None else self._linked / path
+        if linked is not None and left_beside(named, linked):
+            raise ConfigError(
+                f"{key}: export.toml is a symbolic link; {named} is not there, and {linked} is, beside the file that it"
+                " links to",
+                hint="an earlier version kept it there: move it (with the storage), or write its whole path; to begin"
+                " anew, make an empty file or folder at the former",
+            )
+        return str(named)
+
+
+def config_path(path: str | Path | None = None, environ: Mapping[str, str] | None = None) -> Path:
+    """`path`, else the file $STATSIG_EXPORT_CONFIG names, else ./export.toml: absolute, a symbolic link as it is."""
+    environ = os.environ if environ is None else environ
+    try:
+        return Path(path or environ.get(CONFIG_VARIABLE) or DEFAULT_FILE).expanduser().absolute()
+    except RuntimeError:
+        raise ConfigError(
+            "the home folder of the configuration's ~ is not known", hint="write the whole path"
+        ) from None
 
 
 def load_config(path: str | Path | None = None, environ: Mapping[str, str] | None = None) -> Config:
@@ -160,25 +232,23 @@ def load_config(path: str | Path | None = None, environ: Mapping[str, str] | Non
     Raises ConfigError with the file, the key and the nearest known key.
     """
     environ = os.environ if environ is None else environ
-    file = Path(path or environ.get(CONFIG_VARIABLE) or DEFAULT_FILE)
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ConfigError(f"no configuration at {file}", hint="`statsig-export init` writes one") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file} cannot be read: {type(error).__name__}") from None
-    try:
-        return parse_config(tomllib.loads(text), folder=file.resolve().parent, environ=environ, name=str(file))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{file} is not valid TOML: {error}") from None
+    file = config_path(path, environ)
+    document = read_document(file)
+    linked = file.resolve().parent
+    origin = _Origin(file.parent, environ, None if linked == file.parent.resolve() else linked)
+    return _parsed(document, origin, str(file))
 
 
 def parse_config(
     document: Mapping[str, object], *, folder: Path, environ: Mapping[str, str], name: str = DEFAULT_FILE
 ) -> Config:
     """A Config from a parsed document; `folder` is where its relative paths start."""
+    return _parsed(document, _Origin(folder, environ), name)
+
+
+def _parsed(document: Mapping[str, object], origin: _Origin, name: str) -> Config:
     try:
-        return Config.model_validate(document, context=_Origin(folder, environ))
+        return Config.model_validate(document, context=origin)
     except ValidationError as error:
         raise ConfigError(f"{name}: {_explain_all(error)}") from None
 

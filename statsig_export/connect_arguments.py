@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from statsig_export.database_urls import placed
+from statsig_export.errors import ConfigError
 
 _Scalar: TypeAlias = str | bool | int | float
 ConnectArgument: TypeAlias = _Scalar | dict[str, _Scalar]
@@ -44,7 +44,7 @@ def looked_up(
         text = resolve(value)
         if not _FILE.search(name):
             return text
-        place = placed(text, folder, f"source.connect.{name}")
+        place = folder / _at_home(text, f"source.connect.{name}")
         return str(place) if text.startswith("~") or place.exists() else text
 
     return {
@@ -53,6 +53,13 @@ def looked_up(
         else value_of(name, value)
         for name, value in arguments.items()
     }
+
+
+def _at_home(path: str, key: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise ConfigError(f"{key}: there is no home folder that ~ stands for", hint="write the whole path") from None
 
 
 def _flat(arguments: Mapping[str, ConnectArgument]) -> list[tuple[str, _Scalar]]:

@@ -1,6 +1,8 @@
 """Database URLs: which one may write, which driver a bare name means, and where a database's file is."""
 
 import logging
+import re
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -11,6 +13,8 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from statsig_export.errors import ConfigError
 
+_DRIVER: Final = re.compile(r"\w+(\+\w+)?")
+"""A database and a driver, as SQLAlchemy looks for them."""
 _DRIVERS: Final = {"postgresql": "psycopg", "mysql": "pymysql", "mariadb": "pymysql"}
 """The drivers of our extras, where SQLAlchemy means another by the bare name."""
 _OTHER_NAMES: Final = {
@@ -26,8 +30,8 @@ _NO_FILE: Final = (":memory:", "md:", "motherduck:")
 log = logging.getLogger(__name__)
 
 
-def read_url(text: str, key: str, folder: Path) -> URL:
-    """The URL that a key of the configuration has: with the driver that it means, a file's path made absolute.
+def read_url(text: str, key: str, place: Callable[[str], Path]) -> URL:
+    """The URL that a key has: with the driver that it means, a file's path made absolute by `place`.
 
     Raises ConfigError that does not quote it, as any part may hold a password.
     """
@@ -35,6 +39,8 @@ def read_url(text: str, key: str, folder: Path) -> URL:
         url = make_url(text.removeprefix("jdbc:"))
     except (ArgumentError, ValueError):  # the latter for a port that is no number: it may be part of a password
         raise ConfigError(f"{key} is not an SQLAlchemy URL", hint="such as sqlite:///events.db") from None
+    if _DRIVER.fullmatch(url.drivername) is None:
+        raise ConfigError(f"{key} is not an SQLAlchemy URL", hint="such as sqlite:///events.db")
     backend = url.get_backend_name()
     if text.startswith("jdbc:"):
         raise ConfigError(f"{key}: this is a URL of JDBC's", hint=f"write {backend}://user:password@host/database")
@@ -47,7 +53,7 @@ def read_url(text: str, key: str, folder: Path) -> URL:
             hint="@, / and : in a user or password are written %40, %2F and %3A",
         )
     if backend in _FILES:
-        return _located(url, key, folder)
+        return _located(url, place)
     return _with_driver(url, key)
 
 
@@ -82,20 +88,6 @@ def file_of(url: URL) -> Path | None:
     return None if not path or path == ":memory:" else Path(path)
 
 
-def placed(path: str, folder: Path, key: str) -> Path:
-    """An absolute path: a relative one begins in the folder of export.toml, `~` in the user's own.
-
-    A folder that is itself called `~` comes first, so that what is there is found again.
-    """
-    literal = folder / path
-    if not path.startswith("~") or literal.exists():
-        return literal
-    try:
-        return folder / Path(path).expanduser()
-    except RuntimeError:
-        raise ConfigError(f"{key}: there is no home folder that ~ stands for", hint="write the whole path") from None
-
-
 def _with_driver(url: URL, key: str) -> URL:
     driver = _DRIVERS.get(url.drivername)
     if driver is None or (driver == "pymysql" and find_spec(driver) is None):
@@ -104,12 +96,12 @@ def _with_driver(url: URL, key: str) -> URL:
     return url.set(drivername=f"{url.drivername}+{driver}")
 
 
-def _located(url: URL, key: str, folder: Path) -> URL:
+def _located(url: URL, place: Callable[[str], Path]) -> URL:
     path = file_of(url)
     if path is None:
         return url
-    place = str(placed(str(path), folder, key))
+    file = str(place(str(path)))
     as_uri = str(url.database).startswith("file:") or url.query.keys() & _URI_PARAMETERS
     if url.get_backend_name() != "sqlite" or not as_uri:
-        return url.set(database=place)
-    return url.set(database=f"file:{quote(place)}").update_query_dict({"uri": "true"})
+        return url.set(database=file)
+    return url.set(database=f"file:{quote(file)}").update_query_dict({"uri": "true"})

@@ -33,7 +33,8 @@ class StatsigExportError(Exception):
     def __init__(self, message: str, *, hint: str = "") -> None:
         if type(self) is StatsigExportError:
             raise TypeError("raise one of the leaves: they say whose fault it is")
-        super().__init__(f"{message}. {hint}" if hint else message)
+        between = ".\n" if "\n" in message or "\n" in hint else ". "
+        super().__init__(f"{message}{between}{hint}" if hint else message)
         self.message = message
         self.hint = hint
         self.report: object = None

@@ -14,16 +14,22 @@ from sqlalchemy.exc import ArgumentError
 
 from statsig_export.account import Account
 from statsig_export.connect_arguments import ConnectArgument, checked_arguments
+from statsig_export.moments import utc
+from statsig_export.places import checked_place, checked_variable, means_a_variable
+from statsig_export.url_secrets import secret_in
 from statsig_export.vocabulary import Category
 
 _DURATION = re.compile(r"([0-9]{1,15})\s*(ms|s|m|h|d)")
 _OUR_HEADERS = frozenset(
     (
-        *("accept", "accept-encoding", "connection", "content-encoding", "content-length", "content-type", "expect"),
-        *("host", "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade", "user-agent"),
-        *("webhook-id", "webhook-timestamp", "webhook-attempt"),
+        *("accept", "accept-encoding", "connection", "content-encoding", "content-length", "content-range"),
+        *("content-type", "date", "expect", "host", "http2-settings", "keep-alive", "proxy-authenticate"),
+        *("proxy-authorization", "proxy-connection", "range", "te", "trailer", "transfer-encoding", "upgrade"),
+        *("user-agent", "via", "webhook-id", "webhook-timestamp", "webhook-attempt"),
     )
 )
+_FIRST_YEAR = 2000
+_KEY_PART = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _UNIT = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
@@ -54,41 +60,68 @@ def _whole_or_per_type(switch: object) -> object:
     return dict.fromkeys(("gate", "experiment", "config", "layer"), switch) if isinstance(switch, bool) else switch
 
 
-def _utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
 def _secret(text: str) -> str:
-    if not re.fullmatch(r"env:[A-Za-z_][A-Za-z0-9_]*", text):
+    if not means_a_variable(text):
         raise ValueError("this holds a secret: name the environment variable that has it, as in env:NAME")
+    return checked_variable(text)
+
+
+def _place(text: str) -> str:
+    """As it is written: what it comes to is for `config` to say, and no part of the fingerprint."""
+    (checked_variable if means_a_variable(text) else checked_place)(text)
     return text
 
 
 def _database_url(text: str) -> str:
-    if text.startswith("env:"):
-        return _secret(text)
+    if means_a_variable(text):
+        return checked_variable(text)
     try:
-        url = make_url(text)
+        make_url(text)
     except (ArgumentError, ValueError):  # the latter for a port that is no number: it may be part of a password
         raise ValueError("this is not an SQLAlchemy URL such as sqlite:///events.db or env:NAME") from None
-    if url.password:
-        raise ValueError("a URL with a password is a secret: put it in the environment and write env:NAME")
+    return _written_url(text)
+
+
+def _key_prefix(prefix: object) -> object:
+    """One text with slashes is a list of its parts."""
+    if isinstance(prefix, str):
+        prefix = prefix.split("/") if prefix else ()
+    if not isinstance(prefix, list | tuple):
+        return prefix  # pydantic says what is wrong
+    if not all(isinstance(part, str) and _KEY_PART.fullmatch(part) for part in prefix):
+        raise ValueError(
+            'a key prefix is "eu", "emea/eu" or ["emea", "eu"]: parts of letters, digits, "_" and "-", each of at most '
+            "64 characters that begin with a letter"
+        )
+    return tuple(prefix)
+
+
+def _written_url(text: str) -> str:
+    """A URL or path as it is written in the file: no secret, which `repr` and the definitions in Dagster would show."""
+    if means_a_variable(text):
+        return checked_variable(text)
+    where = secret_in(text)
+    if where is not None:
+        raise ValueError(f"a URL with {where} is a secret: put it in the environment and write env:NAME")
     return text
 
 
 def _header_name(name: str) -> str:
     if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
         raise ValueError("this is no name of an HTTP header: letters, digits and hyphens, without a colon")
-    if name.lower() in _OUR_HEADERS:
+    if name.lower().replace("_", "-") in _OUR_HEADERS:  # to CGI and WSGI the two are one
         raise ValueError("this header is set by every request for something else: name another")
     return name
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
-UtcTime = Annotated[datetime, AfterValidator(_utc)]
+UtcTime = Annotated[datetime, AfterValidator(utc)]
 SecretName = Annotated[str, AfterValidator(_secret)]
 HeaderName = Annotated[str, AfterValidator(_header_name)]
+Place = Annotated[str, AfterValidator(_place)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
+TimestampForm = Literal["number", "text"]
+StorageUrl = Annotated[str, AfterValidator(_written_url), AfterValidator(_place)]
 LayoutName = Literal["native", "sdk_log", "statsig_events", "cloud_exports", "warehouse_native"]
 
 
@@ -105,7 +138,8 @@ class TableSettings(Settings):
     """Where one of the layout's tables differs from what the layout expects. All keys are optional."""
 
     table: str | None = None
-    """The table's name; "" where there is no such table, and nothing is read of it."""
+    """The table's name, or schema and name as in "analytics.events"; "" where there is no such table, and nothing is
+    read of it."""
     schema_: str | None = Field(default=None, alias="schema")
     """The database schema that holds it."""
     window_column: str | None = None
@@ -114,6 +148,9 @@ class TableSettings(Settings):
     """Canonical column name -> the name in this database; "" where the table has no such column."""
     custom_ids: dict[str, str] = {}
     """Custom ID -> its column, for tables that Statsig lays out with one column an ID."""
+    values: dict[str, dict[str, str | bool]] = {}
+    """Canonical column name -> a value as it stands in this database -> what it means, for columns of text and
+    booleans: `{ exposure_type = { dyn = "config" }, gate_value = { pass = true } }`. Ids do not change by it."""
     identity: str | None = Field(default=None, min_length=1)
     """What the ids that are derived for its rows are made with, beside the key or the content: the table's name, unless
     this says otherwise. A table that is renamed keeps the old name here, and every row its id. With a "/" it stands for
@@ -158,14 +195,18 @@ class WindowSettings(Settings):
     every: Literal["day", "hour"] = "day"
     start: UtcTime = datetime(2026, 11, 1, tzinfo=UTC)
     """The first window starts here."""
-    settle: Duration = timedelta(minutes=5)
+    settle: Annotated[Duration, _between("0s", "366d")] = timedelta(minutes=5)
     """How long after its end a window is taken to be complete."""
-    lookback: Duration = timedelta(days=3)
-    """How far back late rows are looked for."""
+    lookback: Annotated[Duration, _between("0s", "3660d")] = timedelta(days=3)
+    """How far back late rows are looked for, from the end of the last closed window; "0s": they are not."""
 
     @model_validator(mode="after")
     def _start_is_a_boundary(self) -> "WindowSettings":
         start = self.start
+        if start.year < _FIRST_YEAR:
+            raise ValueError(
+                f"windows.start must be in {_FIRST_YEAR} or later: every {self.every} since is a partition"
+            )
         ragged = start.minute or start.second or start.microsecond or (self.every == "day" and start.hour)
         if ragged:
             raise ValueError(f"windows.start must be the beginning of a UTC {self.every}")
@@ -254,8 +295,11 @@ class WebhookSettings(Settings):
     concurrency: int = Field(default=4, ge=1, le=64, strict=True)
     """Requests in flight at once in one run."""
     compression: Literal["none", "gzip"] = "none"
-    ca_bundle: str | None = Field(default=None, min_length=1)
-    """A PEM file (relative to the configuration file) of certificate authorities to trust instead of the usual ones."""
+    timestamps: TimestampForm = "number"
+    """How an event spells its `timestamp`: 1793534400000 or "1793534400000"; frozen when it is exported."""
+    ca_bundle: Place | None = None
+    """A PEM file (relative to the configuration file), or env:NAME, of certificate authorities to trust instead of the
+    usual ones."""
     proxy: SecretName | None = None
     """env:NAME of the URL of an HTTP proxy, http://host:port. The environment's own proxy variables are not used."""
 
@@ -263,7 +307,7 @@ class WebhookSettings(Settings):
 class StorageSettings(Settings):
     """`[storage]`: where the partition files lie."""
 
-    url: str = "./.statsig_export/events"
+    url: StorageUrl = "./.statsig_export/events"
     """A path (relative to the configuration file), any fsspec URL (s3://, gs://, ...), or env:NAME: docs/storage.md."""
 
 
@@ -297,6 +341,12 @@ class DagsterSettings(Settings):
     """A backfill is cut into runs of so many windows: launching a run costs seconds, and one that fails repeats all."""
     owners: tuple[str, ...] = ()
     """Who owns the assets, as Dagster has it: an email address, or team:name."""
+    key_prefix: Annotated[tuple[str, ...], BeforeValidator(_key_prefix)] = ()
+    """Stands before the asset keys, and with "_" before the names of jobs, schedules, sensors, ops, pools, resources
+    and the group, so that two exports share an instance or a code location: "eu", "emea/eu" or ["emea", "eu"]."""
+    automation: bool = Field(default=False, strict=True)
+    """Whether the schedules and sensors start by themselves where nobody has switched them on or off in the UI. Off: a
+    `dagster dev` on production's variables exports and ships nothing by itself."""
 
 
 class LineageSettings(Settings):

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
+from statsig_export.errors import ConfigError
+
 
 class Category(StrEnum):
     """The static partition dimension. The filter decides what of it is exported; it never removes a member."""
@@ -59,6 +61,25 @@ def categorize(event_name: str) -> Category:
     return _BY_NAME.get(event_name, Category.CUSTOM_EVENT)
 
 
-def chosen(categories: Iterable[Category] | None) -> tuple[Category, ...]:
-    """The categories that a caller names, each once; None means all."""
-    return tuple(Category) if categories is None else tuple(dict.fromkeys(categories))
+def chosen(categories: Iterable[str] | None) -> tuple[Category, ...]:
+    """The categories that a caller names, each once: members or their texts, or a single one; None means all.
+
+    Raises ConfigError for what names none.
+    """
+    if categories is None:
+        return tuple(Category)
+    names = [categories] if isinstance(categories, str) else categories
+    if not isinstance(names, Iterable):
+        raise ConfigError(f"categories are names, not of type {type(names).__name__}", hint=_CATEGORIES)
+    return tuple(dict.fromkeys(map(_category, names)))
+
+
+def _category(name: object) -> Category:
+    try:
+        return Category(name if isinstance(name, str) else "")
+    except ValueError:
+        told = repr(name) if isinstance(name, str) else f"something of type {type(name).__name__}"
+        raise ConfigError(f"{told} is no category", hint=_CATEGORIES) from None
+
+
+_CATEGORIES: Final = f"they are {', '.join(Category)}"

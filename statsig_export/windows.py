@@ -5,11 +5,12 @@ has one name in the UI, in the ledger and in the storage path. A partition is `c
 alphabetical order as Dagster joins them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from statsig_export.errors import ConfigError
+from statsig_export.moments import Moment, utc
 from statsig_export.settings import WindowSettings
 from statsig_export.vocabulary import Category
 
@@ -19,11 +20,15 @@ LENGTH = {"day": timedelta(days=1), "hour": timedelta(hours=1)}
 
 @dataclass(frozen=True, slots=True, order=True)
 class Window:
-    """A half-open stretch of time, aware datetimes in UTC."""
+    """A half-open stretch of time, in UTC; made of naive datetimes, these are UTC."""
 
     start: datetime
     end: datetime
     key: str
+
+    def __post_init__(self) -> None:
+        for name in ("start", "end"):
+            object.__setattr__(self, name, utc(getattr(self, name), f"the window's {name}"))
 
     def closes_at(self, settle: timedelta) -> datetime:
         """From this moment on the window is taken to be complete."""
@@ -44,12 +49,15 @@ def window_from_key(key: str, settings: WindowSettings) -> Window:
     """The window a key names. Raises ConfigError for a key that names none."""
     try:
         start = datetime.strptime(key, KEY_FORMAT[settings.every]).replace(tzinfo=UTC)
-    except ValueError:
+    except (TypeError, ValueError):
         example = settings.start.strftime(KEY_FORMAT[settings.every])
         raise ConfigError(
             f"{key!r} is not the key of a window", hint=f'a {settings.every} is written "{example}"'
         ) from None
-    window = window_at(start, settings)
+    try:
+        window = window_at(start, settings)
+    except OverflowError:
+        raise ConfigError(f"{key!r} is past the last {settings.every} that there can be") from None
     if window.start != start:
         raise ConfigError(f"{key!r} is not the beginning of a {settings.every}")
     return window
@@ -66,18 +74,41 @@ def length_of(window_key: str) -> timedelta:
     raise ConfigError(f"{window_key!r} is not the key of a window")
 
 
-def windows_between(start: datetime, end: datetime, settings: WindowSettings) -> Iterator[Window]:
+def require_window(window: Window) -> Window:
+    """The window itself. Raises ConfigError for what is none: a notebook may give the key of one, or a day."""
+    if not isinstance(window, Window):
+        raise ConfigError(
+            f"a window is asked for, not a {type(window).__name__}",
+            hint='make it by window_from_key("2026-11-20", config.windows)',
+        )
+    return window
+
+
+def windows_between(start: Moment, end: Moment, settings: WindowSettings) -> Iterator[Window]:
     """Every window that overlaps [start, end) and is not before `windows.start`, in order."""
-    moment = max(start, settings.start)
-    while moment < end:
+    moment, until = max(utc(start, "start"), settings.start), utc(end, "end")
+    while moment < until:
         window = window_at(moment, settings)
         yield window
         moment = window.end
 
 
-def closed_windows(start: datetime, end: datetime, settings: WindowSettings, now: datetime) -> list[Window]:
+def closed_windows(start: Moment, end: Moment, settings: WindowSettings, now: Moment) -> list[Window]:
     """Those of `windows_between` that are closed."""
-    return [w for w in windows_between(start, end, settings) if w.is_closed(now, settings.settle)]
+    moment = utc(now, "now")
+    return [w for w in windows_between(start, end, settings) if w.is_closed(moment, settings.settle)]
+
+
+def lookback_windows(settings: WindowSettings, now: datetime) -> list[Window]:
+    """The windows of the lookback, which is counted back from the end of the last closed one; none where it is 0."""
+    last = last_closed(settings, now)
+    return [] if last is None else list(windows_between(last.end - settings.lookback, last.end, settings))
+
+
+def last_closed(settings: WindowSettings, now: datetime) -> Window | None:
+    """The newest closed window; None before the first has closed."""
+    window = window_at(now - settings.settle - LENGTH[settings.every], settings)
+    return window if window.start >= settings.start else None
 
 
 def partition_key(category: Category, window_key: str) -> str:
@@ -86,7 +117,12 @@ def partition_key(category: Category, window_key: str) -> str:
 
 def split_partition_key(key: str) -> tuple[Category, str]:
     """The category and the window's key. Raises ConfigError for anything else."""
-    category, bar, window_key = key.partition("|")
+    category, bar, window_key = key.partition("|") if isinstance(key, str) else ("", "", "")
     if not bar or category not in list(Category):
         raise ConfigError(f"{key!r} is not a partition", hint='a partition is written "category|window"')
     return Category(category), window_key
+
+
+def partition_keys(keys: Sequence[str]) -> Sequence[str]:
+    """The keys of partitions that a caller names; a single text is one key."""
+    return [keys] if isinstance(keys, str) else keys

@@ -26,6 +26,11 @@ _MICROS_BELOW: Final = 10**17
 _NUMBER = r"^(?P<whole>[0-9]{1,18}|[1-4][0-9]{18})(?:\.(?P<fraction>[0-9]+))?$"
 # A whole date must stand first: pandas would also read "now", "today" and a lone year.
 _ISO = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
+# What pandas does not read: zones by name (those that name UTC alone: EST is five hours in one country and eleven in
+# another) and a comma before the fraction. A zone follows a time, not a date alone, as an offset does.
+_SPELLED_OTHERWISE = r"[A-SU-Ya-z,]"
+_COMMA = r"^([^,]*[ T][0-9:]+),([0-9])"
+_NAMED_UTC = r"^([0-9-]{10}[ T][0-9:.]+)(?: ?\+00:?00)? ?(?i:UTC|GMT|Z)$"
 _NO_COUNT: Final = pa.scalar(None, pa.int64())
 _ZERO: Final = pa.scalar(0, pa.int64())
 _UNITS_PER_SECOND: Final = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
@@ -36,7 +41,8 @@ def to_epoch_ms(column: "Column | pa.ChunkedArray[Any]") -> Column:
 
     Timestamp columns count from the epoch in UTC, with or without a zone. The unit of numbers, and of texts of digits,
     follows from their magnitude: seconds < 1e11 <= ms < 1e14 <= us < 1e17 <= ns. Other text is ISO 8601, in UTC where
-    it names no zone. What is finer than a millisecond is cut, not rounded. A boolean is no time.
+    it has no offset; UTC may be named (`2026-11-01 10:30:00 UTC`, GMT, Z), no other zone: backends/sqlite.py has the
+    same rule for windows. What is finer than a millisecond is cut, not rounded. A boolean is no time.
     """
     whole: Column = contiguous(column)
     kind = whole.type
@@ -120,6 +126,9 @@ def _from_parts(whole: Column, fraction: Column) -> Column:
 
 
 def _from_iso(text: Column) -> Column:
+    if pc.any(pc.match_substring_regex(text, _SPELLED_OTHERWISE)).as_py():
+        text = pc.replace_substring_regex(text, _COMMA, r"\1.\2")
+        text = pc.replace_substring_regex(text, _NAMED_UTC, r"\1")
     moments = pd.to_datetime(text.to_pandas(), format="ISO8601", utc=True, errors="coerce")
     ms: Column = pa.Array.from_pandas(moments.dt.as_unit("ms"))
     return ms.cast(pa.int64())

@@ -1,24 +1,38 @@
-"""The one JSON object that a verb with --json prints: its report, and the errors that ended it or were met on the way.
+"""The one JSON object that a verb with --json prints, or its main list as CSV: its report, and the errors that ended it
+or were met on the way.
 
 Both are kept while the verb runs, so that a script finds one object on standard output whatever happens.
 """
 
+import csv
+import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 import click
 
-_ASKED, _REPORT, _ERRORS = (f"statsig_export.json_{name}" for name in ("asked", "report", "errors"))
+from statsig_export.terminal_text import escaped
+
+FORMATS: Final = ("table", "json", "csv")
+_ASKED, _REPORT, _ROWS, _ERRORS = (f"statsig_export.json_{name}" for name in ("asked", "report", "rows", "errors"))
 
 
-def ask(ctx: click.Context, arguments: list[str]) -> None:
-    """Remember whether the command line has --json, also if another option is wrong and parsing fails."""
-    ctx.meta[_ASKED] = "--json" in arguments
+def ask(ctx: click.Context, arguments: Sequence[str]) -> None:
+    """Remember the format that the command line asks for, also if another option is wrong and parsing fails."""
+    named = {value for option, value in _pairs(arguments) if option == "--format"}
+    ctx.meta[_ASKED] = "csv" if "csv" in named else "json" if "--json" in arguments or "json" in named else None
 
 
-def keep(report: Mapping[str, object]) -> None:
-    """Keep the verb's report, to be printed when the verb ends."""
-    click.get_current_context().meta[_REPORT] = dict(report)
+def asked(ctx: click.Context) -> bool:
+    """Whether the command line asks for an object or for CSV."""
+    return ctx.meta.get(_ASKED) is not None
+
+
+def keep(report: Mapping[str, object], rows: Sequence[Mapping[str, object]] | None = None) -> None:
+    """Keep the verb's report, to be printed when the verb ends. As CSV it is these rows; without any, one line."""
+    meta = click.get_current_context().meta
+    meta[_REPORT], meta[_ROWS] = dict(report), rows
 
 
 def keep_error(line: str) -> None:
@@ -29,9 +43,45 @@ def keep_error(line: str) -> None:
 
 
 def print_kept(ctx: click.Context, exit_code: int) -> None:
-    """Print the object once, if --json was given and there is a report or an error."""
-    report, errors = ctx.meta.pop(_REPORT, None), ctx.meta.pop(_ERRORS, [])
-    if not ctx.meta.get(_ASKED) or (report is None and not errors):
-        return
-    failure = {"errors": errors, "exit_code": exit_code} if errors else {}
-    click.echo(json.dumps({**(report or {}), **failure}, ensure_ascii=False))
+    """Print the object once, if it was asked for and there is a report or an error. CSV has no place for errors."""
+    report, errors, rows = ctx.meta.pop(_REPORT, None), ctx.meta.pop(_ERRORS, []), ctx.meta.pop(_ROWS, None)
+    form = ctx.meta.get(_ASKED)
+    if form == "csv" and report is not None:
+        click.echo(_csv([report] if rows is None else rows), nl=False)
+    elif form == "json" and (report is not None or errors):
+        failure = {"errors": errors, "exit_code": exit_code} if errors else {}
+        click.echo(escaped(json.dumps({**(report or {}), **failure}, ensure_ascii=False)))
+
+
+def _pairs(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Each option with its value, whether it is joined by = or the next argument."""
+    for place, argument in enumerate(arguments):
+        option, joined, value = argument.partition("=")
+        yield option, value if joined else "".join(arguments[place + 1 : place + 2])
+
+
+def _csv(rows: Sequence[Mapping[str, object]]) -> str:
+    """A header and a line per row. A key within an object is `outer.inner`; a list is left out."""
+    flat = [dict(_cells(row)) for row in rows]
+    header = list(dict.fromkeys(key for row in flat for key in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, header, lineterminator="\n")
+    if header:
+        writer.writeheader()
+    writer.writerows(flat)
+    return text.getvalue()
+
+
+def _cells(value: object, name: str = "") -> Iterator[tuple[str, object]]:
+    match value:
+        case dict():
+            for key, inner in value.items():
+                yield from _cells(inner, f"{name}.{key}" if name else str(key))
+        case list() | tuple():
+            return
+        case bool():
+            yield name, str(value).lower()
+        case str():
+            yield name, escaped(value)
+        case _:
+            yield name, value

@@ -5,24 +5,30 @@
 
 import logging
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
-from statsig_export.cli import failures, json_object
+from statsig_export.cli import completion, failures, json_object
+from statsig_export.cli.examples import epilog
 from statsig_export.cli.exit_codes import DONE, INTERRUPTED
 from statsig_export.errors import LedgerError
 from statsig_export.shipping.http_records import quiet_records
+from statsig_export.terminal_text import EscapingFormatter
+
+Verb = TypeVar("Verb", bound=Callable[..., object])
 
 VERBS: Final = {
     "check": "Report for a monitor: one line and an exit code (Nagios).",
     "demo": "Run the whole pipeline on local stand-ins.",
     "events": "Count each event, and show whether the filter lets it through.",
     "init": "Write an export.toml that fits a database.",
+    "notebook": "Copy a notebook that reads what was exported.",
     "plan": "Dry run: show what exporting these windows would do.",
     "prune": "Remove old files, batches and attempts; keep their account.",
     "receiver": "Run the stand-in webhook alone.",
@@ -59,6 +65,7 @@ class _Verbs(click.Group):
         verb: click.Command = module.command
         if _CONFIG_OF_VERB not in verb.params:
             verb.params += [_CONFIG_OF_VERB, _DEBUG_OF_VERB]
+            verb.epilog = epilog(cmd_name, verb.epilog)
         return verb
 
     def resolve_command(
@@ -88,6 +95,8 @@ class _Verbs(click.Group):
             json_object.keep_error(error.format_message())
             json_object.print_kept(ctx, error.exit_code)
             raise
+        except LedgerError as error:  # --help and --version print while they are parsed, perhaps to a full disk
+            ctx.exit(failures.report(error, debug=False))
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  as above
         """Always ends with an Exit, or with click's own error for a wrong command line."""
@@ -152,10 +161,17 @@ _DEBUG_OF_VERB = click.Option(
 )
 
 
+def _completion(name: str, callback: Callable[..., None], line: str) -> Callable[[Verb], Verb]:
+    shells = click.Choice(completion.SHELLS)
+    return click.option(name, type=shells, is_eager=True, expose_value=False, callback=callback, help=line)
+
+
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="statsig-export", prog_name="statsig-export")
 @click.option("--config", "config_path", type=click.Path(path_type=Path), help=_CONFIG_HELP)
 @click.option("--debug", is_flag=True, help=_DEBUG_HELP)
+@_completion("--install-completion", completion.install, "Install completion of verbs and options for a shell.")
+@_completion("--show-completion", completion.show, "Print the script of that completion.")
 @click.pass_context
 def cli(context: click.Context, config_path: Path | None, *, debug: bool) -> None:
     """Batch export of Statsig events to Fivetran's webhook, with an account of every event.
@@ -165,7 +181,9 @@ def cli(context: click.Context, config_path: Path | None, *, debug: bool) -> Non
     Nagios instead.
     """
     context.obj = Invocation(config_path, debug)
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    records = logging.StreamHandler(sys.stderr)
+    records.setFormatter(EscapingFormatter(logging.BASIC_FORMAT))
+    logging.basicConfig(level=logging.WARNING, handlers=[records])
     if debug:
         _show_everything(context)
 

@@ -1,21 +1,41 @@
-"""Progress on standard error, while a verb runs; silent when that is no terminal."""
+"""Progress on standard error while a verb runs: a bar on a terminal; in a log a line now and then."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from statsig_export.cli import output
+
+LOG_EVERY: Final = 30.0
+"""Seconds between two lines in a log. A verb that takes no longer says nothing."""
 
 
 @contextmanager
-def event_count(title: str) -> Iterator[Callable[[int], None]]:
-    """A running count of events."""
+def event_count(title: str, total: Callable[[], int] | None = None) -> Iterator[Callable[[int], None]]:
+    """A running count of events with its rate. On a terminal `total` is asked once, for the bar and the time left."""
     console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:,} events"))
-    with Progress(
-        *columns, TimeElapsedColumn(), console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task(title, total=None)
+    if not console.is_terminal:
+        yield LogLines(title, time.monotonic, output.note).advance
+        return
+    left = (BarColumn(), TimeRemainingColumn()) if total is not None else ()
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), _Counted(), *left, TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(title, total=None if total is None else total())
         yield lambda count: bar.advance(task, count)
 
 
@@ -27,3 +47,29 @@ def step_bar(title: str, count: int) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(title, total=count)
         yield lambda done: bar.advance(task, done)
+
+
+class LogLines:
+    """A line after each LOG_EVERY seconds in which something happened. `clock` is in seconds."""
+
+    def __init__(self, title: str, clock: Callable[[], float], print_line: Callable[[str], None]) -> None:
+        self._title, self._clock, self._print = title, clock, print_line
+        self._began = self._last = clock()
+        self._count = 0
+
+    def advance(self, count: int) -> None:
+        self._count += count
+        now = self._clock()
+        if now - self._last >= LOG_EVERY:
+            self._last = now
+            rate = self._count / (now - self._began)
+            self._print(f"{self._title}: {self._count:,} events, {rate:,.0f} per second")
+
+
+class _Counted(ProgressColumn):
+    """The count and the rate of a bar; the time left has a column of its own."""
+
+    def render(self, task: Task) -> Text:
+        of = "" if task.total is None else f" of {task.total:,.0f}"
+        rate = "" if not task.speed else f", {task.speed:,.0f} per second"
+        return Text(f"{task.completed:,.0f}{of} events{rate}")

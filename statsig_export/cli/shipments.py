@@ -29,7 +29,7 @@ def ship_or_refusal(
     Raises an error that leaves nothing to report.
     """
     try:
-        with progress.event_count("ship") as advance, until_stopped() as timing:
+        with progress.event_count("ship", lambda: _unsent(config, keys)) as advance, until_stopped() as timing:
             return ship(config, keys, on_progress=advance, timing=timing, now=now), None
     except (DestinationError, LedgerError) as error:
         return reported(config, keys, error), error
@@ -48,6 +48,12 @@ def reported(config: Config, keys: Sequence[str] | None, error: DestinationError
     asked = None if keys is None else set(keys)
     standing = [line for line in status(config) if (line.unsent if asked is None else line.partition in asked)]
     return ShipReport("", None, 0.0, None, (), {}, {line.partition: line for line in standing})
+
+
+def _unsent(config: Config, keys: Sequence[str] | None) -> int:
+    """The events that wait in these partitions, or in all."""
+    asked = None if keys is None else set(keys)
+    return sum(line.unsent for line in status(config) if asked is None or line.partition in asked)
 
 
 @contextmanager
@@ -72,7 +78,14 @@ def shipped_object(report: ShipReport) -> dict[str, object]:
         "rate_limited": report.rate_limited,
         **({"unreadable": dict(report.unreadable)} if report.unreadable else {}),
         "pending": [one.to_dict() for one in _waiting(report)],
+        "partitions": partition_rows(report),
     }
+
+
+def partition_rows(report: ShipReport) -> list[dict[str, object]]:
+    """The account of each partition."""
+    lines = report.statuses.values()
+    return [output.account_row(line.window, line.category, line.account) for line in lines]
 
 
 def print_shipped(title: str, report: ShipReport) -> None:

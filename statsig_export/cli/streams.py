@@ -2,6 +2,7 @@
 
 import errno
 import io
+import select
 import sys
 from typing import TYPE_CHECKING, TextIO
 
@@ -28,13 +29,19 @@ class _Output(io.FileIO):
         if self._lost:
             return size
         try:
-            return super().write(data)
+            return self._write(data)
         except OSError as error:
             self._lost = True
             if self._stream is None or error.errno == errno.EPIPE:
                 return size
             cause = errno.errorcode.get(error.errno or 0, type(error).__name__)
             raise LedgerError(f"{self._stream} cannot be written ({cause})", hint="check its disk") from None
+
+    def _write(self, data: "Buffer") -> int:
+        """What is written of it now. A full pipe that its maker has set not to block is waited for all the same."""
+        while (written := super().write(data)) is None:
+            select.select([], [self], [])
+        return written
 
 
 def outlive_their_readers() -> None:

@@ -8,35 +8,45 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from statsig_export.account import Account, total
+from statsig_export.account import WORDS, Account, total
 from statsig_export.cli import output
 from statsig_export.cli.output import printable
 from statsig_export.cli.verdict import Waiting, by_reason
 from statsig_export.export.reports import FailedRow
+from statsig_export.export.rows_outside import RowsOutside
 from statsig_export.vocabulary import Category
 
 MOST_ROWS = 50
 """A longer list of rows is cut for people; --json has them all."""
-_ACCOUNT_COLUMNS = ("Events", "Forwarded", "Filtered", "Failed", "Pending", "Rate Limited")
 
 
 def print_accounts(
-    title: str, rows: Iterable[tuple[str, Category, Account]], notes: Mapping[str, str] | None = None
+    title: str,
+    rows: Iterable[tuple[str, Category, Account]],
+    notes: Mapping[str, str] | None = None,
+    missing: Sequence[str] = (),
 ) -> None:
-    """A table of windows x categories, closed by their sum. `notes` maps `category|window` to a last word."""
+    """A table of windows x categories, closed by their sum. `notes` maps `category|window` to a last word; `missing`
+    are windows that were not exported, which have a row without figures.
+    """
     table = Table(title=title, title_justify="left")
     table.add_column("Window", no_wrap=True)
     table.add_column("Category", no_wrap=True)
-    for name in _ACCOUNT_COLUMNS:
+    for name in WORDS:
         table.add_column(name, justify="right", no_wrap=True)
     if notes:
         table.add_column("Last error", overflow="fold")
     listed = sorted(rows, key=lambda row: (row[0], list(Category).index(row[1])))
+    left = sorted(missing[:MOST_ROWS], reverse=True)
     for window, category, account in listed:
-        note = [escape(notes.get(f"{category.value}|{window}", ""))] if notes else []
-        table.add_row(window, category.value, *_figures(account), *note)
+        while left and left[-1] < window:
+            table.add_row(left.pop(), "not exported")
+        note = [escape(printable(notes.get(f"{category.value}|{window}", "")))] if notes else []
+        table.add_row(window, category.value, *account.figures, *note)
+    for window in reversed(left):
+        table.add_row(window, "not exported")
     table.add_section()
-    table.add_row("all", "", *_figures(total(account for *_, account in listed)), style="bold")
+    table.add_row("all", "", *total(account for *_, account in listed).figures, style="bold")
     _console().print(table)
 
 
@@ -70,7 +80,7 @@ def print_waiting(waiting: Iterable[Waiting], paused_until: float | None = None,
 def note_missing(windows: Sequence[str]) -> None:
     """The windows that were asked for and are not in the ledger, where there are any."""
     if windows:
-        output.note(f"{len(windows):,} closed windows of this range were never exported, the first {windows[0]}.")
+        output.note(f"{len(windows):,} closed windows were never exported, the first {windows[0]}.")
 
 
 def print_failed_rows(rows: Sequence[FailedRow], failed: int) -> None:
@@ -89,25 +99,22 @@ def print_failed_rows(rows: Sequence[FailedRow], failed: int) -> None:
         click.echo(f"... and {failed - len(rows):,} more: --json lists them all.")
 
 
-def note_unplaced(by_table: Mapping[str, int]) -> None:
-    """Which tables hold rows that belong to no window, where any do."""
-    for table, count in by_table.items():
-        if count:
-            rows = "1 row belongs" if count == 1 else f"{count:,} rows belong"
-            output.note(
-                f"{table}: {rows} to no window and will never be exported: the window column is null or not a time."
-            )
-
-
-def _figures(account: Account) -> list[str]:
-    figures = (account.events, account.forwarded, account.filtered, account.failed, account.pending)
-    return [f"{figure:,}" for figure in (*figures, account.rate_limited)]
+def note_outside(outside: RowsOutside) -> None:
+    """Which tables hold rows that are in no window, and why the verb is no success where none is in one."""
+    for sentence in outside.sentences:
+        output.note(sentence)
+    if outside.misplaced:
+        output.note(f"Nothing can be exported: {outside.misplaced}.")
 
 
 def _console() -> Console:
-    """Wide enough for the account even in a pipe or a narrow terminal: a wrapped figure is no figure."""
+    """Wide enough for the account even in a narrow terminal: a wrapped figure is no figure. Elsewhere nothing wraps."""
     console = Console()
+    if not console.is_terminal:
+        return Console(width=_UNBOUNDED)
     return console if console.width >= _NARROWEST else Console(width=_NARROWEST)
 
 
 _NARROWEST = 110
+_UNBOUNDED = 2_000
+"""Columns of a line in a pipe or a file: longer than any, so that no id is broken over two lines."""

@@ -124,10 +124,10 @@ def _note_pruned(pruned: Sequence[PrunedFiles]) -> None:
 
 def _facts(*facts: tuple[str, str]) -> None:
     for name, text in facts:
-        click.echo(f"{name:<12}{text}")
+        click.echo(f"{name:<12}{printable(text, None)}")
 
 
 def _list(title: str, lines: Sequence[str]) -> None:
     click.echo(f"{title}:" if lines else f"{title}: none")
     for line in lines:
-        click.echo(f"  {line}")
+        click.echo(f"  {printable(line, None)}")

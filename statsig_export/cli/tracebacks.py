@@ -7,6 +7,7 @@ from types import TracebackType
 
 from statsig_export.delivery.answer_text import readable
 from statsig_export.errors import StatsigExportError
+from statsig_export.terminal_text import escaped
 
 
 def traceback_of(error: BaseException) -> str:
@@ -20,7 +21,7 @@ def traceback_of(error: BaseException) -> str:
 
 def show_safely(_: type[BaseException], error: BaseException, __: TracebackType | None) -> None:
     """`sys.excepthook`: print an error that nothing caught."""
-    sys.stderr.write(traceback_of(error))
+    sys.stderr.write(escaped(traceback_of(error), keep="\n\t"))
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

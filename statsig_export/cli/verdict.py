@@ -12,7 +12,6 @@ from statsig_export.account import Account
 from statsig_export.cli.exit_codes import DONE, NOT_ALL_DONE
 from statsig_export.ledger.records import PartitionStatus
 from statsig_export.settings import CheckSettings, WindowSettings
-from statsig_export.vocabulary import Category
 from statsig_export.windows import closed_windows
 
 
@@ -97,25 +96,6 @@ def not_exported(
         last = len(asked) if end is not None else known[-1]
         asked = asked[first:last]
     return [window.key for window in asked if window.key not in exported]
-
-
-def gaps(
-    statuses: Iterable[PartitionStatus],
-    categories: Collection[Category],
-    settings: WindowSettings,
-    closed_before: datetime,
-) -> list[str]:
-    """The windows that closed by then and were skipped: of a category that is forwarded, after its first export."""
-    exported: dict[Category, set[str]] = defaultdict(set)
-    for status in statuses:
-        exported[status.category].add(status.window)
-    closed = [window.key for window in closed_windows(settings.start, closed_before, settings, closed_before)]
-    skipped: set[str] = set()
-    for category in categories:
-        known = exported[category]
-        first = next((place for place, key in enumerate(closed) if key in known), len(closed))
-        skipped.update(key for key in closed[first:] if key not in known)
-    return sorted(skipped)
 
 
 def _why(status: PartitionStatus, *, held: bool) -> str:

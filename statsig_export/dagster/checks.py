@@ -4,18 +4,23 @@ They report counts only. A check blocks only the later steps of its own run, so 
 would make a shipment wrong, before it publishes a file; the checks show it where people look.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import dagster as dg
 
 from statsig_export.account import Account, total
 from statsig_export.config import Config
-from statsig_export.dagster.keys import DELIVERED, EVENTS, source_key
-from statsig_export.dagster.metadata import failure, largest
+from statsig_export.dagster.keys import DELIVERED, EVENTS, Names, names_of
+from statsig_export.dagster.metadata import MOST, failure, largest
+from statsig_export.dagster.pools import export_pool_of
 from statsig_export.dagster.resources import ExportResource
+from statsig_export.dagster.retries import retry_if_it_may_heal, retry_never
 from statsig_export.dagster.runs import partition_keys_of
+from statsig_export.dagster.workers import tell_process
 from statsig_export.errors import SchemaError, StatsigExportError
+from statsig_export.export.gaps import missing_windows
 from statsig_export.layouts.model import SourceTable
 from statsig_export.layouts.placement import source_tables
 from statsig_export.ledger.records import PartitionStatus
@@ -27,34 +32,45 @@ WARN = dg.AssetCheckSeverity.WARN
 
 
 def asset_checks(config: Config) -> Sequence[dg.AssetChecksDefinition]:
-    return [_source_schemas(config), account_balances, few_rows_fail, everything_due_is_sent]
+    names = names_of(config)
+    return [_source_schemas(config), *(_made(check, names) for check in _CHECKS)]
 
 
 def _source_schemas(config: Config) -> dg.AssetChecksDefinition:
     """One step for all tables: a database that is away is one failure."""
+    names = names_of(config)
     specs = [
         dg.AssetCheckSpec(
             "schema",
-            asset=source_key(table),
+            asset=names.source(table),
             blocking=True,
             description="The table has the columns that the layout reads, of types that can be read so.",
         )
         for table in source_tables(config.source)
     ]
 
-    @dg.multi_asset_check(specs=specs, name="source_schemas")
-    def source_schemas(statsig_export: ExportResource) -> Iterator[dg.AssetCheckResult]:
+    # In the exports' pool, since a run of export_events begins with it: a run that has to wait does so in the queue.
+    @dg.multi_asset_check(specs=specs, name=names("source_schemas"), pool=export_pool_of(config))
+    @names.with_resource
+    def source_schemas(
+        context: dg.AssetCheckExecutionContext, statsig_export: ExportResource
+    ) -> Iterator[dg.AssetCheckResult]:
+        tell_process(context)
         try:
             with open_source(statsig_export.config()) as source:
                 for table in source.tables:
-                    yield _schema_result(source, table)
+                    result = _schema_result(names, source, table)
+                    if not result.passed:
+                        retry_never(context)
+                    yield result
         except StatsigExportError as error:
+            retry_if_it_may_heal(context, error)
             raise failure(error) from None
 
     return source_schemas
 
 
-def _schema_result(source: Source, table: SourceTable) -> dg.AssetCheckResult:
+def _schema_result(names: Names, source: Source, table: SourceTable) -> dg.AssetCheckResult:
     wrong = None
     try:
         source.check_schema(table)
@@ -62,22 +78,19 @@ def _schema_result(source: Source, table: SourceTable) -> dg.AssetCheckResult:
         wrong = str(error)
     return dg.AssetCheckResult(
         passed=wrong is None,
-        asset_key=source_key(table),
+        asset_key=names.source(table),
         check_name="schema",
         description=wrong,
         metadata={"columns read": len(table.selected_rules)},
     )
 
 
-@dg.asset_check(
-    asset=EVENTS,
-    blocking=True,
-    description="Events = forwarded + filtered + failed + pending, in each partition of the run, else of the lookback.",
-)
-def account_balances(context: dg.AssetCheckExecutionContext, statsig_export: ExportResource) -> dg.AssetCheckResult:
+def _account_balances(context: dg.AssetCheckExecutionContext, statsig_export: ExportResource) -> dg.AssetCheckResult:
     lines = _lines(context, statsig_export.config())
     wrong = [line.partition for line in lines if not line.account.balances]
     account = total(line.account for line in lines)
+    if wrong:
+        retry_never(context)
     return dg.AssetCheckResult(
         passed=not wrong,
         description=f"partitions whose account does not balance: {len(wrong)}, such as {wrong[0]}" if wrong else None,
@@ -85,10 +98,7 @@ def account_balances(context: dg.AssetCheckExecutionContext, statsig_export: Exp
     )
 
 
-@dg.asset_check(
-    asset=EVENTS, description="Few of the rows fail, in the run (else in the lookback): `[checks] max_failed_share`."
-)
-def few_rows_fail(context: dg.AssetCheckExecutionContext, statsig_export: ExportResource) -> dg.AssetCheckResult:
+def _few_rows_fail(context: dg.AssetCheckExecutionContext, statsig_export: ExportResource) -> dg.AssetCheckResult:
     config = statsig_export.config()
     account = total(line.account for line in _lines(context, config))
     return dg.AssetCheckResult(
@@ -105,8 +115,23 @@ def few_rows_fail(context: dg.AssetCheckExecutionContext, statsig_export: Export
     )
 
 
-@dg.asset_check(asset=DELIVERED, description="Nothing has been due for longer than `[checks] overdue_after`.")
-def everything_due_is_sent(statsig_export: ExportResource) -> dg.AssetCheckResult:
+def _every_window_is_exported(statsig_export: ExportResource) -> dg.AssetCheckResult:
+    """Since the exports began; a backfill of older windows is up to a person."""
+    config = statsig_export.config()
+    try:
+        missing = missing_windows(config, datetime.now(UTC) - config.checks.overdue_after)
+    except StatsigExportError as error:
+        raise failure(error) from None
+    keys = [window.key for window in missing]
+    wrong = f"closed windows that were never exported: {len(keys)}, the first {keys[0]}" if keys else None
+    return dg.AssetCheckResult(
+        passed=not missing,
+        description=wrong,
+        metadata={"windows not exported": len(keys), "the oldest of them": dg.MetadataValue.json(keys[:MOST])},
+    )
+
+
+def _everything_due_is_sent(statsig_export: ExportResource) -> dg.AssetCheckResult:
     config = statsig_export.config()
     try:
         halted = halted_reason(config)
@@ -126,6 +151,55 @@ def everything_due_is_sent(statsig_export: ExportResource) -> dg.AssetCheckResul
             "longest overdue (s)": max((partition.overdue for partition in due), default=0.0),
         },
     )
+
+
+class _Check(NamedTuple):
+    """A check of one of the two assets."""
+
+    asset: dg.AssetKey
+    name: str
+    description: str
+    function: Callable[..., dg.AssetCheckResult]
+    blocking: bool = False
+
+
+_CHECKS = (
+    _Check(
+        EVENTS,
+        "account_balances",
+        "Events = forwarded + filtered + failed + pending, in each partition of the run, else of the lookback.",
+        _account_balances,
+        blocking=True,
+    ),
+    _Check(
+        EVENTS,
+        "few_rows_fail",
+        "Few of the rows fail, in the run (else in the lookback): `[checks] max_failed_share`.",
+        _few_rows_fail,
+    ),
+    _Check(
+        EVENTS,
+        "every_window_is_exported",
+        "No window was skipped that has been closed for longer than `[checks] overdue_after`.",
+        _every_window_is_exported,
+    ),
+    _Check(
+        DELIVERED,
+        "everything_due_is_sent",
+        "Nothing has been due for longer than `[checks] overdue_after`.",
+        _everything_due_is_sent,
+    ),
+)
+
+
+def _made(check: _Check, names: Names) -> dg.AssetChecksDefinition:
+    decorate = dg.asset_check(
+        asset=check.asset.with_prefix(names.prefix),
+        name=check.name,
+        description=check.description,
+        blocking=check.blocking,
+    )
+    return decorate(names.with_resource(check.function))
 
 
 def _lines(context: dg.AssetCheckExecutionContext, config: Config) -> list[PartitionStatus]:

@@ -4,6 +4,7 @@ Dagster imports this module in every project of an environment that holds the pa
 it. So it imports what the definitions need only when they are built.
 """
 
+from pathlib import Path
 from typing import Annotated
 
 import dagster as dg
@@ -32,4 +33,4 @@ class StatsigExportComponent(dg.Component, dg.Resolvable, dg.Model):
         if self.config is None:
             return definitions_for()
         folder = context.path.parent if context.path.is_file() else context.path
-        return definitions_for(folder / self.config)
+        return definitions_for(folder / Path(self.config).expanduser())

@@ -9,18 +9,31 @@ from pathlib import Path
 
 import dagster as dg
 
+from statsig_export.config import config_path as named_config
 from statsig_export.config import load_config
+from statsig_export.dagster.automation import say_that_it_is_off, sensor_status
 from statsig_export.dagster.checks import asset_checks
 from statsig_export.dagster.delivery.assets import delivered_spec
 from statsig_export.dagster.delivery.jobs import ship_job
-from statsig_export.dagster.delivery.sensors import ship_sensor
+from statsig_export.dagster.delivery.sensors import ship_sensor_of
 from statsig_export.dagster.events.assets import events_asset, source_specs
-from statsig_export.dagster.events.schedules import EXPORT_MAX_RUNTIME_S, check_schedule, export_schedule
-from statsig_export.dagster.events.sensors import late_rows_sensor
+from statsig_export.dagster.events.schedules import check_schedule, export_schedule
+from statsig_export.dagster.events.sensors import late_rows_sensor_of
 from statsig_export.dagster.io_manager import StoredEvents
-from statsig_export.dagster.keys import CHECK_JOB, DELIVERED, EVENTS, EXPORT_JOB, STORED, source_key
-from statsig_export.dagster.maintenance.jobs import replay_job, verify_ledger
-from statsig_export.dagster.resources import config_file, export_resource
+from statsig_export.dagster.keys import (
+    CHECK_JOB,
+    DESTINATION_TAG,
+    EXPORT_JOB,
+    MAX_RETRIES,
+    MAX_RUNTIME,
+    RESOURCE,
+    STORED,
+    names_of,
+)
+from statsig_export.dagster.maintenance.jobs import replay_job, verify_job
+from statsig_export.dagster.maintenance.operations import operations
+from statsig_export.dagster.resources import export_resource
+from statsig_export.dagster.workers import EXPORT_MAX_RUNTIME_S
 from statsig_export.layouts.placement import source_tables
 
 
@@ -39,9 +52,12 @@ def definitions_for(
     another, so `dg.in_process_executor` saves starting a process per step; left out, definitions that these are merged
     with decide. Raises ConfigError as `load_config` does.
     """
-    path = config_file(config_path)
+    path = named_config(config_path)
     config = load_config(path, environ={})
-    tables = [source_key(table) for table in source_tables(config.source)]
+    if not config.dagster.automation:
+        say_that_it_is_off()
+    names = names_of(config)
+    tables = [names.source(table) for table in source_tables(config.source)]
     with warnings.catch_warnings():
         # Both beta: the backfill policy, which keeps a backfill of a year from being 2,000 runs, and the references
         # that lead from an asset in the UI to its code.
@@ -52,24 +68,28 @@ def definitions_for(
         asset_checks=asset_checks(config),
         jobs=[
             dg.define_asset_job(
-                EXPORT_JOB,
-                selection=dg.AssetSelection.assets(EVENTS) | dg.AssetSelection.checks_for_assets(*tables),
+                names(EXPORT_JOB),
+                selection=dg.AssetSelection.assets(names.events) | dg.AssetSelection.checks_for_assets(*tables),
                 description="Exports windows: checks, reads, filters, plans. Give it partitions or backfill the asset.",
-                tags={"dagster/max_retries": "2", "dagster/max_runtime": str(EXPORT_MAX_RUNTIME_S)},
+                tags={DESTINATION_TAG: config.webhook.name, MAX_RETRIES: "2", MAX_RUNTIME: EXPORT_MAX_RUNTIME_S},
                 executor_def=dg.in_process_executor,
             ),
             dg.define_asset_job(
-                CHECK_JOB,
-                selection=dg.AssetSelection.checks_for_assets(EVENTS, DELIVERED),
+                names(CHECK_JOB),
+                selection=dg.AssetSelection.checks_for_assets(names.events, names.delivered),
                 description="The checks of what was exported inside the lookback, and of what was delivered.",
                 executor_def=dg.in_process_executor,
             ),
             ship_job(config),
             replay_job(config),
-            verify_ledger,
+            verify_job(names),
+            *operations(names),
         ],
-        schedules=[export_schedule(config), check_schedule],
-        sensors=[ship_sensor, late_rows_sensor],
-        resources={"statsig_export": export_resource(path, config), STORED: StoredEvents(config_path=str(path))},
+        schedules=[export_schedule(config), check_schedule(config)],
+        sensors=[sensor(sensor_status(config), names) for sensor in (ship_sensor_of, late_rows_sensor_of)],
+        resources={
+            names(RESOURCE): export_resource(path, config),
+            names(STORED): StoredEvents(config_path=str(path)),
+        },
         executor=executor,
     )

@@ -1,20 +1,31 @@
-"""Names: the keys of assets, of jobs and of run tags. What is stored under them has to be found again: they stay."""
+"""Names: the keys of assets, of jobs and of run tags. What is stored under them has to be found again: they stay.
 
+These are the names without `[dagster] key_prefix`; `names_of` gives those of a configuration.
+"""
+
+import inspect
 import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import dagster as dg
 
+from statsig_export.config import Config
 from statsig_export.layouts.model import SourceTable
 
 GROUP = "statsig_export"
 """The group of the assets."""
 EVENTS = dg.AssetKey(["statsig", "events"])
 DELIVERED = dg.AssetKey(["fivetran", "statsig_events"])
+RESOURCE = "statsig_export"
 STORED = "stored_events"
 """The key of the IO manager that reads the partition files."""
 
 EXPORT_JOB = "export_events"
 SHIP_JOB = "ship_batches"
+SHIP_OP = "ship"
 CHECK_JOB = "check_deliveries"
 REPLAY_JOB = "replay_batches"
 VERIFY_JOB = "verify_ledger"
@@ -24,6 +35,9 @@ PARTITION = "dagster/partition"
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 SCHEDULED_BY = "dagster/schedule_name"
+BACKFILL = "dagster/backfill"
+MAX_RUNTIME = "dagster/max_runtime"
+MAX_RETRIES = "dagster/max_retries"
 """Dagster's own tags."""
 
 DESTINATION_TAG = "statsig_export/destination"
@@ -31,6 +45,8 @@ EXPORT_RUN_TAG = "statsig_export/export_run"
 GROUP_TAG = "statsig_export/group"
 """On the runs that the sensor has requested."""
 LATE_ROWS_TAG = "statsig_export/late_rows"
+WORKER_TAG = "statsig_export/process"
+"""On runs, once they work: their host, pid, and when the process began."""
 TOLD_TAG = "statsig_export/deliveries"
 """On ship runs that ended badly, once their deliveries were looked up in the ledger."""
 TOLD = "told"
@@ -40,10 +56,66 @@ BUSY = "busy"
 """The values of OUTCOME_TAG: the destination refused the run, or another shipper held some of its partitions."""
 
 
-def source_key(table: SourceTable) -> dg.AssetKey:
-    return dg.AssetKey(["source", table.role.value])
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def pool_of(destination: str) -> str:
-    """The pool that limits how many ship runs a destination gets at once: `fivetran_webhook` for `fivetran`."""
-    return re.sub(r"[^A-Za-z0-9_]", "_", destination) + "_webhook"
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What an export is called in Dagster. With a prefix every name has it, so that two exports never share one."""
+
+    prefix: tuple[str, ...] = ()
+    """`[dagster] key_prefix`."""
+
+    def __call__(self, name: str) -> str:
+        """Of a job, schedule, sensor, op, pool, resource or group: Dagster allows letters, digits and "_" there."""
+        return re.sub("-", "_", "_".join((*self.prefix, name))) if self.prefix else name
+
+    @property
+    def events(self) -> dg.AssetKey:
+        return EVENTS.with_prefix(self.prefix)
+
+    @property
+    def delivered(self) -> dg.AssetKey:
+        return DELIVERED.with_prefix(self.prefix)
+
+    def source(self, table: SourceTable) -> dg.AssetKey:
+        return dg.AssetKey([*self.prefix, "source", table.role.value])
+
+    def with_resource(self, function: Function) -> Function:
+        """The function, which takes the resource under the name that it has with the prefix.
+
+        To Dagster the name of a parameter is the key of the resource.
+        """
+        key = self(RESOURCE)
+        if key == RESOURCE:
+            return function
+
+        def named_so(named: dict[str, object]) -> dict[str, object]:
+            return {RESOURCE if name == key else name: value for name, value in named.items()}
+
+        @wraps(function)
+        def renamed(*arguments: object, **named: object) -> object:
+            return function(*arguments, **named_so(named))
+
+        @wraps(function)
+        def generating(*arguments: object, **named: object) -> Iterator[object]:  # Dagster asks whether it is one
+            yield from function(*arguments, **named_so(named))
+
+        wrapper: Callable[..., object] = generating if inspect.isgeneratorfunction(function) else renamed
+        signature = inspect.signature(function)
+        parameters = [
+            parameter.replace(name=key) if parameter.name == RESOURCE else parameter
+            for parameter in signature.parameters.values()
+        ]
+        wrapper.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined] # what inspect reads
+        wrapper.__annotations__ = {
+            key if name == RESOURCE else name: kind for name, kind in function.__annotations__.items()
+        }
+        return cast("Function", wrapper)
+
+
+NO_PREFIX = Names()
+
+
+def names_of(config: Config) -> Names:
+    return Names(config.dagster.key_prefix)

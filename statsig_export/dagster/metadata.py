@@ -23,8 +23,18 @@ def newest(items: Sequence[str]) -> Sequence[str]:
     return items[-MOST:]
 
 
-def failure(error: StatsigExportError, more: Mapping[str, dg.MetadataValue] | None = None) -> dg.Failure:
-    """The run's failure, with what an alert needs: whose fault it is, and what to do. No secret, no payload."""
+def run_link(instance: dg.DagsterInstance, run: str) -> dg.MetadataValue:
+    """A link to a run; plain text for one that Dagster did not start (the command line, a notebook) or has deleted."""
+    return dg.MetadataValue.dagster_run(run) if instance.has_run(run) else dg.MetadataValue.text(run)
+
+
+def failure(
+    error: StatsigExportError, more: Mapping[str, dg.MetadataValue] | None = None, description: str = ""
+) -> dg.Failure:
+    """The run's failure, with what an alert needs: whose fault it is, and what to do. No secret, no payload.
+
+    Its description is what the error says, unless another is given.
+    """
     metadata = {
         "error": dg.MetadataValue.text(type(error).__name__),
         "exit code": dg.MetadataValue.int(error.exit_code),
@@ -32,4 +42,4 @@ def failure(error: StatsigExportError, more: Mapping[str, dg.MetadataValue] | No
         "what to do": dg.MetadataValue.text(error.hint),
         **(more or {}),
     }
-    return dg.Failure(description=str(error), metadata=metadata, allow_retries=False)
+    return dg.Failure(description=description or str(error), metadata=metadata, allow_retries=False)

@@ -28,6 +28,10 @@ def event_partitions(settings: WindowSettings) -> dg.MultiPartitionsDefinition:
 
 
 def freshness_policy(settings: WindowSettings) -> dg.FreshnessPolicy:
-    """A window is exported and shipped soon after it has settled: one missing is worth a look, two are not fresh."""
-    due = LENGTH[settings.every] + settings.settle
-    return dg.FreshnessPolicy.time_window(fail_window=due + LENGTH[settings.every], warn_window=due + due / 4)
+    """A window is exported and shipped soon after it has settled: one missing is worth a look, two are not fresh.
+
+    The warning is never later than half a window before the failure, however long windows settle.
+    """
+    length = LENGTH[settings.every]
+    due = length + settings.settle
+    return dg.FreshnessPolicy.time_window(fail_window=due + length, warn_window=due + min(due / 4, length / 2))

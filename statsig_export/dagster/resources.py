@@ -1,15 +1,20 @@
 """The one resource: the configuration. It names the environment variables that hold secrets and never their values.
 
-Dagster resolves an EnvVar when a run or a tick starts, so the code location loads without any of them being set, and
-the UI shows their names.
+A variable is looked up when its value is used: the code location loads without any of them being set, what ships needs
+none of the source, and what exports needs none of the webhook. The fields are written as Dagster writes a variable, so
+that the UI shows the names, but are tables: a text's variable Dagster looks up itself, before a run or a tick starts.
 """
 
 import os
 from pathlib import Path
+from typing import Any, Final
 
 import dagster as dg
+from pydantic import Field
 
-from statsig_export.config import CONFIG_VARIABLE, DEFAULT_FILE, Config, load_config
+from statsig_export.config import Config, load_config
+
+_NONE: Final[dict[str, str]] = {}
 
 
 class ExportResource(dg.ConfigurableResource[None]):
@@ -17,11 +22,17 @@ class ExportResource(dg.ConfigurableResource[None]):
 
     config_path: str
     """The file, absolute."""
-    source_url: str = ""
-    ledger_url: str = ""
-    webhook_url: str = ""
-    webhook_secret: str = ""
-    webhook_proxy: str = ""
+    # Each of these is {"env": NAME}, or empty where export.toml names no variable for it. Another name than that of
+    # export.toml stands in for it.
+    source_url: dict[str, str] = _NONE
+    ledger_url: dict[str, str] = _NONE
+    storage_url: dict[str, str] = _NONE
+    webhook_url: dict[str, str] = _NONE
+    webhook_secret: dict[str, str] = _NONE
+    webhook_proxy: dict[str, str] = _NONE
+    webhook_ca_bundle: dict[str, str] = _NONE
+    key_prefix: list[str] = Field(default=[])
+    """As the code location was loaded: its jobs keep their names until it is loaded again."""
 
     def config(self) -> Config:
         """The configuration, its `env:NAME` values taken from the fields above, else from the environment.
@@ -29,9 +40,14 @@ class ExportResource(dg.ConfigurableResource[None]):
         Raises ConfigError as `load_config` does.
         """
         named = variables(load_config(self.config_path, environ={}))
-        values = {name: getattr(self, field) for field, name in named.items()}
+        values = {name: self._value_of(field) for field, name in named.items()}
         environ = {**os.environ, **{name: value for name, value in values.items() if value}}
-        return load_config(self.config_path, environ=environ)
+        return load_config(self.config_path, environ=environ).named_in_dagster(tuple(self.key_prefix))
+
+    def _value_of(self, field: str) -> str:
+        """Empty for a variable that is not set: whatever uses its value names it then."""
+        variable: dict[str, str] = getattr(self, field)
+        return os.environ.get(variable.get("env", ""), "")
 
 
 def variables(config: Config) -> dict[str, str]:
@@ -42,16 +58,15 @@ def variables(config: Config) -> dict[str, str]:
         "webhook_url": config.webhook.url,
         "webhook_secret": config.webhook.auth.secret,
         "webhook_proxy": config.webhook.proxy,
+        "webhook_ca_bundle": config.webhook.ca_bundle,
+        "storage_url": config.storage.url,
     }
     return {field: value.removeprefix("env:") for field, value in values.items() if value and value.startswith("env:")}
 
 
-def config_file(path: str | Path | None = None) -> Path:
-    """`path`, else $STATSIG_EXPORT_CONFIG, else ./export.toml, absolute: runs may start in another folder."""
-    return Path(path or os.environ.get(CONFIG_VARIABLE) or DEFAULT_FILE).resolve()
-
-
 def export_resource(path: Path, config: Config) -> ExportResource:
     """The resource for the configuration at `path`, each secret by the name of its variable."""
-    named = {field: dg.EnvVar(name) for field, name in variables(config).items()}
+    named: dict[str, Any] = {field: {"env": name} for field, name in variables(config).items()}
+    if config.dagster.key_prefix:
+        named["key_prefix"] = list(config.dagster.key_prefix)
     return ExportResource(config_path=str(path), **named)

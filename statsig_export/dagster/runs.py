@@ -1,17 +1,27 @@
 """The runs under way, and the partitions they carry. The run storage is the truth; nothing is cached here."""
 
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import dagster as dg
 
 from statsig_export.config import Config
-from statsig_export.dagster.keys import EVENTS, EXPORT_JOB, PARTITION, RANGE_END, RANGE_START
+from statsig_export.dagster.keys import (
+    DESTINATION_TAG,
+    EXPORT_JOB,
+    MAX_RETRIES,
+    PARTITION,
+    RANGE_END,
+    RANGE_START,
+    names_of,
+)
 from statsig_export.errors import ConfigError
 from statsig_export.vocabulary import Category
 from statsig_export.windows import Window, partition_key, split_partition_key, window_from_key, windows_between
 
 FIRST_PAUSE_S = 60
 LONGEST_PAUSE_S = 3_600
+_REMEMBERED_FAILURES = 100
 FINISHED = frozenset({dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED})
 LIVE = [status for status in dg.DagsterRunStatus if status not in FINISHED]
 ABANDONED_AFTER = timedelta(minutes=10)
@@ -34,8 +44,41 @@ def under_way(
 def being_exported(instance: dg.DagsterInstance, config: Config) -> set[str]:
     """The partitions that queued and running export runs carry."""
     live = under_way(instance)
-    exports = [run for run in live if run.job_name == EXPORT_JOB or EVENTS in (run.asset_selection or ())]
-    return {key for run in exports for key in partition_keys_of(run, config)}
+    return {key for run in live if _is_export(run, config) for key in partition_keys_of(run, config)}
+
+
+def _is_export(run: dg.DagsterRun, config: Config) -> bool:
+    """Whether it exports to this destination: another code location may have a job of the same name."""
+    names = names_of(config)
+    ours = run.tags.get(DESTINATION_TAG, config.webhook.name) == config.webhook.name
+    return (run.job_name == names(EXPORT_JOB) and ours) or names.events in (run.asset_selection or ())
+
+
+class FailedExport(NamedTuple):
+    """How the export of a partition failed lately."""
+
+    windows: int
+    """Of the shortest range whose run ended without having tried each window: killed by one of them. 0 if none did."""
+    ended: float
+    """Seconds since the epoch: the newest failure."""
+
+
+def failed_exports(instance: dg.DagsterInstance, config: Config) -> dict[str, FailedExport]:
+    """The partitions of the newest failed export runs: those that the ledger does not hold may fail again. Of runs that
+    were deleted since nothing is known, and nothing needs to be.
+    """
+    failed = dg.RunsFilter(job_name=names_of(config)(EXPORT_JOB), statuses=[dg.DagsterRunStatus.FAILURE])
+    failures: dict[str, FailedExport] = {}
+    for record in instance.get_run_records(failed, limit=_REMEMBERED_FAILURES):
+        run = record.dagster_run
+        keys = partition_keys_of(run, config) if _is_export(run, config) else set()
+        tried_each = run.tags.get(MAX_RETRIES) == "0"  # retries.py: the run itself has said why it failed
+        windows = 0 if tried_each else len({key.partition("|")[2] for key in keys})
+        for key in keys:
+            known = failures.get(key, FailedExport(windows, record.end_time or 0.0))
+            shortest = min(filter(None, (known.windows, windows)), default=0)
+            failures[key] = FailedExport(shortest, known.ended)
+    return failures
 
 
 def partition_keys_of(run: dg.DagsterRun, config: Config) -> set[str]:

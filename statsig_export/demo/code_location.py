@@ -1,6 +1,7 @@
 """The code location that shows the demo: this repository's own, or the package's where only that is installed."""
 
 from pathlib import Path
+from shlex import quote
 
 WORKSPACE = Path(__file__).parents[2] / "workspace.yaml"
 """Beside the package in the repository. A wheel has none."""
@@ -13,4 +14,4 @@ TARGET = ("--workspace", str(WORKSPACE)) if IN_REPOSITORY else ("--module-name",
 
 def dev_command(home: Path) -> str:
     """What a person types to see the demo's home in the Dagster UI."""
-    return "make dev" if IN_REPOSITORY else f"python -m statsig_export.demo.dev {home}"
+    return "make dev" if IN_REPOSITORY else f"python -m statsig_export.demo.dev {quote(str(home))}"

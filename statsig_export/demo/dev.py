@@ -7,9 +7,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from shlex import quote
 from urllib.parse import urlsplit
 
 from statsig_export.demo.code_location import TARGET
+from statsig_export.demo.home import read_environment
 from statsig_export.testing.webhook.endpoint import Authentication
 from statsig_export.testing.webhook.receiver import Receiver
 
@@ -19,12 +21,11 @@ COMMAND = ("dagster", "dev", "--host", "127.0.0.1", *TARGET)
 def main(home: Path) -> int:
     """Run until `dagster dev` ends (Ctrl-C). Returns its exit code, 2 where no demo has made the home."""
     try:
-        lines = (home / "environment").read_text(encoding="utf-8").splitlines()
+        environ = read_environment(home / "environment")
     except OSError as error:
-        said = f"no demo in {home} ({error.strerror}): `statsig-export demo --home {home}` makes one"
+        said = f"no demo in {home} ({error.strerror}): `statsig-export demo --home {quote(str(home))}` makes one"
         sys.stderr.write(f"{said}\n")
         return 2
-    environ = dict(line.split("=", 1) for line in lines)
     url = urlsplit(environ["FIVETRAN_WEBHOOK_URL"])
     receiver = Receiver(
         url.port or 0,

@@ -1,16 +1,18 @@
 """The demo's folder: its configuration, its database, its stand-in webhook."""
 
+import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import create_engine
+from sqlalchemy import URL, create_engine
 
 from statsig_export.config import CONFIG_VARIABLE
 from statsig_export.errors import ConfigError
+from statsig_export.file_modes import OWN, create
 from statsig_export.testing.sample.sample import SampleSummary, create_sample
 from statsig_export.testing.webhook.endpoint import Authentication
 from statsig_export.testing.webhook.receiver import Receiver
@@ -44,6 +46,9 @@ events = {{ debug_ping = false }}
 name = "fivetran"
 url = "env:FIVETRAN_WEBHOOK_URL"
 auth = {{ method = "hmac", secret = "env:FIVETRAN_WEBHOOK_SECRET" }}
+
+[dagster]
+automation = true  # `make dev` exports and ships by itself
 
 [storage]
 url = "./storage"
@@ -110,7 +115,8 @@ def fill(home: Home, events: int) -> SampleSummary:
     """A source of the last three whole days, and the configuration that exports them."""
     start = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=DAYS)
     home.config.write_text(_CONFIG.format(start=start, days=DAYS), encoding="utf-8")
-    engine = create_engine(f"sqlite:///{home.source}")
+    create(home.source, OWN)
+    engine = create_engine(URL.create("sqlite", database=str(home.source)))
     try:
         return create_sample(engine, events=events, start=start, days=DAYS)
     finally:
@@ -131,10 +137,22 @@ def running_webhook(home: Home) -> Iterator[dict[str, str]]:
         CONFIG_VARIABLE: str(home.config),
         "DAGSTER_HOME": str(home.dagster),
     }
-    lines = [f"{name}={value}" for name, value in environ.items()]
-    home.environment.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_environment(home.environment, environ)
     with receiver:
         yield environ
+
+
+def write_environment(file: Path, environ: Mapping[str, str]) -> None:
+    """Write variables as a shell (sh, bash, zsh) sets them. The file is for its user alone: it holds secrets."""
+    file.unlink(missing_ok=True)
+    create(file, OWN)
+    lines = [f"{name}={shlex.quote(value)}\n" for name, value in environ.items()]
+    file.write_text("".join(lines), encoding="utf-8")
+
+
+def read_environment(file: Path) -> dict[str, str]:
+    """What `write_environment` wrote. Raises OSError."""
+    return dict(word.split("=", 1) for word in shlex.split(file.read_text(encoding="utf-8")))
 
 
 def _receiver(home: Home, port: int) -> Receiver:

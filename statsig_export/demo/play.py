@@ -102,7 +102,7 @@ def _problems(
     """What does not hold. The sample counted its rows as it made them: that is the other side of every sum."""
     rows, distinct = received
     checks = {
-        f"the account does not balance: {account}": account.balances,
+        f"the account does not balance: {account.to_dict()}": account.balances,
         f"the source holds {made.rows}, the account found {exported}": made.rows == exported,
         f"{made.bad_by_reason} rows are bad, {account.failed_by} failed": made.bad_by_reason == account.failed_by,
         f"{account.pending:,} events are still pending": not account.pending,

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from statsig_export.arrow.columns import TEXT, Column, array, pc, replaced, take, values_of, where
+from statsig_export.arrow.columns import TEXT, Column, array, choose, pc, replaced, take, values_of, where
 
 LARGEST_KEY: Final = 2**60 - 1
 """The largest integer primary key that a version-8 UUID holds."""
@@ -41,8 +41,12 @@ _HEX_PAIRS: Final = np.frombuffer(bytes(range(256)).hex().encode(), dtype=np.uin
 def derived_ids(row_keys: Column, source_name: str, table_name: str, *, as_text: bool = False) -> Column:
     """A UUID for each primary key (int64 or large_string), as lowercase text; table_name is schema-qualified.
 
-    `as_text` takes every key for a text, also one that is an integer.
+    `as_text` takes every key for a text, also one that is an integer. A null key, whose row fails, has no id.
     """
+    if row_keys.null_count:
+        ids = derived_ids(row_keys.drop_null(), source_name, table_name, as_text=as_text)
+        places = np.cumsum(where(row_keys.is_valid())) - 1
+        return take(ids, choose(row_keys.is_valid(), array(places), pa.scalar(None, pa.int64())))
     digest = _digest(source_name, table_name)
     namespace = uuid.UUID(bytes=digest[:16], version=5)
     if as_text:

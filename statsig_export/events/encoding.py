@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from statsig_export.arrow.columns import TEXT, Column, array, column, join, mapped, pc, where
+from statsig_export.events.checked_objects import checked_objects
 from statsig_export.events.faults import FailureMarks
-from statsig_export.events.json_text import checked_objects, escaped, quote
+from statsig_export.events.json_text import escaped, quote
 from statsig_export.layouts.reasons import Reason
+from statsig_export.settings import TimestampForm
 
 _STORED = ("row_key", "category", "time_uuid", "event_name", "timestamp", "user_id", "unit_id")
 
@@ -29,21 +31,21 @@ class Encoded:
     failed: pa.Table
 
 
-def encode(events: pa.Table, max_event_bytes: int) -> Encoded:
-    """The events of an event table (see reshape) as JSON.
+def encode(events: pa.Table, max_event_bytes: int, timestamps: TimestampForm = "number") -> Encoded:
+    """The events of an event table (see reshape) as JSON, `timestamp` as a number or as the text of it.
 
     A row fails where user or statsig_metadata is no valid JSON object, or its text exceeds max_event_bytes.
     """
     marks = FailureMarks(len(events))
     columns = {name: column(events, name, None if name == "timestamp" else TEXT) for name in events.column_names}
-    event = _event_texts(columns, marks)
+    event = _event_texts(columns, marks, '"' if timestamps == "text" else "")
     marks.mark(where(pc.greater(pc.binary_length(event), max_event_bytes)), Reason.TOO_LARGE, "event")
     failed = marks.failed(columns["row_key"], columns["category"], columns["time_uuid"])
     table = pa.table({**{name: columns[name] for name in _STORED}, "event": event})
     return Encoded(table.filter(array(marks.passed)) if len(failed) else table, failed)
 
 
-def _event_texts(columns: dict[str, Column], marks: FailureMarks) -> Column:
+def _event_texts(columns: dict[str, Column], marks: FailureMarks, around_time: str) -> Column:
     return join(
         '{"eventName":',
         mapped(columns["event_name"], quote),
@@ -51,9 +53,9 @@ def _event_texts(columns: dict[str, Column], marks: FailureMarks) -> Column:
         checked_objects(columns["user"], "user", marks),
         ',"userID":"',
         escaped(columns["user_id"]),
-        '","timestamp":',
+        f'","timestamp":{around_time}',
         columns["timestamp"].cast(TEXT),
-        ',"statsigMetadata":',
+        f'{around_time},"statsigMetadata":',
         checked_objects(columns["statsig_metadata"], "statsigMetadata", marks),
         ',"value":"',
         escaped(columns["value"]),

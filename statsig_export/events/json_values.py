@@ -14,7 +14,9 @@ import msgspec
 
 from statsig_export.arrow.columns import Column, Mask, pc, where
 from statsig_export.events.faults import BadValueError, Fault
-from statsig_export.events.json_text import members, without_never_sent
+from statsig_export.events.json_text import members
+from statsig_export.events.never_sent import without_never_sent
+from statsig_export.events.room import ENDLESS, Room
 from statsig_export.layouts.reasons import Reason
 from statsig_export.vocabulary import NEVER_SENT
 
@@ -67,21 +69,26 @@ def string_of(value: str, name: str) -> str | None:
         case "t" | "f":
             return value
         case "{" | "[":
-            return str(msgspec.json.format(without_never_sent(value, name).encode(), indent=-1), "utf-8")
+            return str(msgspec.json.format(without_never_sent(value).encode(), indent=-1), "utf-8")
         case _:
             return number_text(value, name)
 
 
-def strings_of(text: str, name: str) -> dict[str, str]:
+def strings_of(text: str, name: str, room: Room = ENDLESS) -> dict[str, str]:
     """An object's members as strings, without nulls and without the keys that never leave.
 
-    Raises BadValueError where the text is no valid JSON object.
+    Raises BadValueError where the text is no valid JSON object, or where they need more room than a row has.
     """
     strings = {}
+    size = 0
     for key, value in members(text, name).items():
         string = string_of(value, name)
         if string is not None and key not in NEVER_SENT:
             strings[key] = string
+            size += len(string)
+            if size > room.row:
+                break
+    room.take(size, name)
     return strings
 
 

@@ -31,9 +31,10 @@ from statsig_export.arrow.columns import (
 )
 from statsig_export.events.category_codes import CATEGORIES, CONFIG, EXPERIMENT, GATE, LAYER, Codes
 from statsig_export.events.faults import BadValueError, FailureMarks
-from statsig_export.events.forms.logged_exposures import GATE_VALUES
+from statsig_export.events.forms.logged_exposures import gate_value_in
 from statsig_export.events.json_text import quote
 from statsig_export.events.json_values import are_flat, flat_object, have_key, strings_of
+from statsig_export.events.room import ENDLESS, Room
 from statsig_export.layouts.reasons import Reason
 from statsig_export.vocabulary import NEVER_SENT
 
@@ -49,12 +50,14 @@ _ANY_COLUMN_KEY: Final = {key for keys in COLUMN_KEYS.values() for key in keys} 
 _NAME: Final = "metadata"
 
 
-def metadata_texts(columns: Mapping[str, Column], codes: Codes, exposures: Mask, marks: FailureMarks) -> Column:
+def metadata_texts(
+    columns: Mapping[str, Column], codes: Codes, exposures: Mask, marks: FailureMarks, room: Room = ENDLESS
+) -> Column:
     """The metadata of every row (large_string). Rows whose own metadata is at fault are marked.
 
     Reads the canonical columns name, rule_id, group_name, reason, gate_value, metadata.
     """
-    own = _own_members(columns, codes, exposures, marks)
+    own = _own_members(columns, codes, exposures, marks, room)
     if not exposures.any():
         return own.fill_null("{}")
     gate_value = _gate_values(columns, codes, marks)
@@ -62,7 +65,9 @@ def metadata_texts(columns: Mapping[str, Column], codes: Codes, exposures: Mask,
     return of_exposures if exposures.all() else choose(exposures, of_exposures, own.fill_null("{}"))
 
 
-def _own_members(columns: Mapping[str, Column], codes: Codes, exposures: Mask, marks: FailureMarks) -> Column:
+def _own_members(
+    columns: Mapping[str, Column], codes: Codes, exposures: Mask, marks: FailureMarks, room: Room
+) -> Column:
     """The row's own metadata without what the columns give: a flat object of strings, null where nothing is left."""
     metadata = columns[_NAME]
     given = where(pc.not_equal(metadata, "{}"))
@@ -75,7 +80,7 @@ def _own_members(columns: Mapping[str, Column], codes: Codes, exposures: Mask, m
     keys = _repeated_keys(columns["reason"], codes, exposures, rows)
     values: list[str | None] = []
     for row, value, repeated in zip(rows.tolist(), values_of(take(metadata, rows)), keys, strict=True):
-        values.append(_rest(value, repeated, row, marks))
+        values.append(_rest(value, repeated, row, marks, room))
     return replaced(metadata, rows, values)
 
 
@@ -89,9 +94,9 @@ def _repeated_keys(
         yield (*keys, "reason") if keys and with_reason[row] else keys
 
 
-def _rest(metadata: str, repeated: tuple[str, ...], row: int, marks: FailureMarks) -> str | None:
+def _rest(metadata: str, repeated: tuple[str, ...], row: int, marks: FailureMarks, room: Room) -> str | None:
     try:
-        strings = strings_of(metadata, _NAME)
+        strings = strings_of(metadata, _NAME, room)
     except BadValueError as error:
         marks.mark_row(row, error.fault)
         return None
@@ -107,7 +112,7 @@ def _gate_values(columns: Mapping[str, Column], codes: Codes, marks: FailureMark
         return gate_value
     found = values_of(gate_value)
     for row, metadata in zip(rows.tolist(), values_of(take(columns[_NAME], rows)), strict=True):
-        found[row] = GATE_VALUES.get(strings_of(metadata or "{}", _NAME).get("gateValue", ""))
+        found[row] = gate_value_in(strings_of(metadata or "{}", _NAME))
     values = array(found, pa.bool_())
     marks.mark((codes == GATE) & where(values.is_null()), Reason.MISSING_GATE_VALUE, "gate_value")
     return values

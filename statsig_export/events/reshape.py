@@ -4,7 +4,7 @@ Every row of a chunk ends in exactly one of the two tables. The JSON of `user` a
 here; it is checked when the event is encoded, after the filter.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -46,11 +46,14 @@ from statsig_export.events.faults import BadValueError, FailureMarks, Fault
 from statsig_export.events.forms.event_log import from_event_log
 from statsig_export.events.forms.sdk_log import from_sdk_log
 from statsig_export.events.forms.statsig_exports import from_exports
+from statsig_export.events.json_text import NO_MEMBERS
 from statsig_export.events.json_values import string_of
 from statsig_export.events.metadata import metadata_texts
+from statsig_export.events.room import ENDLESS, Room
 from statsig_export.events.table_identity import NOTHING_SEEN, Seen
 from statsig_export.layouts.model import (
     CANONICAL_COLUMNS,
+    EXPORTED_TYPES,
     ROW_KEY,
     UNREADABLE,
     UNREADABLE_REASON,
@@ -64,7 +67,8 @@ from statsig_export.vocabulary import EVENT_NAMES, EXPOSURES, Category
 
 DEFAULT_UNIT_TYPE: Final = "userID"
 
-_TYPE_CODES: Final = {"gate": GATE, "config": CONFIG, "experiment": EXPERIMENT, "layer": LAYER}
+_CODES_OF_TYPES: Final = {"gate": GATE, "config": CONFIG, "experiment": EXPERIMENT, "layer": LAYER}
+_TYPE_CODES: Final = {spelling: _CODES_OF_TYPES[kind] for spelling, kind in EXPORTED_TYPES.items()}
 _TEXT_COLUMNS: Final = (
     *(name for name in CANONICAL_COLUMNS if name not in {ROW_KEY, "gate_value", "timestamp"}),
     UNREADABLE,
@@ -102,20 +106,25 @@ _USER: Final = msgspec.json.Decoder(_User)
 
 
 def reshape(
-    frame: pd.DataFrame, table: SourceTable, settings: SourceSettings, row_keys: "Column | None" = None
+    frame: pd.DataFrame,
+    table: SourceTable,
+    settings: SourceSettings,
+    row_keys: "Column | None" = None,
+    room: Room = ENDLESS,
 ) -> Reshaped:
     """A chunk of `table` as events and failed rows.
 
     `frame` has the columns `table.frame_columns`, `unreadable` and `unreadable_reason`. `row_keys` are those of a table
-    without a key (`content_ids.content_keys`), and the timeUUIDs of its rows; without them both are null.
+    without a key (`content_ids.content_keys`), and the timeUUIDs of its rows; without them both are null. Raises
+    OutgrownError where the rows need more than `room`.
     """
     marks = FailureMarks(len(frame))
     read = columns_of(frame)
     if table.key is None:
         read[ROW_KEY] = pa.nulls(len(frame), TEXT) if row_keys is None else row_keys
-    canonical = _canonical(read, table, marks, settings)
+    canonical = _canonical(_meant(read, table), table, marks, settings, room)
     columns = {name: of_kind(canonical[name], TEXT) for name in _TEXT_COLUMNS}
-    columns |= {name: _null_for_json_null(columns[name]) for name in _JSON_COLUMNS}
+    columns |= {name: _null_for_no_members(columns[name]) for name in _JSON_COLUMNS}
     columns["gate_value"] = of_kind(canonical["gate_value"], pa.bool_())
     _mark_unreadable(columns[UNREADABLE], columns[UNREADABLE_REASON], marks)
     exposures = _exposures(columns, table)
@@ -131,7 +140,7 @@ def reshape(
         "timestamp": _timestamps(canonical["timestamp"], marks),
         "statsig_metadata": columns["statsig_metadata"].fill_null("{}"),
         "value": _values(columns["value"], exposures),
-        "metadata": metadata_texts(columns, codes, exposures, marks),
+        "metadata": metadata_texts(columns, codes, exposures, marks, room),
         "time_uuid": time_uuids,
         "unit_id": _unit_ids(columns, exposures, settings.unit_types),
     }
@@ -143,23 +152,37 @@ def reshape(
 
 
 def _canonical(
-    read: Mapping[str, Column], table: SourceTable, marks: FailureMarks, settings: SourceSettings
+    read: Mapping[str, Column], table: SourceTable, marks: FailureMarks, settings: SourceSettings, room: Room
 ) -> Mapping[str, Column]:
     """The canonical columns, out of those that the table's form has."""
     match table.form:
         case Form.CANONICAL:
             return read
         case Form.SDK_LOG:
-            return from_sdk_log(read, marks, settings)
+            return from_sdk_log(read, marks, settings, room)
         case Form.EVENT_LOG:
-            return from_event_log(read, marks, settings)
+            return from_event_log(read, marks, settings, room)
         case Form.EXPORTED:
             return from_exports(read, table, marks, settings)
 
 
-def _null_for_json_null(texts: Column) -> Column:
-    """A JSON null is no value: SQLAlchemy's JSON type writes it for None by default."""
-    return choose(pc.equal(texts, "null"), text(None), texts)
+def _meant(read: dict[str, Column], table: SourceTable) -> dict[str, Column]:
+    """The columns with what export.toml says that their values mean; of a boolean the source has read it."""
+    names = {meaning.canonical for meaning in table.meanings} - {"gate_value"}
+    meant = {name: table.meanings_of(name) for name in names}
+    return {
+        name: mapped(of_kind(values, TEXT), _spelling(meant[name])) if name in meant else values
+        for name, values in read.items()
+    }
+
+
+def _spelling(meanings: Mapping[str, str]) -> Callable[[str], str]:
+    return lambda value: meanings.get(value, value)
+
+
+def _null_for_no_members(texts: Column) -> Column:
+    """A JSON null is no value: SQLAlchemy's JSON type writes it for None by default. So is `[]`, PHP's empty map."""
+    return choose(pc.match_substring_regex(texts, NO_MEMBERS), text(None), texts)
 
 
 def _mark_unreadable(unreadable: Column, reasons: Column, marks: FailureMarks) -> None:
@@ -230,7 +253,7 @@ def _time_uuids(time_uuid: Column, row_key: Column, table: SourceTable, source_n
     if table.keys_are_decimals and not table.keys_as_text:
         keys = shortest(keys)
     derived = derived_ids(keys, *table.salted(source_name), as_text=table.keys_as_text)
-    seen = Seen(own=len(missing) < len(time_uuid), derived=True, other_keys=not are_integers(keys))
+    seen = Seen(own=len(missing) < len(time_uuid), derived=True, other_keys=not are_integers(keys.drop_null()))
     return (derived if not seen.own else replaced(time_uuid, missing, values_of(derived))), seen
 
 

@@ -30,7 +30,7 @@ from statsig_export.storage.file_faults import damaged
 from statsig_export.storage.storage import Storage
 from statsig_export.version import VERSION
 from statsig_export.vocabulary import Category, chosen
-from statsig_export.windows import Window, partition_key
+from statsig_export.windows import Window, partition_key, require_window
 
 _TRIES = 3
 """How often a window is exported again when another run planned it in between."""
@@ -47,7 +47,7 @@ class Exporter:
     def __init__(self, config: Config, context: RunContext | None = None, windows: Sequence[Window] = ()) -> None:
         self._config = config
         self._context = context or RunContext()
-        self._unchecked = windows
+        self._unchecked = [require_window(window) for window in windows]
         self._until = ExitStack()
         self._opened: _Opened | None = None
 
@@ -61,7 +61,7 @@ class Exporter:
 
     def export(self, window: Window, categories: Sequence[Category] | None = None) -> ExportReport:
         """The same as `export.export_window`, over this exporter's connections."""
-        asked_by, names = self._context.orchestrator_run_id, chosen(categories)
+        asked_by, names, window = self._context.orchestrator_run_id, chosen(categories), require_window(window)
         keys = [partition_key(category, window.key) for category in names]
         return observed(
             RunStart(Job.EXPORT, self._config, asked_by, keys, window), partial(self._export, window, names)
@@ -87,7 +87,7 @@ class Exporter:
                 storage.require_root()  # else a disk that is not mounted would be written beside
             self._opened = _Opened(ledger, storage, self._until.enter_context(open_source(self._config)))
         refuse_overlapping_windows(self._opened.ledger.database, self._config, self._unchecked)
-        self._unchecked = ()
+        self._unchecked = []
         return self._opened
 
 
@@ -120,7 +120,7 @@ def _export(run: _Run, opened: _Opened) -> ExportReport:
         if not run.categories:
             raise damaged(lost, hint=HINT)
     others = planned_elsewhere(ledger, storage, config, window, run.categories)
-    judge = Judge(config.source, config.filter, config.webhook.max_bytes, earlier, others)
+    judge = Judge(config.source, config.filter, config.webhook, earlier, others)
     rows_read = 0
     with window_writer(storage, config.webhook, run.categories) as writer:
         with write_behind(writer.add) as write:

@@ -23,14 +23,15 @@ import pyarrow.compute as pc
 from statsig_export.arrow.columns import TEXT, Column, Mask, column, text, where
 from statsig_export.arrow.contiguous import contiguous
 from statsig_export.delivery.batches import BRACKETS
+from statsig_export.events.bounded_reshape import bounded_reshape, without_giants
 from statsig_export.events.content_ids import content_keys
 from statsig_export.events.encoding import encode
 from statsig_export.events.filters import verdicts
-from statsig_export.events.reshape import Reshaped, reshape
+from statsig_export.events.reshape import Reshaped
 from statsig_export.events.seen_ids import Occurrences, SeenIds
 from statsig_export.events.table_identity import NOTHING_SEEN, Seen
 from statsig_export.layouts.model import Role, SourceTable
-from statsig_export.settings import FilterSettings, SourceSettings
+from statsig_export.settings import FilterSettings, SourceSettings, WebhookSettings
 from statsig_export.vocabulary import Category
 
 DUPLICATE = "duplicate"
@@ -72,7 +73,7 @@ class Judge:
         self,
         source: SourceSettings,
         filter_settings: FilterSettings,
-        max_body_bytes: int,
+        webhook: WebhookSettings,
         planned: Mapping[Category, SeenIds],
         planned_elsewhere: SeenIds | None = None,
     ) -> None:
@@ -81,7 +82,8 @@ class Judge:
         """
         self._source = source
         self._filter = filter_settings
-        self._max_event_bytes = max_body_bytes - BRACKETS
+        self._max_event_bytes = webhook.max_bytes - BRACKETS
+        self._timestamps = webhook.timestamps
         self._planned = planned
         self._planned_elsewhere = planned_elsewhere or SeenIds()
         self._seen = {category: SeenIds() for category in planned}
@@ -97,11 +99,12 @@ class Judge:
         own may be ahead of it.
         """
         contents = None if table.repeats_are_duplicates else self._contents.setdefault(table, Occurrences())
-        for chunk in chunks:
+        for found in chunks:
+            chunk = without_giants(found, self._max_event_bytes)
             keys = None if table.key else content_keys(chunk, table, self._source.name, contents)
-            reshaped = reshape(chunk, table, self._source, keys)
-            self.seen[table.role] = self.seen.get(table.role, NOTHING_SEEN) | reshaped.ids
-            yield reshaped
+            for reshaped in bounded_reshape(chunk, table, self._source, self._max_event_bytes, keys):
+                self.seen[table.role] = self.seen.get(table.role, NOTHING_SEEN) | reshaped.ids
+                yield reshaped
 
     def judge(self, reshaped: Reshaped) -> Judged:
         """Judge the rows of a chunk; those of categories the run is not for are left alone."""
@@ -112,7 +115,7 @@ class Judge:
         failed = _rows(failed, ~self._take_planned(failed))
         events = _rows(events, ~self._take_planned(events))
         events = _rows(events, ~self._take_filtered(events))
-        encoded = encode(events, self._max_event_bytes)
+        encoded = encode(events, self._max_event_bytes, self._timestamps)
         return Judged(self._take_new(encoded.table), self._take_failed(failed, encoded.failed))
 
     def replaces_planned(self, categories: Iterable[Category]) -> bool:

@@ -7,21 +7,24 @@ from types import TracebackType
 from typing import Self
 
 from statsig_export.account import Account
+from statsig_export.arrow.columns import pc
 from statsig_export.config import Config
 from statsig_export.events.seen_ids import SeenIds
 from statsig_export.events.table_identity import TableIdentity, new_identity
 from statsig_export.export.exporter import planned_before, planned_elsewhere
 from statsig_export.export.judge import Judge, Judged
+from statsig_export.export.outside import rows_outside
 from statsig_export.export.repair import ids_of
 from statsig_export.export.reports import FailedRow, PlanReport
-from statsig_export.export.window import identities_for, judge_window, made_of_tables, tables_of
+from statsig_export.export.rows_outside import RowsOutside
+from statsig_export.export.window import identities_for, judge_window, made_of_tables
 from statsig_export.layouts.model import Role
 from statsig_export.ledger.identities import refuse_overlapping_windows
 from statsig_export.ledger.transactions import Ledger, ledger_to_read
 from statsig_export.source.source import Source, open_source
 from statsig_export.storage.storage import Storage
 from statsig_export.vocabulary import Category, chosen
-from statsig_export.windows import Window
+from statsig_export.windows import Window, require_window
 
 
 class Planner:
@@ -47,20 +50,22 @@ class Planner:
         categories: Sequence[Category] | None = None,
         *,
         failed_limit: int | None = 0,
+        failed_reason: str | None = None,
         anew: bool = False,
     ) -> PlanReport:
         """The same as the function `plan`, over this planner's connections."""
-        config, names = self._config, chosen(categories)
+        config, names, window = self._config, chosen(categories), require_window(window)
         examples: dict[Category, str] = {}
         failed: list[FailedRow] = []
         planned, elsewhere = (_nothing_planned(names), None) if anew else self._planned_ids(window, names)
         identities = self._identities(window, names)
-        judge = Judge(config.source, config.filter, config.webhook.max_bytes, planned, elsewhere)
+        judge = Judge(config.source, config.filter, config.webhook, planned, elsewhere)
         for judged, _ in judge_window(self._source, window, judge, identities):
             for category, events in judged.events.items():
                 if events.num_rows:
                     examples.setdefault(category, events["event"][0].as_py())
-            failed += _failed_rows(judged, window, None if failed_limit is None else failed_limit - len(failed))
+            limit = None if failed_limit is None else failed_limit - len(failed)
+            failed += _failed_rows(judged, window, failed_reason, limit)
         accounts = {
             category: Account(
                 events=tally.rows,
@@ -73,10 +78,9 @@ class Planner:
         to_send = sum(tally.new for tally in judge.tallies.values())
         return PlanReport(window.key, accounts, to_send, examples, tuple(failed))
 
-    def unplaced_rows(self, categories: Sequence[Category] | None = None) -> dict[str, int]:
-        """The same as the function `unplaced_rows`, over this planner's connections."""
-        tables = tables_of(self._source, chosen(categories))
-        return {table.qualified_name: self._source.count_unplaced(table) for table in tables}
+    def outside(self, categories: Sequence[Category] | None = None) -> RowsOutside:
+        """The same as `outside.count_outside`, over this planner's connections."""
+        return rows_outside(self._source, self._config.windows.start, chosen(categories))
 
     @cached_property
     def _source(self) -> Source:
@@ -117,34 +121,26 @@ def plan(
     categories: Sequence[Category] | None = None,
     *,
     failed_limit: int | None = 0,
+    failed_reason: str | None = None,
     anew: bool = False,
 ) -> PlanReport:
     """A dry run: what exporting and shipping the window would come to. Sends nothing and writes nothing.
 
-    `categories` None means all. The report names at most `failed_limit` failed rows; None means all. `anew` judges the
-    window as if nothing of it had been exported before: what the filter would make of windows to come. Raises what
-    `export_window` raises.
+    `categories` None means all. The report names at most `failed_limit` failed rows (None: all), only those that failed
+    for `failed_reason` where it is given. `anew` judges the window as if nothing of it had been exported before: what
+    the filter would make of windows to come. Raises what `export_window` raises.
     """
     with Planner(config) as planner:
-        return planner.plan(window, categories, failed_limit=failed_limit, anew=anew)
+        return planner.plan(window, categories, failed_limit=failed_limit, failed_reason=failed_reason, anew=anew)
 
 
-def unplaced_rows(config: Config, categories: Sequence[Category] | None = None) -> dict[str, int]:
-    """Source table -> its rows that no window can hold, since their window column is null or no time.
-
-    For the tables that hold one of `categories` (None: all). No export ever reads these rows. Raises SourceError.
-    """
-    with Planner(config) as planner:
-        return planner.unplaced_rows(categories)
-
-
-def _failed_rows(judged: Judged, window: Window, limit: int | None) -> list[FailedRow]:
+def _failed_rows(judged: Judged, window: Window, reason: str | None, limit: int | None) -> list[FailedRow]:
     names = ["row_key", "time_uuid", "reason", "detail"]
-    rows = [
-        FailedRow(category, window.key, *row.values())
-        for category, part in judged.failed.items()
-        for row in part.select(names).slice(length=limit).to_pylist()
-    ]
+    rows: list[FailedRow] = []
+    for category, part in judged.failed.items():
+        chosen = part if reason is None else part.filter(pc.equal(part["reason"], reason))
+        listed = chosen.select(names).slice(length=limit).to_pylist()
+        rows += [FailedRow(category, window.key, *row.values()) for row in listed]
     return rows[:limit]
 
 

@@ -9,6 +9,7 @@ alone stays lost.
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
+from typing import get_args
 
 import pyarrow as pa
 
@@ -24,6 +25,7 @@ from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.listings import event_files
 from statsig_export.ledger.records import Planned, Selection
 from statsig_export.ledger.transactions import ledger_to_read
+from statsig_export.settings import TimestampForm
 from statsig_export.source.source import Source, open_source
 from statsig_export.storage.errors import cause_of, concerns_this_place
 from statsig_export.storage.file_faults import damaged
@@ -98,15 +100,28 @@ def _read_again(
     lost: Mapping[Category, Mapping[StoredFile, str]],
     identities: Mapping[Role, TableIdentity],
 ) -> dict[str, str]:
-    """Read the window once more for these files alone; those that did not come out as they were -> what is wrong."""
+    """Read the window once more for these files alone; those that did not come out as they were -> what is wrong.
+
+    Where some did not, a second time: they may be of before `webhook.timestamps` was changed.
+    """
     storage, source = opened
-    judge = Judge(config.source, config.filter, config.webhook.max_bytes, ids)
-    with closing(judge_window(source, window, judge, identities)) as chunks:
-        different = write_again(
-            storage,
-            (judged for judged, _ in chunks),
-            {category: list(files) for category, files in lost.items()},
-        )
+    different: dict[StoredFile, str] = {}
+    for attempt, timestamps in enumerate(sorted(get_args(TimestampForm), key=config.webhook.timestamps.__ne__)):
+        webhook = config.webhook.model_copy(update={"timestamps": timestamps})
+        judge = Judge(config.source, config.filter, webhook, ids)
+        with closing(judge_window(source, window, judge, identities)) as chunks:
+            still = write_again(
+                storage,
+                (judged for judged, _ in chunks),
+                {category: list(files) for category, files in lost.items()},
+            )
+        different = {
+            file: different.get(file, why) if why == CHANGED else why
+            for file, why in still.items()
+            if not attempt or file in different
+        }
+        if not different:
+            break
     faults = {file: fault for files in lost.values() for file, fault in files.items()}
     return {file.path: f"{faults[file]}, {why}" for file, why in different.items()}
 
@@ -126,8 +141,7 @@ def read_ids(storage: Storage, files: Sequence[StoredFile]) -> tuple[SeenIds, di
         ids, readable = SeenIds(), [file for file in files if file not in lost]
         for file in readable:
             try:
-                storage.require_whole(file.path, file.bytes)
-                for column in storage.read_column(file.path, "time_uuid"):
+                for column in storage.read_column(file, "time_uuid"):
                     ids.add_new(column)
             except PartitionFileError as error:
                 lost[file] = error.files[file.path]
@@ -140,9 +154,7 @@ def damaged_files(storage: Storage, files: Iterable[StoredFile]) -> dict[StoredF
     found: dict[StoredFile, str] = {}
     for file in files:
         try:
-            storage.require_whole(file.path, file.bytes)
-            if storage.digest(file.path) != file.digest:
-                found[file] = "is not the file that was written: its digest differs"
+            storage.require_unchanged(file)
         except PartitionFileError as error:
             found[file] = error.files[file.path]
     return found

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from statsig_export.account import Account, total
+from statsig_export.account import Account, summary_of, total
+from statsig_export.summary import Summarized, Summary
 from statsig_export.vocabulary import Category
 
 
@@ -29,8 +30,8 @@ class PartitionExport:
     """The newest generation of the partition; 0 where it has none."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExportReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class ExportReport(Summarized):
     """One export run: one window, the categories that were asked for."""
 
     run_id: str
@@ -49,6 +50,11 @@ class ExportReport:
     def account(self) -> Account:
         return total(partition.account for partition in self.partitions.values())
 
+    def summary(self) -> Summary:
+        planned = sum(partition.planned for partition in self.partitions.values())
+        sentence = f"window {self.window}, {self.rows_read:,} rows read, {planned:,} events planned"
+        return summary_of(sentence, ((one.category.value, one.account) for one in self.partitions.values()))
+
 
 @dataclass(frozen=True, slots=True)
 class FailedRow:
@@ -63,8 +69,8 @@ class FailedRow:
     detail: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class PlanReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class PlanReport(Summarized):
     """A dry run of one window: nothing was written and nothing sent."""
 
     window: str
@@ -80,6 +86,10 @@ class PlanReport:
     @property
     def account(self) -> Account:
         return total(self.accounts.values())
+
+    def summary(self) -> Summary:
+        sentence = f"window {self.window}, {self.to_send:,} events would be sent; nothing was sent or written"
+        return summary_of(sentence, ((category.value, account) for category, account in self.accounts.items()))
 
 
 @dataclass(frozen=True, slots=True)

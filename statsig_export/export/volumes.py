@@ -13,8 +13,9 @@ from typing import Final
 from statsig_export.arrow.columns import TEXT, Column, column, pc
 from statsig_export.config import Config
 from statsig_export.errors import ConfigError
+from statsig_export.events.bounded_reshape import bounded_reshape, without_giants
 from statsig_export.events.filters import rule_for
-from statsig_export.events.reshape import reshape
+from statsig_export.moments import Moment, utc_or_none
 from statsig_export.source.source import open_source
 from statsig_export.vocabulary import EVENT_NAMES, Category, categorize
 from statsig_export.windows import window_at
@@ -59,8 +60,8 @@ class EventVolumes:
 
 def event_volumes(
     config: Config,
-    start: datetime | None = None,
-    end: datetime | None = None,
+    start: Moment | None = None,
+    end: Moment | None = None,
     *,
     on_progress: Callable[[int], None] | None = None,
 ) -> EventVolumes:
@@ -70,15 +71,17 @@ def event_volumes(
     `on_progress` is called with the number of rows of each chunk. Memory is that of a chunk and of the names. Raises
     ConfigError for an empty range, SourceError.
     """
-    start, end = _range(start, end, _last_close(config, datetime.now(UTC)))
+    start, end = _range(utc_or_none(start, "start"), utc_or_none(end, "end"), _last_close(config, datetime.now(UTC)))
     counts: Counter[str] = Counter()
     unnamed = failed = 0
     with open_source(config) as source:
         for table in source.tables:
             for chunk in source.read_window(table, start, end):
-                reshaped = reshape(chunk, table, config.source)  # which ids the events will have changes no volume
-                unnamed += _count(counts, column(reshaped.events, "event_name", TEXT))
-                failed += len(reshaped.failed)
+                # Which ids the events will have changes no volume.
+                bound = config.webhook.max_bytes
+                for reshaped in bounded_reshape(without_giants(chunk, bound), table, config.source, bound):
+                    unnamed += _count(counts, column(reshaped.events, "event_name", TEXT))
+                    failed += len(reshaped.failed)
                 if on_progress is not None:
                     on_progress(len(chunk))
     names = counts.keys() | config.filter.custom_events.events.keys()

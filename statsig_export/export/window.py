@@ -12,7 +12,7 @@ from statsig_export.layouts.model import Role, SourceTable
 from statsig_export.layouts.placement import table_settings
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.identities import identities_of, refuse_respelled_keys
-from statsig_export.source.source import Source
+from statsig_export.source.source import Source, out_of_memory
 from statsig_export.vocabulary import Category
 from statsig_export.windows import Window
 
@@ -34,16 +34,18 @@ def judge_window(
             keys_as_text=identities[table.role].keys_as_text,
             keys_are_decimals=table.key is not None and source.families(table)[table.key] is Family.NUMERIC,
         )
-        for reshaped in read_ahead(judge.reshaped(chunks, known)):
-            yield judge.judge(reshaped), reshaped.rows
+        try:
+            for reshaped in read_ahead(judge.reshaped(chunks, known)):
+                yield judge.judge(reshaped), reshaped.rows
+        except MemoryError:  # Arrow's too
+            raise out_of_memory(table) from None
         if judge.replaces_planned(table.categories):
             refuse_respelled_keys(identities[table.role], judge.seen.get(table.role, NOTHING_SEEN), window.key)
 
 
 def tables_of(source: Source, categories: Sequence[Category]) -> list[SourceTable]:
     tables = [table for table in source.tables if set(table.categories) & set(categories)]
-    for table in tables:
-        source.check_schema(table)
+    source.check_schemas(tables)
     return tables
 
 

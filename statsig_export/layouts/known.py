@@ -5,7 +5,7 @@ column names: Statsig's documentation of Data Warehouse Exports (cloud_exports),
 (warehouse_native) and of its ingestion from warehouses (statsig_events); the SDKs' own traffic (sdk_log).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from statsig_export.layouts.model import (
@@ -34,6 +34,16 @@ _SHARED: Final = {
     "timestamp": Kind.TIME,
 }
 
+
+def _in_every_spelling(predicates: Iterable[Predicate]) -> tuple[Predicate, ...]:
+    return tuple(
+        Predicate(predicate.category, predicate.column, spelling)
+        for predicate in predicates
+        for spelling, canonical in EXPORTED_TYPES.items()
+        if canonical == predicate.value
+    )
+
+
 _CONFIG_CHANGES: Final = Predicate(Category.CONFIG_CHANGE, "event_name", EVENT_NAMES[Category.CONFIG_CHANGE])
 
 _NATIVE_EXPOSURES: Final = SourceTable(
@@ -55,11 +65,13 @@ _NATIVE_EXPOSURES: Final = SourceTable(
     ),
     categories=EXPOSURES,
     home=Category.GATE_EXPOSURE,
-    predicates=(
-        Predicate(Category.CONFIG_EXPOSURE, "exposure_type", "config"),
-        Predicate(Category.EXPERIMENT_EXPOSURE, "exposure_type", "experiment"),
-        Predicate(Category.EXPERIMENT_EXPOSURE, "exposure_type", "config"),  # with a group, as SDKs log experiments
-        Predicate(Category.LAYER_EXPOSURE, "exposure_type", "layer"),
+    predicates=_in_every_spelling(
+        (
+            Predicate(Category.CONFIG_EXPOSURE, "exposure_type", "config"),
+            Predicate(Category.EXPERIMENT_EXPOSURE, "exposure_type", "experiment"),
+            Predicate(Category.EXPERIMENT_EXPOSURE, "exposure_type", "config"),  # with a group, as SDKs log experiments
+            Predicate(Category.LAYER_EXPOSURE, "exposure_type", "layer"),
+        )
     ),
 )
 
@@ -141,12 +153,7 @@ _CLOUD_EXPOSURES: Final = SourceTable(
     ),
     categories=EXPOSURES,
     home=Category.GATE_EXPOSURE,
-    predicates=tuple(
-        Predicate(predicate.category, predicate.column, spelling)
-        for predicate in _NATIVE_EXPOSURES.predicates
-        for spelling, canonical in EXPORTED_TYPES.items()
-        if canonical == predicate.value
-    ),
+    predicates=_NATIVE_EXPOSURES.predicates,
     form=Form.EXPORTED,
     added_later=("user_dimensions",),
 )

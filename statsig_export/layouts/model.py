@@ -2,9 +2,10 @@
 row holds its event, and which rows belong to which category. `source` reads by it; nothing here touches a database.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from statsig_export.vocabulary import Category
 
@@ -64,6 +65,14 @@ class Predicate:
     value: str
 
 
+class Meaning(NamedTuple):
+    """What a value of the canonical column `canonical` means, where it is spelled in a way of its own."""
+
+    canonical: str
+    found: str
+    means: str
+
+
 @dataclass(frozen=True, slots=True)
 class SourceTable:
     """One table of a layout.
@@ -89,6 +98,8 @@ class SourceTable:
     """Columns that Statsig fills in when it writes a row again: they do not count when rows are compared."""
     repeats_are_duplicates: bool = False
     """Whether rows of one content are one event, written repeatedly; else each of them is an event."""
+    meanings: tuple[Meaning, ...] = ()
+    """What export.toml says by `values`. Ids are made of what was found."""
     schema: str | None = None
     salt: tuple[str, str] | None = None
     """The names of source and table that derived ids are made with, where export.toml says so by `identity`."""
@@ -101,18 +112,38 @@ class SourceTable:
         """The names of source and table that derived ids are made with."""
         return self.salt or (source_name, self.qualified_name)
 
+    def meanings_of(self, canonical: str) -> dict[str, str]:
+        """A value of the column as it is found -> what it means."""
+        return {meaning.found: meaning.means for meaning in self.meanings if meaning.canonical == canonical}
+
     @property
     def key_rule(self) -> ColumnRule | None:
         return None if self.key is None else ColumnRule(ROW_KEY, self.key, Kind.KEY)
 
     @property
-    def selected_rules(self) -> tuple[ColumnRule, ...]:
-        """The columns that a read selects, in the statement's order."""
+    def named_rules(self) -> tuple[ColumnRule, ...]:
+        """The columns that the layout names: the key and what an event is made of."""
         return self.columns if self.key_rule is None else (self.key_rule, *self.columns)
 
     @property
+    def selected_rules(self) -> tuple[ColumnRule, ...]:
+        """The columns that a read selects, in the statement's order.
+
+        In a log of the SDKs the window column is one of them: an event may leave out its time.
+        """
+        received = (ColumnRule(RECEIVED_AT, self.window_column, Kind.TIME),) if self.form is Form.SDK_LOG else ()
+        return (*self.named_rules, *received)
+
+    @property
     def window_rule(self) -> ColumnRule:
-        return ColumnRule("window_column", self.window_column, Kind.WINDOW)
+        return ColumnRule(WINDOW_COLUMN, self.window_column, Kind.WINDOW)
+
+    @property
+    def required(self) -> frozenset[str]:
+        """The canonical columns, key and window column among them, without which no row becomes an event."""
+        named = {"event", "event_name", "name"} | ({"exposure_type"} if self.form is Form.CANONICAL else set())
+        rules = (*self.named_rules, self.window_rule)
+        return frozenset(rule.canonical for rule in rules if rule.kind in _TELLS_WHEN or rule.canonical in named)
 
     @property
     def frame_columns(self) -> tuple[str, ...]:
@@ -132,6 +163,11 @@ class SourceTable:
 
 
 ROW_KEY: Final = "row_key"
+WINDOW_COLUMN: Final = "window_column"
+"""What the window column is called beside the canonical columns."""
+_TELLS_WHEN: Final = frozenset({Kind.KEY, Kind.WINDOW, Kind.TIME})
+RECEIVED_AT: Final = "received_at"
+"""Form.SDK_LOG: when the row came in, the event's time where the event says none."""
 UNREADABLE: Final = "unreadable"
 UNREADABLE_REASON: Final = "unreadable_reason"
 
@@ -168,7 +204,13 @@ EXPORTED_TYPES: Final = {
     **dict.fromkeys(("experiment", "get_experiment"), "experiment"),
     **dict.fromkeys(("layer", "get_layer"), "layer"),
 }
-"""What Statsig's exports write in `exposure_type` -> the canonical type."""
+"""A spelling of `exposure_type`, as Statsig's exports, console and SDKs have them -> the canonical type."""
+
+TRUTHS: Final[Mapping[str, bool]] = {
+    **dict.fromkeys(("1", "t", "true", "y", "yes", "on"), True),
+    **dict.fromkeys(("0", "f", "false", "n", "no", "off"), False),
+}
+"""What a text that holds a boolean may say, in small letters."""
 
 EXPORTED_UNITS: Final = {"user_id": "userID", "stable_id": "stableID"}
 """What Statsig's exports write in `unit_type` -> the ID type; custom IDs are written as they are named."""

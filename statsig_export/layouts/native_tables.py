@@ -4,11 +4,15 @@ JSON rather than JSONB on PostgreSQL: the columns are only passed through as tex
 All times are UTC. The index serves a window's read: (window column, id).
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import JSON, BigInteger, Boolean, Column, DateTime, Engine, Index, Integer, MetaData, Table, Text
+from sqlalchemy.schema import SchemaConst
+from sqlalchemy.sql import quoted_name
 
 from statsig_export.errors import ConfigError
+from statsig_export.layouts.model import SourceTable
 
 NATIVE: Final = MetaData()
 SDK_LOG: Final = MetaData()
@@ -66,11 +70,24 @@ SDK_EVENTS: Final = Table(
 _BY_LAYOUT: Final = {"native": NATIVE, "sdk_log": SDK_LOG}
 
 
-def create_tables(engine: Engine, layout: str) -> None:
+def create_tables(engine: Engine, layout: str, places: Sequence[SourceTable] = ()) -> None:
     """Create the tables and indexes of `layout` ("native" or "sdk_log"); those that exist are left as they are.
 
-    Raises ConfigError for a layout whose tables Statsig itself lays down.
+    `places` are tables of the layout under the schemas and names that export.toml gives them; without any, all of the
+    layout are created under its own names. Raises ConfigError for a layout whose tables Statsig itself lays down.
     """
     if layout not in _BY_LAYOUT:
         raise ConfigError(f"the tables of the layout {layout} are Statsig's to create", hint="leave out --tables")
-    _BY_LAYOUT[layout].create_all(engine)
+    tables = _BY_LAYOUT[layout]
+    if places:
+        tables = MetaData()
+        for place in places:
+            _placed(_BY_LAYOUT[layout].tables[place.role.value], place, tables)
+    tables.create_all(engine)
+
+
+def _placed(table: Table, place: SourceTable, metadata: MetaData) -> None:
+    """The table under another name or in another schema; its index is named after it."""
+    copy = table.to_metadata(metadata, schema=place.schema or SchemaConst.RETAIN_SCHEMA, name=place.table)
+    for index in copy.indexes:
+        index.name = quoted_name(str(index.name).replace(table.name, place.table), quote=None)

@@ -1,14 +1,33 @@
 """The tables of the configured layout, placed where export.toml says they are. Pure."""
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 from statsig_export.errors import ConfigError
 from statsig_export.layouts.identity_names import identity_of, salt_of
 from statsig_export.layouts.known import LAYOUTS
-from statsig_export.layouts.model import ROW_KEY, ColumnRule, Form, Kind, Role, SourceTable, is_unit_column, unit_column
+from statsig_export.layouts.model import (
+    EXPOSURE_TYPES,
+    ROW_KEY,
+    ColumnRule,
+    Form,
+    Kind,
+    Meaning,
+    Predicate,
+    Role,
+    SourceTable,
+    is_unit_column,
+    unit_column,
+)
 from statsig_export.settings import SourceSettings, TableSettings
+
+_PART: Final = re.compile(r'"(?:[^"]|"")+"|`(?:[^`]|``)+`|[^."`]+')
+_QUALIFIED: Final = re.compile(rf"(?:{_PART.pattern})(?:\.(?:{_PART.pattern}))*")
+_SPELLED = frozenset({Kind.TEXT, Kind.IDENTIFIER, Kind.BOOLEAN, Kind.VALUE})
+_ALLOWED = {"exposure_type": tuple(EXPOSURE_TYPES.values()), "gate_value": ("true", "false")}
 
 
 def source_tables(settings: SourceSettings) -> tuple[SourceTable, ...]:
@@ -57,18 +76,39 @@ def _placed(table: SourceTable, settings: TableSettings, source_name: str) -> So
             hint="a repeated row is known by its key already: remove the line",
         )
     found = {rule.canonical for rule in rules}
+    schema, name = _place(settings)
+    meanings = _meanings(table, rules, settings.values)
     return replace(
         table,
-        table=settings.table or table.table,
-        schema=settings.schema_ or table.schema,
+        table=name or table.table,
+        schema=schema or table.schema,
         key=key,
         window_column=settings.window_column or _moved(table, rules) or table.window_column,
         columns=(*rules, *unit_rules),
         units=tuple(unit for unit in table.units if unit_column(unit) in found) + units,
-        predicates=tuple(predicate for predicate in table.predicates if predicate.column in found),
+        predicates=_meant(tuple(each for each in table.predicates if each.column in found), meanings),
+        meanings=meanings,
         repeats_are_duplicates=settings.repeats == "duplicates",
         salt=None if settings.identity is None else salt_of(settings.identity, source_name),
     )
+
+
+def _place(settings: TableSettings) -> tuple[str | None, str | None]:
+    """The schema and the name of a table: `table = "analytics.events"` says both, unless `schema` says one.
+
+    Quotes as in SQL keep a dot within a name: `table = '"my.events"'`.
+    """
+    if settings.table is None or settings.schema_:
+        return settings.schema_, settings.table
+    if not _QUALIFIED.fullmatch(settings.table):
+        return None, settings.table
+    *path, name = (_unquoted(part) for part in _PART.findall(settings.table))
+    return ".".join(path) or None, name
+
+
+def _unquoted(part: str) -> str:
+    quote = part[0]
+    return part[1:-1].replace(quote * 2, quote) if quote in '"`' else part
 
 
 def _renamed(table: SourceTable, columns: Mapping[str, str]) -> tuple[str | None, tuple[ColumnRule, ...]]:
@@ -86,6 +126,45 @@ def _renamed(table: SourceTable, columns: Mapping[str, str]) -> tuple[str | None
     if renamed:
         raise _unknown_column(table, next(iter(renamed)))
     return key, tuple(rule for rule in rules if rule.column)
+
+
+def _meanings(
+    table: SourceTable, rules: Sequence[ColumnRule], values: Mapping[str, Mapping[str, str | bool]]
+) -> tuple[Meaning, ...]:
+    """What `values` says, by canonical names."""
+    meanings = []
+    for name, spellings in values.items():
+        rule = next((rule for rule in rules if name in {rule.canonical, rule.column}), None)
+        if rule is None or rule.kind not in _SPELLED:
+            spelled = ", ".join(rule.canonical for rule in rules if rule.kind in _SPELLED)
+            raise ConfigError(
+                f"{_section(table)} values names {name}, which is no column of text or booleans of this layout",
+                hint=f"it can name {spelled}" if spelled else "remove the line",
+            )
+        for found, means in spellings.items():
+            meaning = Meaning(rule.canonical, found, str(means).lower() if isinstance(means, bool) else means)
+            allowed = _ALLOWED.get(rule.canonical)
+            if allowed is not None and meaning.means not in allowed:
+                raise ConfigError(
+                    f"{_section(table)} values gives {rule.canonical} a meaning that it cannot have",
+                    hint=f"write one of {', '.join(allowed)}",
+                )
+            meanings.append(meaning)
+    return tuple(meanings)
+
+
+def _meant(predicates: tuple[Predicate, ...], meanings: Sequence[Meaning]) -> tuple[Predicate, ...]:
+    """The predicates on what is found: a value that means another is claimed by who claims that one."""
+    spelled = {meaning for meaning in meanings if any(each.column == meaning.canonical for each in predicates)}
+    given = {(meaning.canonical, meaning.found) for meaning in spelled}
+    kept = [each for each in predicates if (each.column, each.value) not in given]
+    added = [
+        replace(each, value=meaning.found)
+        for meaning in sorted(spelled)
+        for each in predicates
+        if (each.column, each.value) == (meaning.canonical, meaning.means)
+    ]
+    return (*kept, *added)
 
 
 def _moved(table: SourceTable, rules: Sequence[ColumnRule]) -> str | None:

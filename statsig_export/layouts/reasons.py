@@ -25,5 +25,7 @@ class Reason(StrEnum):
     """An exposure that does not say of which gate, config, experiment or layer."""
     MISSING_GATE_VALUE = "missing_gate_value"
     """A gate exposure that is neither true nor false."""
+    MISSING_KEY = "missing_key"
+    """The table's key is null in this row: no id can be made that a later export would give it again."""
     TOO_LARGE = "too_large"
     """An event that no request could hold."""

@@ -11,7 +11,9 @@ from sqlalchemy import Row, select
 from statsig_export.delivery.outcomes import Outcome
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.pruned import pruned_partitions_of
+from statsig_export.ledger.stored_files import STORED, stored_file
 from statsig_export.ledger.tables import attempts, batches, generations, partitions
+from statsig_export.storage.files import StoredFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +21,11 @@ class RecordedGeneration:
     """A generation as the ledger has it."""
 
     number: int
-    file: str
-    digest: str
-    rows: int
+    file: StoredFile
+
+    @property
+    def rows(self) -> int:
+        return self.file.rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ class PartitionRecord:
 def partition_record(database: LedgerDatabase, partition: int) -> PartitionRecord:
     """Everything on record of the partition with this id."""
     columns = generations.c
-    planned = select(columns.generation, columns.file, columns.digest, columns.rows)
+    planned = select(columns.generation, *STORED)
     planned = planned.where(columns.partition == partition).order_by(columns.generation)
     # One statement for batches and attempts, so that a shipper at work cannot make them differ.
     sent = (
@@ -84,10 +88,7 @@ def partition_record(database: LedgerDatabase, partition: int) -> PartitionRecor
         files = [] if pruned else connection.execute(planned).all()
         rows = connection.execute(sent).all()
     return PartitionRecord(
-        generations=[
-            RecordedGeneration(number=file.generation, file=file.file, digest=file.digest, rows=file.rows)
-            for file in files
-        ],
+        generations=[RecordedGeneration(number=file.generation, file=stored_file(file)) for file in files],
         batches=[_batch(list(of_batch)) for _, of_batch in groupby(rows, key=attrgetter("id"))],
         pruned=pruned,
     )

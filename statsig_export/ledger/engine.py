@@ -4,6 +4,7 @@ PostgreSQL may be behind a pooler that assigns a session per transaction (PgBoun
 is prepared on the server, and settings are made for the transaction.
 """
 
+import os
 import sqlite3
 import time
 from functools import partial
@@ -24,6 +25,7 @@ from statsig_export.databases.sessions import (
     settings_of_a_transaction,
 )
 from statsig_export.errors import ConfigError, LedgerError
+from statsig_export.file_modes import OF_THE_GROUP, create
 
 _WHAT_TO_WRITE: Final = "use sqlite:///file.db or postgresql+psycopg://"
 _LOOK_AGAIN_S: Final = 0.01
@@ -65,6 +67,8 @@ def engine_to_write(url: URL, wait_ms: int) -> Engine:
     refuse_broken_link(file)
     file.parent.mkdir(parents=True, exist_ok=True)
     _refuse_second_name(file)
+    if not file.exists():  # SQLite would let everybody read it, and gives the files beside it the rights of this one
+        create(file, OF_THE_GROUP)
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": wait_ms / 1000})
     event.listen(engine, "connect", partial(_set_pragmas, wait_ms))
     event.listen(engine, "begin", _begin)
@@ -154,6 +158,7 @@ def refuse_broken_link(file: Path) -> None:
 
 
 def _connect_to_read(file: Path, wait_ms: int) -> Reader:
+    _require_right_to_read(file)
     connection = _reader(file, "mode=ro", wait_ms)
     try:
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
@@ -169,6 +174,19 @@ def _connect_to_read(file: Path, wait_ms: int) -> Reader:
     connection = _reader(file, "immutable=1", wait_ms)
     connection.unlocked = before
     return connection
+
+
+def _require_right_to_read(file: Path) -> None:
+    """SQLite says of a file that it may not read what it says of one that is not there.
+
+    The file is not opened here: to close it again would end the locks of this process's other connections.
+    """
+    for part in (file, Path(f"{file}-wal"), Path(f"{file}-shm")):
+        if part.exists() and not os.access(part, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
+            raise LedgerError(
+                f"the ledger at {file} cannot be read (EACCES: this user may not read {part})",
+                hint="let this user read it and the files with -wal and -shm behind its name; reading needs no more",
+            )
 
 
 def _reader(file: Path, how: str, wait_ms: int) -> Reader:

@@ -12,17 +12,21 @@ from sqlalchemy import not_, select
 from statsig_export.delivery.rules import State
 from statsig_export.ledger.conditions import of_selection, same_generation
 from statsig_export.ledger.database import LedgerDatabase
+from statsig_export.ledger.history import moment
 from statsig_export.ledger.pruned import NOT_PRUNED
 from statsig_export.ledger.records import (
     Delivery,
     EventFile,
+    ExportedPartition,
     ExportedWindow,
     FailedBatch,
     PartitionFailures,
     QuarantineFile,
     Selection,
 )
+from statsig_export.ledger.stored_files import STORED, stored_file
 from statsig_export.ledger.tables import attempts, batches, export_runs, generations, partitions
+from statsig_export.storage.files import NamedFile
 from statsig_export.vocabulary import Category
 
 
@@ -62,7 +66,7 @@ def failed_partitions(database: LedgerDatabase, selection: Selection) -> list[Pa
     columns = partitions.c
     wanted = select(columns.id, columns.category, columns.window, columns.quarantine)
     undelivered = (
-        select(batches.c.partition, generations.c.file, batches.c.first_row, batches.c.rows)
+        select(batches.c.partition, batches.c.first_row, batches.c.rows, *STORED)
         .add_columns(batches.c.outcome, batches.c.reason)
         .join(partitions, columns.id == batches.c.partition)
         .join(generations, same_generation())
@@ -75,14 +79,18 @@ def failed_partitions(database: LedgerDatabase, selection: Selection) -> list[Pa
         for row in connection.execute(undelivered):
             failed[row.partition].append(
                 FailedBatch(
-                    file=row.file, first_row=row.first_row, rows=row.rows, outcome=row.outcome, reason=row.reason
+                    file=stored_file(row),
+                    first_row=row.first_row,
+                    rows=row.rows,
+                    outcome=row.outcome,
+                    reason=row.reason,
                 )
             )
     return [
         PartitionFailures(
             category=Category(row.category),
             window=row.window,
-            quarantine=row.quarantine,
+            quarantine=None if row.quarantine is None else NamedFile(row.quarantine),
             batches=tuple(failed[row.id]),
         )
         for row in rows
@@ -141,4 +149,21 @@ def exported_windows(
         ExportedWindow(row.window, tuple(Category(name) for name in json.loads(row.account)), row.rows_read)
         for row in rows
         if row.window in asked
+    ]
+
+
+def exported_partitions(database: LedgerDatabase, destination: str) -> list[ExportedPartition]:
+    """Every partition that was ever exported, pruned ones too."""
+    wanted = (
+        select(partitions.c.category, partitions.c.window, partitions.c.window_start_ms, export_runs.c.started_ms)
+        .outerjoin(export_runs, export_runs.c.id == partitions.c.export_run)
+        .where(partitions.c.destination == destination)
+    )
+    with database.read() as connection:
+        rows = connection.execute(wanted).all()
+    return [
+        ExportedPartition(
+            Category(category), window, moment(start_ms), None if started_ms is None else moment(started_ms)
+        )
+        for category, window, start_ms, started_ms in rows
     ]

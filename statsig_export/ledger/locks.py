@@ -23,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from statsig_export.databases.causes import cause_of
 from statsig_export.errors import LedgerError
+from statsig_export.file_modes import OWN, of_writers
 from statsig_export.ledger.errors import ledger_errors
 from statsig_export.ledger.tables import meta
 
@@ -53,11 +54,14 @@ class PartitionLocks(Protocol):
 class FileLocks:
     """flock on one small file per partition, beside a SQLite ledger. For one machine, like SQLite itself.
 
-    The file exists while the lock is held; one that a killed process left is reused and removed.
+    The file exists while the lock is held; one that a killed process left is reused and removed. Only who may write to
+    the ledger can open it: whoever can read a file can lock it, and so keep everybody from shipping.
     """
 
-    def __init__(self, folder: Path, ledger_id: str) -> None:
+    def __init__(self, folder: Path, ledger_id: str, mode: int = OWN) -> None:
+        """`mode`: the rights of the lock files."""
         self._folder = folder
+        self._mode = mode
         self._ledger_id = ledger_id
         self._held: list[tuple[Path, int]] = []
 
@@ -91,13 +95,16 @@ class FileLocks:
     def _open(self, path: Path) -> int:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, self._mode)
         except OSError as error:
             few = error.errno in {errno.EMFILE, errno.ENFILE}
             raise LedgerError(
                 f"no lock file could be made in {self._folder} ({cause_of(error)})",
                 hint="raise the limit of open files (ulimit -n)" if few else "check the ledger's folder and its disk",
             ) from error
+        with suppress(OSError):  # another user made it, and has set its rights
+            os.fchmod(handle, self._mode)  # the umask does not count, nor what an earlier version gave it
+        return handle
 
 
 class AdvisoryLocks:
@@ -163,7 +170,8 @@ def open_locks(engine: Engine) -> PartitionLocks:
         ledger_id = connection.execute(select(meta.c.value).where(meta.c.key == "ledger_id")).scalar_one()
     if engine.dialect.name == "postgresql":
         return AdvisoryLocks(engine, ledger_id)
-    return FileLocks(Path(f"{os.path.realpath(str(engine.url.database))}.locks"), ledger_id)
+    file = Path(os.path.realpath(str(engine.url.database)))
+    return FileLocks(Path(f"{file}.locks"), ledger_id, of_writers(file))
 
 
 def groups_to_lock(engine: Engine, partitions: Sequence[T]) -> Iterator[Sequence[T]]:

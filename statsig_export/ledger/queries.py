@@ -2,9 +2,8 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from enum import Enum
-from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from statsig_export.delivery.rules import State
 from statsig_export.ledger.conditions import (
@@ -19,10 +18,17 @@ from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.list_parameters import among
 from statsig_export.ledger.pruned import NOT_PRUNED, refuse_pruned
 from statsig_export.ledger.records import DestinationRecord, DuePartition, Planned, PlannedBatch
-from statsig_export.ledger.tables import attempts, batches, destinations, generations, partitions
+from statsig_export.ledger.stored_files import STORED, stored_file
+from statsig_export.ledger.tables import attempts, batches, destinations, generations, meta, partitions
 from statsig_export.storage.files import StoredFile
 from statsig_export.vocabulary import Category
 from statsig_export.windows import partition_key
+
+
+def ledger_id(database: LedgerDatabase) -> str:
+    """What the ledger was given when it was made."""
+    with database.read() as connection:
+        return str(connection.execute(select(meta.c.value).where(meta.c.key == "ledger_id")).scalar_one())
 
 
 def destination(database: LedgerDatabase, name: str) -> DestinationRecord:
@@ -53,14 +59,14 @@ def planned_partitions(
 def planned(database: LedgerDatabase, destination: str, window: str, category: Category) -> Planned:
     """The generations of one partition."""
     wanted = (
-        select(generations.c.generation, *_STORED)
+        select(generations.c.generation, *STORED)
         .join(partitions, partitions.c.id == generations.c.partition)
         .where(*_partition_is(destination, window, category))
         .order_by(generations.c.generation)
     )
     with database.read() as connection:
         rows = connection.execute(wanted).all()
-    return Planned(rows[-1].generation if rows else 0, tuple(map(_stored, rows)))
+    return Planned(rows[-1].generation if rows else 0, tuple(map(stored_file, rows)))
 
 
 def names_files(database: LedgerDatabase, destination: str) -> bool:
@@ -79,13 +85,13 @@ def planned_elsewhere(
 ) -> list[StoredFile]:
     """The files of the window's partitions of other categories, except pruned ones."""
     wanted = (
-        select(*_STORED)
+        select(*STORED)
         .join(partitions, partitions.c.id == generations.c.partition)
         .where(partitions.c.destination == destination, partitions.c.window == window)
         .where(partitions.c.category.not_in(categories), NOT_PRUNED)
     )
     with database.read() as connection:
-        return [_stored(row) for row in connection.execute(wanted)]
+        return [stored_file(row) for row in connection.execute(wanted)]
 
 
 def due(database: LedgerDatabase, destination: str, now_ms: int) -> list[DuePartition]:
@@ -166,9 +172,9 @@ def waiting_batches(
 ) -> list[PlannedBatch]:
     """The next batches to send: at most `limit`, after skipping `first`."""
     by_row = (partitions.c.window_start_ms, partitions.c.category, batches.c.generation, batches.c.first_row)
-    names = ("id", "batch_id", "partition", "generation", "first_row", "rows", "body_bytes", "attempts", "planned_ms")
+    names = [name for name in PlannedBatch.__match_args__ if name != "file"]
     wanted = (
-        select(*(batches.c[name] for name in (*names, "replay_of", "parent", "replayed_after")), generations.c.file)
+        select(*(batches.c[name] for name in names), *STORED)
         .join(partitions, partitions.c.id == batches.c.partition)
         .join(generations, same_generation())
         .where(among(batches.c.partition, ids), is_due(now_ms))
@@ -177,7 +183,10 @@ def waiting_batches(
         .offset(first)
     )
     with database.read() as connection:
-        return [PlannedBatch(**row) for row in connection.execute(wanted).mappings()]
+        return [
+            PlannedBatch(file=stored_file(row), **dict(zip(names, row, strict=False)))
+            for row in connection.execute(wanted)
+        ]
 
 
 def count_waiting(database: LedgerDatabase, ids: Sequence[int], now_ms: int) -> int:
@@ -214,13 +223,6 @@ def next_due_ms(
     wanted = select(due_ms).where(among(batches.c.partition, ids), batches.c.state.in_(WAITING_STATES))
     with database.read() as connection:
         return connection.execute(wanted.where(~among(batches.c.id, without))).scalar()
-
-
-_STORED = (generations.c.file, generations.c.digest, generations.c.bytes, generations.c.rows)
-
-
-def _stored(row: "Row[*tuple[Any, ...]]") -> StoredFile:
-    return StoredFile(path=row.file, digest=row.digest, bytes=row.bytes, rows=row.rows)
 
 
 def _partition_is(destination: str, window: str, category: Category) -> tuple[ColumnElement[bool], ...]:

@@ -1,6 +1,6 @@
 """What the ledger gives and takes: plain records, one per kind of row or answer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Self
@@ -8,8 +8,9 @@ from typing import NamedTuple, Self
 from statsig_export.account import Account
 from statsig_export.delivery.batch import Batch
 from statsig_export.events.table_identity import TableIdentity
-from statsig_export.storage.files import StoredFile
-from statsig_export.vocabulary import Category
+from statsig_export.moments import Moment, ms_or_none
+from statsig_export.storage.files import NamedFile, StoredFile
+from statsig_export.vocabulary import Category, chosen
 from statsig_export.windows import Window
 
 
@@ -28,13 +29,13 @@ class Selection:
     def between(
         cls,
         destination: str,
-        start: datetime | None,
-        end: datetime | None,
-        categories: Sequence[Category] | None = None,
+        start: Moment | None,
+        end: Moment | None,
+        categories: Iterable[str] | None = None,
     ) -> Self:
-        """The partitions whose window starts in [start, end)."""
-        since_ms, until_ms = (None if bound is None else round(bound.timestamp() * 1000) for bound in (start, end))
-        return cls(destination, since_ms, until_ms, None if categories is None else tuple(categories))
+        """The partitions whose window starts in [start, end). Raises ConfigError for what is no time or category."""
+        since_ms, until_ms = ms_or_none(start, "start"), ms_or_none(end, "end")
+        return cls(destination, since_ms, until_ms, None if categories is None else chosen(categories))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +71,16 @@ class QuarantineFile:
     window_start_ms: int
     path: str
 
+    @property
+    def stored(self) -> NamedFile:
+        return NamedFile(self.path)
+
 
 @dataclass(frozen=True, slots=True)
 class FailedBatch:
     """A batch that failed in delivery: consecutive rows of a partition file, [first_row, first_row + rows)."""
 
-    file: str
+    file: StoredFile
     first_row: int
     rows: int
     outcome: str
@@ -88,7 +93,7 @@ class PartitionFailures:
 
     category: Category
     window: str
-    quarantine: str | None
+    quarantine: NamedFile | None
     """The file of the failed rows; None where there are none."""
     batches: tuple[FailedBatch, ...]
     """By file and first row."""
@@ -126,6 +131,16 @@ class ExportedWindow:
     categories: tuple[Category, ...]
     """Those that the run was for."""
     rows_read: int
+
+
+class ExportedPartition(NamedTuple):
+    """A partition that was exported at some time."""
+
+    category: Category
+    window: str
+    start: datetime
+    run_started: datetime | None
+    """When its latest export run began; None if the ledger has forgotten the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +198,7 @@ class PlannedBatch:
     batch_id: str
     partition: int
     generation: int
-    file: str
+    file: StoredFile
     first_row: int
     rows: int
     body_bytes: int

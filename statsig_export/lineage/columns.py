@@ -7,7 +7,7 @@ The column `event` holds the whole event, so every column that is read feeds it.
 from collections.abc import Mapping
 from typing import Final
 
-from statsig_export.layouts.model import Form, Role, SourceTable, unit_column
+from statsig_export.layouts.model import RECEIVED_AT, Form, Role, SourceTable, unit_column
 
 _FEEDS: Final[Mapping[Form, Mapping[str, tuple[str, ...]]]] = {
     Form.CANONICAL: {
@@ -15,7 +15,10 @@ _FEEDS: Final[Mapping[Form, Mapping[str, tuple[str, ...]]]] = {
         "user_id": ("user_id", "user"),
         "unit_id": ("unit_type", "name"),
     },
-    Form.SDK_LOG: dict.fromkeys(("event_name", "timestamp", "user_id", "unit_id"), ("event",)),
+    Form.SDK_LOG: {
+        **dict.fromkeys(("event_name", "user_id", "unit_id"), ("event",)),
+        "timestamp": ("event", RECEIVED_AT),
+    },
     Form.EVENT_LOG: {
         "event_name": ("event_name", "metadata"),
         "user_id": ("user",),
@@ -31,8 +34,11 @@ _FEEDS: Final[Mapping[Form, Mapping[str, tuple[str, ...]]]] = {
 
 
 def feeding_columns(table: SourceTable) -> dict[str, tuple[str, ...]]:
-    """Column of a partition file -> the table's columns that feed it, in the layout's order; never empty."""
-    read = {rule.canonical: rule.column for rule in table.columns}
+    """Column of a partition file -> the table's columns that feed it, each once, in the layout's order; never empty.
+
+    One column of the table may be read as several of the layout's: a UUID that is the key and the timeUUID.
+    """
+    read = {rule.canonical: rule.column for rule in table.selected_rules}
     every = tuple(dict.fromkeys(rule.column for rule in table.selected_rules))
     feeds = {"time_uuid": ("time_uuid",), "timestamp": ("timestamp",), **_FEEDS[table.form]}
     if table.form is Form.EXPORTED and table.role is Role.EXPOSURES:
@@ -41,4 +47,5 @@ def feeding_columns(table: SourceTable) -> dict[str, tuple[str, ...]]:
     found = {name: tuple(read[canonical] for canonical in read if canonical in of) for name, of in feeds.items()}
     # An id that the source does not give is derived from the key, or from all that the row says.
     found["time_uuid"] += every if table.key is None else (table.key,)
-    return {name: columns for name, columns in {**found, "event": every}.items() if columns}
+    found["event"] = every
+    return {name: tuple(dict.fromkeys(columns)) for name, columns in found.items() if columns}

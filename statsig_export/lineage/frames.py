@@ -1,7 +1,6 @@
 """What was exported and what was delivered, as frames for a notebook."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
@@ -16,11 +15,13 @@ from statsig_export.errors import ConfigError
 from statsig_export.ledger import listings
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.listings import event_files, failed_partitions
-from statsig_export.ledger.records import Delivery, FailedBatch, Selection
+from statsig_export.ledger.records import FailedBatch, Selection
 from statsig_export.ledger.transactions import ledger_to_read
+from statsig_export.lineage.pruned_meanwhile import reading_files_of
+from statsig_export.moments import Moment
+from statsig_export.storage.files import StoredFile
 from statsig_export.storage.schemas import EVENTS, QUARANTINE
 from statsig_export.storage.storage import Storage
-from statsig_export.vocabulary import Category
 from statsig_export.windows import length_of
 
 Listed = TypeVar("Listed")
@@ -28,19 +29,23 @@ Listed = TypeVar("Listed")
 
 def read_events(
     config: Config,
-    start: datetime | None = None,
-    end: datetime | None = None,
-    categories: Sequence[Category] | None = None,
+    start: Moment | None = None,
+    end: Moment | None = None,
+    categories: Iterable[str] | None = None,
     *,
     columns: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """The exported events of the windows that start in [start, end), of some categories or of all.
 
+    `start` and `end` are datetimes, dates (their midnight) or ISO 8601 texts, here as in each of these functions: in
+    UTC where they have no zone, whatever the machine's is. `categories` are members of Category, or their texts.
+
     Columns, Arrow-backed: category and window (string), time_uuid, event_name, timestamp (int64, ms since the epoch),
     user_id, unit_id (null outside exposures), event (large_string; `event` is the JSON text as it is sent). `columns`
     reads these alone, in this order: `event` is most of every file, and counting does not need it.
     Reads the files that the ledger names: files that a killed run left behind are not read. Pruned events are missing,
-    too; `status(config)` counts them. Raises ConfigError for a column that is none of these.
+    too; `status(config)` counts them. Raises ConfigError for a column, a time or a category that is none,
+    PartitionFileError for a file that is lost, or whose partition was pruned while it was read.
     """
     schema = _schema_of(columns)
     selection = _selection(config, start, end, categories)
@@ -50,22 +55,22 @@ def read_events(
 
 def event_chunks(
     config: Config,
-    start: datetime | None = None,
-    end: datetime | None = None,
-    categories: Sequence[Category] | None = None,
+    start: Moment | None = None,
+    end: Moment | None = None,
+    categories: Iterable[str] | None = None,
     *,
     columns: Sequence[str] | None = None,
     rows: int = 100_000,
 ) -> Iterator[pd.DataFrame]:
     """What `read_events` reads, in frames of at most `rows` rows of one partition file: memory is bounded by a chunk,
-    however much was exported.
+    however much was exported. Raises the same; the frames before it are whole.
     """
     schema = _schema_of(columns)
     selection = _selection(config, start, end, categories)
     return (table.to_pandas(types_mapper=pd.ArrowDtype) for table in _event_tables(config, selection, schema, rows))
 
 
-def partition_files(config: Config, start: datetime | None = None, end: datetime | None = None) -> pd.DataFrame:
+def partition_files(config: Config, start: Moment | None = None, end: Moment | None = None) -> pd.DataFrame:
     """The partition files of the windows that start in [start, end), oldest first: one per generation, no pruned ones.
 
     Columns: category, window, start and end of the window (datetime64, UTC), generation, rows (events), bytes, file
@@ -87,15 +92,15 @@ def partition_files(config: Config, start: datetime | None = None, end: datetime
         }
         for file in _listed(config, event_files, _selection(config, start, end))
     ]
-    names = ("category", "window", "start", "generation", "rows", "bytes", "file", "digest", "exported", "export_run")
-    frame = _frame(files, names, moments=("start", "exported")).astype({"generation": int, "rows": int, "bytes": int})
-    frame.insert(3, "end", frame["start"] + pd.to_timedelta(frame["window"].map(length_of)))
+    frame = _frame(files, _FILES)
+    lengths = pd.to_timedelta([length_of(window) for window in frame["window"]])
+    frame.insert(3, "end", frame["start"] + lengths)
     with Storage(config.storage_url()) as storage:
-        frame["file"] = frame["file"].map(storage.uri)
+        frame["file"] = pd.Series([storage.uri(file) for file in frame["file"]], dtype=_TEXT)
     return frame
 
 
-def failed_rows(config: Config, start: datetime | None = None, end: datetime | None = None) -> pd.DataFrame:
+def failed_rows(config: Config, start: Moment | None = None, end: Moment | None = None) -> pd.DataFrame:
     """Every failed row of the windows that start in [start, end), oldest window first: as many as `failed` counts in
     the partitions that were not pruned.
 
@@ -104,19 +109,20 @@ def failed_rows(config: Config, start: datetime | None = None, end: datetime | N
     null where it is not known. Then the events that failed in delivery: row_key is null, reason the outcome, detail
     the webhook's answer.
     """
-    failed = _listed(config, failed_partitions, _selection(config, start, end))
+    selection = _selection(config, start, end)
     tables = [_NO_FAILED]
     with Storage(config.storage_url()) as storage:
-        for partition in failed:
+        for partition in _listed(config, failed_partitions, selection):
             label = partial(_labelled, category=partition.category.value, window=partition.window)
-            if partition.quarantine is not None:
-                tables.append(label(storage.read_table(partition.quarantine), schema=_NO_FAILED.schema))
-            for file, of_file in groupby(partition.batches, key=attrgetter("file")):
-                tables.append(label(_undelivered(storage, file, of_file), schema=_NO_FAILED.schema))
+            with reading_files_of(config, selection, partition.category, partition.window):
+                if partition.quarantine is not None:
+                    tables.append(label(storage.read_table(partition.quarantine), schema=_NO_FAILED.schema))
+                for file, of_file in groupby(partition.batches, key=attrgetter("file")):
+                    tables.append(label(_undelivered(storage, file, of_file), schema=_NO_FAILED.schema))
     return pa.concat_tables(tables).to_pandas(types_mapper=pd.ArrowDtype)
 
 
-def deliveries(config: Config, start: datetime | None = None, end: datetime | None = None) -> pd.DataFrame:
+def deliveries(config: Config, start: Moment | None = None, end: Moment | None = None) -> pd.DataFrame:
     """Every attempt to deliver a batch of the windows that start in [start, end), oldest first; of partitions that were
     pruned none is left.
 
@@ -125,12 +131,41 @@ def deliveries(config: Config, start: datetime | None = None, end: datetime | No
     (HTTP, nullable), latency_ms, ship_run, replay (whether the batch sends again what another one delivered).
     """
     attempts = _listed(config, listings.deliveries, _selection(config, start, end))
-    frame = _frame(attempts, Delivery._fields, moments=("started_ms", "finished_ms"))
-    frame = frame.rename(columns={"started_ms": "started", "finished_ms": "finished"})
-    counts = dict.fromkeys(("rows", "body_bytes", "attempt"), int)
-    return frame.astype({**counts, "status": "Int64", "latency_ms": float, "replay": bool})
+    frame = _frame(attempts, _DELIVERIES)
+    return frame.rename(columns={"started_ms": "started", "finished_ms": "finished"})
 
 
+_TEXT, _MS = "str", "ms since the epoch"
+_FILES = {
+    "category": _TEXT,
+    "window": _TEXT,
+    "start": _MS,
+    "generation": "int64",
+    "rows": "int64",
+    "bytes": "int64",
+    "file": _TEXT,
+    "digest": _TEXT,
+    "exported": _MS,
+    "export_run": _TEXT,
+}
+"""Column -> its type, also where the frame is empty, or nothing of a column is known yet."""
+_DELIVERIES = {
+    "category": _TEXT,
+    "window": _TEXT,
+    "batch_id": _TEXT,
+    "rows": "int64",
+    "body_bytes": "int64",
+    "state": _TEXT,
+    "attempt": "int64",
+    "started_ms": _MS,
+    "finished_ms": _MS,
+    "outcome": _TEXT,
+    "status": "Int64",
+    "latency_ms": "float64",
+    "ship_run": _TEXT,
+    "replay": "bool",
+}
+"""The fields of `Delivery`, likewise."""
 _LABELS = pa.schema([("category", pa.large_string()), ("window", pa.large_string())])
 _EVENTS = pa.schema([*_LABELS, *EVENTS])
 _CHUNK_ROWS = 100_000
@@ -138,7 +173,7 @@ _NO_FAILED = pa.schema([*_LABELS, *QUARANTINE]).empty_table()
 
 
 def _selection(
-    config: Config, start: datetime | None, end: datetime | None, categories: Sequence[Category] | None = None
+    config: Config, start: Moment | None, end: Moment | None, categories: Iterable[str] | None = None
 ) -> Selection:
     return Selection.between(config.webhook.name, start, end, categories)
 
@@ -165,7 +200,12 @@ def _event_tables(config: Config, selection: Selection, schema: pa.Schema, rows:
     stored = [name for name in schema.names if name not in _LABELS.names]
     with Storage(config.storage_url()) as storage:
         for file in files:
-            for chunk in storage.read_chunks(file.path, stored or EVENTS.names[:1], rows):
+            chunks = storage.read_chunks(file.stored, stored or EVENTS.names[:1], rows)
+            while True:
+                with reading_files_of(config, selection, file.category, file.window):
+                    chunk = next(chunks, None)
+                if chunk is None:
+                    break
                 yield _labelled(chunk, file.category.value, file.window, schema)
 
 
@@ -179,16 +219,15 @@ def _labelled(rows: pa.Table, category: str, window: str, schema: pa.Schema) -> 
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def _frame(
-    rows: Sequence[tuple[Any, ...] | dict[str, Any]], names: Sequence[str], moments: Sequence[str]
-) -> pd.DataFrame:
-    """Rows as a frame, with `moments` (ms) as times in UTC."""
-    frame = pd.DataFrame(rows, columns=list(names))
+def _frame(rows: Sequence[tuple[Any, ...] | dict[str, Any]], types: Mapping[str, str]) -> pd.DataFrame:
+    """Rows as a frame, each column of its type; ms become times in UTC."""
+    frame = pd.DataFrame(rows, columns=list(types))
+    moments = [name for name, kind in types.items() if kind == _MS]
     times = {name: pd.to_datetime(frame[name].astype("Int64"), unit="ms", utc=True) for name in moments}
-    return frame.assign(**times)
+    return frame.assign(**times).astype({name: kind for name, kind in types.items() if kind != _MS})
 
 
-def _undelivered(storage: Storage, file: str, failed: Iterable[FailedBatch]) -> pa.Table:
+def _undelivered(storage: Storage, file: StoredFile, failed: Iterable[FailedBatch]) -> pa.Table:
     """The events of a partition file whose batches failed, as rows of a quarantine."""
     ids = pa.chunked_array(storage.read_column(file, "time_uuid"), pa.large_string())
     tables = []

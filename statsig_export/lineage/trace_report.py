@@ -3,11 +3,13 @@
 Of the event itself the records hold ids, name and time; its JSON only on request. Times are in UTC.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from statsig_export.delivery.rules import PENDING, State
 from statsig_export.ledger.history import PrunedFiles, TracedAttempt, TracedBatch, TracedExport, TracedShipRun
+from statsig_export.summary import Summarized, Summary
 from statsig_export.vocabulary import Category
 from statsig_export.windows import partition_key
 
@@ -90,8 +92,8 @@ class QuarantinedRow:
     """The file that holds the failed row."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+@dataclass(frozen=True, slots=True, repr=False)
+class Trace(Summarized):
     """What is known of a timeUUID. Neither `events` nor `failed_rows`: it is not known to this ledger."""
 
     time_uuid: str
@@ -113,6 +115,36 @@ class Trace:
     def all_forwarded(self) -> bool:
         """Whether it was found, and nothing of it failed or is pending."""
         return self.found and not self.failed_rows and all(event.counted_as == "forwarded" for event in self.events)
+
+    def summary(self) -> Summary:
+        counted = [f"{event.counted_as or 'in no batch'} ({event.partition})" for event in self.events]
+        counted += [f"failed: {row.reason} ({row.category.value}|{row.window})" for row in self.failed_rows]
+        words = "; ".join(counted) or f"not known, {self.files_searched:,} files searched"
+        steps = [step for event in self.events for step in _steps(event)]
+        return Summary(f"{self.time_uuid} is {words}", ("when (UTC)", "what", "which"), steps)
+
+
+def _steps(event: TracedEvent) -> Iterator[tuple[str, str, str]]:
+    """(when, what, which) of everything that happened to the event, in order."""
+    source, export = event.source, event.export
+    key = "" if source is None or source.key is None else f", {source.key_column} = {source.key}"
+    yield _moment(event.timestamp), "happened", event.event_name
+    yield "", "source row", f"{source.table if source else 'a table that is configured no more'}{key}"
+    yield _moment(export.started), "export run", export.orchestrator_run_id or export.run_id
+    yield _moment(export.finished), "written", f"row {event.row:,} of {event.file.uri}"
+    for batch in event.batches:
+        yield _moment(batch.planned), "batch", f"{batch.batch_id}, {batch.rows:,} events, {batch.state.value}"
+    for attempt in event.attempts:
+        answer = attempt.answer or ("" if attempt.status is None else f"HTTP {attempt.status}")
+        yield (
+            _moment(attempt.started),
+            f"attempt {attempt.number}",
+            f"{attempt.outcome or 'under way'} {answer}".strip(),
+        )
+
+
+def _moment(moment: datetime | None) -> str:
+    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
 _COUNTED_AS = {State.DELIVERED: "forwarded", State.FAILED: "failed"}

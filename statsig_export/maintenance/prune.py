@@ -22,6 +22,7 @@ from statsig_export.ledger.locks import groups_to_lock, lock_name, open_locks
 from statsig_export.ledger.pruned import PrunedPartition
 from statsig_export.ledger.retention import Candidate, PrunedFile
 from statsig_export.ledger.transactions import existing_ledger, ledger_to_read
+from statsig_export.moments import Moment, utc
 from statsig_export.runs import no_progress
 from statsig_export.storage.file_faults import GONE
 from statsig_export.storage.files import FileFacts
@@ -72,8 +73,8 @@ CLOCKS_DIFFER: Final = timedelta(minutes=1)
 
 def prune(  # noqa: PLR0913  one a choice of the caller's
     config: Config,
-    before: datetime,
-    now: datetime,
+    before: Moment,
+    now: Moment,
     *,
     orphans: bool = False,
     missing: bool = False,
@@ -89,6 +90,7 @@ def prune(  # noqa: PLR0913  one a choice of the caller's
     are lost for good. Raises ConfigError for a `before` that is inside the lookback or in an open window, LedgerError;
     StorageError, and nothing is changed, where none of the files is there: the storage may be another one than it was.
     """
+    before, now = utc(before, "before"), utc(now, "now")
     _refuse_recent(config, before, now)
     with (
         ledger_to_read(config) if dry_run else existing_ledger(config) as ledger,

@@ -20,7 +20,7 @@ def table_name(url: URL, table: SourceTable) -> DatasetName:
 def files_name(storage_url: str, category: Category) -> DatasetName:
     """The partition files of one category, all windows of it; `storage_url` is a path or any fsspec URL."""
     tail = f"/events/category={category.value}"
-    scheme, separated, rest = storage_url.rpartition("::")[2].partition("://")
+    scheme, separated, rest = storage_url.rpartition("::")[2].partition("?")[0].partition("://")
     if not separated or scheme == "file":
         return DatasetName("file", (rest or scheme).rstrip("/") + tail)
     authority, _, path = rest.partition("/")

@@ -17,7 +17,7 @@ from statsig_export.runs import REAL_TIME, Job, RunStart, Timing, no_progress, o
 from statsig_export.shipping.context import ShipContext
 from statsig_export.shipping.reports import ReplayReport
 from statsig_export.shipping.ship import send
-from statsig_export.windows import split_partition_key
+from statsig_export.windows import partition_keys, split_partition_key
 
 
 def replay(  # noqa: PLR0913  what ship takes, and failed_only
@@ -37,6 +37,7 @@ def replay(  # noqa: PLR0913  what ship takes, and failed_only
     replay is recorded, and the next ship run sends it.
     """
     context = ShipContext(orchestrator_run_id, on_progress or no_progress, timing, policy)
+    keys = partition_keys(keys)
     start = RunStart(Job.REPLAY, config, orchestrator_run_id, keys)
     return observed(start, partial(_replay, config, keys, context, failed_only=failed_only))
 

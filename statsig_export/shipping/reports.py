@@ -3,16 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from statsig_export.account import Account, total
+from statsig_export.account import Account, summary_of, total
 from statsig_export.errors import StatsigExportError
 from statsig_export.ledger.records import PartitionStatus, Shipment
+from statsig_export.summary import Summarized, Summary
 
 EVERYTHING_REJECTED = "everything is rejected, down to single events"
 """How the reason of such a halt begins."""
 
 
-@dataclass(frozen=True, slots=True)
-class ShipReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class ShipReport(Summarized):
     """One ship run."""
 
     run_id: str
@@ -46,6 +47,10 @@ class ShipReport:
     def requests(self) -> int:
         return sum(shipment.requests for shipment in self.shipments.values())
 
+    def summary(self) -> Summary:
+        sentence = f"{self.sent:,} events sent in {self.requests:,} requests"
+        return summary_of(sentence, ((key, status.account) for key, status in self.statuses.items()))
+
 
 def report_of(error: StatsigExportError) -> ShipReport | None:
     """What a ship run delivered before this error ended it. None if it was refused before it began, or for the error
@@ -54,8 +59,8 @@ def report_of(error: StatsigExportError) -> ShipReport | None:
     return error.report if isinstance(error.report, ShipReport) else None
 
 
-@dataclass(frozen=True, slots=True)
-class ReplayReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class ReplayReport(Summarized):
     """One replay."""
 
     replayed: int
@@ -70,6 +75,10 @@ class ReplayReport:
     @property
     def account(self) -> Account:
         return self.shipped.account
+
+    def summary(self) -> Summary:
+        sentence = f"{self.replayed:,} events planned again, {self.pending:,} pending, {self.failed:,} failed"
+        return self.shipped.summary()._replace(sentence=sentence)
 
     @property
     def sent(self) -> int:

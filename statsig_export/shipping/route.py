@@ -6,6 +6,7 @@ from typing import Protocol
 
 from statsig_export.delivery.batches import Texts
 from statsig_export.delivery.rules import Failure, Reply
+from statsig_export.storage.files import KnownFile
 
 
 class Post(Protocol):
@@ -17,7 +18,7 @@ class Post(Protocol):
 class ReadEvents(Protocol):
     """The texts of consecutive rows of a partition file."""
 
-    def __call__(self, path: str, first_row: int, rows: int, /) -> Texts: ...
+    def __call__(self, file: KnownFile, first_row: int, rows: int, /) -> Texts: ...
 
 
 @dataclass(frozen=True, slots=True)

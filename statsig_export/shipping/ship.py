@@ -32,7 +32,7 @@ from statsig_export.shipping.webhook import Webhook
 from statsig_export.storage.file_faults import damaged
 from statsig_export.storage.storage import Storage
 from statsig_export.version import VERSION
-from statsig_export.windows import split_partition_key
+from statsig_export.windows import partition_keys, split_partition_key
 
 
 def ship(  # noqa: PLR0913  what to ship, who asks and who watches, and how
@@ -56,8 +56,9 @@ def ship(  # noqa: PLR0913  what to ship, who asks and who watches, and how
     with the report (`error.report`); LedgerError when the ledger fails.
     """
     context = ShipContext(orchestrator_run_id, on_progress or no_progress, timing, policy, now)
-    start = RunStart(Job.SHIP, config, orchestrator_run_id, partitions or ())
-    return observed(start, partial(send, config, partitions, context))
+    keys = None if partitions is None else partition_keys(partitions)
+    start = RunStart(Job.SHIP, config, orchestrator_run_id, keys or ())
+    return observed(start, partial(send, config, keys, context))
 
 
 def send(config: Config, partitions: Sequence[str] | None, context: ShipContext) -> ShipReport:

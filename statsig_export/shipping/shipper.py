@@ -271,7 +271,7 @@ class Shipper:
         """Raises PartitionFileError unless the rows are as planned, LedgerError if the partition's lock is lost."""
         if batch_id(self.route.destination, request_body) != batch.batch_id:
             rows = f"{batch.first_row} to {batch.first_row + batch.rows}"
-            raise damaged({batch.file: f"was changed or replaced: its rows {rows} are not what was planned"})
+            raise damaged({batch.file.path: f"was changed or replaced: its rows {rows} are not what was planned"})
         self.route.still_locked()
 
     def _attempt(self, batch: PlannedBatch, events: Texts, request_body: bytes) -> Decision:

@@ -1,7 +1,7 @@
 """The status of the destination and its partitions, and `resume`, which lifts a halt."""
 
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import groupby
 from operator import itemgetter
 
@@ -10,9 +10,13 @@ from statsig_export.delivery.rules import DEFAULT_POLICY
 from statsig_export.ledger import queries, standings
 from statsig_export.ledger.conditions import FOREVER_MS
 from statsig_export.ledger.evidence import doubted_statuses
-from statsig_export.ledger.records import DuePartition, PartitionStatus, Shipment
+from statsig_export.ledger.exported import ExportedPartition, Totals, exported_partitions
+from statsig_export.ledger.exported import runs_since as ledger_runs_since
+from statsig_export.ledger.exported import totals as ledger_totals
+from statsig_export.ledger.records import DuePartition, PartitionStatus, Selection, Shipment
 from statsig_export.ledger.shipments import requests_of, shipments
 from statsig_export.ledger.transactions import ledger_of, ledger_to_read
+from statsig_export.moments import Moment, ms_or_none
 from statsig_export.runs import REAL_TIME
 from statsig_export.shipping.reports import EVERYTHING_REJECTED, DestinationStanding
 from statsig_export.shipping.standing import paused_until, setup_here, still_halted
@@ -69,6 +73,12 @@ def shipments_of(config: Config, orchestrator_run_id: str) -> list[Shipment]:
     return found
 
 
+def ledger_id(config: Config) -> str:
+    """The ledger's own id, by whatever URL it is reached; empty where there is no ledger yet."""
+    with ledger_to_read(config) as ledger:
+        return "" if ledger is None else queries.ledger_id(ledger.database)
+
+
 def halted_reason(config: Config) -> str | None:
     """Why the destination is halted, or None when it is not.
 
@@ -110,16 +120,36 @@ def resume(config: Config) -> frozenset[int]:
     return frozenset(map(int, told))
 
 
-def status(config: Config, start: datetime | None = None, end: datetime | None = None) -> list[PartitionStatus]:
+def status(config: Config, start: Moment | None = None, end: Moment | None = None) -> list[PartitionStatus]:
     """The account of every partition whose window starts in [start, end); of all by default."""
+    since_ms, until_ms = ms_or_none(start, "start"), ms_or_none(end, "end")
     between = None
-    if start is not None or end is not None:
-        between = (_ms(start) if start else 0, _ms(end) if end else FOREVER_MS)
+    if since_ms is not None or until_ms is not None:
+        between = (since_ms or 0, FOREVER_MS if until_ms is None else until_ms)
     with ledger_to_read(config) as ledger:
         if ledger is None:
             return []
         return standings.statuses(ledger.database, config.webhook.name, REAL_TIME.now_ms(), between=between)
 
 
-def _ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
+def exported(config: Config, start: Moment | None = None, end: Moment | None = None) -> list[ExportedPartition]:
+    """The exported partitions whose window starts in [start, end), of all by default; oldest window first."""
+    with ledger_to_read(config) as ledger:
+        if ledger is None:
+            return []
+        return exported_partitions(ledger.database, Selection.between(config.webhook.name, start, end))
+
+
+def totals(config: Config) -> Totals:
+    """How many events were ever planned for the destination, and delivered to it."""
+    with ledger_to_read(config) as ledger:
+        return Totals(0, 0) if ledger is None else ledger_totals(ledger.database, config.webhook.name)
+
+
+def runs_since(config: Config, since: datetime) -> dict[str, datetime]:
+    """The export and ship runs that finished after `since`: the orchestrator's id of each, else our own -> when."""
+    with ledger_to_read(config) as ledger:
+        if ledger is None:
+            return {}
+        runs = ledger_runs_since(ledger.database, config.webhook.name, round(since.timestamp() * 1000))
+    return {run: datetime.fromtimestamp(ms / 1000, UTC) for run, ms in runs.items()}

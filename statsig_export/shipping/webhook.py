@@ -85,7 +85,8 @@ class Webhook:
             session.trust_env = False
             session.verify = self._destination.ca_bundle or True
             if self._destination.proxy:
-                session.proxies = {"http": self._destination.proxy, "https": self._destination.proxy}
+                # Plain http is for loopback alone: a proxy would see the secret URL, and reach its own machine.
+                session.proxies = {"https": self._destination.proxy}
             adapter = WatchedAdapter()
             session.mount("https://", adapter)
             session.mount("http://", adapter)

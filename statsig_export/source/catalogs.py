@@ -1,10 +1,11 @@
-"""The columns of a table from a view of the database's catalog, where SQLAlchemy's inspection cannot be used. Pure.
-
-The view (`Backend.catalog`) lists the columns of tables and views alike.
+"""What a database's catalog says: the columns of one table, where SQLAlchemy's inspection cannot be used
+(`Backend.catalog`), and all tables and views with their columns (`Backend.look`). Pure.
 """
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, TableClause, func, literal, select
@@ -14,20 +15,50 @@ from statsig_export.layouts.families import Family
 from statsig_export.source.expressions import compiled
 from statsig_export.source.schema import FoundColumn
 
+
+@dataclass(frozen=True, slots=True)
+class CatalogTable:
+    """A table or view with its columns."""
+
+    schema: str | None
+    name: str
+    """Both as the database stores them."""
+    columns: tuple[FoundColumn, ...]
+    visible: bool = True
+    """Whether the connection finds it without its schema."""
+    readable: bool = True
+    """Whether the user has the right to read it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """The tables and views that there are."""
+
+    tables: tuple[CatalogTable, ...]
+    broken: tuple[str, ...] = ()
+    """The names of those whose columns the database itself cannot tell: views of what is no longer there."""
+
+
 # The first that matches the beginning of a type's name, in whatever case.
 _FAMILIES: Final[tuple[tuple[str, Family], ...]] = (
-    (r".*\]$", Family.OTHER),  # a list of something
+    (r"(.*\]$|array)", Family.OTHER),  # a list of something
+    (r"$", Family.UNTYPED),
     (r"bool", Family.BOOLEAN),
-    (r"u?(tinyint|smallint|integer|int|bigint|hugeint)\b", Family.INTEGER),
+    (r"bit\b", Family.BITS),
+    (r"date$", Family.DATE),
+    (r"u?(tinyint|smallint|mediumint|integer|int|int64|bigint|hugeint)\b", Family.INTEGER),
     (r"(float|double|real)", Family.FLOAT),
-    (r"(decimal|numeric)", Family.NUMERIC),
-    (r"(varchar|character|char|nchar|bpchar|text|string)", Family.TEXT),
+    (r"(decimal|numeric|number|bignumeric)", Family.NUMERIC),
+    (r"(varchar|character|n?v?char|bpchar|citext|(tiny|medium|long)?text|string)", Family.TEXT),
     (r"(uuid|enum)", Family.LABEL),
     (r"json", Family.JSON),
-    (r"(struct|map|variant|super)", Family.NESTED),
+    (r"(struct|map|variant|super|object)", Family.NESTED),
     (r"timestamp(tz| with time zone)", Family.TIMESTAMP_TZ),
-    (r"timestamp", Family.TIMESTAMP),
+    (r"(timestamp|datetime)", Family.TIMESTAMP),
 )
+
+
+_PARAMETERS: Final = re.compile(r"\s*\([^()]*\)")
 
 
 def columns_query(catalog: TableClause, dialect: Dialect, table: str, schema: str | None) -> str:
@@ -38,19 +69,30 @@ def columns_query(catalog: TableClause, dialect: Dialect, table: str, schema: st
     return compiled(columns.order_by(catalog.c.ordinal_position), dialect)
 
 
-def tables_query(catalog: TableClause, dialect: Dialect, schema: str | None) -> str:
-    """A statement for the names of a schema's tables and views."""
-    return compiled(select(catalog.c.table_name).where(_in_schema(catalog, schema)).distinct(), dialect)
-
-
 def found_columns(rows: Iterable[Sequence[Any]], families: Mapping[str, Family]) -> list[FoundColumn]:
     """What `columns_query` yields, as columns; `families` are those of the database (`Backend.families`)."""
     return [FoundColumn(str(name), _family(str(kind), families), str(kind)) for name, kind in rows]
 
 
+def catalog_of(rows: Iterable[Sequence[Any]], families: Mapping[str, Family]) -> Catalog:
+    """What `Backend.look` yields, by table."""
+    texts = ([_text(value) for value in row[:4]] + [bool(value) for value in row[4:]] for row in rows)
+    tables = []
+    for (schema, name), columns in groupby(texts, key=lambda row: (row[0], row[1])):
+        (*_, visible, readable), *_ = table = list(columns)
+        found = found_columns(((row[2], row[3]) for row in table), families)
+        tables.append(CatalogTable(str(schema), str(name), tuple(found), bool(visible), bool(readable)))
+    return Catalog(tuple(tables))
+
+
+def _text(value: object) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
 def _family(kind: str, families: Mapping[str, Family]) -> Family:
     """The family of a type by its name in the catalog, such as `DECIMAL(10,2)` or `character varying`."""
-    own = families.get(kind.partition("(")[0].strip().lower())
+    kind = _PARAMETERS.sub("", kind)
+    own = families.get(kind.strip().lower())
     if own is not None:
         return own
     return next((family for pattern, family in _FAMILIES if re.match(pattern, kind, re.IGNORECASE)), Family.OTHER)

@@ -7,7 +7,9 @@ names the canonical column, and `unreadable_reason` is the reason of the failed 
 
     NOT_UNICODE      text whose bytes are not UTF-8
     NOT_JSON_NUMBER  a numeric `value` that is NaN or infinite: JSON has no such number
-    WRONG_TYPE       neither true nor false in a boolean column (SQLite keeps what it is given)
+    WRONG_TYPE       neither true nor false in a boolean column, or no whole number in a key that is an integer column
+                     (SQLite keeps what it is given, and 2**63 and more as a float that has lost digits)
+    MISSING_KEY      a null key
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,12 +17,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from statsig_export.arrow.columns import TEXT, Column, array, frame_of, pc, shortest, values_of
-from statsig_export.errors import SourceError
-from statsig_export.layouts.model import UNREADABLE, UNREADABLE_REASON, Kind, SourceTable
+from statsig_export.arrow.columns import TEXT, Column, array, frame_of, pc, shortest, values_of, where
+from statsig_export.layouts.model import RECEIVED_AT, TRUTHS, UNREADABLE, UNREADABLE_REASON, Kind, SourceTable
 from statsig_export.layouts.reasons import Reason
 from statsig_export.source.statement import Reading, SelectedColumn
 
@@ -31,11 +33,16 @@ Values: TypeAlias = "Sequence[Any] | Column"
 Faults = dict[int, Reason]
 """Position in the chunk -> reason."""
 
-_TRUTHS: Final[Mapping[object, bool]] = {
-    1: True, b"1": True, b"t": True, b"true": True, b"True": True, b"TRUE": True,
-    0: False, b"0": False, b"f": False, b"false": False, b"False": False, b"FALSE": False,
-}  # fmt: skip
+_TRUTHS: Final[Mapping[Any, bool]] = {**TRUTHS, 1: True, "\x01": True, 0: False, "\x00": False}
+"""A number is a boolean too, and a byte, as MySQL has a bit(1)."""
 _NOT_POSITIONAL: Final = r"[eEnN]|^-0(\.0*)?$"
+
+
+def rows_of(chunk: Chunk) -> Iterable[Sequence[Any]]:
+    """The rows of a small result, as Python has their values."""
+    if isinstance(chunk, pa.RecordBatch):
+        return zip(*(column.to_pylist() for column in chunk.columns), strict=True)
+    return chunk
 
 
 def to_frame(chunk: Chunk, selected: Sequence[SelectedColumn], table: SourceTable) -> pd.DataFrame:
@@ -43,21 +50,22 @@ def to_frame(chunk: Chunk, selected: Sequence[SelectedColumn], table: SourceTabl
 
     Text and JSON are large_string, `gate_value` is bool, `row_key` int64 or large_string, `timestamp` timestamp[us]
     in UTC or large_string; columns that the table does not have are all null. Needs one row at least, with the values
-    of `selected` in that order. Raises SourceError for a row without a readable key.
+    of `selected` in that order. Integer keys that 64 bits do not hold make `row_key` large_string.
     """
     arrays: dict[str, Column] = {}
     first_faults: dict[int, tuple[str, Reason]] = {}
     for column, values in zip(selected, _columns(chunk), strict=True):
-        read, faults = _READERS[column.reading](values)
+        spelled = _respelled(values, dict(column.truths)) if column.truths else values
+        read, faults = _READERS[column.reading](spelled)
         if column.kind is Kind.KEY and read.null_count:
-            raise SourceError(
-                f"table {table.qualified_name} holds a row whose key {table.key} is null or not readable",
-                hint=f"every row needs a key: mend the row, or name another column in [source.{table.role}]",
-            )
+            nulls = np.flatnonzero(where(read.is_null())).tolist()
+            faults = {**dict.fromkeys(nulls, Reason.MISSING_KEY), **faults}
         arrays[column.canonical] = read
         for position, reason in faults.items():
             if column.kind is Kind.TIME and reason is Reason.NOT_JSON_NUMBER:
                 continue  # a null time fails as bad_timestamp, which says it better
+            if column.canonical == RECEIVED_AT:
+                continue  # likewise, where it is asked for at all
             first_faults.setdefault(position, (column.canonical, reason))
     height = len(chunk)
     columns = {name: arrays[name] if name in arrays else _absent(name, height) for name in table.frame_columns}
@@ -87,9 +95,11 @@ def _fault_columns(faults: Mapping[int, tuple[str, Reason]], height: int) -> dic
 def _integers(values: Values) -> tuple[Column, Faults]:
     try:
         inferred = values.cast(pa.int64()) if isinstance(values, pa.Array) else array(values)
-    except pa.ArrowException:
-        inferred = pa.nulls(len(values))
-    return (inferred if pa.types.is_int64(inferred.type) else pa.nulls(len(values), pa.int64())), {}
+    except (pa.ArrowException, OverflowError):
+        return _one_by_one(values_of(values) if isinstance(values, pa.Array) else values, _digits, TEXT)
+    if pa.types.is_null(inferred.type):
+        return inferred.cast(pa.int64()), {}
+    return (inferred, {}) if pa.types.is_int64(inferred.type) else _one_by_one(values, _digits, TEXT)
 
 
 def _texts(values: Values) -> tuple[Column, Faults]:
@@ -193,10 +203,27 @@ def _text(value: bytes | str) -> str:
         raise _FaultyValueError(Reason.NOT_UNICODE) from None
 
 
-def _truth(value: object) -> bool:
-    if value not in _TRUTHS:
+def _digits(value: object) -> str:
+    """A whole number's; a float is none, for beyond 2**53 it may stand for several."""
+    if isinstance(value, bool) or not isinstance(value, int | Decimal) or value % 1:
         raise _FaultyValueError(Reason.WRONG_TYPE)
-    return _TRUTHS[value]
+    return str(int(value))
+
+
+def _truth(value: object) -> bool:
+    said = _plain(value).strip(" ").lower() if isinstance(value, str | bytes) else value
+    if said not in _TRUTHS:
+        raise _FaultyValueError(Reason.WRONG_TYPE)
+    return _TRUTHS[said]
+
+
+def _plain(value: object) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def _respelled(values: Values, meanings: Mapping[str, str]) -> Values:
+    found = values_of(values) if isinstance(values, pa.Array) else values
+    return [None if value is None else meanings.get(_plain(value), value) for value in found]
 
 
 def _number(text: str) -> str:

@@ -17,14 +17,23 @@ PAST_NUMBERS: Final = "253402300800e9"
 """10000-01-01T00:00:00Z in nanoseconds, past every window. A floating-point literal: it is no 64-bit integer."""
 
 
-def epoch_window(number: SqlColumn, start: datetime, end: datetime, units: range = range(len(_UNITS))) -> SqlColumn:
-    """One range per unit (`unit_of`), each within the magnitudes of its unit, so that a number is one time only."""
+def epoch_window(
+    number: SqlColumn, start: datetime, end: datetime | None, units: range = range(len(_UNITS))
+) -> SqlColumn:
+    """One range per unit (`unit_of`), each within the magnitudes of its unit, so that a number is one time only.
+
+    `end` None is open.
+    """
     ranges = []
     for least, past, nanoseconds in (_UNITS[unit] for unit in units):
-        low, high = ((moment - EPOCH) // SECOND * (10**9 // nanoseconds) for moment in (start, end))
-        low, high = max(low, least), high if past is None else min(high, past)
-        if low < high:
-            ranges.append(and_(number >= literal(low), number < literal(high)))
+        per_second = 10**9 // nanoseconds
+        low = max((start - EPOCH) // SECOND * per_second, least)
+        high = None if end is None else (end - EPOCH) // SECOND * per_second
+        ends = [bound for bound in (past, high) if bound is not None]
+        if not ends:
+            ranges.append(number >= literal(low))
+        elif low < min(ends):
+            ranges.append(and_(number >= literal(low), number < literal(min(ends))))
     return or_(*ranges) if ranges else false()
 
 

@@ -77,10 +77,10 @@ class SourceErrors:
         reached = "reached" if file_of(self._url) is None else "opened"
         return self._made(error, f"{self._database} cannot be {reached}", CHECK.format(url=URL_KEY))
 
-    def unlisted(self, error: Exception) -> StatsigExportError:
-        """For a look at the catalog that failed."""
+    def unlisted(self, error: Exception, table: str | None) -> StatsigExportError:
+        """For a look at the catalog that failed, or at one of its tables."""
         otherwise = "check that this user may read its tables, or name a --layout: then no table is read"
-        return self._made(error, f"{self._database} cannot be looked at", otherwise)
+        return self._made(error, f"{table or self._database} cannot be looked at", otherwise)
 
     def unmade(self, error: Exception) -> StatsigExportError:
         """For tables that could not be created."""

@@ -8,7 +8,7 @@ Floating-point numbers are taken from the driver as they are if the database wou
 from collections.abc import Callable
 from typing import Final
 
-from sqlalchemy import ClauseElement, and_, case, cast
+from sqlalchemy import ClauseElement, DateTime, and_, case, cast
 from sqlalchemy.engine import Dialect
 
 from statsig_export.layouts.families import Family
@@ -37,7 +37,9 @@ def as_text(column: SqlColumn, family: Family, backend: Backend) -> SqlColumn:
 def as_utc(column: SqlColumn, family: Family, backend: Backend) -> SqlColumn:
     """A timestamp column in UTC and without a zone, whatever the session's zone is.
 
-    Null where Python has no such year. A column without a zone is taken to be in UTC.
+    Null where Python has no such year. A column without a zone is taken to be in UTC, a date to be its midnight.
     """
+    if family is Family.DATE:
+        column, family = cast(column, DateTime()), Family.TIMESTAMP
     utc = backend.utc(column, family)
     return case((and_(utc >= _FIRST_YEAR, utc < _PAST_YEARS), utc)) if backend.far_years else utc

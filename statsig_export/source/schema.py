@@ -3,8 +3,7 @@
 Pure: takes the columns that an inspection found. Extra columns are ignored.
 """
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,7 +15,16 @@ from sqlalchemy.types import TypeEngine
 
 from statsig_export.errors import SchemaError
 from statsig_export.layouts.families import ACCEPTED, EXPECTED, Family
-from statsig_export.layouts.model import ColumnRule, Kind, SourceTable
+from statsig_export.layouts.model import (
+    EXPORTED_UNITS,
+    WINDOW_COLUMN,
+    ColumnRule,
+    Kind,
+    SourceTable,
+    is_unit_column,
+    unit_column,
+)
+from statsig_export.layouts.synonyms import nearest
 from statsig_export.source.backends.backend import Backend
 from statsig_export.source.backends.known import backend_of
 from statsig_export.source.names import named_as, stored_name
@@ -43,8 +51,13 @@ _FAMILIES: Final[tuple[tuple[type[TypeEngine[Any]], Family], ...]] = (
     (types.Uuid, Family.LABEL),
     (types.String, Family.TEXT),
     (types.JSON, Family.JSON),
+    (types.Date, Family.DATE),
     (types.NullType, Family.UNTYPED),
 )
+
+
+_UNIT_SETTINGS: Final = {unit_column(unit): column for column, unit in EXPORTED_UNITS.items()}
+"""What `columns` of export.toml calls the IDs that have a column each; custom IDs are named by `custom_ids`."""
 
 
 def found_column(name: str, column_type: TypeEngine[Any], dialect: Dialect) -> FoundColumn:
@@ -62,6 +75,8 @@ def family_of(column_type: TypeEngine[Any], backend: Backend) -> Family:
     named = backend.families.get(column_type.__visit_name__)
     if named is not None:
         return named
+    if column_type.__visit_name__ == "BIT":  # PostgreSQL's and MySQL's are no kin
+        return Family.BITS
     if isinstance(column_type, types.DateTime):
         return Family.TIMESTAMP_TZ if column_type.timezone else Family.TIMESTAMP
     if backend.integers_are_numeric and isinstance(column_type, types.Numeric) and column_type.scale == 0:
@@ -76,51 +91,67 @@ def check_columns(table: SourceTable, found: Iterable[FoundColumn], dialect: Dia
     """
     present = {column.name: column for column in found}
     placed: dict[str, FoundColumn] = {}
-    problems = []
-    for rule in (*table.selected_rules, table.window_rule):
+    problems: list[str] = []
+    suggested: dict[str, str] = {}
+    rules = (*table.named_rules, table.window_rule)
+    taken = {named_as(rule.column, present, dialect) for rule in rules}
+    spare = [column for column in present.values() if column.name not in taken]
+    for rule in rules:
         name = named_as(rule.column, present, dialect)
         if name is None:
-            problems.append(_missing(rule, present))
-        elif present[name].family not in _accepted(rule.kind, dialect):
+            near = nearest(rule, _fitting(spare, rule, dialect))
+            problems.append(_missing(table, rule, near))
+            suggested |= _suggestion(table, rule, near)
+        elif present[name].family not in accepted_families(rule.kind, dialect):
             problems.append(_mistyped(rule, present[name]))
         else:
             placed[rule.column] = present[name]
     if problems:
-        raise SchemaError(f"table {table.qualified_name}: {'; '.join(problems)}", hint=_hint(table))
+        lines = (f"table {table.qualified_name}: {problem}" for problem in problems)
+        raise SchemaError("\n".join(lines), hint=_hint(table, suggested))
     return placed
 
 
-def missing_table(table: SourceTable, present: list[str]) -> SchemaError:
-    """The error for a table that is not there; `present` are the tables and views that are."""
-    names = {name.lower(): name for name in present}
-    near = difflib.get_close_matches(table.table.lower(), names, n=1)
-    there = f" (did you mean {names[near[0]]}?)" if near else ""
-    return SchemaError(
-        f"the source database has no table {table.qualified_name}{there}",
-        hint=f'set [source.{table.role}] table = "..." and schema = "..." to where it is, '
-        "or create it with `statsig-export init --tables`",
-    )
-
-
-def _accepted(kind: Kind, dialect: Dialect) -> frozenset[Family]:
+def accepted_families(kind: Kind, dialect: Dialect) -> frozenset[Family]:
+    """The families of types that a column of this kind may have in this database."""
     return ACCEPTED[kind] | backend_of(dialect.name).also_accepted.get(kind, frozenset())
 
 
-def _missing(rule: ColumnRule, present: Mapping[str, FoundColumn]) -> str:
-    names = {name.lower(): name for name in present}
-    near = [names[name] for name in difflib.get_close_matches(rule.column.lower(), names, n=1)]
-    return f'column "{rule.column}" is missing (expected {EXPECTED[rule.kind]}, found ' + (
-        f'no such column, the nearest is "{near[0]}")' if near else "no such column)"
+def _fitting(columns: Iterable[FoundColumn], rule: ColumnRule, dialect: Dialect) -> Iterator[str]:
+    accepted = accepted_families(rule.kind, dialect)
+    return (column.name for column in columns if column.family in accepted)
+
+
+def _missing(table: SourceTable, rule: ColumnRule, near: Sequence[str]) -> str:
+    there = ", then ".join(f'"{name}"' for name in near)
+    return (
+        f'column "{rule.column}" is missing (expected {EXPECTED[rule.kind]}, found no such column'
+        + (f", the nearest is {there}" if near else "")
+        + ("; no row becomes an event without it" if rule.canonical in table.required else "")
+        + ")"
     )
+
+
+def _suggestion(table: SourceTable, rule: ColumnRule, near: Sequence[str]) -> dict[str, str]:
+    """The line of export.toml that mends it: its key, and the column or "" for none; nothing where none can be said."""
+    key = _UNIT_SETTINGS.get(rule.canonical, rule.canonical)
+    if is_unit_column(key) or (rule.canonical in table.required and not near):
+        return {}
+    return {key: near[0] if near else ""}
 
 
 def _mistyped(rule: ColumnRule, found: FoundColumn) -> str:
     return f'column "{rule.column}" has the wrong type (expected {EXPECTED[rule.kind]}, found {found.declared})'
 
 
-def _hint(table: SourceTable) -> str:
+def _hint(table: SourceTable, suggested: Mapping[str, str]) -> str:
     section = f"[source.{table.role}]"
-    return (
-        f'mend the table, or map the column: {section} columns = {{ canonical = "yours" }}, '
-        f'and for the window column {section} window_column = "..."'
+    general = (
+        f'mend the table, or map the column: {section} columns = {{ canonical = "yours" }} ("" where the table has no '
+        f'such column), and for the window column {section} window_column = "..."'
     )
+    columns = {name: column for name, column in suggested.items() if name != WINDOW_COLUMN}
+    lines = [f'window_column = "{suggested[WINDOW_COLUMN]}"'] if WINDOW_COLUMN in suggested else []
+    if columns:
+        lines.append("columns = { " + ", ".join(f'{name} = "{column}"' for name, column in columns.items()) + " }")
+    return "\n    ".join((f"{general}. If the nearest are meant:", section, *lines)) if lines else general

@@ -4,26 +4,33 @@ statement.py says what a statement selects, window.py which rows a window holds,
 differs between databases is in `backends`, how rows come in through a driver in `readers`.
 """
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
+from itertools import chain
 from types import TracebackType
 from typing import Any, Final, Self
 
 import pandas as pd
 import pyarrow as pa
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, and_, not_
 
 from statsig_export.config import Config
+from statsig_export.errors import SchemaError, SourceError
 from statsig_export.layouts.families import Family
 from statsig_export.layouts.model import SourceTable
 from statsig_export.layouts.placement import source_tables
-from statsig_export.source.chunks import Chunk, to_frame
+from statsig_export.source.catalogs import CatalogTable
+from statsig_export.source.chunks import Chunk, rows_of, to_frame
+from statsig_export.source.location import located
+from statsig_export.source.outside import Outside, Place
+from statsig_export.source.readers.bounds import CHUNK_BYTES
 from statsig_export.source.readers.factory import open_reader
 from statsig_export.source.readers.reader import Database
-from statsig_export.source.schema import check_columns, missing_table
+from statsig_export.source.schema import check_columns
 from statsig_export.source.statement import PlacedTable, SelectedColumn, all_of
-from statsig_export.source.window import rows_between, unplaced_rows
+from statsig_export.source.value_kinds import looks_like
+from statsig_export.source.window import part_of, rows_before, rows_between, rows_since, unplaced_rows
 from statsig_export.vocabulary import Category
 
 CHUNK_ROWS: Final = 12_000
@@ -84,6 +91,19 @@ class Source:
         """
         self._checked(table)
 
+    def check_schemas(self, tables: Iterable[SourceTable]) -> None:
+        """`check_schema` of several tables: one error says what is wrong with all of them."""
+        errors: list[SchemaError] = []
+        for table in tables:
+            try:
+                self._checked(table)
+            except SchemaError as error:
+                errors.append(error)
+        if len(errors) > 1:
+            raise SchemaError("\n".join(e.message for e in errors), hint="\n".join(e.hint for e in errors))
+        if errors:
+            raise errors[0]
+
     def families(self, table: SourceTable) -> dict[str, Family]:
         """Column, as the layout or export.toml names it, -> its type: of all that are read. Raises SourceError."""
         placed = self._checked(table)
@@ -97,7 +117,7 @@ class Source:
         categories: Sequence[Category] | None = None,
         chunk_rows: int = CHUNK_ROWS,
     ) -> WindowRead:
-        """Canonical frames of at most `chunk_rows` rows, in no promised order.
+        """Canonical frames of at most `chunk_rows` rows and about `bounds.CHUNK_BYTES`, in no promised order.
 
         The rows are those whose window column lies in [start, end), whole seconds with a zone (else ValueError),
         and that belong to one of `categories` (None: all). A row belongs to exactly one category of its table, see
@@ -120,11 +140,48 @@ class Source:
         counted = self._checked(table).count_rows(self._rows(table, start, end, present))
         return int(self._first(table, counted) or 0)
 
-    def count_unplaced(self, table: SourceTable) -> int:
-        """The rows that belong to no window: their window column is null, or no time that a window can hold."""
+    def count_windows(
+        self, table: SourceTable, bounds: Sequence[datetime], categories: Sequence[Category] | None = None
+    ) -> list[int]:
+        """What `count_rows` says of each window between two neighbours of `bounds`, which ascend, in one statement: so
+        a table without an index is read once, whatever the number of windows. Raises SourceError.
+        """
+        present = _present(table, categories)
+        counts = [0] * (len(bounds) - 1)
+        if not present or not counts:
+            return counts
+        placed, stored = self._checked(table), list[Any]()
+        rows = self._rows(table, bounds[0], bounds[-1], present, stored)
+        part = part_of(placed.window_column, placed.window_family, bounds, placed.backend, stored)
+        with closing(self._chunks(table, placed.count_rows_by(part, rows), len(counts))) as chunks:
+            for place, count in chain.from_iterable(map(rows_of, chunks)):
+                counts[int(place)] = int(count)
+        return counts
+
+    def count_outside(self, table: SourceTable, start: datetime, now: datetime) -> Outside:
+        """The rows that are in no window from `start` to `now` (whole seconds with a zone), in one grouped count.
+
+        Only where there are some it is looked at what their values are like, and whether any row is within.
+        """
         placed = self._checked(table)
-        unplaced = unplaced_rows(placed.window_column, placed.window_family, placed.backend)
-        return int(self._first(table, placed.count_rows(unplaced)) or 0)
+        where = (placed.window_column, placed.window_family)
+        places = {
+            Place.UNPLACED: unplaced_rows(*where, placed.backend),
+            Place.BEFORE_START: rows_before(*where, start, placed.backend),
+            Place.IN_FUTURE: rows_since(*where, now, placed.backend),
+        }
+        counted = self._all(table, placed.count_places(list(places.values())))
+        counts = {list(places)[int(number)]: int(rows) for number, rows in counted}
+        looks = {}
+        for place in counts:
+            mine = places[place] if place is Place.UNPLACED else and_(not_(places[Place.UNPLACED]), places[place])
+            looks[place] = looks_like(self._first(table, placed.window_text(mine)))
+        return Outside(table.window_column, counts, looks, whole=bool(counts) and not self.has_rows(table, start, now))
+
+    def has_rows(self, table: SourceTable, start: datetime, end: datetime) -> bool:
+        """Whether any row of the table is in [start, end). Raises SourceError."""
+        where = self._rows(table, start, end, table.categories)
+        return self._first(table, self._checked(table).window_value(where)) is not None
 
     def _frames(
         self, table: SourceTable, sql: str, selected: Sequence[SelectedColumn], rows: int
@@ -134,18 +191,39 @@ class Source:
                 yield to_frame(chunk, selected, table)
 
     def _rows(
-        self, table: SourceTable, start: datetime, end: datetime, categories: Sequence[Category]
+        self,
+        table: SourceTable,
+        start: datetime,
+        end: datetime,
+        categories: Sequence[Category],
+        stored: list[Any] | None = None,
     ) -> ColumnElement[Any]:
-        """The predicate of a window's rows that may be of `categories`."""
+        """The predicate of a window's rows that may be of `categories`. What had to be known of the values that are
+        stored is added to `stored`.
+        """
         if any(bound.tzinfo is None or bound.microsecond for bound in (start, end)):
             raise ValueError("the bounds of a window have a zone and are whole seconds")
         placed = self._checked(table)
 
         def first_value(where: ColumnElement[Any], order: ColumnElement[Any] | None = None, /) -> Any:  # noqa: ANN401
-            return self._first(table, placed.window_value(where, order))
+            value = self._first(table, placed.window_value(where, order))
+            if stored is not None:
+                stored.append(value)
+            return value
 
         window = rows_between(placed.window_column, placed.window_family, start, end, placed.backend, first_value)
         return all_of(window, placed.rows_of(categories))
+
+    def _all(self, table: SourceTable, sql: str) -> list[tuple[Any, ...]]:
+        """The rows of a small result."""
+        rows: list[tuple[Any, ...]] = []
+        with closing(self._chunks(table, sql, CHUNK_ROWS)) as chunks:
+            for chunk in chunks:
+                if isinstance(chunk, pa.RecordBatch):
+                    rows += zip(*(column.to_pylist() for column in chunk.columns), strict=True)
+                else:
+                    rows += map(tuple, chunk)
+        return rows
 
     def _first(self, table: SourceTable, sql: str) -> Any:  # noqa: ANN401 - whatever the column holds
         """The first value of the first row; None where there is no row."""
@@ -157,14 +235,23 @@ class Source:
 
     def _checked(self, table: SourceTable) -> PlacedTable:
         if table not in self._placed:
+            there = table
             with self._errors_of(table):
                 columns = self._database.columns(table.table, table.schema)
-                present = [] if columns else self._database.tables(table.schema)
-            if not columns:
-                raise missing_table(table, present)
             dialect = self._database.dialect
-            self._placed[table] = PlacedTable(table, check_columns(table, columns, dialect), dialect)
+            if not columns:
+                there = located(table, self._all_tables(), dialect)
+                with self._errors_of(table):
+                    columns = self._database.columns(there.table, there.schema)
+            self._placed[table] = PlacedTable(there, check_columns(table, columns, dialect), dialect)
         return self._placed[table]
+
+    def _all_tables(self) -> tuple[CatalogTable, ...]:
+        """Of the whole database; only to say what is wrong, so an error says no more than that nothing is known."""
+        try:
+            return self._database.catalog(None).tables
+        except self._database.errors:
+            return ()
 
     def _chunks(self, table: SourceTable, sql: str, rows: int) -> Generator[Chunk]:
         with self._errors_of(table):
@@ -176,6 +263,8 @@ class Source:
         errors: tuple[type[Exception], ...] = (*self._database.errors, UnicodeError)
         try:
             yield
+        except MemoryError:
+            raise out_of_memory(table) from None
         except errors as error:
             raise self._database.told.unread(table.qualified_name, error) from None
 
@@ -188,6 +277,14 @@ def open_source(config: Config) -> Source:
     tables = source_tables(config.source)
     return Source(
         open_reader(config.source_url(), config.source_arguments(), plain=config.source.reader == "plain"), tables
+    )
+
+
+def out_of_memory(table: SourceTable) -> SourceError:
+    return SourceError(
+        f"there is not enough memory for a chunk of table {table.qualified_name}",
+        hint=f"nothing of the window was planned: give the process more memory. A chunk has {CHUNK_BYTES >> 20} MB of "
+        "text at most, or one row: look for rows that are far larger",
     )
 
 

@@ -6,12 +6,12 @@ the text that the lineage keeps, and it can be run again by hand.
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, column, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, cast, column, func, literal_column, or_, select
 from sqlalchemy import table as table_clause
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import quoted_name
@@ -50,6 +50,8 @@ class SelectedColumn:
     canonical: str
     kind: Kind
     reading: Reading
+    truths: tuple[tuple[str, str], ...] = ()
+    """What export.toml says of a boolean's spellings: as it is found, as "true" or "false"."""
 
 
 _NO_LABEL: Final = re.compile(r"[^A-Za-z0-9_]")
@@ -88,21 +90,42 @@ class PlacedTable:
         for position, rule in enumerate(self.table.selected_rules):
             expression, reading = self._expression(rule)
             expressions.append(expression.label(_label(rule.canonical, position, expressions)))
-            selected.append(SelectedColumn(rule.canonical, rule.kind, reading))
+            truths = self.table.meanings_of(rule.canonical) if reading is Reading.BOOLEAN else {}
+            selected.append(SelectedColumn(rule.canonical, rule.kind, reading, tuple(truths.items())))
         return compiled(select(*expressions).select_from(self.clause).where(where), self.dialect), tuple(selected)
 
     def count_rows(self, where: ColumnElement[Any]) -> str:
         return compiled(select(func.count()).select_from(self.clause).where(where), self.dialect)
+
+    def count_places(self, places: Sequence[ColumnElement[Any]]) -> str:
+        """How many rows each predicate selects, by its number; a row counts for the first that does."""
+        place = case(*((where, literal_column(str(number))) for number, where in enumerate(places)))
+        statement = select(place, func.count()).select_from(self.clause)
+        return compiled(statement.where(or_(*places)).group_by(place), self.dialect)
+
+    def window_text(self, where: ColumnElement[Any]) -> str:
+        """The window column of one row that `where` selects, as text: no driver stumbles over what is no time."""
+        text = cast(self.window_column, self.backend.text_type)
+        return compiled(select(text).select_from(self.clause).where(where).limit(1), self.dialect)
+
+    def count_rows_by(self, group: ColumnElement[Any], where: ColumnElement[Any]) -> str:
+        """Two columns: each value of `group` among the rows, and how many of them have it."""
+        rows = select(group.label("part")).select_from(self.clause).where(where).subquery("counted")
+        return compiled(select(rows.c.part, func.count()).select_from(rows).group_by(rows.c.part), self.dialect)
 
     def window_value(self, where: ColumnElement[Any], order: ColumnElement[Any] | None = None) -> str:
         """The window column of one row that `where` selects: the first in an order, or any."""
         statement = select(self.window_column).select_from(self.clause).where(where).limit(1)
         return compiled(statement if order is None else statement.order_by(order), self.dialect)
 
-    def window_reach(self) -> str:
-        """The least and the greatest value of the window column."""
+    def window_reach(self, where: ColumnElement[Any]) -> str:
+        """The least and the greatest value of the window column in the rows that `where` selects."""
         column = self.window_column
-        return compiled(select(func.min(column), func.max(column)).select_from(self.clause), self.dialect)
+        return compiled(select(func.min(column), func.max(column)).select_from(self.clause).where(where), self.dialect)
+
+    def first_rows(self, names: Sequence[str], most: int) -> str:
+        """Some columns of the rows that come first, whichever they are."""
+        return compiled(select(*map(self.column, names)).select_from(self.clause).limit(most), self.dialect)
 
     def rows_of(self, categories: Collection[Category]) -> ColumnElement[Any] | None:
         """The predicate for all rows that may be of `categories`; None where all rows have to be read.
@@ -126,16 +149,18 @@ class PlacedTable:
     def _expression(self, rule: ColumnRule) -> tuple[ColumnElement[Any], Reading]:
         named, family = self.column(rule.column), self.family(rule.column)
         if rule.kind is Kind.BOOLEAN:
-            return named, Reading.BOOLEAN
+            as_it_is = family in {Family.BOOLEAN, Family.INTEGER} or self.backend.values_have_types
+            return named if as_it_is else as_text(named, family, self.backend), Reading.BOOLEAN
         if rule.kind is Kind.KEY and family is Family.INTEGER:
             return named, Reading.INTEGER
         if self.backend.values_have_types:
             return named, Reading.DYNAMIC
-        if rule.kind is Kind.TIME and family in TIMESTAMPS:
+        if rule.kind is Kind.TIME and family in TIMESTAMPS | {Family.DATE}:
             return as_utc(named, family, self.backend), Reading.TIMESTAMP
         if family is Family.FLOAT and not self.backend.floats_as_text:
             return named, Reading.DYNAMIC
         counted = rule.kind in {Kind.TIME, Kind.VALUE} and family in NUMBERS
+        counted = counted or (rule.kind is Kind.IDENTIFIER and family is Family.NUMERIC)
         return as_text(named, family, self.backend), Reading.NUMBER if counted else Reading.TEXT
 
 

@@ -4,13 +4,14 @@ Databases compare timestamps; a column of numbers holds epoch times, in a unit t
 SQLite has no timestamps (backends/sqlite.py).
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import and_, literal_column, not_, or_
+from sqlalchemy import and_, case, literal_column, not_, or_
 
 from statsig_export.layouts.families import NUMBERS, Family
 from statsig_export.source.backends.backend import Backend, FirstValue, SqlColumn
-from statsig_export.source.epochs import PAST_NUMBERS, epoch_window
+from statsig_export.source.epochs import EPOCH, PAST_NUMBERS, epoch_window
 
 
 def rows_between(
@@ -26,6 +27,43 @@ def rows_between(
         return epoch_window(column, start, end)
     low, high = (backend.bound(moment.astimezone(UTC), family) for moment in (start, end))
     return and_(column >= low, column < high)
+
+
+def rows_before(column: SqlColumn, family: Family, moment: datetime, backend: Backend) -> SqlColumn:
+    """Of the rows that a window can hold, those before a moment."""
+    if backend.before is not None:
+        return backend.before(column, moment)
+    if family in NUMBERS:
+        return epoch_window(column, EPOCH, moment)
+    return column < backend.bound(moment.astimezone(UTC), family)
+
+
+def rows_since(column: SqlColumn, family: Family, moment: datetime, backend: Backend) -> SqlColumn:
+    """Of the rows that a window can hold, those at a moment or later."""
+    if backend.before is not None:
+        return not_(backend.before(column, moment))
+    if family in NUMBERS:
+        return epoch_window(column, moment, None)
+    return column >= backend.bound(moment.astimezone(UTC), family)
+
+
+def part_of(
+    column: SqlColumn, family: Family, bounds: Sequence[datetime], backend: Backend, stored: Sequence[object]
+) -> SqlColumn:
+    """For a row of [bounds[0], bounds[-1]): the number of the bound at or before it, by halves, so that a row is
+    compared a few times whatever the number of bounds. `stored` is what `first_value` answered for the whole stretch:
+    a part of it holds no kind of value that the whole does not.
+    """
+
+    def among(first: int, past: int) -> SqlColumn:
+        if past - first == 1:
+            return literal_column(str(first))
+        middle = (first + past) // 2
+        answers = iter(stored)
+        lower = rows_between(column, family, bounds[first], bounds[middle], backend, lambda *_: next(answers))
+        return case((lower, among(first, middle)), else_=among(middle, past))
+
+    return among(0, len(bounds) - 1)
 
 
 def unplaced_rows(column: SqlColumn, family: Family, backend: Backend) -> SqlColumn:

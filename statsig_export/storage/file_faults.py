@@ -5,12 +5,14 @@ from typing import Final
 
 from statsig_export.errors import PartitionFileError
 from statsig_export.storage.errors import cause_of, error_number
+from statsig_export.storage.local_files import NotRegularError
 
 RESTORE: Final = (
     "put them back from a backup, or let `statsig-export verify --repair` write them again from the source, where it"
     " still has the same rows"
 )
 GONE: Final = "cannot be read: it is gone"
+REPLACED: Final = "is not the file that was written: its digest differs"
 _NAMED: Final = 20
 """Maximum files named in a message; `PartitionFileError.files` has all of them."""
 
@@ -21,6 +23,8 @@ def fault_of_file(error: Exception) -> str:
         return GONE
     if isinstance(error, IsADirectoryError) or "is a directory" in str(error):
         return "cannot be read: it is a directory"
+    if isinstance(error, NotRegularError):
+        return f"cannot be read: it is {error}"
     words = cause_of(error).words
     if error_number(error) is None and type(error).__module__.startswith("pyarrow"):
         return f"cannot be read: it is damaged ({words})"

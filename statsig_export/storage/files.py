@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
+
+DIGITS_IN_NAME: Final = 16
+"""Hex digits of a file's digest in its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +18,25 @@ class StoredFile:
     """sha256 of the file's bytes, 64 hex digits."""
     bytes: int
     rows: int
+
+    def has(self, digest: str) -> bool:
+        """Whether a file of this digest is this one."""
+        return digest == self.digest
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFile:
+    """A file of which the ledger has no more than the path: its name ends with the first digits of its digest."""
+
+    path: str
+
+    def has(self, digest: str) -> bool:
+        """Whether a file of this digest is this one."""
+        return digest[:DIGITS_IN_NAME] == self.path.rpartition("/")[2].removesuffix(".parquet").rpartition("-")[2]
+
+
+KnownFile = StoredFile | NamedFile
+"""A file as it was written: what it is compared with before anything in it is unpacked."""
 
 
 @dataclass(frozen=True, slots=True)

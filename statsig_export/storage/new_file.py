@@ -1,6 +1,7 @@
 """A partition file being written: under a temporary name on this machine, until it is published.
 
-Equal rows make equal bytes, however they came: row groups are cut by the count of rows, whatever the chunks were.
+Equal rows make equal bytes, however they came: row groups are cut by the count of rows and by their bytes, whatever
+the chunks were.
 """
 
 from __future__ import annotations  # pyarrow's types are generic in its stubs only
@@ -11,20 +12,26 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet as pq
 
 from statsig_export.crashpoints import CrashPoint, reach
 from statsig_export.errors import StorageError
 from statsig_export.storage.errors import cause_of
-from statsig_export.storage.files import StoredFile
+from statsig_export.storage.files import DIGITS_IN_NAME, StoredFile
+from statsig_export.storage.schemas import GROUP_BYTES
 from statsig_export.vocabulary import Category
 
 SCRATCH_PREFIX: Final = "statsig-export-"
 """Of temporary files in the machine's folder for such: those of a storage that is not on this machine."""
+
+_pc: Final[Any] = pyarrow.compute
+"""Untyped: its stubs know fewer types than its kernels take."""
 
 Install = Callable[[Path, str], None]
 """Makes a temporary file durable under a path of the storage, and leaves no temporary file."""
@@ -39,6 +46,7 @@ class NewFile:
         self._schema = schema
         self._row_group = row_group
         self._waiting: list[pa.Table] = []
+        self._waiting_bytes = 0
         self._temporary = _create(folder)
         self.rows = 0
         try:
@@ -52,21 +60,22 @@ class NewFile:
         """Append rows; columns the schema does not have are left out."""
         if table.num_rows:
             self._waiting.append(table.select(self._schema.names).cast(self._schema))
+            self._waiting_bytes += self._waiting[-1].nbytes
             self.rows += table.num_rows
-        if sum(waiting.num_rows for waiting in self._waiting) >= self._row_group:
-            self._write_groups(self._row_group)
+        if sum(waiting.num_rows for waiting in self._waiting) >= self._row_group or self._waiting_bytes > GROUP_BYTES:
+            self._write_groups()
 
     def publish(self, kind: str, category: Category, window_key: str, generation: int | None = None) -> StoredFile:
         """Make the file durable under the name that its content gives it."""
         digest, size = self.finish()
-        name = digest[:16] if generation is None else f"{generation:04d}-{digest[:16]}"
+        name = digest[:DIGITS_IN_NAME] if generation is None else f"{generation:04d}-{digest[:DIGITS_IN_NAME]}"
         path = f"{kind}/category={category.value}/window={window_key}/{name}.parquet"
         self.install(path)
         return StoredFile(path, digest, size, self.rows)
 
     def finish(self) -> tuple[str, int]:
         """End the file and make it durable under its temporary name. Returns its digest (sha256) and its bytes."""
-        self._write_groups(1)
+        self._write_groups(last=True)
         with writing(self._temporary.parent):
             self._writer.close()
             reach(CrashPoint.FILE_WRITTEN)
@@ -89,20 +98,40 @@ class NewFile:
         with suppress(OSError):
             self._temporary.unlink(missing_ok=True)
 
-    def _write_groups(self, least: int) -> None:
-        """Write whole row groups while at least so many rows wait; the rest waits on."""
+    def _write_groups(self, *, last: bool = False) -> None:
+        """Write the row groups that are full, and with `last` the rest; else it waits on."""
         if not self._waiting:
             return
         table = pa.concat_tables(self._waiting)
         begin = 0
         with writing(self._temporary.parent):
-            while table.num_rows - begin >= least:
-                group = table.slice(begin, self._row_group).combine_chunks()  # pages are cut anew where a chunk begins
-                if not group.num_rows:
+            for end in _ends(table, self._row_group):
+                if end == table.num_rows and end - begin < self._row_group and not last:
                     break
+                group = table.slice(begin, end - begin).combine_chunks()  # pages are cut anew where a chunk begins
                 self._writer.write_table(group, row_group_size=self._row_group)
-                begin += group.num_rows
+                begin = end
         self._waiting = [table.slice(begin)] if begin < table.num_rows else []
+        self._waiting_bytes = sum(waiting.nbytes for waiting in self._waiting)
+
+
+def _ends(table: pa.Table, most_rows: int) -> Iterator[int]:
+    """Where each row group ends: after so many rows, or before the row with which its texts exceed GROUP_BYTES."""
+    if table.nbytes <= GROUP_BYTES:
+        yield from range(most_rows, table.num_rows, most_rows)
+        yield table.num_rows
+        return
+    sizes = sum(_pc.fill_null(_pc.binary_length(table[name]), 0).to_numpy() for name in _texts(table.schema))
+    total = np.concatenate([[0], np.cumsum(sizes)])
+    end = 0
+    while end < table.num_rows:
+        fitting = int(np.searchsorted(total, total[end] + GROUP_BYTES, side="right")) - 1
+        end = min(max(fitting, end + 1), end + most_rows, table.num_rows)
+        yield end
+
+
+def _texts(schema: pa.Schema) -> list[str]:
+    return [field.name for field in schema if pa.types.is_large_string(field.type)]
 
 
 @contextmanager

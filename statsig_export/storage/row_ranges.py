@@ -2,6 +2,7 @@
 
 from __future__ import annotations  # pyarrow's types are generic in its stubs only
 
+from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
@@ -13,7 +14,9 @@ from statsig_export.arrow.contiguous import contiguous
 class EventReader:
     """Reads ranges of an events file and keeps the last row group, since ranges are read in order."""
 
-    def __init__(self, file: pq.ParquetFile) -> None:
+    def __init__(self, file: pq.ParquetFile, close: Callable[[], None]) -> None:
+        """`close` closes the file."""
+        self.close = close
         self._file = file
         self._starts = [0]
         for group in range(file.num_row_groups):
@@ -32,9 +35,6 @@ class EventReader:
                 begin = max(first_row - start, 0)
                 texts.append(events.slice(begin, min(end, stop) - start - begin))
         return contiguous(pa.chunked_array(texts, pa.large_string()))
-
-    def close(self) -> None:
-        self._file.close(force=True)
 
     def _load(self, group: int) -> pa.Array[Any]:
         if group != self._group:

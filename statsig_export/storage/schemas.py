@@ -24,4 +24,6 @@ QUARANTINE: Final = pa.schema(
     ]
 )
 ROW_GROUP = 5_000
-"""Rows a row group: what a reader holds in memory at once."""
+"""Rows per row group: what a reader holds in memory at once."""
+GROUP_BYTES = 24 * 2**20
+"""Bytes of text per row group, of rows that are larger than usual."""

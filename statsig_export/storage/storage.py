@@ -6,6 +6,9 @@
 A file is written under a temporary name on this machine, synced, and then moved (or uploaded) to its name. The ledger
 names a file only after that, so a file the ledger names is whole, and one it does not name was never promised.
 
+Before anything of a file is unpacked, its bytes and digest are compared with those that were written: a small file can
+be made to unpack to more than the machine's memory.
+
 An error is told apart: a StorageError where the storage as a whole does not answer, a PartitionFileError where it does
 and one file is gone or is not what was written. Gone is only what the storage itself says is not there.
 """
@@ -18,8 +21,8 @@ import os
 import re
 import tempfile
 from collections import OrderedDict
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
@@ -33,14 +36,17 @@ from statsig_export.arrow.contiguous import contiguous
 from statsig_export.crashpoints import CrashPoint, reach
 from statsig_export.errors import LedgerError, PartitionFileError, StatsigExportError, StorageError
 from statsig_export.storage.errors import cause_of, concerns_this_process, says_gone, without_secrets
-from statsig_export.storage.file_faults import damaged, fault_of_file
-from statsig_export.storage.files import FileFacts
+from statsig_export.storage.file_faults import REPLACED, damaged, fault_of_file
+from statsig_export.storage.files import FileFacts, KnownFile, StoredFile
+from statsig_export.storage.local_files import open_regular, require_regular
 from statsig_export.storage.new_file import SCRATCH_PREFIX, NewFile, sync_folder, writing
 from statsig_export.storage.opening import is_local, open_filesystem
 from statsig_export.storage.row_ranges import EventReader, may_hold
 from statsig_export.storage.schemas import ROW_GROUP
 
 _OPEN_FILES = 8
+_LONGEST_TEXT, _LONGEST_LIST = 1_000_000, 100_000
+"""In a footer that is read before its file is known to be whole."""
 _PARTITION_FILE: Final = re.compile(r"(events|quarantine)/category=[^/]+/window=[^/]+/[^/]+\.parquet")
 _TEMPORARY_FILE: Final = re.compile(r"\.new-[^/]+\.parquet")
 
@@ -55,82 +61,94 @@ class Storage:
         """The storage as a message may name it."""
         self._readers: OrderedDict[str, EventReader] = OrderedDict()
         self._lock = Lock()
+        self._whole: dict[str, object] = {}
+        """File -> how it was when it was found to be whole."""
 
     def uri(self, path: str) -> str:
-        """Where a reader outside this library finds the file."""
-        return str(self._fs.unstrip_protocol(f"{self._root}/{path}"))
+        """Where a reader outside this library finds the file; without what a URL may hold of secrets."""
+        return without_secrets(str(self._fs.unstrip_protocol(f"{self._root}/{path}")))
 
     def new_file(self, schema: pa.Schema) -> NewFile:
         """A file to be filled; nothing of it can be seen before `publish`."""
         return NewFile(Path(self._root) if self._local else None, schema, ROW_GROUP, self._install)
 
-    def read_events(self, path: str, first_row: int, rows: int) -> pa.Array[Any]:
+    def read_events(self, file: KnownFile, first_row: int, rows: int) -> pa.Array[Any]:
         """The JSON texts (large_string) of consecutive rows of an events file. Safe to call from several threads."""
         with self._lock:
-            with self._reading(path):
-                reader = self._readers.pop(path, None) or EventReader(self._parquet(path))
+            with self._reading(file.path):
+                reader = self._readers.pop(file.path, None) or self._event_reader(file)
                 texts = reader.read(first_row, rows)
-            self._readers[path] = reader
+            self._readers[file.path] = reader
             while len(self._readers) > _OPEN_FILES:
                 self._readers.popitem(last=False)[1].close()
             return texts
 
-    def read_column(self, path: str, column: str) -> Iterator[pa.Array[Any]]:
+    def read_column(self, file: KnownFile, column: str) -> Iterator[pa.Array[Any]]:
         """One column of a file, row group by row group."""
-        with self._reading(path), self._parquet(path) as file:
-            for group in range(file.num_row_groups):
-                yield contiguous(file.read_row_group(group, columns=[column], use_threads=False).column(0))
+        with self._reading(file.path), self._parquet(file) as parquet:
+            for group in range(parquet.num_row_groups):
+                yield contiguous(parquet.read_row_group(group, columns=[column], use_threads=False).column(0))
 
-    def read_chunks(self, path: str, columns: list[str], rows: int) -> Iterator[pa.Table]:
+    def read_chunks(self, file: KnownFile, columns: list[str], rows: int) -> Iterator[pa.Table]:
         """Some columns of a file, at least one, at most `rows` rows at a time."""
-        with self._reading(path), self._parquet(path) as file:
-            for batch in file.iter_batches(rows, columns=columns):
+        with self._reading(file.path), self._parquet(file) as parquet:
+            for batch in parquet.iter_batches(rows, columns=columns):
                 yield pa.Table.from_batches([batch]).select(columns)
 
-    def find(self, path: str, column: str, value: str) -> int | None:
-        """The first row of a file whose text `column` equals `value`. Safe to call from several threads.
+    def find(self, file: KnownFile, column: str, values: Sequence[str]) -> int | None:
+        """A row of a file whose text `column` equals one of `values`: of the first row group that has any, the first
+        row of the first of them. Safe to call from several threads.
 
-        Reads that column alone, and of it no row group whose least and greatest text leave the value out.
+        Reads that column alone, and of it no row group whose least and greatest text leave them all out.
         """
-        with self._reading(path), self._parquet(path) as file:
-            position = file.schema_arrow.get_field_index(column)
+        with self._reading(file.path), self._opened(file.path) as source:
+            parquet = pq.ParquetFile(
+                source, thrift_string_size_limit=_LONGEST_TEXT, thrift_container_size_limit=_LONGEST_LIST
+            )
+            position = parquet.schema_arrow.get_field_index(column)
+            groups = [parquet.metadata.row_group(group) for group in range(parquet.num_row_groups)]
+            facts = [group.column(position).statistics for group in groups]
+            possible = [[value for value in values if may_hold(of_group, value)] for of_group in facts]
+            if any(possible):
+                self._require_unchanged(file, source)
             before = 0
-            for group in range(file.num_row_groups):
-                facts = file.metadata.row_group(group)
-                if may_hold(facts.column(position).statistics, value):
-                    texts = file.read_row_group(group, columns=[column], use_threads=False).column(0)
-                    row = texts.index(value).as_py()
-                    if row >= 0:
-                        return before + int(row)
-                before += facts.num_rows
+            for number, group in enumerate(groups):
+                if possible[number]:
+                    texts = parquet.read_row_group(number, columns=[column], use_threads=False).column(0)
+                    rows = [int(texts.index(value).as_py()) for value in possible[number]]
+                    if max(rows) >= 0:
+                        return before + next(row for row in rows if row >= 0)
+                before += group.num_rows
         return None
 
-    def read_row(self, path: str, row: int, columns: list[str]) -> dict[str, Any]:
+    def read_row(self, file: KnownFile, row: int, columns: list[str]) -> dict[str, Any]:
         """Some columns of one row of a file."""
-        with self._reading(path), self._parquet(path) as file:
+        with self._reading(file.path), self._parquet(file) as parquet:
             begin = 0
-            for group in range(file.num_row_groups):
-                end = begin + file.metadata.row_group(group).num_rows
+            for group in range(parquet.num_row_groups):
+                end = begin + parquet.metadata.row_group(group).num_rows
                 if row < end:
-                    table = file.read_row_group(group, columns=columns, use_threads=False)
+                    table = parquet.read_row_group(group, columns=columns, use_threads=False)
                     return dict(table.slice(row - begin, 1).to_pylist()[0])
                 begin = end
             raise pa.ArrowInvalid(f"row {row} of {begin}")
 
-    def read_table(self, path: str) -> pa.Table:
+    def read_table(self, file: KnownFile) -> pa.Table:
         """A whole file."""
-        with self._reading(path), self._opened(path) as source:
-            return pq.read_table(source)
+        with self._reading(file.path), self._parquet(file) as parquet:
+            return parquet.read()
 
-    def digest(self, path: str) -> str:
-        """sha256 of a file's bytes, 64 hex digits."""
-        with self._reading(path), self._opened(path) as source:
-            return hashlib.file_digest(source, "sha256").hexdigest()
+    def require_unchanged(self, file: KnownFile) -> None:
+        """Raises PartitionFileError unless the file is, byte for byte, what was written. Unpacks nothing of it."""
+        with self._reading(file.path), self._opened(file.path) as source:
+            self._require_unchanged(file, source)
 
     def facts(self, path: str) -> FileFacts | None:
         """What the storage says of a file now; None where there is none."""
         with self._reading(path):
             target = f"{self._root}/{path}"
+            if self._local:
+                return _local_facts(target)
             self._fs.invalidate_cache(target)  # what was listed before may be gone
             try:
                 told = self._fs.info(target)
@@ -140,14 +158,6 @@ class Storage:
             if told["type"] == "directory":
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             return FileFacts(int(told["size"] or 0), self._modified(target))
-
-    def require_whole(self, path: str, size: int) -> None:
-        """Raises PartitionFileError where there is no file of so many bytes: what can be told without reading it."""
-        facts = self.facts(path)
-        if facts is None:
-            raise self._file_error(path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
-        if facts.bytes != size:
-            raise damaged({path: f"has {facts.bytes} bytes, {size} were written"})
 
     def require_any(self, paths: Collection[str]) -> None:
         """Raises StorageError where the storage has none of these files, of which the ledger says that it has all.
@@ -201,16 +211,40 @@ class Storage:
                 with suppress(OSError):  # there are other files
                     Path(target).parent.rmdir()
 
-    def _parquet(self, path: str) -> pq.ParquetFile:
-        """Arrow opens it by itself on this machine; elsewhere fsspec does, so that its errors stay what they are."""
-        if self._local:
-            return pq.ParquetFile(f"{self._root}/{path}", filesystem=self._fs)
-        return pq.ParquetFile(self._opened(path))
+    @contextmanager
+    def _parquet(self, file: KnownFile) -> Iterator[pq.ParquetFile]:
+        """A file that is open for Arrow, once it is known to be the one that was written."""
+        with self._opened(file.path) as source:
+            self._require_unchanged(file, source)
+            yield pq.ParquetFile(source)
+
+    def _event_reader(self, file: KnownFile) -> EventReader:
+        with ExitStack() as stack:
+            parquet = stack.enter_context(self._parquet(file))
+            return EventReader(parquet, stack.pop_all().close)
 
     def _opened(self, path: str) -> Any:  # noqa: ANN401  fsspec ships no types
         target = f"{self._root}/{path}"
+        if self._local:
+            return open_regular(target)
         self._fs.invalidate_cache(target)
         return self._fs.open(target, "rb")
+
+    def _require_unchanged(self, file: KnownFile, source: Any) -> None:  # noqa: ANN401  as above
+        """Raises PartitionFileError unless the opened file has the bytes and the digest that were written.
+
+        Each file is read for that once, and on this machine again once it was written to.
+        """
+        size = source.seek(0, os.SEEK_END)
+        if isinstance(file, StoredFile) and size != file.bytes:
+            raise damaged({file.path: f"has {size} bytes, {file.bytes} were written"})
+        stamp = _stamp(os.fstat(source.fileno())) if self._local else size
+        if self._whole.get(file.path) != stamp:
+            source.seek(0)
+            if not file.has(hashlib.file_digest(source, "sha256").hexdigest()):
+                raise damaged({file.path: REPLACED})
+            self._whole[file.path] = stamp
+        source.seek(0)
 
     def _has_folder_of(self, path: str) -> bool:
         return self._local and Path(self._root, path).parent.is_dir()
@@ -309,6 +343,20 @@ class Storage:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _local_facts(target: str) -> FileFacts | None:
+    try:
+        told = os.stat(target)  # noqa: PTH116  the folder's own paths are texts
+    except FileNotFoundError:
+        return None
+    require_regular(told)
+    return FileFacts(told.st_size, datetime.fromtimestamp(told.st_mtime, UTC))
+
+
+def _stamp(told: os.stat_result) -> tuple[int, ...]:
+    """Changes whenever somebody writes to a file; its time of change nobody can set."""
+    return told.st_dev, told.st_ino, told.st_size, told.st_mtime_ns, told.st_ctime_ns
 
 
 def _unless_gone(error: OSError) -> None:

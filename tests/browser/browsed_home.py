@@ -33,6 +33,7 @@ EXPORT_TOML = toml(
         "source": {"url": "env:STATSIG_DATABASE_URL"},
         "windows": {"start": f"{SHIPPED[0]}T00:00:00Z", "settle": "0s", "lookback": "3d"},
         "filter.custom_events": {"events": {"debug_ping": False}},
+        "dagster": {"automation": True},
         "webhook": {
             "url": "env:FIVETRAN_WEBHOOK_URL",
             "auth": {"method": "hmac", "secret": "env:FIVETRAN_WEBHOOK_SECRET"},

@@ -17,7 +17,7 @@ from statsig_export.vocabulary import Category
 from statsig_export.windows import split_partition_key
 
 GRAPH = "/locations/dagster_project.definitions/asset-groups/statsig_export/lineage"
-RESOURCE = "/locations/dagster_project.definitions/resources/export"
+RESOURCE = "/locations/dagster_project.definitions/resources/statsig_export"
 EVENTS = "/assets/statsig/events"
 DELIVERED = "/assets/fivetran/statsig_events"
 WANTED = (Category.GATE_EXPOSURE, Category.EXPERIMENT_EXPOSURE)
@@ -151,4 +151,4 @@ def test_what_was_backfilled_by_clicking_arrives_once(page: Page, home, services
     assert set(Counter(event["timeUUID"] for event in home.receiver.events()).values()) == {1}
     page.goto(f"/runs/b/{backfill['id']}")
     expect(page.get_by_text("Succeeded", exact=True).first).to_be_visible()
-    assert [done["status"] for done in backfills(services)] == ["COMPLETED_SUCCESS"]
+    until(lambda: [done["status"] for done in backfills(services)] == ["COMPLETED_SUCCESS"])

@@ -14,6 +14,8 @@ class CutConnection:
         self.after = after
         self.passed = 0
         """Bytes of answers so far, over all connections."""
+        self.round_trips = 0
+        """How often a client spoke after it was answered, over all connections; the first word of each counts too."""
         self._server = server
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
@@ -41,10 +43,12 @@ class CutConnection:
                 server = socket.socket(socket.AF_UNIX)
                 server.connect(self._server)
                 self._open += [client, server]
+                answered = threading.Event()
+                answered.set()
                 for ends in ((client, server), (server, client)):
-                    threading.Thread(target=self._pass_on, args=ends, daemon=True).start()
+                    threading.Thread(target=self._pass_on, args=(*ends, answered), daemon=True).start()
 
-    def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
+    def _pass_on(self, source: socket.socket, sink: socket.socket, answered: threading.Event) -> None:
         answers = source.family == socket.AF_UNIX
         with suppress(OSError):
             while chunk := source.recv(1 << 16):
@@ -52,6 +56,11 @@ class CutConnection:
                     sink.sendall(chunk[: max(0, self.after - self.passed)])
                     break
                 self.passed += len(chunk) if answers else 0
+                if answers:
+                    answered.set()
+                elif answered.is_set():
+                    answered.clear()
+                    self.round_trips += 1
                 sink.sendall(chunk)
         for end in (source, sink):
             with suppress(OSError):

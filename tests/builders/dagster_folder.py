@@ -75,6 +75,10 @@ class Project:
         assert old in text
         self.config_path.write_text(text.replace(old, new))
 
+    def automate(self) -> None:
+        """Let schedules and sensors start by themselves, for a test with a real daemon."""
+        self.configure("[webhook]", "[dagster]\nautomation = true\n[webhook]")
+
     def keep_schedule_quiet(self) -> None:
         """Make the schedule tick half an hour from now: a test with a real daemon can begin at any minute."""
         self.configure('settle = "1s"', f'settle = "{(datetime.now(UTC).minute + 30) % 60}m"')
@@ -125,6 +129,21 @@ class Project:
 
     def materialized(self, *key: str) -> set[str]:
         return set(self.instance.get_materialized_partitions(dg.AssetKey(key)))
+
+    def shipped(self) -> set[str]:
+        """The partitions of which events were delivered, as Dagster shows them: not those with nothing to send."""
+        return self.shipped_under()
+
+    def shipped_under(self, *prefix: str) -> set[str]:
+        """The same of an export whose keys have this prefix."""
+        key = dg.AssetKey([*prefix, "fivetran", "statsig_events"])
+        records = self.instance.fetch_materializations(key, limit=10_000).records
+        events = [record.asset_materialization for record in records]
+        return {
+            str(event.partition)
+            for event in events
+            if event is not None and event.metadata["dagster/partition_row_count"].value
+        }
 
     def metadata(self, *key: str, partition: str) -> dict[str, object]:
         """The newest materialization's metadata, as plain values."""

@@ -112,10 +112,12 @@ def dagster_dev(environ: Mapping[str, str], log: Path) -> Iterator[tuple[Dagster
 
 
 @contextmanager
-def daemon(environ: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def daemon(
+    environ: Mapping[str, str], log: Path, workspace: Path = ROOT / "workspace.yaml"
+) -> Iterator[subprocess.Popen[bytes]]:
     """`dagster-daemon run`. At the end it and all that it started are killed, whatever became of it meanwhile."""
     with log.open("ab") as output:
-        running = _start(["dagster._daemon", "run", "--workspace", "workspace.yaml"], environ, output)
+        running = _start(["dagster._daemon", "run", "--workspace", str(workspace)], environ, output)
         try:
             yield running
         finally:

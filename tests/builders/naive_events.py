@@ -14,7 +14,8 @@ from typing import Any, NamedTuple, NoReturn
 NEVER_SENT = {"privateAttributes", "secondaryExposures"}
 TELEMETRY = {"statsig::diagnostics", "statsig::non_exposed_checks"}
 NAME_KEY = {"gate": "gate", "config": "config", "experiment": "config", "layer": "config"}
-TRUE, FALSE = (1, b"1", b"t", b"true", b"True", b"TRUE"), (0, b"0", b"f", b"false", b"False", b"FALSE")
+TRUE = (1, b"1", b"t", b"true", b"y", b"yes", b"on", b"\x01")
+FALSE = (0, b"0", b"f", b"false", b"n", b"no", b"off", b"\x00")
 DEEPEST = 1_000
 LARGEST_EXPONENT = 400
 
@@ -60,14 +61,17 @@ def expected(row: Mapping[str, Any], table: str, moment_ms: int | None) -> Expec
     text = {
         name: _noted(faults, _text, value) for name, value in row.items() if name not in {"timestamp", "gate_value"}
     }
+    if any(len((value or "").encode()) > 4 * 999_998 for value in text.values() if isinstance(value, str | None)):
+        return Expected(failed={"too_large"})  # nothing else is looked at
     for name in ("user", "metadata", "statsig_metadata"):
-        text[name] = None if text[name] == "null" else text[name]
+        text[name] = None if text[name] is not None and _is_empty(text[name]) else text[name]
     if moment_ms is None:
         faults |= {"bad_timestamp"} | _reasons(_text, row["timestamp"])
     name, own = _noted(faults, _exposure if table == "exposures" else _custom, row, text) or ("", {})
     metadata = _noted(faults, _strings, text["metadata"]) or {}
     if table == "exposures" and name == "statsig::gate_exposure" and own.get("gateValue") is None:
-        own["gateValue"] = metadata.get("gateValue")
+        said = str(metadata.get("gateValue")).lower()
+        own["gateValue"] = {"1": "true", "0": "false"}.get(said, said)
         if own["gateValue"] not in ("true", "false"):
             faults.add("missing_gate_value")
     user_id = text["user_id"] if text["user_id"] is not None else _noted(faults, _user_id, text["user"])
@@ -83,6 +87,11 @@ def expected(row: Mapping[str, Any], table: str, moment_ms: int | None) -> Expec
     text |= {"user_id": user_id or "", "time_uuid": text["time_uuid"] or naive_id(row["id"], table)}
     unit = f',"unitID":{_quoted(text["unit_type"] or "userID")}' if table == "exposures" else ""
     return _event(text, name, metadata | own, moment_ms, unit)
+
+
+def _is_empty(text: str) -> bool:
+    """A JSON null, or the empty list that PHP writes for an empty map."""
+    return text == "null" or "".join(text.split(" ")).strip("\t\r\n") == "[]"
 
 
 def check(event: str, wanted: Expected) -> None:
@@ -161,6 +170,8 @@ def _custom(_: Mapping[str, Any], text: Mapping[str, Any]) -> tuple[str, dict[st
 def _truth(value: object) -> str | None:
     if value is None:
         return None
+    if isinstance(value, bytes):
+        value = value.strip(b" ").lower()
     if value not in (*TRUE, *FALSE):
         raise Bad("wrong_type")
     return "true" if value in TRUE else "false"

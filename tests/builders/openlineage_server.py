@@ -4,6 +4,7 @@ import importlib
 import json
 import pkgutil
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,11 +19,13 @@ OURS = "statsigexport_run"
 
 @dataclass
 class LineageServer:
-    """Answers with `status`, once `gate` is open, and keeps what it was sent."""
+    """Answers with `status`, once `gate` is open and after `delay`, and keeps what it was sent."""
 
     url: str = ""
     status: int = 200
     gate: threading.Event = field(default_factory=threading.Event)
+    delay: float = 0.0
+    """Seconds before each answer."""
     events: list[dict] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
@@ -37,6 +40,7 @@ def lineage_server(status: int = 200) -> Iterator[LineageServer]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             kept.gate.wait(10)
+            time.sleep(kept.delay)
             kept.paths.append(self.path)
             kept.headers.append(dict(self.headers))
             kept.events.append(json.loads(body))

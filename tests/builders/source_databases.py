@@ -57,6 +57,16 @@ def read(
     return pd.concat(frames, ignore_index=True)
 
 
+def places(source: Source, start: datetime = DAY, now: datetime = NEXT_DAY) -> dict[str, int]:
+    """Where the rows of the first table are that are in no window from `start` until `now`."""
+    return {place.value: rows for place, rows in source.count_outside(source.tables[0], start, now).rows.items()}
+
+
+def unplaced(source: Source) -> int:
+    """The rows of the first table that no window holds, whenever it is."""
+    return places(source).get("unplaced", 0)
+
+
 def keys(source: Source, role: str = "exposures", start: datetime = DAY, end: datetime = NEXT_DAY) -> list[object]:
     """The keys of the window's rows, in order of the keys."""
     return sorted(read(source, role, start, end)["row_key"].tolist())

@@ -21,8 +21,7 @@ def database_of(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str
             return RealDatabase(kind, request.getfixturevalue("postgres_url"))
         if kind == "mysql":
             database = RealDatabase(kind, SERVER)
-            for table in ("exposures", "custom_events", "statsig_events", "events"):
-                database.run(f"DROP TABLE IF EXISTS {table}")
+            database.empty()
             return database
         return RealDatabase(kind, f"{kind}:///{tmp_path}/{kind}.db")
 

@@ -236,7 +236,7 @@ def test_a_column_is_found_under_the_name_that_the_database_makes_of_it(database
 @pytest.mark.fault("F20")
 def test_missing_tables_and_columns_and_wrong_types_are_named(database: RealDatabase):
     without = {name: kind for name, kind in EXPOSURES.items() if name != "rule_id"}
-    database.create("exposures", {**without, "ruleid": "text", "ingested_at": "date", "user": "integer"})
+    database.create("exposures", {**without, "ruleid": "text", "ingested_at": "boolean", "user": "integer"})
     with database.source() as source, pytest.raises(SourceError) as raised:
         source.check_schema(source.tables[0])
     message = str(raised.value)

@@ -45,6 +45,7 @@ VALUES: Mapping[str, object] = {
     "value": "19.99",
     "timestamp": NOON,
     "window_column": NOON,
+    "received_at": NOON,
 }
 
 

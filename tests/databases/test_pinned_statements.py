@@ -21,7 +21,7 @@ from statsig_export.layouts.families import Family
 from statsig_export.layouts.known import LAYOUTS
 from statsig_export.layouts.placement import source_tables
 from statsig_export.settings import SourceSettings
-from statsig_export.source.backends.known import BACKENDS
+from statsig_export.source.backends.known import BACKENDS, backend_of
 from statsig_export.source.source import Source
 from statsig_export.vocabulary import Category
 
@@ -55,9 +55,9 @@ def statements(name: str) -> Iterator[tuple[str, str]]:
                         source.read_window(table, START, END, [category]).statement,
                     )
                 source.count_rows(table, START, END)
-                source.count_unplaced(table)
+                source.count_outside(table, START, END)
             counts = [text for text in database.statements if "count(*)" in text]
-            for title, text in zip(("count", "count unplaced"), counts, strict=True):
+            for title, text in zip(("count", "count outside"), counts, strict=True):
                 yield f"{layout} {table.role}: {title}", text
             for text in dict.fromkeys(text for text in database.statements if text not in counts):
                 yield f"{layout} {table.role}: look at what is stored", text
@@ -88,6 +88,20 @@ def test_every_statement_is_one_select_in_the_databases_own_grammar(name: str):
         assert named <= UNKNOWN_TO_THE_GRAMMAR[name], title
 
 
+@pytest.mark.fault("F230")
+@pytest.mark.parametrize("name", DATABASES)
+@pytest.mark.parametrize("schema", [None, "lake", "warehouse.lake", "o'lake`;--"])
+def test_the_look_at_the_catalog_is_one_select_of_six_columns_in_the_databases_own_grammar(
+    name: str, schema: str | None
+):
+    look = backend_of(name).look
+    assert look is not None
+    parsed = sqlglot.parse(look(schema), dialect=GRAMMARS.get(name, name))
+    assert len(parsed) == 1
+    assert isinstance(parsed[0], exp.Select)
+    assert len(parsed[0].expressions) == 6
+
+
 @pytest.mark.parametrize("name", [name for name in DATABASES if name != "sqlite"])
 @pytest.mark.parametrize("window", ["naive", "zoned", "epoch"])
 def test_a_window_is_half_open_and_asks_the_column_itself(name: str, window: str):
@@ -113,7 +127,7 @@ FAMILIES = [
     ("snowflake", "OBJECT", Family.NESTED),
     ("snowflake", "MAP(VARCHAR(16777216), VARCHAR(16777216))", Family.NESTED),
     ("snowflake", "ARRAY", Family.OTHER),
-    ("snowflake", "DATE", Family.OTHER),
+    ("snowflake", "DATE", Family.DATE),
     ("snowflake", "BINARY(8388608)", Family.OTHER),
     ("bigquery", "TIMESTAMP", Family.TIMESTAMP_TZ),
     ("bigquery", "DATETIME", Family.TIMESTAMP),
@@ -124,7 +138,7 @@ FAMILIES = [
     ("bigquery", "FLOAT", Family.FLOAT),
     ("bigquery", "BIGNUMERIC", Family.NUMERIC),
     ("bigquery", "BOOLEAN", Family.BOOLEAN),
-    ("bigquery", "DATE", Family.OTHER),
+    ("bigquery", "DATE", Family.DATE),
     ("mysql", "datetime(6) DEFAULT NULL", Family.TIMESTAMP),
     ("mysql", "timestamp NULL DEFAULT NULL", Family.TIMESTAMP),
     ("mysql", "json DEFAULT NULL", Family.JSON),
@@ -139,7 +153,7 @@ FAMILIES = [
     ("redshift", "timestamp without time zone", Family.TIMESTAMP),
     ("redshift", "double precision", Family.FLOAT),
     ("redshift", "numeric", Family.NUMERIC),
-    ("redshift", "date", Family.OTHER),
+    ("redshift", "date", Family.DATE),
     ("redshift", "varbyte", Family.OTHER),
     ("duckdb", "TIMESTAMP_NS", Family.TIMESTAMP),
     ("duckdb", "TIMESTAMP WITH TIME ZONE", Family.TIMESTAMP_TZ),

@@ -1,10 +1,13 @@
 """Every row falls into exactly one window: at the boundaries, in every zone of a session, over changes of the clock."""
 
+import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from real_databases import RealDatabase, keys, read
+from source_databases import DAY as FIRST
+from source_databases import NEXT_DAY, places, unplaced
 from test_every_database import EXPOSURES, exposure
 
 from statsig_export.source.source import Source
@@ -81,7 +84,7 @@ def test_epochs_in_any_unit_are_placed_exactly(database: RealDatabase, declared:
         assert keys(source, "exposures", start - DAY, start) == [2]
         assert keys(source, "exposures", start + DAY, start + 2 * DAY) == [3]
         assert keys(source, "exposures", start + 13 * HOUR, start + 14 * HOUR) == [4]
-        assert source.count_unplaced(source.tables[0]) == 0
+        assert unplaced(source) == 0
 
 
 def test_a_number_is_one_time_only_whatever_windows_are_asked_for(database: RealDatabase):
@@ -107,7 +110,7 @@ def test_numbers_that_no_window_can_hold_are_counted(database: RealDatabase, dec
         odd = []
     database.insert("exposures", [exposure(n, ingested_at=value) for n, value in enumerate([*stored, *odd])])
     with database.source() as source:
-        assert source.count_unplaced(source.tables[0]) == 3 + len(odd)
+        assert unplaced(source) == 3 + len(odd)
         assert keys(source, "exposures", EPOCH, datetime(9999, 1, 1, tzinfo=UTC)) == [0, 1]
 
 
@@ -118,7 +121,7 @@ def test_rows_without_a_time_are_counted_and_belong_to_no_window(database: RealD
     stored = ["2026-11-01 12:00:00", None, *odd]
     database.insert("exposures", [exposure(n, ingested_at=value) for n, value in enumerate(stored)])
     with database.source() as source:
-        assert source.count_unplaced(source.tables[0]) == 1 + len(odd)
+        assert unplaced(source) == 1 + len(odd)
         assert keys(source, "exposures", EPOCH, datetime(9999, 1, 1, tzinfo=UTC)) == [0]
 
 
@@ -146,3 +149,55 @@ def test_a_time_that_python_cannot_hold_is_null_and_costs_no_other_row(
     database.insert("exposures", rows)
     with database.source_in_zone("America/New_York") as source:
         assert read(source, "exposures")["timestamp"].notna().tolist() == [False, False, False, False, True]
+
+
+NUMBERS = {
+    "before_start": [0, 20260901, 45900, 1_793_491_199, 1_793_491_199_999],
+    "in_future": [20260901103000, 32_472_144_000, 1_793_577_600, 1_793_577_600_000_000],
+    "unplaced": [None, -1],
+}
+
+
+@pytest.mark.fault("F245")
+@pytest.mark.parametrize("declared", ["BIGINT", "DECIMAL(24,4)", "double"])
+def test_numbers_before_the_start_and_in_the_future_are_counted_beside_those_that_are_no_time(
+    database: RealDatabase, declared: str
+):
+    """Dates in digits and serial days are numbers like any other to a database."""
+    database.create("exposures", {**EXPOSURES, "ingested_at": declared})
+    stored = [*itertools.chain(*NUMBERS.values()), 1_793_491_200, 1_793_577_599_999]
+    database.insert("exposures", [exposure(n, ingested_at=value) for n, value in enumerate(stored)])
+    with database.source() as source:
+        assert places(source) == {place: len(values) for place, values in NUMBERS.items()}
+        assert len(keys(source, "exposures", FIRST, NEXT_DAY)) == 2
+
+
+@pytest.mark.fault("F245")
+@pytest.mark.parametrize("kind", ["moment", "zoned"])
+def test_times_before_the_start_and_in_the_future_are_counted_beside_those_that_are_none(
+    database: RealDatabase, kind: str
+):
+    database.create("exposures", {**EXPOSURES, "ingested_at": kind})
+    odd = ["infinity", "-infinity"] if database.kind in {"postgresql", "duckdb"} else []
+    future = ["2026-11-02 00:00:00", "2999-01-01 00:00:00"] if kind == "moment" else ["2026-11-02 00:00:00"]
+    before = ["1970-01-21 18:25:34", "2026-10-31 23:59:59"]
+    stored = [None, *odd, *before, *future, "2026-11-01 00:00:00", "2026-11-01 23:59:59"]
+    if database.kind == "mysql":
+        database.run("SET GLOBAL time_zone = '+00:00'")
+    database.insert("exposures", [exposure(n, ingested_at=value) for n, value in enumerate(stored)])
+    with database.source() as source:
+        assert places(source) == {"unplaced": 1 + len(odd), "before_start": 2, "in_future": len(future)}
+
+
+@pytest.mark.fault("F246")
+def test_a_table_is_whole_outside_only_if_not_one_row_is_within(database: RealDatabase):
+    database.create("exposures", {**EXPOSURES, "ingested_at": "BIGINT"})
+    table_of_days = [exposure(n, ingested_at=20260901 + n) for n in range(3)]
+    database.insert("exposures", table_of_days)
+    with database.source() as source:
+        outside = source.count_outside(source.tables[0], FIRST, NEXT_DAY)
+    assert outside.whole
+    assert outside.looks_like == {"before_start": "YYYYMMDD"}
+    database.insert("exposures", [exposure(9, ingested_at=1_793_491_200)])
+    with database.source() as source:
+        assert not source.count_outside(source.tables[0], FIRST, NEXT_DAY).whole

@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib as mpl
 import pandas as pd
 import pytest
-from execution import committed
+from execution import NOTEBOOK, committed
 from home import Home
 from matplotlib import pyplot as plt
 
@@ -56,17 +56,21 @@ def export_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...
 
 
 @pytest.fixture
-def run_cells(monkeypatch: pytest.MonkeyPatch) -> Callable[[], dict[str, Any]]:
-    """Runs the notebook's cells in this process, where a warning is an error, and returns their names."""
+def run_cells(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
+    """Runs a notebook's cells in this process, where a warning is an error, and returns their names.
+
+    Keywords are what somebody types in place of the values of these names.
+    """
     mpl.use("Agg")
     monkeypatch.setattr(plt, "show", _draw)
 
-    def run() -> dict[str, Any]:
+    def run(notebook: Path = NOTEBOOK, **typed: object) -> dict[str, Any]:
         names: dict[str, Any] = {}
         with mpl.rc_context(), pd.option_context("display.max_colwidth", None):
-            for cell in committed().cells:
+            for cell in committed(notebook).cells:
                 if cell.cell_type == "code":
                     exec(compile(cell.source, cell.id, "exec"), names)  # noqa: S102  our own notebook
+                    names |= {name: value for name, value in typed.items() if name in names}
         return names
 
     return run

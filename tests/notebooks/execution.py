@@ -17,7 +17,9 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from PIL import Image
 
-FOLDER = Path(__file__).parents[2] / "notebooks"
+from statsig_export.demo.home import read_environment
+
+FOLDER = Path(__file__).parents[2] / "statsig_export" / "notebooks"
 NOTEBOOK = FOLDER / "explore_export.ipynb"
 CHARTS = ("volumes", "exposures", "deliveries")
 """The ids of the cells that draw."""
@@ -32,7 +34,7 @@ def committed(path: Path = NOTEBOOK) -> NotebookNode:
 
 def environment(home: Path) -> dict[str, str]:
     """The variables that a demo's home wrote down for whoever comes after it."""
-    return dict(line.split("=", 1) for line in (home / "environment").read_text(encoding="utf-8").splitlines())
+    return read_environment(home / "environment")
 
 
 def executed(notebook: NotebookNode, environ: Mapping[str, str]) -> NotebookNode:

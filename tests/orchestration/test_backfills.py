@@ -28,7 +28,7 @@ from torture.home import scratch_folder
 HOURS = 720
 FIRST = TODAY - timedelta(hours=HOURS)
 WINDOWS = [f"{FIRST + timedelta(hours=hour):%Y-%m-%d-%H:%M}" for hour in range(HOURS)]
-EVENTS, DELIVERED = dg.AssetKey(["statsig", "events"]), dg.AssetKey(["fivetran", "statsig_events"])
+EVENTS = dg.AssetKey(["statsig", "events"])
 EVERY_THIRD = range(0, HOURS, 3)
 """The hours in which something happened."""
 LONG_S = 1_800
@@ -38,7 +38,7 @@ def hourly(project: Project, most: int) -> None:
     """Windows of an hour over a month; runs of at most so many."""
     start = f'start = "{START:%Y-%m-%dT%H:%M:%SZ}"'
     project.configure(start, f'every = "hour"\nstart = "{FIRST:%Y-%m-%dT%H:%M:%SZ}"')
-    project.configure("[webhook]", f"[dagster]\nmax_windows_a_run = {most}\n[webhook]")
+    project.configure("[webhook]", f"[dagster]\nautomation = true\nmax_windows_a_run = {most}\n[webhook]")
     engine = create_engine(project.environ["STATSIG_DATABASE_URL"])
     create_tables(engine, "native")
     halves = [FIRST.replace(tzinfo=None) + timedelta(hours=hour, minutes=30) for hour in EVERY_THIRD]
@@ -85,7 +85,7 @@ def test_days_of_hours_are_one_run_and_their_many_due_partitions_are_few_ship_ru
     assert len(lengths) <= MAX_RUNS
     assert max(lengths) <= MAX_PARTITIONS
     assert all(month.carry_out(request).success for request in requests)
-    assert len(month.receiver.events()) == len(month.materialized(*DELIVERED.path)) == busy
+    assert len(month.receiver.events()) == len(month.shipped()) == busy
 
     again = month.export(f"custom_event|{WINDOWS[-hours]}", f"custom_event|{WINDOWS[30 - hours]}")
 

@@ -1,10 +1,14 @@
+import re
 import time
 from datetime import timedelta
 
 import dagster as dg
+import pytest
+from click.testing import CliRunner
 from dagster_folder import DAYS, Project
 from sqlalchemy import create_engine, text, update
 
+from statsig_export.cli.options import cli
 from statsig_export.dagster.keys import DELIVERED, EVENTS
 from statsig_export.layouts.native_tables import CUSTOM_EVENTS
 from statsig_export.ledger.tables import batches
@@ -47,6 +51,7 @@ def test_an_export_checks_the_source_before_and_the_account_after(project: Proje
     result = project.export_days(DAYS[0], DAYS[0])
 
     found = evaluations(result)
+    assert not found.pop("events/every_window_is_exported").passed  # of the days after it, none was
     assert {name: check.passed for name, check in found.items()} == dict.fromkeys(
         ("exposures/schema", "custom_events/schema", "events/account_balances", "events/few_rows_fail"), True
     )
@@ -183,3 +188,21 @@ def test_a_missed_window_shows_as_stale(project: Project):
         policy = graph.get(key).freshness_policy
         assert policy is not None
         assert policy.fail_window.to_timedelta() == timedelta(days=2, seconds=1)
+
+
+@pytest.mark.fault("F295")
+def test_a_window_that_was_skipped_is_named_by_a_check_and_by_status(project: Project):
+    project.fill()
+    for day in (DAYS[0], DAYS[2], DAYS[3]):
+        assert project.export_days(day, day).success
+    project.configure('lookback = "10d"', 'lookback = "1d"')
+
+    found = evaluations(project.run("check_deliveries", {}, {}))["events/every_window_is_exported"]
+
+    assert not found.passed
+    assert found.description == f"closed windows that were never exported: 1, the first {DAYS[1]}"
+    shown = CliRunner().invoke(cli, ["--config", str(project.config_path), "status"])
+    assert re.search(rf"{DAYS[1]}\W+not exported", shown.stdout)
+
+    assert project.export_days(DAYS[1], DAYS[1]).success
+    assert evaluations(project.run("check_deliveries", {}, {}))["events/every_window_is_exported"].passed

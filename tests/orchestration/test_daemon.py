@@ -13,7 +13,7 @@ from dagster_folder import DAYS, Project
 from dagster_processes import ROOT, daemon, environment, kill_all, wait_for
 from sqlalchemy import select
 
-from statsig_export.dagster.delivery.sensors import SHIP_RUNS_AT_ONCE
+from statsig_export.dagster.pools import SHIP_RUNS_AT_ONCE
 from statsig_export.export.export import export_window
 from statsig_export.ledger.tables import ship_runs
 from statsig_export.ledger.transactions import ledger_of
@@ -64,6 +64,7 @@ def days(project: Project) -> list[str]:
     exported = DAYS[:2]
     project.fill(exported)
     project.keep_schedule_quiet()
+    project.automate()
     for day in exported:
         export_window(project.config, window_from_key(day, project.config.windows))
     project.receiver.play([Rule(actions=(Action(delay=1.0),))])
@@ -96,8 +97,8 @@ def test_a_daemon_that_is_killed_loses_and_doubles_nothing_and_catches_up_on_wha
     assert verify(project.config).differences == ()
     assert sum(line.account.forwarded for line in status(project.config)) == len(received)
     assert at_once(project) == 1 < SHIP_RUNS_AT_ONCE
-    assert instance.get_materialized_partitions(DELIVERED) == partitions_of(days)
-    caught_up = {f"{category}|{day}" for category in Category for day in DAYS[:3]}
+    assert instance.get_materialized_partitions(DELIVERED) >= partitions_of(days)
+    caught_up = {f"{category}|{day}" for category in Category for day in DAYS[2:]}  # the ledger has the others
     assert caught_up <= set(instance.get_materialized_partitions(EVENTS))
 
 

@@ -17,7 +17,7 @@ PARTITIONS = """{
 def test_backfills_from_the_ui_are_one_run_or_many_and_the_sensor_ships_what_they_plan(project: Project):
     project.fill(DAYS[:3])
     project.keep_schedule_quiet()
-    project.configure("[webhook]", "[dagster]\nmax_windows_a_run = 2\n[webhook]")
+    project.configure("[webhook]", "[dagster]\nautomation = true\nmax_windows_a_run = 2\n[webhook]")
     home, log = project.folder / "dev_home", project.folder / "dev.log"
     home.mkdir()
     (home / "dagster.yaml").write_text(INSTANCE_SETTINGS)

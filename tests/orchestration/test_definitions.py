@@ -51,14 +51,33 @@ def test_lineage_runs_from_the_tables_to_the_webhook(project: Project):
     assert graph.get(delivered).partitions_def == graph.get(events).partitions_def
 
 
-def test_jobs_schedules_and_sensors_have_their_names_and_run_by_default(project: Project):
+@pytest.mark.fault("F305")
+@pytest.mark.parametrize("automation", [False, True])
+def test_jobs_schedules_and_sensors_have_their_names_and_start_by_themselves_only_where_export_toml_says_so(
+    project: Project, automation
+):
+    if automation:
+        project.automate()
     repository = project.definitions().get_repository_def()
 
     assert {"export_events", "ship_batches", "check_deliveries"} <= set(repository.job_names)
+    status = dg.DefaultScheduleStatus.RUNNING if automation else dg.DefaultScheduleStatus.STOPPED
     schedules = {schedule.name: schedule.default_status for schedule in repository.schedule_defs}
     sensors = {sensor.name: sensor.default_status for sensor in repository.sensor_defs}
-    assert schedules == dict.fromkeys(("export_schedule", "check_schedule"), dg.DefaultScheduleStatus.RUNNING)
-    assert sensors == dict.fromkeys(("ship_sensor", "late_rows_sensor"), dg.DefaultSensorStatus.RUNNING)
+    assert schedules == dict.fromkeys(("export_schedule", "check_schedule"), status)
+    assert sensors == dict.fromkeys(("ship_sensor", "late_rows_sensor"), dg.DefaultSensorStatus(status.value))
+
+
+@pytest.mark.fault("F305")
+def test_a_code_location_says_when_it_loads_that_nothing_starts_by_itself(project: Project):
+    said = "nothing is exported or shipped by itself here"
+
+    first = validated(project)
+
+    assert said in first.stdout + first.stderr
+    project.automate()
+    second = validated(project)
+    assert said not in second.stdout + second.stderr
 
 
 @pytest.mark.parametrize(("every", "key"), [("day", DAYS[1]), ("hour", f"{DAYS[1]}-13:00")])
@@ -129,3 +148,20 @@ def test_dagster_shows_an_error_in_the_configuration_as_one_sentence(project: Pr
 
     assert result.returncode != 0
     assert f"{project.config_path}: unknown key window (did you mean windows?)" in result.stdout + result.stderr
+
+
+@pytest.mark.fault("F296")
+@pytest.mark.parametrize("settle", ["0s", "2d", "3d", "30d", "366d"])
+def test_the_code_location_loads_however_long_windows_settle(project: Project, settle: str):
+    project.configure('settle = "1s"', f'settle = "{settle}"')
+
+    assert project.definitions().get_repository_def()
+
+
+@pytest.mark.fault("F296")
+def test_times_that_cannot_work_are_refused_with_the_other_errors_of_the_configuration(project: Project):
+    project.configure('settle = "1s"', 'settle = "99999d"')
+    project.configure('lookback = "10d"', 'lookback = "9999999d"')
+
+    with pytest.raises(ConfigError, match=r"windows\.settle: expected a duration .*; windows\.lookback: expected"):
+        project.definitions()

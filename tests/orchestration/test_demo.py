@@ -37,7 +37,7 @@ def test_the_demo_leaves_its_runs_and_partitions_in_the_instance(project: Projec
     with dg.DagsterInstance.from_config(str(done.dagster_home)) as instance:
         assert {run.run_id for run in instance.get_runs()} == {*done.export_runs, *done.ship_runs}
         assert len(instance.get_materialized_partitions(dg.AssetKey(["statsig", "events"]))) == 24
-        assert len(instance.get_materialized_partitions(dg.AssetKey(["fivetran", "statsig_events"]))) == 8
+        assert len(instance.get_materialized_partitions(dg.AssetKey(["fivetran", "statsig_events"]))) == 24
 
 
 def test_the_demo_prints_nothing_itself(project: Project, capfd: pytest.CaptureFixture[str]):

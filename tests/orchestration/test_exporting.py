@@ -40,7 +40,7 @@ def test_a_partition_tells_its_account_and_its_file(project: Project):
 
     told = project.metadata("statsig", "events", partition=f"custom_event|{DAYS[0]}")
     assert told["events"] == 3
-    assert told["planned"] == told["dagster/row_count"] == 2
+    assert told["planned"] == told["dagster/partition_row_count"] == 2
     assert told["filtered by"] == {"custom_events.events.debug_ping": 1}
     assert told["failed"] == 0
     assert told["batches"] == 1
@@ -132,7 +132,7 @@ def test_rows_that_no_window_can_hold_are_warned_of_in_the_run(project: Project)
     engine.dispose()
     result = project.export(f"custom_event|{DAYS[0]}")
 
-    assert "custom_events: 1 rows belong to no window" in everything_logged(project, result.run_id)
+    assert "custom_events: 1 row belongs to no window" in everything_logged(project, result.run_id)
 
 
 @pytest.mark.fault("F101")
@@ -142,10 +142,7 @@ def test_a_window_that_has_lost_a_file_for_good_fails_the_run_after_the_others_w
     (file,) = [path for path in project.folder.rglob("*.parquet") if "gate_exposure" in str(path)]
     file.write_bytes(b"")
     project.configure("debug_ping = false", "debug_ping = true")
-    engine = create_engine(project.environ["STATSIG_DATABASE_URL"])
-    with engine.begin() as connection:
-        connection.exec_driver_sql("DELETE FROM exposures WHERE id = (SELECT min(id) FROM exposures)")
-    engine.dispose()
+    on_source(project, "DELETE FROM exposures WHERE id = (SELECT min(id) FROM exposures)")
 
     result = project.export_days(DAYS[0], DAYS[2])
 
@@ -153,3 +150,33 @@ def test_a_window_that_has_lost_a_file_for_good_fails_the_run_after_the_others_w
     exported = {line.partition: line.account for line in status(project.config)}
     assert [exported[f"gate_exposure|{day}"].events for day in DAYS[:3]] == [3, 3, 3]
     assert exported[f"custom_event|{DAYS[0]}"].filtered == 0  # its other categories were exported under the new filter
+
+
+@pytest.mark.fault("F245")
+def test_a_partition_tells_of_the_rows_that_are_in_no_window(project: Project):
+    project.fill([DAYS[0]])
+    on_source(project, "UPDATE custom_events SET ingested_at = '2999-01-01' WHERE id = 1")
+
+    project.export_days(DAYS[0], DAYS[0])
+
+    told = project.metadata("statsig", "events", partition=f"gate_exposure|{DAYS[0]}")
+    assert told["rows in no window"] == {"exposures": {}, "custom_events": {"in_future": 1}}
+
+
+@pytest.mark.fault("F246")
+def test_a_run_fails_whose_rows_are_all_nowhere_and_says_what_they_look_like(project: Project):
+    project.fill([DAYS[0]])
+    on_source(project, "UPDATE custom_events SET ingested_at = 20260901")
+    on_source(project, "UPDATE exposures SET ingested_at = 20260901")
+
+    result = project.export_days(DAYS[0], DAYS[0])
+
+    assert not result.success
+    assert "ingested_at looks like YYYYMMDD" in what_failed(result)
+
+
+def on_source(project: Project, statement: str) -> None:
+    engine = create_engine(project.environ["STATSIG_DATABASE_URL"])
+    with engine.begin() as connection:
+        connection.exec_driver_sql(statement)
+    engine.dispose()

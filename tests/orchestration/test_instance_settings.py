@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import dagster as dg
+import pytest
 import yaml
 from dagster_folder import Project
 from dagster_processes import ROOT
 
+from statsig_export.config import Config
+from statsig_export.dagster.pools import limit_pools
 from statsig_export.demo.dagster_stage import INSTANCE_SETTINGS
 
 SQLITE, POSTGRES = (ROOT / "deploy" / f"dagster-{name}.yaml" for name in ("sqlite", "postgres"))
@@ -46,10 +49,10 @@ def test_dagster_takes_the_example_as_it_is(tmp_path: Path):
         assert instance.global_op_concurrency_default_limit == 2
 
 
-def test_the_first_tick_gives_the_pool_a_limit(project: Project):
+def test_the_first_tick_gives_the_pools_a_limit(project: Project):
     project.tick()
 
-    assert limits(project) == {"fivetran_webhook": 2}
+    assert limits(project) == {"fivetran_webhook": 2, "fivetran_exports": 2}
 
 
 def test_a_limit_that_somebody_has_set_stays(project: Project):
@@ -57,7 +60,34 @@ def test_a_limit_that_somebody_has_set_stays(project: Project):
 
     project.tick()
 
-    assert limits(project) == {"fivetran_webhook": 5}
+    assert limits(project)["fivetran_webhook"] == 5
+
+
+@pytest.mark.fault("F307")
+@pytest.mark.parametrize(
+    ("default", "places", "exports"), [(None, 4, 2), (6, 4, 3), (None, 2, 1), (None, 1, 1), (3, 0, 3)]
+)
+def test_exports_leave_a_place_to_the_ship_runs_whatever_the_instance_allows(
+    tmp_path: Path, default: int | None, places: int, exports: int
+):
+    pools = {} if default is None else {"pools": {"default_limit": default}}
+    runs = {"runs": {"max_concurrent_runs": places}} if places else {}
+    with dg.DagsterInstance.local_temp(str(tmp_path), overrides={"concurrency": {**pools, **runs}}) as instance:
+        limit_pools(instance, Config())
+
+        limits = {limit.name: limit.limit for limit in instance.event_log_storage.get_pool_limits()}
+
+    assert limits == {"fivetran_webhook": default or 2, "fivetran_exports": exports}
+
+
+@pytest.mark.fault("F307")
+def test_every_first_step_of_an_export_is_in_the_pool_so_that_runs_wait_in_the_queue(project: Project):
+    job = project.definitions().resolve_job_def("export_events")
+    run = project.instance.create_run_for_job(job)
+
+    assert run.run_op_concurrency is not None
+    assert run.run_op_concurrency.all_pools == {"fivetran_exports"}
+    assert not run.run_op_concurrency.has_unconstrained_root_nodes
 
 
 def test_each_destination_has_a_pool_of_its_own(project: Project):
@@ -67,7 +97,7 @@ def test_each_destination_has_a_pool_of_its_own(project: Project):
 
     job = project.definitions().resolve_job_def("ship_batches")
     assert job.get_node_named("ship").definition.pool == "eu_fivetran_2_webhook"
-    assert limits(project) == {"eu_fivetran_2_webhook": 2}
+    assert limits(project) == {"eu_fivetran_2_webhook": 2, "eu_fivetran_2_exports": 2}
 
 
 def limits(project: Project) -> dict[str, int]:

@@ -16,6 +16,7 @@ from statsig_export.layouts.native_tables import CUSTOM_EVENTS, EXPOSURES, SDK_E
 from statsig_export.maintenance.prune import prune
 from statsig_export.shipping.ship import ship
 from statsig_export.shipping.status import status
+from statsig_export.source.statement import PlacedTable
 from statsig_export.testing.webhook.endpoint import Authentication
 from statsig_export.testing.webhook.receiver import Receiver
 from statsig_export.vocabulary import EXPOSURES as EXPOSURE_CATEGORIES
@@ -265,3 +266,60 @@ def test_a_range_whose_run_failed_is_asked_for_again_after_a_pause(project: Proj
     (again,), _ = ticked(project)
     assert boxes([again]) == boxes([request])
     assert again.run_key != request.run_key
+
+
+@pytest.mark.fault("F297")
+def test_the_lookback_is_counted_by_one_statement_a_table(project: Project, monkeypatch: pytest.MonkeyPatch):
+    project.configure("[windows]", '[windows]\nevery = "hour"')
+    project.fill()
+    hours = [f"{day}-{hour:02}:00" for day in DAYS[:2] for hour in range(24)]
+    for hour in hours:
+        export_window(project.config, window_from_key(hour, project.config.windows))
+    add_purchase(project, DAYS[1])
+    statements = []
+    compiled = PlacedTable.count_rows_by
+    monkeypatch.setattr(
+        PlacedTable, "count_rows_by", lambda *asked: statements.append(asked[0].table.table) or compiled(*asked)
+    )
+
+    requests, _ = ticked(project)
+
+    assert [window for _, window in boxes(requests)] == [f"custom_event|{DAYS[1]}-12:00"]
+    assert sorted(statements) == ["custom_events", "exposures"]
+
+
+@pytest.mark.fault("F297")
+def test_a_tick_whose_time_is_over_says_where_the_next_goes_on(project: Project, monkeypatch: pytest.MonkeyPatch):
+    project.fill()
+    export(project, *DAYS)
+    add_purchase(project, DAYS[3])
+    monkeypatch.setattr("statsig_export.export.late_rows.WINDOWS_A_STATEMENT", 2)
+    monkeypatch.setattr(late_rows, "BUDGET", timedelta(seconds=-1))
+    definitions = project.definitions()
+
+    def tick(cursor: str | None):  # noqa: ANN202  Dagster has no public name for it
+        context = dg.build_sensor_context(
+            instance=project.instance,
+            cursor=cursor,
+            definitions=definitions,
+            resources={"statsig_export": (definitions.resources or {})["statsig_export"]},
+        )
+        (sensor,) = [each for each in definitions.sensors or () if each.name == "late_rows_sensor"]
+        return sensor.evaluate_tick(context)
+
+    first = tick(None)
+    second = tick(first.cursor)
+
+    assert (first.run_requests, first.cursor) == ([], DAYS[2])
+    assert [box[1] for box in boxes(second.run_requests)] == [f"custom_event|{DAYS[3]}"]
+    assert second.cursor == late_rows.FROM_THE_FIRST
+
+
+@pytest.mark.fault("F296")
+def test_a_lookback_of_nothing_switches_late_rows_off(project: Project):
+    project.fill()
+    export(project, *DAYS)
+    add_purchase(project, DAYS[3])
+    project.configure('lookback = "10d"', 'lookback = "0s"')
+
+    assert ticked(project) == ([], 'late rows are not looked for: [windows] lookback is "0s"')

@@ -14,6 +14,8 @@ from statsig_export.lineage.columns import feeding_columns
 from statsig_export.windows import window_from_key
 
 GATES = f"gate_exposure|{DAYS[0]}"
+LAST = f"custom_event|{DAYS[0]}"
+"""Of a run: what is said once a run is said with it."""
 
 
 def materialization(project: Project, key: dg.AssetKey, partition: str = GATES) -> dg.AssetMaterialization:
@@ -35,7 +37,9 @@ def test_one_click_leads_from_a_shipment_to_the_export_its_file_and_the_source(p
     export = materialization(project, EVENTS).metadata
     assert str(export["file"].value).endswith(str(shipment["file"].value))
     assert shipment["digest"] == export["digest"]
-    assert "FROM exposures" in export["queries"].value["exposures"].replace('"', "")
+    assert "FROM exposures" in materialization(project, EVENTS, LAST).metadata["queries"].value["exposures"].replace(
+        '"', ""
+    )
     window = window_from_key(DAYS[0], project.config.windows)
     assert (export["window start"].value, export["window end"].value) == (
         window.start.timestamp(),
@@ -81,7 +85,7 @@ def test_columns_can_be_followed_from_the_webhook_to_the_tables(project: Project
 
     sent = materialization(project, DELIVERED).metadata["dagster/column_lineage"].value
     assert sent.deps_by_column["userID"] == [dg.TableColumnDep(asset_key=EVENTS, column_name="event")]
-    laid_down = materialization(project, EVENTS).metadata["dagster/column_lineage"].value
+    laid_down = materialization(project, EVENTS, LAST).metadata["dagster/column_lineage"].value
     exposures = dg.AssetKey(["source", "exposures"])
     assert dg.TableColumnDep(asset_key=exposures, column_name="gate_value") in laid_down.deps_by_column["event"]
     assert dg.TableColumnDep(asset_key=exposures, column_name="unit_type") in laid_down.deps_by_column["unit_id"]
@@ -146,3 +150,13 @@ def test_a_source_with_one_table_for_all_events_has_its_lineage_too(project: Pro
     lineage = materialization(project, EVENTS, f"custom_event|{DAYS[0]}").metadata["dagster/column_lineage"].value
     deps = lineage.deps_by_column["event_name"]
     assert deps == [dg.TableColumnDep(asset_key=dg.AssetKey(["source", "sdk_events"]), column_name="event")]
+
+
+@pytest.mark.fault("F298")
+def test_a_column_that_is_read_as_the_key_and_as_the_time_uuid_exports(project: Project):
+    project.fill([DAYS[0]])
+    project.configure(
+        "[windows]", '[source.custom_events]\ncolumns = { time_uuid = "id", user_id = "event_name" }\n[windows]'
+    )
+
+    assert project.export_days(DAYS[0], DAYS[0]).success

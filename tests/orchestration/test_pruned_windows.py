@@ -19,7 +19,7 @@ def test_a_pruned_window_fails_its_run_with_one_sentence_and_nothing_is_planned(
 
     assert set(report.pruned) == {f"{category}|{DAYS[0]}" for category in ("gate_exposure", "custom_event")}
     assert not result.success
-    assert what_failed(result).startswith(f"custom_event|{DAYS[0]} was pruned on ")
+    assert f"window {DAYS[0]} was not exported: custom_event|{DAYS[0]} was pruned on " in what_failed(result)
     assert "Traceback" not in everything_logged(project, result.run_id)
     assert [(line.partition, line.account) for line in status(project.config)] == before
     assert project.export_days(DAYS[1], DAYS[1]).success

@@ -58,7 +58,7 @@ def test_what_a_run_delivered_before_its_end_is_reported_at_the_next_tick(projec
 
     assert materializations(project) == BOTH
     told = project.metadata(*SHIPPED, partition=BOTH[1])
-    assert (told["ship run"], told["delivered events"], told["dagster/row_count"]) == (run, 3, 3)
+    assert (told["ship run"], told["delivered events"], told["dagster/partition_row_count"]) == (run, 3, 3)
 
 
 def test_a_run_is_reported_once_however_often_the_sensor_ticks(project: Project):
@@ -93,7 +93,7 @@ def test_the_rest_that_another_run_ships_counts_with_what_the_killed_one_deliver
     project.carry_out(request)
 
     accounts = {line.partition: line.account.forwarded for line in status(project.config)}
-    in_dagster = {key: project.metadata(*SHIPPED, partition=key)["dagster/row_count"] for key in BOTH}
+    in_dagster = {key: project.metadata(*SHIPPED, partition=key)["dagster/partition_row_count"] for key in BOTH}
     assert in_dagster == {key: accounts[key] for key in BOTH}
 
 

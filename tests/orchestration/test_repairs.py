@@ -39,7 +39,7 @@ def test_a_replay_sends_the_same_requests_again_and_the_account_stays(shipped: P
     assert set(again) <= set(first)
     assert [line.account for line in status(shipped.config)] == [line.account for line in before]
     told = shipped.metadata("fivetran", "statsig_events", partition=GATES)
-    assert (told["ship run"], told["delivered events"], told["dagster/row_count"]) == (result.run_id, 3, 3)
+    assert (told["ship run"], told["delivered events"], told["dagster/partition_row_count"]) == (result.run_id, 3, 3)
 
 
 def test_a_replay_of_what_failed_sends_that_alone(project: Project):

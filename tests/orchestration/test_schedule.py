@@ -1,18 +1,20 @@
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster_folder import DAYS, TODAY, Project, box
+from dagster_folder import DAYS, START, TODAY, Project, box
 
 from statsig_export.config import Config, parse_config
 from statsig_export.dagster import runs
-from statsig_export.dagster.events.ranges import boxes, missing_partitions
+from statsig_export.dagster.events.ranges import boxes, without
 from statsig_export.dagster.events.schedules import cron
 from statsig_export.dagster.keys import RANGE_END, RANGE_START
 from statsig_export.dagster.partitions import event_partitions
+from statsig_export.export.export import export_window
 from statsig_export.vocabulary import Category
-from statsig_export.windows import Window, windows_between
+from statsig_export.windows import Window, window_from_key, windows_between
 
 
 def config(**tables: dict[str, object]) -> Config:
@@ -22,6 +24,11 @@ def config(**tables: dict[str, object]) -> Config:
 def days(count: int) -> list[Window]:
     start = datetime(2026, 11, 1, tzinfo=UTC)
     return list(windows_between(start, start + timedelta(days=count), config().windows))
+
+
+def missing_partitions(settings: Config, windows: list[Window], present: set[str]):
+    """Every enabled category of the windows, but for what is there."""
+    return without(dict.fromkeys(windows, settings.filter.enabled_categories()), present)
 
 
 def ticked(project: Project, hours: float = 1) -> list[dg.RunRequest] | str:
@@ -215,35 +222,110 @@ def test_one_tick_asks_for_every_hour_of_the_ticks_that_were_missed(project: Pro
     assert box(request) == (f"gate_exposure|{first}", f"custom_event|{last}")
 
 
+def exported(project: Project, *days: str) -> None:
+    """As from the command line: what is exported is the ledger's word, whoever ran the export."""
+    for day in days:
+        export_window(project.config, window_from_key(day, project.config.windows))
+
+
+@pytest.mark.fault("F294")
 def test_a_daemon_that_was_away_for_longer_than_the_lookback_goes_on_where_it_stopped(project: Project):
     project.configure('lookback = "10d"', 'lookback = "1d"')
-    scheduled(project, f"gate_exposure|{DAYS[0]}", f"custom_event|{DAYS[0]}", dg.DagsterRunStatus.SUCCESS)
+    project.fill()
+    exported(project, DAYS[0])
 
+    new, skipped = ticked(project)
+
+    assert box(new) == (f"gate_exposure|{DAYS[-1]}", f"custom_event|{DAYS[-1]}")
+    assert box(skipped) == (f"gate_exposure|{DAYS[1]}", f"custom_event|{DAYS[-2]}")
+
+
+@pytest.mark.fault("F294")
+def test_what_the_ledger_holds_is_not_asked_for_whatever_dagster_shows(project: Project):
+    project.fill()
+    exported(project, *DAYS)
+
+    assert ticked(project) == "the 4 closed windows of the lookback are exported or under way"
+
+    project.configure("[webhook]", '[webhook]\nname = "another"')
     (request,) = ticked(project)
+    assert box(request) == (f"gate_exposure|{DAYS[0]}", f"custom_event|{DAYS[-1]}")
 
-    assert box(request) == (f"gate_exposure|{DAYS[1]}", f"custom_event|{DAYS[-1]}")
 
-
-@pytest.mark.parametrize("status", [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED])
-def test_where_it_stopped_is_told_by_runs_that_did_their_work(project: Project, status: dg.DagsterRunStatus):
+@pytest.mark.fault("F295")
+def test_a_gap_is_asked_for_again_however_old_it_is_and_the_windows_of_the_lookback_first(project: Project):
     project.configure('lookback = "10d"', 'lookback = "1d"')
-    scheduled(project, f"gate_exposure|{DAYS[0]}", f"custom_event|{DAYS[0]}", dg.DagsterRunStatus.SUCCESS)
-    scheduled(project, f"gate_exposure|{DAYS[1]}", f"custom_event|{DAYS[2]}", status)
+    project.fill()
+    exported(project, DAYS[0], DAYS[2])
+
+    assert [box(request)[0] for request in ticked(project)] == [f"gate_exposure|{DAYS[3]}", f"gate_exposure|{DAYS[1]}"]
+
+
+@pytest.mark.fault("F295")
+def test_windows_of_the_first_lookback_that_failed_before_anything_was_exported_are_a_gap_too(project: Project):
+    project.fill()
+    exported(project, DAYS[2])
+    project.configure('lookback = "10d"', 'lookback = "0s"')
+
+    assert [box(request) for request in ticked(project)] == [(f"gate_exposure|{DAYS[3]}", f"custom_event|{DAYS[3]}")]
+
+    project.configure('lookback = "0s"', 'lookback = "3d"')
+    assert f"gate_exposure|{DAYS[1]}" in [box(request)[0] for request in ticked(project, hours=24 * 30)]
+
+
+@pytest.mark.fault("F295")
+def test_a_year_of_skipped_hours_is_asked_for_oldest_first_and_bounded_a_tick(project: Project):
+    project.configure("[windows]", '[windows]\nevery = "hour"')
+    project.configure(f"{START:%Y-%m-%d}", f"{START - timedelta(days=365):%Y-%m-%d}")
+    project.configure('lookback = "10d"', 'lookback = "6h"')
+    project.fill([])
+    first = f"{START - timedelta(days=365):%Y-%m-%d}-00:00"
+    exported(project, first)
+    began = time.perf_counter()
+
+    requests = ticked(project)
+
+    assert time.perf_counter() - began < 10
+    assert len(requests) == 10
+    assert box(requests[1])[0] == f"gate_exposure|{first.replace('-00:00', '-01:00')}"
+
+
+@pytest.mark.fault("F295")
+def test_hours_of_days_that_were_exported_as_days_are_no_gap(project: Project):
+    project.fill()
+    exported(project, *DAYS[:3])
+    project.configure("[windows]", '[windows]\nevery = "hour"')
+    project.configure('lookback = "10d"', 'lookback = "6h"')
+
+    keys = [box(request)[0] for request in ticked(project, hours=0.1)]
+
+    assert keys == [f"gate_exposure|{DAYS[3]}-18:00", f"gate_exposure|{DAYS[3]}-00:00"]
+
+
+@pytest.mark.fault("F293")
+def test_a_range_that_failed_is_split_and_asked_for_after_what_has_not_failed(project: Project):
+    project.configure('lookback = "10d"', 'lookback = "1d"')
+    project.fill()
+    exported(project, DAYS[0])
+    scheduled(project, f"gate_exposure|{DAYS[1]}", f"custom_event|{DAYS[2]}", dg.DagsterRunStatus.FAILURE)
+
+    assert [box(request)[1] for request in ticked(project)] == [f"custom_event|{DAYS[at]}" for at in (3, 1, 2)]
+
+
+@pytest.mark.fault("F296")
+@pytest.mark.parametrize(
+    ("settle", "lookback", "expected"),
+    [("3d", "1d", DAYS[0]), ("3d", "0s", DAYS[0]), ("1d", "1d", DAYS[2]), ("1s", "0s", DAYS[3])],
+)
+def test_the_lookback_is_counted_from_the_last_closed_window(
+    project: Project, settle: str, lookback: str, expected: str
+):
+    project.configure('settle = "1s"', f'settle = "{settle}"')
+    project.configure('lookback = "10d"', f'lookback = "{lookback}"')
 
     (request,) = ticked(project)
 
-    assert box(request) == (f"gate_exposure|{DAYS[1]}", f"custom_event|{DAYS[-1]}")
-
-
-def test_windows_that_were_cut_otherwise_say_nothing_of_where_it_stopped(project: Project):
-    scheduled(project, f"gate_exposure|{DAYS[0]}", f"custom_event|{DAYS[0]}", dg.DagsterRunStatus.SUCCESS)
-    project.configure("[windows]", '[windows]\nevery = "hour"')
-    project.configure('lookback = "10d"', 'lookback = "1h"')
-
-    (request,) = ticked(project, hours=1.1)
-
-    only = f"{TODAY:%Y-%m-%d-%H:%M}"
-    assert request.tags[RANGE_END] == f"custom_event|{only}"
+    assert box(request) == (f"gate_exposure|{expected}", f"custom_event|{expected}")
 
 
 def test_a_run_that_was_never_submitted_holds_its_windows_for_ten_minutes_only(

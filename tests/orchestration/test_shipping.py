@@ -1,5 +1,6 @@
 import json
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import dagster as dg
 import pytest
@@ -43,7 +44,7 @@ def test_what_was_exported_is_shipped_by_the_run_that_the_sensor_asks_for(projec
 
     assert result.success
     assert len(project.receiver.events()) == 10
-    assert project.materialized(*SHIPPED) == {
+    assert project.shipped() == {
         f"{category}|{day}" for category in ("gate_exposure", "custom_event") for day in DAYS[:2]
     }
 
@@ -163,6 +164,59 @@ def test_the_run_key_changes_while_work_remains(project: Project):
     assert second.run_key != first.run_key
 
 
+@pytest.mark.fault("F290")
+def test_a_run_that_somebody_deleted_stops_no_later_one(project: Project):
+    """Dagster never launches a run key twice, and remembers it with the runs that are left and with the ticks."""
+    exported(project, DAYS[0])
+    keys = set()
+    for _ in range(4):
+        (request,), _ = project.tick()
+        run_id = record_run(
+            project, dg.DagsterRunStatus.CANCELED, BOTH, **request.tags, **{"dagster/run_key": request.run_key or ""}
+        )
+        assert request.run_key not in keys
+        keys.add(request.run_key)
+        if len(keys) == 2:
+            project.instance.delete_run(run_id)
+
+
+STRANGE_CONFIGS = [
+    {"ops": {"ship": {"config": {"partitions": None}}}},
+    {"ops": {"ship": {"config": None}}},
+    {"ops": {"ship": None}},
+    {"ops": None},
+    {"ops": {"ship": {"config": {"partitions": "gate_exposure|2026-11-01"}}}},
+    {"ops": {"ship": {"config": {"partitions": {"env": "PARTITIONS"}}}}},
+    {"ops": {"ship": {"config": {"partitions": [None, 7, {"a": 1}, "nonsense"]}}}},
+    {"ops": ["ship"]},
+]
+
+
+@pytest.mark.fault("F291")
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE])
+def test_no_configuration_that_somebody_wrote_breaks_a_tick(project: Project, status: dg.DagsterRunStatus):
+    exported(project, DAYS[0])
+    job = project.definitions().resolve_job_def("ship_batches")
+    for config in STRANGE_CONFIGS:
+        tags = {**job.tags, "statsig_export/group": "", "statsig_export/export_run": "[", "dagster/partition": "?"}
+        run = dg.DagsterRun("ship_batches", str(uuid4()), run_config=config, tags=tags, status=status)
+        project.instance.add_run(run)
+
+    (request,), _ = project.tick()
+
+    assert sorted(request.run_config["ops"]["ship"]["config"]["partitions"]) == BOTH
+
+
+@pytest.mark.fault("F291")
+def test_partitions_left_blank_in_the_launchpad_ship_all_that_is_due(project: Project):
+    exported(project, *DAYS[:2])
+
+    result = project.run("ship_batches", {"ops": {"ship": {"config": {"partitions": None}}}}, {})
+
+    assert result.success
+    assert len(project.receiver.events()) == 10
+
+
 def test_a_group_whose_run_failed_waits_before_it_is_asked_for_again(project: Project):
     exported(project, DAYS[0])
     (request,), _ = project.tick()
@@ -187,7 +241,7 @@ def test_a_failed_group_is_asked_for_again_after_the_pause(project: Project, mon
 
     (second,), _ = project.tick()
 
-    assert second.run_key == first.run_key.replace(":0", ":1")
+    assert second.run_key != first.run_key
 
 
 class _InAnHour(datetime):
@@ -248,7 +302,7 @@ def test_batches_that_wait_for_their_time_do_not_fail_the_run(project: Project):
     result = project.carry_out(request)
 
     assert result.success
-    assert project.materialized(*SHIPPED) == set()
+    assert project.shipped() == set()
     assert project.tick()[0] == []
 
 
@@ -257,8 +311,32 @@ def test_a_missing_secret_fails_the_run_by_its_name(project: Project, monkeypatc
     (request,), _ = project.tick()
     monkeypatch.delenv("FIVETRAN_WEBHOOK_SECRET")
 
-    with pytest.raises(Exception, match="FIVETRAN_WEBHOOK_SECRET"):
-        project.carry_out(request)
+    result = project.carry_out(request)
+
+    assert not result.success
+    assert "FIVETRAN_WEBHOOK_SECRET" in what_failed(result)
+
+
+@pytest.mark.fault("F302")
+def test_shipping_needs_no_variable_of_the_source(project: Project, monkeypatch: pytest.MonkeyPatch):
+    exported(project, DAYS[0])
+    monkeypatch.delenv("STATSIG_DATABASE_URL")
+
+    (request,), _ = project.tick()
+    result = project.carry_out(request)
+
+    assert result.success
+    assert len(project.receiver.events()) == 5
+
+
+@pytest.mark.fault("F302")
+def test_exporting_and_its_ticks_need_no_variable_of_the_webhook(project: Project, monkeypatch: pytest.MonkeyPatch):
+    for name in ("FIVETRAN_WEBHOOK_URL", "FIVETRAN_WEBHOOK_SECRET"):
+        monkeypatch.delenv(name)
+
+    exported(project, DAYS[0])
+
+    assert len(project.tick()[0]) == 1
 
 
 def test_the_ship_job_has_one_owner_of_retries_and_one_pool(project: Project):

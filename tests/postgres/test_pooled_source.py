@@ -85,12 +85,12 @@ def test_nothing_that_a_read_sets_is_left_to_others_who_use_the_pooler(pooler: s
     before = left_on_the_session(pooler)
     with source_at(pooler, reader=reader) as source:
         assert rows(source) == 1
-        assert source.count_unplaced(source.tables[0]) == 0
+        assert source.count_outside(source.tables[0], DAY, DAY + timedelta(days=2)).rows == {}
         chunks = source.read_window(source.tables[0], DAY, DAY + timedelta(days=1))
         next(chunks)
         chunks.close()
     with Discovery(make_url(pooler)) as discovery:
-        assert len(discovery.tables()) == 2
+        assert len(discovery.tables().found) == 2
 
     assert left_on_the_session(pooler) == before
 

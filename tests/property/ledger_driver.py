@@ -103,7 +103,7 @@ class LedgerDriver:
         self.ledger.cut(batch, self._halves(batch), self.now)
 
     def _halves(self, batch: PlannedBatch) -> tuple[Batch, Batch]:
-        texts = self._files[batch.file][batch.first_row : batch.first_row + batch.rows]
+        texts = self._files[batch.file.path][batch.first_row : batch.first_row + batch.rows]
         return halve(self.destination, batch.first_row, pa.array(texts))
 
     def ids(self) -> list[int]:

@@ -11,7 +11,7 @@ from canonical_frames import CUSTOM_EVENTS, EXPOSURES, Row, canonical_frame, out
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from statsig_export.layouts.model import SourceTable
+from statsig_export.layouts.model import TRUTHS, SourceTable
 
 NEVER = ("privateAttributes", "secondaryExposures")
 NAMES = {"gate": "gate", "config": "config", "experiment": "config", "layer": "config"}
@@ -136,6 +136,8 @@ def parsed(text: str | None) -> dict[str, Any]:
         json.dumps(found, ensure_ascii=False).encode()
     except ValueError:
         raise BadRowError from None
+    if found == []:
+        return {}  # what PHP makes of an empty map
     if not isinstance(found, dict):
         raise BadRowError
     return found
@@ -169,7 +171,9 @@ def user_id(row: Row) -> str:
 
 def exposure_metadata(row: Row, kind: str) -> dict[str, Any]:
     own = strings(parsed(row["metadata"]))
-    gate_value = {True: "true", False: "false", None: own.get("gateValue")}[row["gate_value"]]
+    said = TRUTHS.get(str(own.get("gateValue", "")).lower())
+    own_value = None if said is None else str(said).lower()
+    gate_value = {True: "true", False: "false", None: own_value}[row["gate_value"]]
     found = {NAMES[kind]: row["name"], "ruleID": row["rule_id"] or ""}
     if kind == "gate":
         if gate_value not in ("true", "false"):

@@ -22,7 +22,7 @@ from sqlalchemy import make_url
 
 from statsig_export.config import Config
 from statsig_export.export.export import export_window
-from statsig_export.export.plan import unplaced_rows
+from statsig_export.export.outside import count_outside
 from statsig_export.layouts.reasons import Reason
 from statsig_export.lineage.frames import failed_rows, read_events
 from statsig_export.windows import window_from_key
@@ -120,7 +120,7 @@ def assert_each_row_has_its_outcome(
     assert not hostile
     assert not failed
     assert not events
-    assert sum(unplaced_rows(config).values()) == became["unplaced"]
+    assert count_outside(config).to_dict()["unplaced"] == became["unplaced"]
     return became
 
 
@@ -153,7 +153,7 @@ def test_every_hostile_row_of_a_sqlite_table_is_forwarded_whole_or_fails_with_a_
         became += assert_each_row_has_its_outcome(config, rows, stored)
 
     assert became.total() == ROWS + len(huge_rows(1))
-    assert set(Reason) - set(became) == set()
+    assert set(Reason) - set(became) == {Reason.MISSING_KEY}  # SQLite numbers such rows itself
     assert became["forwarded"] > ROWS // 4
 
 

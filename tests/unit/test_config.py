@@ -1,3 +1,6 @@
+import copy
+import multiprocessing
+import pickle
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -195,3 +198,73 @@ def test_the_template_is_a_valid_configuration_and_the_one_in_this_folder():
 
     assert load_config(template, {}).webhook.auth.method == "hmac"
     assert template.read_text() == (root / "export.toml").read_text()
+
+
+def ledger_database(config: Config) -> str | None:
+    """Runs in another process."""
+    return config.ledger_url().database
+
+
+@pytest.mark.fault("F259")
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+def test_a_pickled_configuration_holds_no_environment_and_takes_that_of_the_process_that_loads_it(
+    protocol: int, monkeypatch: pytest.MonkeyPatch
+):
+    config = parsed({"ledger": {"url": "env:LEDGER"}}, LEDGER="sqlite:////first.db", OTHER=CANARY)
+    written = pickle.dumps(config, protocol)
+    monkeypatch.setenv("LEDGER", "sqlite:////second.db")
+    loaded = pickle.loads(written)  # noqa: S301  our own
+
+    assert b"canary" not in written
+    assert b"first.db" not in written
+    assert (loaded.ledger_url().database, loaded.fingerprint()) == ("/second.db", config.fingerprint())
+    assert loaded.storage_url() == config.storage_url()
+    assert loaded.with_filter(exposures=False).ledger_url().database == "/second.db"
+
+
+@pytest.mark.fault("F259")
+def test_a_configuration_of_the_processs_own_environment_is_pickled_and_equal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("SOME_TOKEN", CANARY)
+    (tmp_path / "export.toml").write_text("[windows]")
+    config = load_config(tmp_path / "export.toml")
+    written = pickle.dumps(config)
+
+    assert b"canary" not in written
+    assert pickle.loads(written) == config  # noqa: S301  our own
+    assert pickle.loads(pickle.dumps(Config())) == Config()  # noqa: S301  likewise
+
+
+@pytest.mark.fault("F259")
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, Config.model_copy, lambda c: c.model_copy(deep=True)])
+def test_a_copy_of_a_configuration_looks_its_variables_up_where_the_original_does(copied):
+    environ = {"LEDGER": "sqlite:////first.db"}
+    config = parse_config({"ledger": {"url": "env:LEDGER"}}, folder=Path("/srv"), environ=environ)
+    other = copied({"of": config} if copied is copy.deepcopy else config)
+    other = other["of"] if isinstance(other, dict) else other
+    environ["LEDGER"] = "sqlite:////second.db"
+
+    assert other == config
+    assert other.ledger_url().database == "/second.db"
+
+
+@pytest.mark.fault("F259")
+def test_a_configuration_goes_to_a_process_that_is_spawned(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LEDGER", "sqlite:////spawned.db")
+    config = parsed({"ledger": {"url": "env:LEDGER"}}, LEDGER="sqlite:////first.db")
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.apply(ledger_database, (config,)) == "/spawned.db"
+
+
+@pytest.mark.fault("F260")
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Host", "content-length", "Content_Length", "TRANSFER-ENCODING", "Connection", "keep-alive", "TE", "Upgrade"),
+        *("webhook-id", "Webhook_Id", "webhook-timestamp", "Proxy-Connection", "Content-Type", "Expect", ":authority"),
+    ],
+)
+@pytest.mark.parametrize("method", ["token", "hmac"])
+def test_a_token_cannot_take_the_place_of_a_header_that_every_request_has(name: str, method: str):
+    assert "header" in message({"webhook": {"auth": {"method": method, "secret": "env:T", "header": name}}})

@@ -7,15 +7,14 @@ from enum import IntEnum
 from typing import Any, NoReturn
 
 import click
-from pydantic import TypeAdapter, ValidationError
 
 from statsig_export.account import Account, total
-from statsig_export.cli import failures, output
-from statsig_export.cli.verb_options import as_json, config_of
-from statsig_export.cli.verdict import gaps
+from statsig_export.cli import failures, json_object, output
+from statsig_export.cli.verb_options import DURATION, as_json, config_of
 from statsig_export.config import Config
+from statsig_export.export.gaps import skipped_windows
 from statsig_export.ledger.records import PartitionStatus
-from statsig_export.settings import Duration, WindowSettings
+from statsig_export.settings import WindowSettings
 from statsig_export.shipping.reports import DestinationStanding
 from statsig_export.shipping.status import how_it_stands, status
 from statsig_export.windows import LENGTH
@@ -76,14 +75,18 @@ class Observed:
 
 
 def observe(
-    config: Config, statuses: Sequence[PartitionStatus], standing: DestinationStanding, limits: Limits, now: datetime
+    config: Config,
+    statuses: Sequence[PartitionStatus],
+    skipped: Sequence[str],
+    standing: DestinationStanding,
+    limits: Limits,
+    now: datetime,
 ) -> Observed:
-    """Find what is wrong in the state of the ledger. Pure."""
+    """Find what is wrong in the state of the ledger. `skipped` are windows that were never exported. Pure."""
     unsent = sum(status.unsent for status in statuses)
     since = min((status.pending_since for status in statuses if status.pending_since), default=now)
     oldest = max(now - since, timedelta())
     account = total(status.account for status in _newest(statuses, config.windows))
-    skipped = gaps(statuses, config.filter.enabled_categories(), config.windows, now - limits.export)
     findings: list[Finding] = []
     if standing.halted:
         halt = f"the destination {config.webhook.name} is halted: {standing.halted}"
@@ -126,18 +129,6 @@ def perfdata(observed: Observed, config: Config, limits: Limits) -> str:
     )
 
 
-class _Age(click.ParamType[timedelta]):
-    """A duration as export.toml has it."""
-
-    name = "duration"
-
-    def convert(self, value: str | timedelta, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        try:
-            return TypeAdapter[timedelta](Duration).validate_python(value)
-        except ValidationError:
-            self.fail(f'{value!r} is no number with a unit, such as "90s", "30m", "2h", "3d"', param, ctx)
-
-
 class _Plugin(click.Command):
     """Any error is UNKNOWN to a monitor: click's own exit code 2 would be CRITICAL."""
 
@@ -148,7 +139,7 @@ class _Plugin(click.Command):
         parent: click.Context | None = None,
         **extra: Any,  # noqa: ANN401  as click has it
     ) -> click.Context:
-        json_ = "--json" in args
+        json_ = parent is not None and json_object.asked(parent)
         try:
             return super().make_context(info_name, args, parent, **extra)
         except click.UsageError as error:
@@ -161,21 +152,21 @@ class _Plugin(click.Command):
             raise
         except Exception as error:  # noqa: BLE001  a monitor gets its one line for any error
             failures.show_traceback(error, debug=ctx.obj.debug)
-            _end(Level.UNKNOWN, failures.message_of(error), json_=ctx.params["json_"])
+            _end(Level.UNKNOWN, failures.message_of(error), json_=json_object.asked(ctx))
 
 
 @click.command("check", cls=_Plugin)
 @click.option(
-    "--pending-age", type=_Age(), help="Warn if events are pending longer; by default [checks] overdue_after."
+    "--pending-age", type=DURATION, help="Warn if events are pending longer; by default [checks] overdue_after."
 )
 @click.option(
     "--pending-age-critical",
-    type=_Age(),
+    type=DURATION,
     help=f"Critical if pending longer; by default {CRITICAL_FACTOR} times as long.",
 )
 @click.option(
     "--export-age",
-    type=_Age(),
+    type=DURATION,
     help="Warn if a window closed longer ago is not exported; by default [checks] overdue_after.",
 )
 @as_json
@@ -202,7 +193,9 @@ def command(
     critical = pending * CRITICAL_FACTOR if pending_age_critical is None else pending_age_critical
     limits = Limits(pending, critical, usual if export_age is None else export_age)
     standing = how_it_stands(config)
-    observed = observe(config, status(config), standing, limits, datetime.now(UTC))
+    now = datetime.now(UTC)
+    skipped = [window.key for window in skipped_windows(config, now - limits.export)]
+    observed = observe(config, status(config), skipped, standing, limits, now)
     if json_:
         output.print_json(_object(observed, standing))
         ctx.exit(observed.level)

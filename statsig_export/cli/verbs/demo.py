@@ -1,6 +1,7 @@
 """The verb demo: the whole pipeline on local stand-ins, and what it shows."""
 
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -65,7 +66,8 @@ def _print(report: DemoReport) -> None:
     tables.print_accounts("\nThe account", [(line.window, line.category, line.account) for line in report.statuses])
     tables.print_breakdown(report.account)
     home = report.home
-    verb = f"statsig-export --config {home.config}"
+    verb = f"statsig-export --config {quote(str(home.config))}"
+    sourced = quote(str(home.environment.absolute()))  # sh looks for a name without a / on the PATH
     once = ", each once" if report.received == report.distinct else ""
     click.echo(f"""
 {report.distinct:,} events arrived at the webhook{once}. {report.seconds:.0f} s.
@@ -76,7 +78,7 @@ def _print(report: DemoReport) -> None:
   what arrived      {home.received} (table statsig_events, view statsig_events_deduplicated)
   every request     {home.transcript}
 
-Next, with the demo's variables in the shell (set -a; . {home.environment}; set +a):
+Next, with the demo's variables in the shell (set -a; . {sourced}; set +a):
   {verb} status
   {verb} plan --from {report.start:%Y-%m-%d} --to {report.end:%Y-%m-%d}
   {dev_command(home.folder):<16}  the Dagster UI on this home: the asset graph, the runs, the partitions""")

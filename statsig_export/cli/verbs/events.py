@@ -10,13 +10,14 @@ from rich.table import Table
 from statsig_export.cli import output, progress, tables
 from statsig_export.cli.options import Invocation
 from statsig_export.cli.output import printable, utc
-from statsig_export.cli.verb_options import TIME, as_json, config_of
+from statsig_export.cli.verb_options import as_json, config_of, optional_range
 from statsig_export.export.volumes import EventVolume, EventVolumes, event_volumes
 
 
 @click.command("events")
-@click.option("--from", "start", type=TIME, help="Start, inclusive; by default, the last day of closed windows.")
-@click.option("--to", "end", type=TIME, help="End, exclusive. ISO 8601, UTC by default.")
+@optional_range(
+    "Start, inclusive; by default, the last day of closed windows.", "End, exclusive. ISO 8601, UTC by default."
+)
 @click.option("--all", "all_", is_flag=True, help="List every custom event, not only the most frequent.")
 @as_json
 @click.pass_obj
@@ -25,7 +26,8 @@ def command(invocation: Invocation, start: datetime | None, end: datetime | None
     with progress.event_count("read") as advance:
         volumes = event_volumes(config_of(invocation), start, end, on_progress=advance)
     if json_:
-        output.print_json(_volumes(volumes))
+        report = _volumes(volumes)
+        output.print_json(report, [*map(_volume, (*volumes.exposures_and_changes, *volumes.custom_events))])
     else:
         _print(volumes, None if all_ else tables.MOST_ROWS)
 

@@ -3,11 +3,13 @@
 import json
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
+from shlex import quote
+from typing import Any
 
 import click
 from sqlalchemy import create_engine
@@ -16,17 +18,29 @@ from sqlalchemy.exc import SQLAlchemyError
 from statsig_export.cli import output
 from statsig_export.cli.code_location import CodeLocation, write_code_location
 from statsig_export.cli.options import Invocation
+from statsig_export.cli.output import printable
+from statsig_export.cli.proposal import (
+    absent_section,
+    candidate_json,
+    commented,
+    identity,
+    match_json,
+    note_broken,
+    print_candidates,
+    print_proposal,
+    section,
+)
 from statsig_export.cli.verb_options import as_json
 from statsig_export.cli.verbs.plan import plan_of, print_plan
-from statsig_export.config import DEFAULT_FILE, load_config, parse_config
+from statsig_export.config import DEFAULT_FILE, Config, load_config, parse_config
 from statsig_export.errors import ConfigError
-from statsig_export.layouts.detection import Match, Proposal, propose
-from statsig_export.layouts.identity_names import identity_of
+from statsig_export.layouts.detection import FoundTable, Match, Proposal, candidates, propose
 from statsig_export.layouts.known import LAYOUTS
 from statsig_export.layouts.model import Role
 from statsig_export.layouts.native_tables import create_tables
+from statsig_export.layouts.placement import source_tables
 from statsig_export.settings import WindowSettings
-from statsig_export.source.discovery import Discovery
+from statsig_export.source.discovery import EARLIEST, Discovery
 from statsig_export.source.errors import SourceErrors
 from statsig_export.windows import LENGTH, Window, closed_windows
 
@@ -34,7 +48,8 @@ _TEMPLATE = files("statsig_export") / "export_template.toml"
 _TABLES = re.compile(r"\[source\.exposures\].*(?=\[windows\])", re.DOTALL)
 _START = re.compile(r"start = \"[^\"]*\"")
 _LAYOUT = 'layout = "native"       '
-_COMMENT_AT = 38
+_MOST_LOOKS = 4
+_YEAR_1001, _YEAR_9999 = datetime(1001, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 _URL = 'url = "env:STATSIG_DATABASE_URL"'
 
 
@@ -42,10 +57,21 @@ _URL = 'url = "env:STATSIG_DATABASE_URL"'
 class _Look:
     """What a look at the database has told."""
 
-    proposal: Proposal
-    oldest: datetime | None
+    schema: str | None
+    """The only one that was looked at."""
+    proposal: Proposal | None
+    candidates: Sequence[tuple[str, Match]]
+    """(layout, match) of the tables that come near and are not proposed."""
+    broken: Sequence[str]
+    """Views that the database cannot describe."""
+    looked_at: int
+    """How many tables and views it has."""
+    first_day: datetime | None
+    """The first day in UTC that holds a row; None where there is none."""
     newest: datetime | None
-    """The least and the greatest time of its window columns; None where there is none."""
+    """The greatest time in a closed window."""
+    outside: Mapping[str, Sequence[str]]
+    """Table -> where it has rows that no window from the first day to now holds."""
 
 
 @click.command("init")
@@ -54,7 +80,7 @@ class _Look:
 )
 @click.option("--layout", type=click.Choice(list(LAYOUTS)), help="Use this layout; do not inspect the database.")
 @click.option("--url", default="env:STATSIG_DATABASE_URL", show_default=True, help="The database: env:NAME or a URL.")
-@click.option("--schema", help="The database schema to inspect; by default, that of the connection.")
+@click.option("--schema", help="The only schema to inspect, written to the file; by default all are inspected.")
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @as_json
 @click.pass_obj
@@ -76,20 +102,27 @@ def command(  # noqa: PLR0913 - the options of the verb
     path = invocation.config_path or Path(DEFAULT_FILE)
     if path.exists() and not (force or tables):
         raise ConfigError(f"{path} already exists", hint="--force overwrites it; --tables keeps and uses it")
+    if path.exists() and not force and schema:
+        raise ConfigError(
+            f"{path} already exists and is kept, so --schema would change nothing",
+            hint="set schema in its [source.<table>] sections, or overwrite it with --force",
+        )
+    config = parse_config({"source": {"url": url}}, folder=Path.cwd(), environ=os.environ, name="--url")
     look, location = None, CodeLocation()
     if force or not path.exists():
-        look = None if layout or tables else _look(url, schema)
-        _write(path, _rendered(layout or "native", url, look))
+        look = None if layout or tables else _look(config, schema)
+        _write(path, _rendered(layout or "native", url, look, schema))
         output.note(f"Wrote {path}: check [filter] and [windows], and set the environment variables that it names.")
         location = write_code_location(path)
         output.note(str(location))
     if tables:
         _create_tables(path)
     if look is not None:
+        _note(look)
         _report(path, look, location, json_=json_)
     elif json_:
-        _print_json(path, load_config(path).source.layout, location, {}, None)
-    output.note(f"Next: statsig-export --config {path} plan --from ... --to ...")
+        output.print_json(_report_json(path, load_config(path).source.layout, location))
+    output.note(f"Next: statsig-export --config {quote(str(path))} plan --from ... --to ...")
 
 
 def _write(path: Path, text: str) -> None:
@@ -99,106 +132,132 @@ def _write(path: Path, text: str) -> None:
         raise ConfigError(f"{path} cannot be written ({error.strerror})", hint="name another with --config") from None
 
 
-def _look(url: str, schema: str | None) -> _Look | None:
-    """What the database holds; None where its variable is not set, or no table fits a layout.
+def _look(config: Config, schema: str | None) -> _Look | None:
+    """What the database holds; None where its variable is not set.
 
     Raises ConfigError for a URL that is none, SourceError for a database that cannot be looked at.
     """
-    config = parse_config({"source": {"url": url}}, folder=Path.cwd(), environ=os.environ, name="--url")
+    url = config.source.url
     if url.startswith("env:") and not os.environ.get(url.removeprefix("env:")):
         output.note(
             f"{url.removeprefix('env:')} is not set, so the database was not inspected: the file has the defaults."
         )
         return None
     with Discovery(config.source_url()) as discovery:
-        proposal = propose(discovery.tables(schema))
-        if proposal is None:
-            output.note("No table of this database looks like one of Statsig's: --tables creates the native ones.")
-            return None
-        found = [match for match in proposal.tables.values() if match is not None]
-        reaches = [reach for match in found if (reach := discovery.reach(match.placed)) is not None]
-    oldest, newest = min((reach[0] for reach in reaches), default=None), max((r[1] for r in reaches), default=None)
-    return _Look(proposal, oldest, newest)
+        tables = discovery.tables(schema)
+        found = _looked_into(discovery, tables.found)
+        proposal = propose(found)
+        near = candidates(found, proposal)
+        reaches = _reaches(discovery, proposal.matches if proposal else [])
+    return _Look(schema, proposal, near, tables.broken, len(tables.found), **reaches)
 
 
-def _rendered(layout: str, url: str, look: _Look | None) -> str:
+def _looked_into(discovery: Discovery, found: Sequence[FoundTable]) -> tuple[FoundTable, ...]:
+    """The tables, those that are proposed with what their values say; that may put others in their place."""
+    tables = {(table.schema, table.name): table for table in found}
+    for _ in range(_MOST_LOOKS):
+        proposal = propose(tuple(tables.values()))
+        before = dict(tables)
+        for match in proposal.matches if proposal else []:
+            tables[match.found.schema, match.found.name] = discovery.looked_into(match)
+        if tables == before:
+            break
+    return tuple(tables.values())
+
+
+def _reaches(discovery: Discovery, matches: Sequence[Match]) -> dict[str, Any]:
+    """The first day with rows and the newest row of a closed window, and the tables with rows outside of all that."""
+    now = datetime.now(UTC)
+    closed = closed_windows(now - 2 * LENGTH["day"], now, WindowSettings(), now)
+    end = closed[-1].end if closed else now
+    first_days, newest, outside = [], [], {}
+    for match in matches:
+        table = match.placed
+        past = discovery.reach(table, end)
+        reach = past or discovery.reach(table, now)
+        first_days += [reach.first_day] if reach else []
+        newest += [past.newest] if past else []
+        spans = {"before 2000": (_YEAR_1001, EARLIEST), "in the future": (now, _YEAR_9999)}
+        outside[table.qualified_name] = [what for what, span in spans.items() if discovery.holds_rows(table, *span)]
+    return {
+        "first_day": min(first_days, default=None),
+        "newest": max(newest, default=None),
+        "outside": {name: where for name, where in outside.items() if where},
+    }
+
+
+def _rendered(layout: str, url: str, look: _Look | None, schema: str | None) -> str:
     """The template, with what the look has told in the place of its defaults."""
     text = _TEMPLATE.read_text(encoding="utf-8").replace(_URL, f"url = {json.dumps(url)}")
-    proposed = look.proposal.layout if look else layout
+    proposal = look.proposal if look else None
+    proposed = proposal.layout if proposal else layout
     text = text.replace(_LAYOUT, f'layout = "{proposed}"'.ljust(len(_LAYOUT)))
-    sections = look.proposal.tables if look else {table.role: None for table in LAYOUTS[proposed]}
-    written = "\n".join(_section(proposed, role, match, looked=look is not None) for role, match in sections.items())
+    sections = proposal.tables if proposal else {table.role: None for table in LAYOUTS[proposed]}
+    written = "\n".join(
+        section(match) if match else _default_section(proposed, role, schema, looked=proposal is not None)
+        for role, match in sections.items()
+    )
     text = _TABLES.sub(lambda _: f"{written}\n", text)
-    if look and look.oldest:
-        text = _START.sub(f'start = "{look.oldest:%Y-%m-%dT00:00:00Z}"', text)
+    if look and look.first_day:
+        text = _START.sub(f'start = "{look.first_day:%Y-%m-%dT00:00:00Z}"', text)
     return text
 
 
-def _section(layout: str, role: Role, match: Match | None, *, looked: bool) -> str:
-    lines = [_commented(f"[source.{role}]", 'also: schema, window_column, columns = { canonical = "yours" }')]
-    if match is None:
-        default = next(table for table in LAYOUTS[layout] if table.role is role)
-        lines.append(_commented('table = ""', "the database has none") if looked else _identity(default.table))
-        return "\n".join(lines) + "\n"
-    lines.append(f"table = {json.dumps(match.found.name)}")
-    if match.found.schema:
-        lines.append(f"schema = {json.dumps(match.found.schema)}")
-    lines.append(_identity(match.placed.qualified_name))
-    if match.columns:
-        lines.append(_commented(f"columns = {_inline(match.columns)}", "columns that this table does not have"))
-    if match.custom_ids:
-        line = f"# custom_ids = {_inline(match.custom_ids)}"
-        lines.append(_commented(line, "custom ID -> its column: keep those that are IDs"))
-    return "\n".join(lines) + "\n"
+def _default_section(layout: str, role: Role, schema: str | None, *, looked: bool) -> str:
+    if looked:
+        return absent_section(role, commented('table = ""', "the database has none"))
+    default = replace(next(table for table in LAYOUTS[layout] if table.role is role), schema=schema)
+    lines = [f"table = {json.dumps(default.table)}"]
+    if schema:
+        lines.append(f"schema = {json.dumps(schema)}")
+    return absent_section(role, "\n".join((*lines, identity(default.qualified_name))))
 
 
-def _identity(table: str) -> str:
-    line = f"identity = {json.dumps(identity_of(('', table)))}"
-    return _commented(line, "stays when the table is renamed: ids are made with it")
-
-
-def _commented(line: str, comment: str) -> str:
-    return f"{line.ljust(_COMMENT_AT - 1)} # {comment}"
-
-
-def _inline(table: Mapping[str, str]) -> str:
-    return "{ " + ", ".join(f"{json.dumps(key)} = {json.dumps(value)}" for key, value in table.items()) + " }"
-
-
-def _print_json(path: Path, layout: str, location: CodeLocation, tables: object, plan: object) -> None:
-    output.print_json(
-        {"config": str(path), "layout": layout, "tables": tables, "plan": plan, "dagster": location.to_dict()}
-    )
+def _report_json(path: Path, layout: str, location: CodeLocation) -> dict[str, object]:
+    return {"config": str(path), "layout": layout, "tables": {}, "plan": None, "dagster": location.to_dict()}
 
 
 def _report(path: Path, look: _Look, location: CodeLocation, *, json_: bool) -> None:
     """What was found, and the dry run of the newest closed window that can hold any of it."""
     config = load_config(path)
     window = _newest_closed(look, config.windows)
-    planned = plan_of(config, [window], None, 0) if window else None
+    planned = plan_of(config, [window], (), 0) if window else None
     if json_:
-        tables = {role.value: _told(match) for role, match in look.proposal.tables.items()}
-        plan = planned.to_dict() if planned else None
-        _print_json(path, look.proposal.layout, location, tables, plan)
+        roles = look.proposal.tables if look.proposal else {}
+        tables = {role.value: None if match is None else match_json(match) for role, match in roles.items()}
+        output.print_json(
+            {
+                **_report_json(path, config.source.layout, location),
+                "tables": tables,
+                "candidates": [candidate_json(layout, match) for layout, match in look.candidates],
+                "tables_looked_at": look.looked_at,
+                "not_looked_at": sorted(look.broken),
+                "rows_outside": look.outside,
+                "plan": planned.to_dict() if planned else None,
+            }
+        )
         return
-    click.echo(f"The layout that fits is {look.proposal.layout}:")
-    for role, match in look.proposal.tables.items():
-        told = f"{match.placed.qualified_name}, {match.fit:.0%} of the columns" if match else "no such table"
-        click.echo(f"  {role.value}: {told}")
+    click.echo(f"Tables and views looked at: {look.looked_at:,}")
+    if look.proposal:
+        print_proposal(look.proposal)
+    print_candidates(look.candidates, proposed=look.proposal is not None)
     if planned:
         print_plan(planned, failed=False)
-    else:
+    elif look.proposal:
         click.echo("No closed window has rows yet, so there is nothing to plan.")
 
 
-def _told(match: Match | None) -> dict[str, object] | None:
-    if match is None:
-        return None
-    return {
-        "table": match.placed.qualified_name,
-        "columns_missing": sorted(match.columns),
-        "may_be_custom_ids": sorted(match.custom_ids),
-    }
+def _note(look: _Look) -> None:
+    """What may surprise, on standard error."""
+    note_broken(look.broken)
+    if look.proposal is None:
+        where = "this database" if look.schema is None else f"the schema {printable(look.schema)}"
+        output.note(f"No table of {where} looks like one of Statsig's: --tables creates the native ones.")
+    for table, places in look.outside.items():
+        output.note(
+            f"{printable(table)} has rows {' and '.join(places)} by its window column: no window between [windows] "
+            "start and now holds them."
+        )
 
 
 def _newest_closed(look: _Look, settings: WindowSettings) -> Window | None:
@@ -220,7 +279,7 @@ def _create_tables(path: Path) -> None:
             hint="--tables is for SQLite, PostgreSQL and MySQL; elsewhere create them by hand, as docs/sources.md says",
         ) from None
     try:
-        create_tables(engine, config.source.layout)
+        create_tables(engine, config.source.layout, source_tables(config.source))
     except SQLAlchemyError as error:
         raise SourceErrors(url, arguments).unmade(error) from None
     finally:

@@ -32,7 +32,7 @@ def command(ctx: click.Context, before: datetime, *, orphans: bool, missing: boo
         now, options = datetime.now(UTC), {"orphans": orphans, "missing": missing, "dry_run": dry_run}
         report = prune(config_of(ctx.obj), before, now, **options, on_progress=advance)
     if json_:
-        output.print_json(_object(report))
+        output.print_json(_object(report), [{"partition": key} for key in report.pruned])
     else:
         _print(report)
     if report.unreadable:

@@ -1,30 +1,28 @@
 """The verb run: export some windows and ship them; one that fails does not stop the others."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import click
 
 from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.cli import failures, output, progress, tables
 from statsig_export.cli.exit_codes import NOT_ALL_DONE
-from statsig_export.cli.shipments import print_shipped, ship_or_refusal, shipped_object
-from statsig_export.cli.verb_options import as_json, categories_of, config_of, one_category, window_range, windows_in
+from statsig_export.cli.ranges import Range
+from statsig_export.cli.shipments import partition_rows, print_shipped, ship_or_refusal, shipped_object
+from statsig_export.cli.verb_options import as_json, categories, categories_of, config_of, window_range, windows_in
 from statsig_export.cli.verdict import verdict
 from statsig_export.config import Config
 from statsig_export.errors import LedgerError, PartitionFileError, SourceError, StatsigExportError
-from statsig_export.export.export import try_windows
-from statsig_export.export.plan import unplaced_rows
+from statsig_export.export.export import MOST_FAILURES, try_windows
+from statsig_export.export.outside import count_outside
 from statsig_export.export.reports import ExportReport
+from statsig_export.export.rows_outside import RowsOutside
 from statsig_export.shipping.reports import ShipReport
 from statsig_export.storage.file_faults import joined
 from statsig_export.vocabulary import Category
 from statsig_export.windows import Window, partition_key
-
-MOST_FAILURES = 3
-"""Consecutive windows that may fail before the rest is skipped: each may take a minute to fail."""
 
 
 @dataclass(slots=True)
@@ -46,32 +44,34 @@ class _Exports:
 
 @click.command("run")
 @window_range
-@one_category
+@categories
 @as_json
 @click.pass_context
-def command(ctx: click.Context, start: datetime, end: datetime, category: str | None, *, json_: bool) -> None:
+def command(ctx: click.Context, asked: Range, names: tuple[str, ...], *, json_: bool) -> None:
     """Export these windows and ship them, without Dagster. Safe to repeat: only new events are sent.
 
-    If a window cannot be exported, the others are still exported and shipped.
+    If a window cannot be exported, the others are still exported and shipped. Exit code 1 if anything is pending or
+    missing, too much failed, or not one row of the source is in a window.
     """
     config: Config = config_of(ctx.obj)
-    windows, categories = windows_in(config, start, end), categories_of(category)
+    windows, chosen = windows_in(config, asked), categories_of(names)
     with progress.event_count("export") as advance:
-        exports = _export(config, windows, categories, advance)
+        exports = _export(config, windows, chosen, advance)
     if not exports.reports and not exports.partly:  # nothing was exported: there are only errors to report
         _say_missing(exports, windows)
         ctx.exit(failures.report_all(exports.errors, debug=ctx.obj.debug))
-    unplaced = _unplaced(config, categories, exports)
-    keys = [partition_key(name, window.key) for window in windows for name in categories]
+    outside = _outside(config, chosen, exports)
+    keys = [partition_key(name, window.key) for window in windows for name in chosen]
     try:
         shipped, refusal = ship_or_refusal(config, keys)
     except StatsigExportError as error:
         shipped, refusal = None, error
     if shipped is not None:
-        _print(shipped, windows, exports, unplaced, json_=json_)
+        _print(shipped, windows, exports, outside, json_=json_)
     _say_missing(exports, windows)
     errors = _files_in_one([*exports.errors, *([refusal] if refusal else [])])
-    code = max(_verdict(config, shipped, exports), failures.report_all(errors, debug=ctx.obj.debug))
+    verdicts = (NOT_ALL_DONE if outside.misplaced else 0, _verdict(config, shipped, exports))
+    code = max(*verdicts, failures.report_all(errors, debug=ctx.obj.debug))
     ctx.exit(code)
 
 
@@ -90,16 +90,15 @@ def _verdict(config: Config, shipped: ShipReport | None, exports: _Exports) -> i
 
 
 def _print(
-    shipped: ShipReport, windows: Sequence[Window], exports: _Exports, unplaced: Mapping[str, int], *, json_: bool
+    shipped: ShipReport, windows: Sequence[Window], exports: _Exports, outside: RowsOutside, *, json_: bool
 ) -> None:
     if json_:
         runs = {"windows": [window.key for window in windows], "export_runs": [each.run_id for each in exports.reports]}
-        output.print_json(
-            {**shipped_object(shipped), **runs, "missing": exports.missing, **output.unplaced_json(unplaced)}
-        )
+        report = {**shipped_object(shipped), **runs, "missing": exports.missing, **outside.to_dict()}
+        output.print_json(report, partition_rows(shipped))
     else:
         print_shipped("The account of these windows", shipped)
-        tables.note_unplaced(unplaced)
+    tables.note_outside(outside)
 
 
 def _export(
@@ -127,15 +126,14 @@ def _export(
     return exports
 
 
-def _unplaced(config: Config, categories: Sequence[Category], exports: _Exports) -> dict[str, int]:
-    """The rows that belong to no window. A source that has just failed is not asked."""
-    if exports.errors:
-        return {}
-    try:
-        return unplaced_rows(config, categories)
-    except SourceError as error:
-        exports.errors.append(error)
-        return {}
+def _outside(config: Config, categories: Sequence[Category], exports: _Exports) -> RowsOutside:
+    """The rows that are in no window. A source that has just failed is not asked."""
+    if not exports.errors:
+        try:
+            return count_outside(config, categories)
+        except SourceError as error:
+            exports.errors.append(error)
+    return RowsOutside(config.windows.start, {})
 
 
 def _say_missing(exports: _Exports, windows: Sequence[Window]) -> None:

@@ -3,7 +3,7 @@
 import click
 
 from statsig_export.cli import output
-from statsig_export.cli.shipments import print_shipped, ship_or_refusal, shipped_object
+from statsig_export.cli.shipments import partition_rows, print_shipped, ship_or_refusal, shipped_object
 from statsig_export.cli.verb_options import as_json, config_of
 from statsig_export.cli.verdict import verdict
 from statsig_export.config import Config
@@ -22,7 +22,7 @@ def command(ctx: click.Context, *, now: bool, json_: bool) -> None:
     config: Config = config_of(ctx.obj)
     shipped, refusal = ship_or_refusal(config, now=now)
     if json_:
-        output.print_json(shipped_object(shipped))
+        output.print_json(shipped_object(shipped), partition_rows(shipped))
     else:
         print_shipped("The account of the partitions that had something to send", shipped)
     if refusal:

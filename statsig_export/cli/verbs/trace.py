@@ -36,7 +36,7 @@ def command(
     if not traced.found:
         raise _not_known(traced)
     if json_:
-        output.print_json(_object(traced))
+        output.print_json(_object(traced), _attempts(traced))
     else:
         trace_output.print_trace(traced)
     ctx.exit(DONE if traced.all_forwarded else NOT_ALL_DONE)
@@ -64,6 +64,16 @@ def _object(traced: Trace) -> dict[str, object]:
         {**asdict(event), "partition": event.partition, "counted_as": event.counted_as} for event in traced.events
     ]
     return {key: _plain(value) for key, value in {**asdict(traced), "events": events}.items()}
+
+
+def _attempts(traced: Trace) -> list[dict[str, object]]:
+    """A line per attempt: the partition, and what it was."""
+    return [
+        {"time_uuid": traced.time_uuid, "partition": event.partition, "counted_as": event.counted_as}
+        | {key: _plain(value) for key, value in asdict(attempt).items()}
+        for event in traced.events
+        for attempt in event.attempts
+    ]
 
 
 def _plain(value: object) -> object:

@@ -6,6 +6,7 @@ import click
 
 from statsig_export.cli import output, progress
 from statsig_export.cli.exit_codes import DONE, NOT_ALL_DONE
+from statsig_export.cli.output import printable
 from statsig_export.cli.verb_options import as_json, config_of
 from statsig_export.export.repair import repair
 from statsig_export.export.reports import RepairReport
@@ -27,15 +28,16 @@ def command(ctx: click.Context, *, repair_first: bool, json_: bool) -> None:
         differences = [asdict(difference) for difference in report.differences]
         again = {"repaired": list(repaired.repaired), "not_repaired": dict(repaired.left)} if repair_first else {}
         output.print_json(
-            {"account": report.account.to_dict(), **counts, **pruned, "differences": differences, **again}
+            {"account": report.account.to_dict(), **counts, **pruned, "differences": differences, **again},
+            differences,
         )
     else:
         for file in repaired.repaired:
-            click.echo(f"{file} was written again.")
+            click.echo(f"{printable(file)} was written again.")
         for file, fault in repaired.left.items():
-            click.echo(f"{file} {fault}: restore it from a backup.")
+            click.echo(f"{printable(file)} {printable(fault)}: restore it from a backup.")
         for difference in report.differences:
-            click.echo(str(difference))
+            click.echo(printable(str(difference), None))
         verdict = f"{len(report.differences):,} differences" if report.differences else "No difference"
         output.note(f"{verdict} in " + ", ".join(f"{count:,} {name}" for name, count in counts.items()) + ".")
         if report.pruned:

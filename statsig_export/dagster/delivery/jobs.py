@@ -14,18 +14,24 @@ from pydantic import Field
 
 from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.config import Config
-from statsig_export.dagster.delivery.assets import log_shipments
+from statsig_export.dagster.claims import claim_keys
+from statsig_export.dagster.delivery.assets import filling_delivered, log_shipments
 from statsig_export.dagster.keys import (
     BUSY,
     DESTINATION_TAG,
     GROUP_TAG,
     HALTED,
+    MAX_RETRIES,
+    MAX_RUNTIME,
     OUTCOME_TAG,
     SHIP_JOB,
-    pool_of,
+    SHIP_OP,
+    names_of,
 )
 from statsig_export.dagster.metadata import failure, newest
+from statsig_export.dagster.pools import pool_of
 from statsig_export.dagster.resources import ExportResource
+from statsig_export.dagster.workers import tell_process
 from statsig_export.errors import DestinationError, PartitionFileError, StatsigExportError
 from statsig_export.runs import REAL_TIME, Timing
 from statsig_export.shipping.reports import ShipReport, report_of
@@ -40,33 +46,33 @@ MAX_RUNTIME_S = 3_600
 class ShipConfig(dg.Config):
     """What one ship run carries: ids, never payload."""
 
-    partitions: list[str] = Field(default=[], description="Keys `category|window`; empty: all that is due.")
+    partitions: list[str] | None = Field(default=None, description="Keys `category|window`; none: all that is due.")
 
 
 def ship_job(config: Config) -> dg.JobDefinition:
     """`ship_batches`: the job of one op."""
-    destination = config.webhook.name
+    names, destination = names_of(config), config.webhook.name
     ship = dg.op(
-        name="ship",
-        pool=pool_of(destination),
+        name=names(SHIP_OP),
+        pool=pool_of(config),
         description="Sends what is due of the partitions, and records every answer.",
-    )(_ship)
+    )(names.with_resource(_ship))
 
     @dg.job(
-        name=SHIP_JOB,
+        name=names(SHIP_JOB),
         description="Ships planned batches to the webhook. The sensor starts it; by hand it ships all that is due.",
         executor_def=dg.in_process_executor,
         tags={
             DESTINATION_TAG: destination,
             "dagster/priority": "1",  # before the exports of a long backfill, which have filled the queue
-            "dagster/max_retries": "0",
-            "dagster/max_runtime": str(MAX_RUNTIME_S),
+            MAX_RETRIES: "0",
+            MAX_RUNTIME: str(MAX_RUNTIME_S),
         },
     )
     def ship_batches() -> None:
         ship()
 
-    return ship_batches
+    return filling_delivered(ship_batches, names)
 
 
 def stop_in_good_time() -> Timing:
@@ -76,10 +82,12 @@ def stop_in_good_time() -> Timing:
 
 
 def _ship(context: dg.OpExecutionContext, config: ShipConfig, statsig_export: ExportResource) -> None:
+    tell_process(context)
     prefer_jemalloc(os.environ)
     settings = statsig_export.config()
     timing = stop_in_good_time()
     try:
+        claim_keys(context, settings, statsig_export.config_path)
         report = ship(settings, config.partitions or None, orchestrator_run_id=context.run.run_id, timing=timing)
     except DestinationError as error:
         _take_refusal(context, settings, error)
@@ -87,7 +95,7 @@ def _ship(context: dg.OpExecutionContext, config: ShipConfig, statsig_export: Ex
         raise failed_shipment(context, settings, error) from None
     else:
         _log_what_waits(context, report)
-        log_shipments(context, report)
+        log_shipments(context, settings, report)
 
 
 def _take_refusal(context: dg.OpExecutionContext, config: Config, error: DestinationError) -> None:
@@ -97,7 +105,7 @@ def _take_refusal(context: dg.OpExecutionContext, config: Config, error: Destina
     """
     report = report_of(error)
     if report is not None:
-        log_shipments(context, report)
+        log_shipments(context, config, report)
     context.instance.add_run_tags(context.run.run_id, {OUTCOME_TAG: HALTED})
     if error.halts or GROUP_TAG not in context.run.tags:
         raise failure(error, {**_destination(config), **_counts(report)}) from None
@@ -109,7 +117,7 @@ def failed_shipment(context: dg.OpExecutionContext, config: Config, error: Stats
     more = _destination(config)
     report = report_of(error)
     if report is not None:
-        log_shipments(context, report)
+        log_shipments(context, config, report)
         more |= _counts(report)
     if isinstance(error, PartitionFileError):
         more["unreadable files"] = dg.MetadataValue.json(

@@ -9,8 +9,8 @@ from datetime import timedelta
 import dagster as dg
 
 from statsig_export.config import Config
-from statsig_export.dagster.delivery.assets import export_links, materialization
-from statsig_export.dagster.keys import DELIVERED, DESTINATION_TAG, TOLD, TOLD_TAG
+from statsig_export.dagster.delivery.materializations import shipments
+from statsig_export.dagster.keys import DESTINATION_TAG, REPLAY_JOB, SHIP_JOB, TOLD, TOLD_TAG, names_of
 from statsig_export.shipping.status import shipments_of
 
 RUNS_A_TICK = 5
@@ -25,35 +25,37 @@ def tell_deliveries(instance: dg.DagsterInstance, config: Config, now: float) ->
     A few runs per call, each once: TOLD_TAG marks a run that is done. When the daemon dies before it sets the tag, the
     run is reported again, which does no harm: a materialization is no counter.
     """
-    ended = dg.RunsFilter(
-        tags={DESTINATION_TAG: config.webhook.name},
-        statuses=[dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED],
-    )
-    before = now - ENDED_FOR.total_seconds()
+    before, names = now - ENDED_FOR.total_seconds(), names_of(config)
     silent = [
         record.dagster_run
-        for record in instance.get_run_records(ended, limit=_NEWEST)
+        for job in (SHIP_JOB, REPLAY_JOB)
+        for record in instance.get_run_records(_ended_badly(names(job), config.webhook.name), limit=_NEWEST)
         if TOLD_TAG not in record.dagster_run.tags and (record.end_time or 0) < before
     ]
     return sum(_tell(instance, config, run.run_id) for run in silent[-RUNS_A_TICK:])
 
 
+def _ended_badly(job: str, destination: str) -> dg.RunsFilter:
+    """Another export may send to a destination of the same name by a job of another name: its ledger knows its runs."""
+    statuses = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+    return dg.RunsFilter(job_name=job, tags={DESTINATION_TAG: destination}, statuses=statuses)
+
+
 def _tell(instance: dg.DagsterInstance, config: Config, run_id: str) -> int:
-    told = _told_by(instance, run_id)
+    told = _told_by(instance, run_id, names_of(config).delivered)
     missing = [
         shipment
         for shipment in shipments_of(config, run_id)
         if shipment.delivered_batches and shipment.partition not in told
     ]
-    for shipment in missing:
-        links = export_links(instance, shipment.export_runs)
-        instance.report_runless_asset_event(materialization(shipment, run_id, links))
+    for event in shipments(instance, config, run_id, missing):
+        instance.report_runless_asset_event(event)
     instance.add_run_tags(run_id, {TOLD_TAG: TOLD})
     return len(missing)
 
 
-def _told_by(instance: dg.DagsterInstance, run_id: str) -> set[str]:
+def _told_by(instance: dg.DagsterInstance, run_id: str, delivered: dg.AssetKey) -> set[str]:
     """The partitions whose shipment the run reported itself."""
     records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION).records
     events = [record.asset_materialization for record in records]
-    return {str(event.partition) for event in events if event is not None and event.asset_key == DELIVERED}
+    return {str(event.partition) for event in events if event is not None and event.asset_key == delivered}

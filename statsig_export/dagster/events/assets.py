@@ -4,25 +4,34 @@ The tables are external: somebody else fills them.
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import dagster as dg
 
 from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.config import Config
-from statsig_export.dagster.keys import EVENTS, GROUP, STORED, source_key
-from statsig_export.dagster.metadata import failure, largest
+from statsig_export.dagster.claims import claim_keys
+from statsig_export.dagster.delivery.materializations import nothing_to_send
+from statsig_export.dagster.events.backfills import Work, work_of
+from statsig_export.dagster.events.materializations import Metadata, of_ledger, of_report, of_the_run
+from statsig_export.dagster.keys import GROUP, STORED, Names, names_of
+from statsig_export.dagster.metadata import MOST, failure, newest
 from statsig_export.dagster.partitions import event_partitions, freshness_policy
+from statsig_export.dagster.pools import export_pool_of
 from statsig_export.dagster.resources import ExportResource
-from statsig_export.errors import StatsigExportError
-from statsig_export.export.export import export_windows
-from statsig_export.export.plan import unplaced_rows
-from statsig_export.export.reports import ExportReport, PartitionExport
+from statsig_export.dagster.retries import retry_if_it_may_heal, retry_never
+from statsig_export.dagster.workers import tell_process
+from statsig_export.errors import ConfigError, StatsigExportError
+from statsig_export.export.export import each_window, may_heal
+from statsig_export.export.outside import count_outside
+from statsig_export.export.reports import ExportReport
+from statsig_export.export.rows_outside import RowsOutside
 from statsig_export.layouts.placement import source_tables
 from statsig_export.lineage.columns import feeding_columns
-from statsig_export.vocabulary import Category
-from statsig_export.windows import Window, split_partition_key, window_from_key
+from statsig_export.shipping.status import exported, status
+from statsig_export.windows import Window, partition_key, split_partition_key
 
 FILE_COLUMNS = dg.TableSchema(
     columns=[
@@ -38,12 +47,13 @@ FILE_COLUMNS = dg.TableSchema(
 
 def source_specs(config: Config) -> list[dg.AssetSpec]:
     """The layout's tables, as external assets."""
+    names = names_of(config)
     return [
         dg.AssetSpec(
-            source_key(table),
+            names.source(table),
             description="Read by the export, one window per query; filled by someone else.",
             metadata={"dagster/table_name": table.qualified_name, "window column": table.window_column},
-            group_name=GROUP,
+            group_name=names(GROUP),
             kinds={"sql"},
             tags={"statsig_export/layout": config.source.layout},
         )
@@ -56,25 +66,32 @@ def events_asset(config: Config) -> dg.AssetsDefinition:
 
     Its code version names the filter: a changed one shows as unsynced partitions, and nothing that was planned is lost.
     """
+    names = names_of(config)
 
     @dg.asset(
-        key=EVENTS,
+        key=names.events,
         deps=[spec.key for spec in source_specs(config)],
         description="Events as they will be sent: filtered, encoded, frozen in one file per partition and generation.",
         partitions_def=event_partitions(config.windows),
         backfill_policy=dg.BackfillPolicy.multi_run(config.dagster.max_windows_a_run),
         metadata={"dagster/column_schema": FILE_COLUMNS},
-        group_name=GROUP,
+        group_name=names(GROUP),
         kinds={"python", "parquet"},
         owners=config.dagster.owners,
         code_version=data_version(config),
         freshness_policy=freshness_policy(config.windows),
-        io_manager_key=STORED,
+        io_manager_key=names(STORED),
+        pool=export_pool_of(config),
     )
+    @names.with_resource
     def statsig_events(context: dg.AssetExecutionContext, statsig_export: ExportResource) -> None:
+        tell_process(context)
         try:
-            _export(context, statsig_export.config())
+            config = statsig_export.config()
+            claim_keys(context, config, statsig_export.config_path)
+            _export(context, config)
         except StatsigExportError as error:
+            retry_if_it_may_heal(context, error)
             raise failure(error) from None
 
     return statsig_events
@@ -86,7 +103,7 @@ def data_version(config: Config) -> str:
 
 
 def _column_lineage(config: Config) -> dg.TableColumnLineage:
-    tables = [(source_key(table), feeding_columns(table)) for table in source_tables(config.source)]
+    tables = [(names_of(config).source(table), feeding_columns(table)) for table in source_tables(config.source)]
     return dg.TableColumnLineage(
         {
             column.name: [
@@ -101,44 +118,146 @@ def _column_lineage(config: Config) -> dg.TableColumnLineage:
 
 def _export(context: dg.AssetExecutionContext, config: Config) -> None:
     """The windows in order of time. Running them again adds only what is new."""
-    asked_for = dict(sorted(_by_window(config, context.partition_keys).items()))
-    _refuse_open_windows(config, asked_for, datetime.now(UTC))
-    lineage = _column_lineage(config)
-    context.set_data_version(EVENTS, dg.DataVersion(data_version(config)))
+    if not context.has_partition_key and not context.has_partition_key_range:
+        raise ConfigError(
+            "no partition was chosen",
+            hint=f"Materialize on {names_of(config).events.to_user_string()}, or the job's tab Partitions, asks for "
+            "windows and categories",
+        )
+    work = work_of(context.instance, context.run, context.partition_keys, config)
+    _refuse_open_windows(context, config, work.own)
+    context.set_data_version(names_of(config).events, dg.DataVersion(data_version(config)))
     prefer_jemalloc(os.environ)
-    reports = export_windows(config, asked_for, orchestrator_run_id=context.run.run_id)
-    by_key = {window.key: window for window in asked_for}
-    for number, report in enumerate(reports, start=1):
-        window = by_key[report.window]
-        said = (number, len(asked_for), window.key, report.rows_read, report.account.pending, report.seconds)
-        context.log.info("%d of %d: %s, %d rows read, %d planned, %.1f s", *said)
-        for exported in report.partitions.values():
-            metadata = {**_metadata(report, window, exported), "dagster/column_lineage": lineage}
-            context.add_asset_metadata(metadata, partition_key=exported.partition)
-    _warn_of_unplaced_rows(context, config, asked_for.values())
+    outside = count_outside(config, sorted({name for part in work.asked_for.values() for name in part}))
+    for sentence in outside.sentences:
+        context.log.warning(sentence)
+    exports = _Exports(outside, names_of(config))
+    for left in work.parts(config):
+        exports.take(context, work, each_window(config, left, orchestrator_run_id=context.run.run_id))
+        if not exports.handled.issuperset(left):  # it gave up: what fails so fails for every window
+            exports.untried = [window for window in work.own if window not in exports.handled]
+            break
+    skipped = {*exports.failed, *exports.untried}
+    others = [window for window in work.own if window not in skipped]
+    exports.recorded |= _exported_by_others(context, config, work, others, exports.recorded)
+    if exports.failed:
+        _record(context, config, exports.recorded)
+        raise _not_exported(context, config, exports.failed, exports.untried)
+    for partition, metadata in exports.recorded.items():
+        context.add_asset_metadata(metadata, partition_key=partition)
+    last = str(context.partition_keys[-1])
+    context.add_asset_metadata(of_the_run(config, _column_lineage(config), exports.queries), partition_key=last)
+    if outside.misplaced and exports.handled and not exports.rows_read:
+        raise dg.Failure(description=f"nothing can be exported: {outside.misplaced}", allow_retries=False)
 
 
-def _warn_of_unplaced_rows(
-    context: dg.AssetExecutionContext, config: Config, categories: Iterable[Iterable[Category]]
-) -> None:
-    for table, rows in unplaced_rows(config, sorted({name for part in categories for name in part})).items():
-        if rows:
-            context.log.warning("%s: %d rows belong to no window and are never exported: no usable time", table, rows)
+@dataclass(slots=True)
+class _Exports:
+    """What a run's exports came to."""
+
+    outside: RowsOutside
+    names: Names
+    recorded: dict[str, Metadata] = field(default_factory=dict)
+    """The run's own partitions that were exported."""
+    failed: dict[Window, StatsigExportError] = field(default_factory=dict)
+    handled: set[Window] = field(default_factory=set)
+    untried: list[Window] = field(default_factory=list)
+    queries: dict[str, str] = field(default_factory=dict)
+    """The statements of the last window."""
+    rows_read: int = 0
+
+    def take(
+        self,
+        context: dg.AssetExecutionContext,
+        work: Work,
+        exports: Iterable[tuple[Window, ExportReport | StatsigExportError]],
+    ) -> None:
+        """Export the windows, and log each."""
+        for window, report in exports:
+            self.handled.add(window)
+            place = (len(self.handled), len(work.own), window.key)
+            if isinstance(report, StatsigExportError):
+                self.failed[window] = report
+                context.log.error("%d of %d: %s was not exported: %s", *place, report)
+                continue
+            self.rows_read, self.queries = self.rows_read + report.rows_read, dict(report.queries)
+            said = (*place, report.rows_read, report.account.pending, report.seconds)
+            context.log.info("%d of %d: %s, %d rows read, %d planned, %.1f s", *said)
+            for category, partition in report.partitions.items():
+                if category in work.own[window]:
+                    self.recorded[partition.partition] = {
+                        **of_report(report, window, partition),
+                        **_outside(self.outside),
+                    }
+                    if not partition.planned + partition.already_planned:
+                        context.log_event(nothing_to_send(self.names, partition.partition))
 
 
-def _by_window(config: Config, keys: Iterable[str]) -> dict[Window, list[Category]]:
-    asked_for: dict[Window, list[Category]] = {}
-    for key in keys:
-        category, window_key = split_partition_key(str(key))
-        asked_for.setdefault(window_from_key(window_key, config.windows), []).append(category)
-    return asked_for
+def _record(context: dg.AssetExecutionContext, config: Config, recorded: Mapping[str, Metadata]) -> None:
+    """A materialization of each partition that worked: Dagster itself records none of a step that fails."""
+    versions = {"dagster/data_version": data_version(config), "dagster/code_version": data_version(config)}
+    for partition, metadata in recorded.items():
+        category, window = split_partition_key(partition)
+        tags = {"dagster/partition/category": category.value, "dagster/partition/window": window, **versions}
+        key = dg.MultiPartitionKey({"category": category.value, "window": window})
+        context.log_event(dg.AssetMaterialization(context.asset_key, partition=key, metadata=metadata, tags=tags))
 
 
-def _refuse_open_windows(config: Config, windows: Iterable[Window], now: datetime) -> None:
+def _not_exported(
+    context: dg.AssetExecutionContext,
+    config: Config,
+    failed: Mapping[Window, StatsigExportError],
+    untried: Iterable[Window],
+) -> dg.Failure:
+    """Names each window that failed, and why. What cannot heal by itself is not run again at once."""
+    first, *others = failed.values()
+    if not any(may_heal(config, error) for error in {type(error): error for error in failed.values()}.values()):
+        retry_never(context)
+    left = [window.key for window in untried]
+    windows = [window.key for window in failed]
+    more = [f"{len(others):,} more failed: {', '.join(newest(windows[1:]))}"] if others else []
+    more += [f"{len(left):,} were not tried after that, from {left[0]} on"] if left else []
+    return failure(
+        first,
+        {
+            "windows not exported": dg.MetadataValue.json(list(newest([*windows, *left]))),
+            "causes": dg.MetadataValue.json({window.key: error.message for window, error in [*failed.items()][:MOST]}),
+        },
+        description="; ".join([f"window {windows[0]} was not exported: {first}", *more]),
+    )
+
+
+def _exported_by_others(
+    context: dg.AssetExecutionContext,
+    config: Config,
+    work: Work,
+    windows: Sequence[Window],
+    recorded: Collection[str],
+) -> dict[str, Metadata]:
+    """Of this run's partitions of these windows, what is not recorded: another run of its backfill exported it."""
+    partitions = {partition_key(category, window.key) for window in windows for category in work.own[window]}
+    unreported = partitions.difference(recorded)
+    if not unreported:
+        return {}
+    between = windows[0].start, windows[-1].end
+    exports = {line.partition: line for line in exported(config, *between)}
+    found: dict[str, Metadata] = {}
+    for line in status(config, *between):
+        if line.partition in unreported and line.partition in exports:
+            export = exports[line.partition]
+            found[line.partition] = of_ledger(line, export, context.instance)
+            if not export.planned:
+                context.log_event(nothing_to_send(names_of(config), line.partition))
+    context.log.info("partitions that other runs of this backfill have exported: %d", len(found))
+    return found
+
+
+def _refuse_open_windows(context: dg.AssetExecutionContext, config: Config, windows: Iterable[Window]) -> None:
     """A window exported before it settled would look finished and miss rows: nothing of the run is done then."""
-    settle = config.windows.settle
+    now, settle = datetime.now(UTC), config.windows.settle
     for window in sorted(windows, reverse=True):
         if not window.is_closed(now, settle):
+            retry_never(context)
             closes = f"{window.closes_at(settle):%Y-%m-%d %H:%M:%S} UTC"
             raise dg.Failure(
                 description=f"window {window.key} is not closed yet: rows may arrive until {closes}; run it after that",
@@ -146,32 +265,11 @@ def _refuse_open_windows(config: Config, windows: Iterable[Window], now: datetim
             )
 
 
-def _metadata(report: ExportReport, window: Window, exported: PartitionExport) -> Mapping[str, dg.MetadataValue]:
-    account = exported.account
-    optional: dict[str, dg.MetadataValue] = {}
-    if exported.file is not None and exported.digest is not None:
-        optional = {
-            "dagster/uri": dg.MetadataValue.text(exported.file),
-            "file": dg.MetadataValue.path(exported.file),
-            "digest": dg.MetadataValue.text(exported.digest),
-        }
-    return {
-        "dagster/partition_row_count": dg.MetadataValue.int(exported.planned + exported.already_planned),
-        "dagster/row_count": dg.MetadataValue.int(exported.planned + exported.already_planned),
-        "events": dg.MetadataValue.int(account.events),
-        "planned": dg.MetadataValue.int(exported.planned),
-        "planned before": dg.MetadataValue.int(exported.already_planned),
-        "filtered": dg.MetadataValue.int(account.filtered),
-        "filtered by": dg.MetadataValue.json(largest(account.filtered_by)),
-        "failed": dg.MetadataValue.int(account.failed),
-        "failed by": dg.MetadataValue.json(largest(account.failed_by)),
-        "batches": dg.MetadataValue.int(exported.batches),
-        "generation": dg.MetadataValue.int(exported.generation),
-        "file bytes": dg.MetadataValue.int(exported.file_bytes),
-        "window start": dg.MetadataValue.timestamp(window.start),
-        "window end": dg.MetadataValue.timestamp(window.end),
-        "export run": dg.MetadataValue.text(report.run_id),
-        "filter": dg.MetadataValue.text(report.filter_fingerprint),
-        "queries": dg.MetadataValue.json(dict(report.queries)),
-        **optional,
+def _outside(outside: RowsOutside) -> Mapping[str, dg.MetadataValue]:
+    """Rows of the whole source that no window holds, where there are any."""
+    if not outside.sentences:
+        return {}
+    by_table = {
+        table: {place.value: rows for place, rows in found.rows.items()} for table, found in outside.by_table.items()
     }
+    return {"rows in no window": dg.MetadataValue.json(by_table)}

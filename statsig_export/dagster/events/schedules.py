@@ -1,5 +1,6 @@
-"""The schedule that exports what is missing. It reconciles instead of remembering: a tick that was lost or a run that
-failed heals at the next tick, an hour later. Windows from before the schedule began are a backfill's work.
+"""The schedule that exports what is missing in the ledger. It reconciles instead of remembering: a tick that was lost
+or a run that failed heals at the next tick, an hour later, however long ago that was. Windows from before the exports
+began are a backfill's work.
 """
 
 from datetime import datetime, timedelta
@@ -7,16 +8,25 @@ from datetime import datetime, timedelta
 import dagster as dg
 
 from statsig_export.config import Config
-from statsig_export.dagster.events.ranges import boxes, missing_partitions
-from statsig_export.dagster.keys import CHECK_JOB, EVENTS, EXPORT_JOB, RANGE_END, RANGE_START, SCHEDULE, SCHEDULED_BY
+from statsig_export.dagster.automation import schedule_status
+from statsig_export.dagster.claims import claim_keys
+from statsig_export.dagster.events.ranges import boxes, without
+from statsig_export.dagster.keys import CHECK_JOB, EXPORT_JOB, RANGE_END, RANGE_START, SCHEDULE, names_of
 from statsig_export.dagster.resources import ExportResource
-from statsig_export.dagster.runs import being_exported
-from statsig_export.errors import ConfigError
+from statsig_export.dagster.runs import FailedExport, being_exported, failed_exports
+from statsig_export.export.gaps import Missing, missing_windows
 from statsig_export.settings import WindowSettings
-from statsig_export.windows import Window, closed_windows, split_partition_key, window_from_key
+from statsig_export.windows import (
+    Window,
+    last_closed,
+    lookback_windows,
+    partition_key,
+    split_partition_key,
+    windows_between,
+)
 
-EXPORT_MAX_RUNTIME_S = 6 * 3_600
-"""An export run that is gone without a word (its machine died) holds its windows no longer than that."""
+MAX_REQUESTS = 10
+"""Per tick: a daemon that was away for long comes back to the rest in the ticks that follow."""
 
 
 def cron(settings: WindowSettings) -> str:
@@ -29,58 +39,72 @@ def cron(settings: WindowSettings) -> str:
 
 
 def export_schedule(config: Config) -> dg.ScheduleDefinition:
-    """Requests the closed windows of the lookback that no run has exported and none is exporting."""
+    """Requests the closed windows that are missing in the ledger and that no run is exporting."""
+    names = names_of(config)
 
     @dg.schedule(
-        name=SCHEDULE,
-        job_name=EXPORT_JOB,
+        name=names(SCHEDULE),
+        job_name=names(EXPORT_JOB),
         cron_schedule=cron(config.windows),
         execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Exports closed windows that are missing: inside the lookback, and since its own last export.",
+        default_status=schedule_status(config),
+        description="Exports closed windows that are missing: inside the lookback, and those that were skipped.",
     )
+    @names.with_resource
     def schedule(
         context: dg.ScheduleEvaluationContext, statsig_export: ExportResource
     ) -> list[dg.RunRequest] | dg.SkipReason:
-        current = statsig_export.config()
-        now = context.scheduled_execution_time
-        windows = closed_windows(_since(context.instance, current, now), now, current.windows, now)
-        present = context.instance.get_materialized_partitions(EVENTS) | being_exported(context.instance, current)
-        most = current.dagster.max_windows_a_run
-        requests = [
-            dg.RunRequest(run_key=f"{now.isoformat()} {first}", tags={RANGE_START: first, RANGE_END: last})
-            for first, last in boxes(missing_partitions(current, windows, present), windows, most)
-        ]
-        return requests or dg.SkipReason(f"the {len(windows)} closed windows of the lookback are exported or under way")
+        current, now = statsig_export.config(), context.scheduled_execution_time
+        claim_keys(context, current, statsig_export.config_path)
+        missing = missing_windows(current, now)
+        waiting = without(missing, being_exported(context.instance, current))
+        if waiting:
+            return [
+                dg.RunRequest(run_key=f"{now.isoformat()} {first}", tags={RANGE_START: first, RANGE_END: last})
+                for first, last in _ranges(context.instance, current, waiting, now)[:MAX_REQUESTS]
+            ]
+        windows = len(lookback_windows(current.windows, now))
+        return dg.SkipReason(f"the {windows} closed windows of the lookback are exported or under way")
 
     return schedule
 
 
-def _since(instance: dg.DagsterInstance, config: Config, now: datetime) -> datetime:
-    """Where the schedule begins to look: with the lookback, or after what its own newest successful run exported, where
-    that is longer ago. So a daemon that was away for longer than the lookback misses nothing; and windows that were
-    never scheduled stay a backfill's work.
+def _ranges(instance: dg.DagsterInstance, config: Config, waiting: Missing, now: datetime) -> list[tuple[str, str]]:
+    """The ranges that runs are to export, the most urgent first: what is new in the lookback; then what was skipped,
+    oldest first; then what has failed, the longest ago first, in ranges of half the windows where they have killed a
+    run. So a window that always fails, or kills its run, holds up no other.
     """
-    lookback = now - config.windows.lookback
-    scheduled = dg.RunsFilter(
-        job_name=EXPORT_JOB, tags={SCHEDULED_BY: SCHEDULE}, statuses=[dg.DagsterRunStatus.SUCCESS]
+    every, most = (
+        list(windows_between(min(waiting).start, max(waiting).end, config.windows)),
+        config.dagster.max_windows_a_run,
     )
-    try:
-        ends = [_window_of(run.tags.get(RANGE_END, ""), config).end for run in instance.get_runs(scheduled, limit=1)]
-    except ConfigError:  # the windows had another length then, or it is another code location's schedule
-        ends = []
-    return min([lookback, *ends])
+    failures = failed_exports(instance, config)
+    failed: dict[Window, FailedExport] = {}
+    for window, categories in waiting.items():
+        known = [failures[key] for name in categories if (key := partition_key(name, window.key)) in failures]
+        if known:
+            shortest = min((failure.windows for failure in known if failure.windows), default=0)
+            failed[window] = FailedExport(shortest, max(failure.ended for failure in known))
+    recent = {*lookback_windows(config.windows, now), last_closed(config.windows, now)}
+    new = {window: names for window, names in waiting.items() if window not in failed and window in recent}
+    skipped = {window: names for window, names in waiting.items() if window not in failed and window not in recent}
+    again = {window: waiting[window] for window in failed}
+    halves = {window: max(1, failure.windows // 2) for window, failure in failed.items() if failure.windows}
+    last = {window.key: failure.ended for window, failure in failed.items()}
+    return [
+        *boxes(new, every, most),
+        *boxes(skipped, every, most),
+        *sorted(boxes(again, every, most, halves), key=lambda box: last[split_partition_key(box[0])[1]]),
+    ]
 
 
-def _window_of(partition: str, config: Config) -> Window:
-    return window_from_key(split_partition_key(partition)[1], config.windows)
-
-
-check_schedule = dg.ScheduleDefinition(
-    name="check_schedule",
-    job_name=CHECK_JOB,
-    cron_schedule="17 * * * *",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Once an hour, whether or not anything else runs: a daemon that ships nothing starts no other run.",
-)
+def check_schedule(config: Config) -> dg.ScheduleDefinition:
+    names = names_of(config)
+    return dg.ScheduleDefinition(
+        name=names("check_schedule"),
+        job_name=names(CHECK_JOB),
+        cron_schedule="17 * * * *",
+        execution_timezone="UTC",
+        default_status=schedule_status(config),
+        description="Once an hour, whether or not anything else runs: a daemon that ships nothing starts no other run.",
+    )

@@ -9,50 +9,69 @@ from pydantic import Field
 
 from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.config import Config
-from statsig_export.dagster.delivery.assets import log_shipments
+from statsig_export.dagster.claims import claim_keys
+from statsig_export.dagster.delivery.assets import filling_delivered, log_shipments
 from statsig_export.dagster.delivery.jobs import MAX_RUNTIME_S, failed_shipment, stop_in_good_time
-from statsig_export.dagster.keys import DESTINATION_TAG, REPLAY_JOB, VERIFY_JOB, pool_of
+from statsig_export.dagster.keys import (
+    DESTINATION_TAG,
+    MAX_RETRIES,
+    MAX_RUNTIME,
+    REPLAY_JOB,
+    VERIFY_JOB,
+    Names,
+    names_of,
+)
 from statsig_export.dagster.metadata import failure, newest
+from statsig_export.dagster.pools import pool_of
 from statsig_export.dagster.resources import ExportResource
-from statsig_export.errors import StatsigExportError
+from statsig_export.dagster.workers import tell_process
+from statsig_export.errors import ConfigError, StatsigExportError
 from statsig_export.maintenance.verify import VerifyReport, verify
 from statsig_export.shipping.replay import replay
+from statsig_export.shipping.status import exported
+from statsig_export.vocabulary import Category
+from statsig_export.windows import split_partition_key, window_from_key, windows_between
 
 
 class ReplayConfig(dg.Config):
     """What to send again."""
 
-    partitions: list[str] = Field(description="Keys `category|window`.")
+    partitions: list[str] = Field(default=[], description="Keys `category|window`; or name windows below.")
+    first_window: str = Field(default="", description="The first window to send again, as 2026-11-20.")
+    last_window: str = Field(default="", description="The last one; the first alone where it is left out.")
+    categories: list[str] = Field(default=[], description="Of these windows; all that were exported where it is empty.")
     failed_only: bool = Field(default=False, description="Only what failed in delivery, not what was delivered.")
 
 
 def replay_job(config: Config) -> dg.JobDefinition:
     """`replay_batches`: in the destination's pool, as the shipments are."""
-    destination = config.webhook.name
+    names, destination = names_of(config), config.webhook.name
     replay = dg.op(
-        name="replay",
-        pool=pool_of(destination),
+        name=names("replay"),
+        pool=pool_of(config),
         description="Sends again, with the same ids and bytes, what the partitions sent.",
-    )(_replay)
+    )(names.with_resource(_replay))
 
     @dg.job(
-        name=REPLAY_JOB,
+        name=names(REPLAY_JOB),
         description="Sends partitions again. A reader that deduplicates by timeUUID takes no harm.",
         executor_def=dg.in_process_executor,
-        tags={DESTINATION_TAG: destination, "dagster/max_retries": "0", "dagster/max_runtime": str(MAX_RUNTIME_S)},
+        tags={DESTINATION_TAG: destination, MAX_RETRIES: "0", MAX_RUNTIME: str(MAX_RUNTIME_S)},
     )
     def replay_batches() -> None:
         replay()
 
-    return replay_batches
+    return filling_delivered(replay_batches, names)
 
 
 def _replay(context: dg.OpExecutionContext, config: ReplayConfig, statsig_export: ExportResource) -> None:
+    tell_process(context)
     prefer_jemalloc(os.environ)
     try:
+        claim_keys(context, statsig_export.config(), statsig_export.config_path)
         report = replay(
             statsig_export.config(),
-            config.partitions,
+            _replayed(config, statsig_export.config()),
             failed_only=config.failed_only,
             orchestrator_run_id=context.run.run_id,
             timing=stop_in_good_time(),
@@ -61,10 +80,36 @@ def _replay(context: dg.OpExecutionContext, config: ReplayConfig, statsig_export
         raise failed_shipment(context, statsig_export.config(), error) from None
     said = (report.replayed, report.sent, report.pending, report.failed)
     context.log.info("%d events to send again, %d accepted, %d pending, %d failed", *said)
-    log_shipments(context, report.shipped)
+    log_shipments(context, statsig_export.config(), report.shipped)
 
 
-@dg.op(name="verify", description="Recomputes every state from the attempts and the files. Reads only.")
+def _replayed(asked: ReplayConfig, config: Config) -> list[str]:
+    """The partitions to send again. Raises ConfigError where none is named, or one was never exported."""
+    known = [line.partition for line in exported(config)]
+    keys = list(asked.partitions)
+    if asked.first_window:
+        first = window_from_key(asked.first_window, config.windows)
+        last = window_from_key(asked.last_window or asked.first_window, config.windows)
+        wrong = [name for name in asked.categories if name not in list(Category)]
+        if wrong:
+            raise ConfigError(f"{wrong[0]!r} is no category", hint=f"these are: {', '.join(Category)}")
+        between = {window.key for window in windows_between(first.start, last.end, config.windows)}
+        found = [key for key in known if split_partition_key(key)[1] in between]
+        keys += [key for key in found if not asked.categories or split_partition_key(key)[0] in asked.categories]
+    missing = [key for key in keys if not split_partition_key(key) or key not in known]
+    if missing:
+        raise ConfigError(
+            f"partitions that were never exported: {len(missing)}, such as {missing[0]}",
+            hint="name exported ones, as the asset's tab Partitions lists them",
+        )
+    if not keys:
+        raise ConfigError(
+            "no exported partition to send again",
+            hint="name partitions, or first_window and last_window",
+        )
+    return keys
+
+
 def _verify(context: dg.OpExecutionContext, statsig_export: ExportResource) -> None:
     try:
         report = verify(statsig_export.config())
@@ -90,11 +135,19 @@ def _differs(report: VerifyReport) -> dg.Failure:
     )
 
 
-@dg.job(
-    name=VERIFY_JOB,
-    description="Holds the ledger against itself and the files, changes nothing, and fails when something differs.",
-    executor_def=dg.in_process_executor,
-    tags={"dagster/max_retries": "0"},
-)
-def verify_ledger() -> None:
-    _verify()
+def verify_job(names: Names) -> dg.JobDefinition:
+    """`verify_ledger`."""
+    verification = dg.op(
+        name=names("verify"), description="Recomputes every state from the attempts and the files. Reads only."
+    )(names.with_resource(_verify))
+
+    @dg.job(
+        name=names(VERIFY_JOB),
+        description="Holds the ledger against itself and the files, changes nothing, and fails when something differs.",
+        executor_def=dg.in_process_executor,
+        tags={MAX_RETRIES: "0"},
+    )
+    def verify_ledger() -> None:
+        verification()
+
+    return verify_ledger

@@ -12,10 +12,13 @@ import pyarrow as pa
 from statsig_export.arrow.columns import TEXT, Column, array, of_kind, pc, take, values_of, where
 from statsig_export.events.faults import BadValueError, FailureMarks
 from statsig_export.events.forms.logged_exposures import TYPES, LoggedExposure, logged_exposure
+from statsig_export.events.room import Room
 from statsig_export.settings import SourceSettings
 
 
-def from_event_log(log: Mapping[str, Column], marks: FailureMarks, settings: SourceSettings) -> Mapping[str, Column]:
+def from_event_log(
+    log: Mapping[str, Column], marks: FailureMarks, settings: SourceSettings, room: Room
+) -> Mapping[str, Column]:
     """The canonical columns of a chunk that has them, with those of the exposures filled; faulty rows are marked.
 
     `settings` say what the log does not: the ID types of exposures, and which configs are experiments.
@@ -28,7 +31,7 @@ def from_event_log(log: Mapping[str, Column], marks: FailureMarks, settings: Sou
     found: list[LoggedExposure] = []
     for row, name, metadata, user in zip(rows.tolist(), *read, strict=True):
         try:
-            found.append(logged_exposure(TYPES[name], metadata, user, settings))
+            found.append(logged_exposure(TYPES[name], metadata, user, settings, room))
         except BadValueError as error:
             marks.mark_row(row, error.fault)
             found.append(_untold(TYPES[name]))

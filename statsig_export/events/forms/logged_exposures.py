@@ -12,14 +12,14 @@ from typing import Final, NamedTuple
 import msgspec
 
 from statsig_export.events.json_values import flat_object, strings_of
-from statsig_export.layouts.model import EXPOSURE_TYPES
+from statsig_export.events.room import Room
+from statsig_export.layouts.model import EXPOSURE_TYPES, TRUTHS
 from statsig_export.settings import SourceSettings
 from statsig_export.vocabulary import EVENT_NAMES, Category
 
 TYPES: Final = {EVENT_NAMES[category]: kind for category, kind in EXPOSURE_TYPES.items()}
 """Event name -> exposure type."""
 
-GATE_VALUES: Final = {"true": True, "false": False}
 
 _GATE: Final = EXPOSURE_TYPES[Category.GATE_EXPOSURE]
 _CONFIG: Final = EXPOSURE_TYPES[Category.CONFIG_EXPOSURE]
@@ -49,13 +49,15 @@ class LoggedExposure(NamedTuple):
     metadata: str
 
 
-def logged_exposure(kind: str, metadata: str | None, user: str | None, settings: SourceSettings) -> LoggedExposure:
+def logged_exposure(
+    kind: str, metadata: str | None, user: str | None, settings: SourceSettings, room: Room
+) -> LoggedExposure:
     """The exposure of type `kind` (a value of TYPES). Raises BadValueError where `metadata` is no valid object."""
-    strings = strings_of(metadata or "{}", "metadata")
+    strings = strings_of(metadata or "{}", "metadata", room)
     name = strings.pop("gate" if kind == _GATE else "config", None)
     if kind == _CONFIG and _is_experiment(name, strings, settings):
         kind = _EXPERIMENT
-    gate_value = GATE_VALUES.get(strings.get("gateValue", "")) if kind == _GATE else None
+    gate_value = gate_value_in(strings) if kind == _GATE else None
     if gate_value is not None:
         del strings["gateValue"]
     return LoggedExposure(
@@ -68,6 +70,11 @@ def logged_exposure(kind: str, metadata: str | None, user: str | None, settings:
         gate_value=gate_value,
         metadata=flat_object(strings),
     )
+
+
+def gate_value_in(metadata: Mapping[str, str]) -> bool | None:
+    """What the metadata of a gate exposure says in gateValue: true, "True", 1, "1" and their opposites."""
+    return TRUTHS.get(metadata.get("gateValue", "").lower())
 
 
 def _is_experiment(name: str | None, metadata: Mapping[str, str], settings: SourceSettings) -> bool:

@@ -4,7 +4,7 @@ To add a database, write `backends/<database>.py` with its record, name it in kn
 (tests/databases/statements). The defaults are those of standard SQL and of a driver as PEP 249 describes it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -39,6 +39,10 @@ LOCK_WAIT_MS: Final = 60_000
 """How long a read waits for a locked table, unless the URL or the role sets a lock_timeout."""
 
 
+AT_ONCE: Final = 256
+"""Rows that a driver is asked for at once, where asking costs no round trip to a server."""
+
+
 class Reader(StrEnum):
     """How the rows come in: the modules of `source/readers`."""
 
@@ -58,6 +62,8 @@ class Driver:
     """Opens a cursor that does not hold the whole result."""
     abandon: Callable[[DBAPICursor], None] | None = None
     """Drops a result that was not read to its end; its connection is closed next."""
+    at_once: int = AT_ONCE
+    """Rows that are asked for at once."""
 
 
 class FirstValue(Protocol):
@@ -72,6 +78,17 @@ class Window(Protocol):
     def __call__(
         self, column: SqlColumn, family: Family, start: datetime, end: datetime, first_value: FirstValue, /
     ) -> SqlColumn: ...
+
+
+class Look(Protocol):
+    """The statement that looks at the whole catalog at once.
+
+    Its rows are the columns of all tables and views of `schema` (None: of all schemas but the system's own) in order of
+    table and position: schema, table, column, type, whether the table is found without its schema, whether the user may
+    read it.
+    """
+
+    def __call__(self, schema: str | None, /) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +111,35 @@ def catalog_view(name: str, schema: str | None = None) -> TableClause:
     """A view of the database's catalog with one row per column of each table."""
     columns = ("table_schema", "table_name", "column_name", "data_type", "ordinal_position")
     return table_clause(name, *map(column, columns), schema=schema)
+
+
+def information_schema_look(
+    *,
+    view: str = "information_schema.columns",
+    current: str = "current_schema()",
+    kind: str = "data_type",
+    system: Sequence[str] = ("information_schema",),
+) -> Look:
+    """A look at a view of the catalog that has the columns of the standard's information schema.
+
+    `current` is the schema of the connection, `system` are schemas that hold no data of the user. The view lists what
+    the user may read.
+    """
+
+    def look(schema: str | None) -> str:
+        unwanted = ", ".join(map(quoted_text, system))
+        of = f"NOT IN ({unwanted})" if schema is None else f"= {quoted_text(schema.lower())}"
+        return (
+            f"SELECT table_schema, table_name, column_name, {kind}, "  # noqa: S608 - quoted above
+            f"CASE WHEN table_schema = {current} THEN 1 ELSE 0 END, 1 FROM {view} "
+            f"WHERE lower(table_schema) {of} ORDER BY table_schema, table_name, ordinal_position"
+        )
+
+    return look
+
+
+def quoted_text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def if_zoned(convert: Callable[[SqlColumn], SqlColumn]) -> Callable[[SqlColumn, Family], SqlColumn]:
@@ -202,7 +248,9 @@ class Backend:
     case_sensitive: bool = False
     """Whether names that differ in case only are different names."""
     catalog: TableClause | None = None
-    """Where columns and tables are looked up; None: through SQLAlchemy's inspection."""
+    """Where the columns of a table are looked up; None: through SQLAlchemy's inspection."""
+    look: Look | None = None
+    """Looks at the whole catalog in one statement; None: SQLAlchemy's inspection does, table by table where it must."""
     families: Mapping[str, Family] = field(default_factory=dict)
     """Types that are placed wrongly or nowhere otherwise, by the name that the dialect's class compiles under, or by
     their name in `catalog` in lower case, without its parameters.
@@ -239,10 +287,12 @@ class Backend:
     """None: bounds of the column's own type."""
     unplaced: Callable[[SqlColumn], SqlColumn] | None = None
     """The predicate for the rows that no `window` can hold."""
+    before: Callable[[SqlColumn, datetime], SqlColumn] | None = None
+    """The predicate, among the rows that a `window` can hold, for those before a moment."""
 
     # OpenLineage
     dataset: Callable[[URL, SourceTable], DatasetName] = _server_dataset
 
     def __post_init__(self) -> None:
-        if (self.window is None) != (self.unplaced is None):
-            raise ValueError(f"{self.name}: window and unplaced belong together")
+        if len({placing is None for placing in (self.window, self.unplaced, self.before)}) > 1:
+            raise ValueError(f"{self.name}: window, unplaced and before belong together")

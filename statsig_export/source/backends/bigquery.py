@@ -8,6 +8,7 @@ of a float is promised.
 The driver fetches a page at a time, of `arraysize` rows (google.cloud.bigquery.dbapi).
 """
 
+import re
 from importlib import import_module
 from typing import Final
 
@@ -24,6 +25,7 @@ from statsig_export.source.backends.backend import (
     cast_bound,
     dotted,
     if_zoned,
+    quoted_text,
 )
 
 
@@ -42,6 +44,17 @@ def _other_errors() -> Errors:
     return tuple(getattr(import_module(module), name) for module, name in places.items())
 
 
+def _look(schema: str | None) -> str:
+    """BigQuery has a catalog per dataset; without one, the connection's own is meant, and its tables need no schema."""
+    dataset = re.sub(r"[^\w.:-]", "", schema or "")  # other characters are in no name of a project or dataset
+    path = f"`{dataset}`." if dataset else ""
+    named = quoted_text(dataset) if dataset else "table_schema"
+    return (
+        f"SELECT {named}, table_name, column_name, data_type, {0 if dataset else 1}, 1 "  # noqa: S608 - quoted
+        f"FROM {path}INFORMATION_SCHEMA.COLUMNS ORDER BY table_name, ordinal_position"
+    )
+
+
 def _dataset(url: URL, table: SourceTable) -> DatasetName:
     return DatasetName("bigquery", dotted(url.host, table.schema or url.database, table.table))
 
@@ -53,6 +66,7 @@ BIGQUERY: Final = Backend(
     doubles_percent=True,
     other_errors=_other_errors,
     families={"TIMESTAMP": Family.TIMESTAMP_TZ, "null": Family.NESTED, "user_defined": Family.NESTED},
+    look=_look,
     casts_text=False,
     floats_as_text=False,
     json_text=func.to_json_string,

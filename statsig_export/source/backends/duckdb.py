@@ -18,6 +18,7 @@ from statsig_export.source.backends.backend import (
     SqlColumn,
     catalog_view,
     file_dataset,
+    information_schema_look,
     is_null_or_infinite,
 )
 
@@ -39,12 +40,17 @@ def _json_text(nested: SqlColumn) -> SqlColumn:
 
 CATALOG: Final = catalog_view("columns", schema="information_schema")
 
+LOOK: Final = information_schema_look(
+    view="(SELECT * FROM information_schema.columns WHERE table_catalog = current_catalog())"
+)
+
 DUCKDB: Final = Backend(
     name="duckdb",
     extra="duckdb",
     file_format="DuckDB",
     reader=Reader.DUCKDB,
     catalog=CATALOG,
+    look=LOOK,
     json_text=_json_text,
     utc=_utc,
     far_years=True,

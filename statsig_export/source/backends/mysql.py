@@ -20,6 +20,7 @@ from statsig_export.source.backends.backend import (
     DatasetName,
     Driver,
     SqlColumn,
+    information_schema_look,
     never_exact,
     pooled_engine,
     server_dataset,
@@ -89,6 +90,9 @@ MYSQL: Final = Backend(
     extra="mysql",
     engine=_engine,
     drivers={"pymysql": Driver(_unbuffered_cursor, _abandon)},
+    look=information_schema_look(
+        current="database()", kind="column_type", system=("information_schema", "mysql", "performance_schema", "sys")
+    ),
     text_type=CHAR(),
     casts_text=False,
     floats_as_text=False,

@@ -29,6 +29,7 @@ from statsig_export.source.backends.backend import (
     if_zoned,
     is_null_or_infinite,
     pooled_engine,
+    quoted_text,
     server_dataset,
 )
 
@@ -48,7 +49,7 @@ def _named_cursor(connection: Connection) -> DBAPICursor:
     return named
 
 
-NAMED_CURSOR: Final = Driver(_named_cursor)
+NAMED_CURSOR: Final = Driver(_named_cursor, at_once=1_000)  # each time is a round trip
 
 
 def transaction_settings(given: Collection[str], **settings: str) -> str:
@@ -76,6 +77,27 @@ def _prepare(connection: Connection) -> None:
         driver.execute(f"SET LOCAL client_encoding TO '{NO_ENCODING}'")
 
 
+_CATALOG: Final = """
+SELECT n.nspname, c.relname, a.attname,
+    CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'd' THEN format_type(t.typbasetype, t.typtypmod)
+    ELSE format_type(a.atttypid, a.atttypmod) END,
+    pg_table_is_visible(c.oid),
+    has_schema_privilege(n.oid, 'USAGE')
+    AND (has_table_privilege(c.oid, 'SELECT') OR has_any_column_privilege(c.oid, 'SELECT'))
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
+JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND a.attnum > 0 AND NOT a.attisdropped AND """
+_NO_DATA: Final = "n.nspname <> 'information_schema' AND n.nspname !~ '^(pg_|_timescaledb)'"
+
+
+def _look(schema: str | None) -> str:
+    """Views of every kind and foreign tables too; of a partitioned table the whole, not its parts."""
+    of = _NO_DATA if schema is None else f"lower(n.nspname) = {quoted_text(schema.lower())}"
+    return f"{_CATALOG}{of}\nORDER BY n.nspname, c.relname, a.attnum"
+
+
 def _dataset(url: URL, table: SourceTable) -> DatasetName:
     return server_dataset(url, table, scheme="postgres", port=PORT, schema="public", host=url.host or "localhost")
 
@@ -88,6 +110,7 @@ POSTGRESQL: Final = Backend(
     drivers={"psycopg": NAMED_CURSOR, "psycopg2": NAMED_CURSOR},
     prepare=_prepare,
     case_sensitive=True,
+    look=_look,
     utc=if_zoned(to_utc),
     far_years=True,
     is_no_moment=is_null_or_infinite,

@@ -16,7 +16,15 @@ from sqlalchemy.types import UserDefinedType
 
 from statsig_export.layouts.families import Family
 from statsig_export.layouts.model import SourceTable
-from statsig_export.source.backends.backend import Backend, DatasetName, SqlColumn, cast_bound, dotted, if_zoned
+from statsig_export.source.backends.backend import (
+    Backend,
+    DatasetName,
+    SqlColumn,
+    cast_bound,
+    dotted,
+    if_zoned,
+    information_schema_look,
+)
 
 
 class _TimestampNtz(UserDefinedType[datetime]):
@@ -30,6 +38,14 @@ class _TimestampNtz(UserDefinedType[datetime]):
 
 def _to_utc(column: SqlColumn) -> SqlColumn:
     return cast(func.convert_timezone("UTC", column), _TimestampNtz())
+
+
+def _look(schema: str | None) -> str:
+    """A database of its own may stand before the schema, as in `[source.<table>] schema`."""
+    database, dot, schema_alone = (schema or "").rpartition(".")
+    view = f"{database}{dot}information_schema.columns"
+    current = "NULL" if database else "current_schema()"
+    return information_schema_look(view=view, current=current)(schema_alone or None)
 
 
 def _dataset(url: URL, table: SourceTable) -> DatasetName:
@@ -53,6 +69,7 @@ SNOWFLAKE: Final = Backend(
         "OBJECT": Family.NESTED,
         "MAP": Family.NESTED,
     },
+    look=_look,
     integers_are_numeric=True,
     casts_text=False,
     floats_as_text=False,

@@ -32,7 +32,14 @@ from sqlalchemy.pool import NullPool
 
 from statsig_export.layouts.families import Family
 from statsig_export.layouts.model import Kind
-from statsig_export.source.backends.backend import Arguments, Backend, FirstValue, SqlColumn, file_dataset
+from statsig_export.source.backends.backend import (
+    Arguments,
+    Backend,
+    FirstValue,
+    SqlColumn,
+    file_dataset,
+    quoted_text,
+)
 from statsig_export.source.epochs import EPOCH, LAST_UNIT, PAST_NUMBERS, SECOND, epoch_window, unit_of
 
 # Where a number is preferred, text that is one has become one.
@@ -47,10 +54,19 @@ _MAYBE_TEXT: Final = frozenset({Kind.WINDOW, Kind.BOOLEAN})
 _SECOND_DIGITS: Final = 10
 # UTC offsets run from -12:00 to +14:00; SQLite's own functions know them up to 14:59.
 _WIDEST_OFFSET: Final = timedelta(hours=15)
-_DAY: Final = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*"
+_DATE: Final = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
+_DATE_AND_TIME: Final = f"{_DATE}[ T][0-9][0-9:]*"
+# 9:30 for 09:30, which sorts behind 23:59.
+_ONE_DIGIT_HOUR: Final = f"{'?' * 10} [0-9]:*"
+_LETTER_AFTER_DATE: Final = f"{'?' * 11}*[A-Za-z]*"
+# Zones that name UTC alone, as in arrow/timestamps.py: EST is five hours in one country and eleven in another.
+_PAST_DIGITS: Final = ":"
+_NAMED_UTC: Final = ("*[0-9]Z", "*[0-9] Z", "*[0-9]UTC", "*[0-9] UTC", "*[0-9]GMT", "*[0-9] GMT")
 # Nine digits are seconds of 1973, fewer are no epoch but a day or a year in figures.
 _EPOCH_DIGITS: Final = "[0-9]" * 9 + "*"
 _DATE_LENGTH: Final = len("2026-11-01")
+_HOUR: Final = timedelta(hours=1)
+_TWO_DIGITS: Final = 10
 _SIGN_AFTER_DATE: Final = "____-__-__%-%"
 _NO_NUMBER: Final = "*[^0-9.]*"
 
@@ -87,7 +103,7 @@ def _epoch_text_range(column: SqlColumn, start: datetime, end: datetime) -> SqlC
 
 def _unplaced(column: SqlColumn) -> SqlColumn:
     """Null, a BLOB, or a text or number that is no time."""
-    dated = and_(column.op("GLOB")(_DAY), or_(not_(_has_offset(column)), _shifted(column).is_not(None)))
+    dated = and_(_is_time(column), or_(not_(_has_offset(column)), _shifted(column).is_not(None)))
     known = or_(dated, _is_epoch_text(column))
     counted = and_(column >= 0, column < literal_column(PAST_NUMBERS))
     return or_(
@@ -96,6 +112,26 @@ def _unplaced(column: SqlColumn) -> SqlColumn:
         and_(func.typeof(column).in_(["integer", "real"]), not_(counted)),
         and_(func.typeof(column) == "text", not_(known)),
     )
+
+
+def _before(column: SqlColumn, moment: datetime) -> SqlColumn:
+    kind = func.typeof(column)
+    shifted = _shifted(column) < f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+    return case(
+        (kind.in_(["integer", "real"]), epoch_window(column, EPOCH, moment)),
+        (_is_epoch_text(column), epoch_window(cast(column, Numeric), EPOCH, moment)),
+        (_has_offset(column), shifted),
+        else_=_utc_before(column, moment),
+    )
+
+
+def _utc_before(column: SqlColumn, moment: datetime) -> SqlColumn:
+    """For text in UTC, as `_utc_window`."""
+    first = _bound(moment)
+    if len(first) == _DATE_LENGTH:
+        return column < first
+    separator = func.substr(column, _DATE_LENGTH + 1, 1)
+    return or_(and_(column < first, separator != "T"), and_(column < first.replace(" ", "T"), separator == "T"))
 
 
 def _is_epoch_text(column: SqlColumn) -> SqlColumn:
@@ -110,12 +146,23 @@ def _iso_window(column: SqlColumn, start: datetime, end: datetime) -> SqlColumn:
     shifted = _shifted(column).between(_bound(start), last_second)
     # This order measured twice as fast as one CASE over both.
     either = or_(_utc_window(column, start, end), _has_offset(column))
-    return and_(wide, either, case((_has_offset(column), shifted), else_=literal(1)))
+    return and_(wide, either, case((_has_offset(column), shifted), else_=literal(1)), _is_time(column))
+
+
+def _is_time(column: SqlColumn) -> SqlColumn:
+    """A date, or a date and a time with no zone but an offset or a name of UTC; whether the offset is one is left open.
+
+    Anything else is in no window: what event times cannot be read from is not placed by how it sorts.
+    """
+    trimmed = func.rtrim(column)
+    dated = or_(column.op("GLOB")(_DATE_AND_TIME), trimmed.op("GLOB")(_DATE))
+    named = or_(*(func.upper(trimmed).op("GLOB")(zone) for zone in _NAMED_UTC))
+    return and_(dated, or_(func.substr(trimmed, -1) < _PAST_DIGITS, named))
 
 
 def _has_offset(column: SqlColumn) -> SqlColumn:
     signed = or_(column.op("LIKE")("%+%"), column.op("LIKE")(_SIGN_AFTER_DATE))
-    return and_(signed, column.op("NOT LIKE")("%+00:00"))
+    return and_(signed, column.op("NOT LIKE")("%+00:00"), column.op("NOT LIKE")("%+0000 UTC"))
 
 
 def _utc_window(column: SqlColumn, start: datetime, end: datetime) -> SqlColumn:
@@ -126,7 +173,16 @@ def _utc_window(column: SqlColumn, start: datetime, end: datetime) -> SqlColumn:
     separator = func.substr(column, _DATE_LENGTH + 1, 1)
     spaced = and_(column >= first, column < last, separator != "T")
     first, last = (bound.replace(" ", "T") for bound in (first, last))
-    return or_(spaced, and_(column >= first, column < last, separator == "T"))
+    sorted_ = or_(spaced, and_(column >= first, column < last, separator == "T"))
+    return or_(and_(sorted_, column.op("NOT GLOB")(_ONE_DIGIT_HOUR)), *_one_digit_hours(column, start, end))
+
+
+def _one_digit_hours(column: SqlColumn, start: datetime, end: datetime) -> list[SqlColumn]:
+    """The ranges of `9:30` and the like, for the hours that begin in a window shorter than a day."""
+    first = -(-(start - EPOCH) // _HOUR) * _HOUR + EPOCH
+    hours = [first + n * _HOUR for n in range(-((first - end) // _HOUR))] if end - start < timedelta(days=1) else []
+    texts = [f"{hour:%Y-%m-%d} {hour.hour}" for hour in hours if hour.hour < _TWO_DIGITS]
+    return [and_(column >= f"{text}:", column < f"{text};") for text in texts]
 
 
 def _text_range(column: SqlColumn, start: datetime, end: datetime) -> SqlColumn:
@@ -137,15 +193,31 @@ def _text_range(column: SqlColumn, start: datetime, end: datetime) -> SqlColumn:
 def _bound(moment: datetime) -> str:
     """The shortest text that is not greater than any spelling of this moment or a later one, with a space, in UTC."""
     text = f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
-    return text.removesuffix(":00").removesuffix(" 00:00")
+    return text.removesuffix(":00").removesuffix(":00").removesuffix(" 00")
 
 
 def _shifted(column: SqlColumn) -> SqlColumn:
     """The second in UTC of text with an offset (+02:00, +02 or +0200), as SQLite writes it; null where it is none."""
-    seconds = func.substr(column, 1, 19)
     full, hours = func.substr(column, -6), func.substr(column, -3).concat(":00")
     digits = func.substr(column, -5, 3).concat(":").concat(func.substr(column, -2))
-    return func.coalesce(*(func.datetime(seconds.concat(offset)) for offset in (full, hours, digits)))
+    spellings = ((full, 6), (hours, 3), (digits, 5))
+    moved = func.coalesce(*(func.datetime(_seconds(column, cut).concat(offset)) for offset, cut in spellings))
+    return case((column.op("NOT GLOB")(_LETTER_AFTER_DATE), moved))
+
+
+def _seconds(column: SqlColumn, offset_length: int) -> SqlColumn:
+    """The text before an offset, to its seconds: SQLite rounds a fraction."""
+    return func.substr(func.substr(column, 1, func.length(column) - offset_length), 1, 19)
+
+
+def _look(schema: str | None) -> str:
+    """Fails as a whole where a view is broken: then the tables are inspected one by one, which costs little here."""
+    return (
+        "SELECT 'main', m.name, p.name, p.type, 1, 1 "  # noqa: S608 - quoted
+        "FROM main.sqlite_master AS m JOIN pragma_table_xinfo(m.name) AS p "
+        "WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'sqlite_%' AND p.hidden <> 1 "
+        f"AND {quoted_text((schema or 'main').lower())} = 'main' ORDER BY m.name, p.cid"
+    )
 
 
 def _engine(url: URL, arguments: Arguments) -> Engine:
@@ -167,10 +239,12 @@ SQLITE: Final = Backend(
     file_format="SQLite",
     engine=_engine,
     prepare=_prepare,
+    look=_look,
     values_have_types=True,
     also_accepted={kind: _ANYTHING | ({Family.TEXT} if kind in _MAYBE_TEXT else frozenset()) for kind in Kind},
     exact_text=_exact_text,
     window=_window,
     unplaced=_unplaced,
+    before=_before,
     dataset=file_dataset,
 )

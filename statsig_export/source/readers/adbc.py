@@ -22,8 +22,10 @@ from statsig_export.databases.causes import cause_of
 from statsig_export.databases.sessions import NOT_PREPARED
 from statsig_export.source.backends.backend import Arguments
 from statsig_export.source.backends.postgresql import CONNECTION, NO_ENCODING, transaction_settings
+from statsig_export.source.catalogs import Catalog
 from statsig_export.source.chunks import Chunk
 from statsig_export.source.errors import SourceErrors
+from statsig_export.source.readers.bounds import bounded_batches
 from statsig_export.source.readers.cursor import SqlDatabase
 from statsig_export.source.schema import FoundColumn
 
@@ -71,11 +73,11 @@ class AdbcDatabase:
     def columns(self, table: str, schema: str | None) -> list[FoundColumn]:
         return self._plain.columns(table, schema)
 
-    def tables(self, schema: str | None) -> list[str]:
-        return self._plain.tables(schema)
+    def catalog(self, schema: str | None) -> Catalog:
+        return self._plain.catalog(schema)
 
     def chunks(self, sql: str, rows: int) -> Generator[Chunk]:
-        """The driver cuts batches by their bytes; here they are cut by rows as well.
+        """The driver cuts batches by about 8 MB; here they are cut by rows as well.
 
         A database of the encoding SQL_ASCII may hold text that is not UTF-8, which Arrow refuses: it is read as rows.
         """
@@ -87,10 +89,8 @@ class AdbcDatabase:
             try:
                 cursor.adbc_statement.set_options(**_BATCH)
                 cursor.execute(sql)
-                reader = cursor._results.reader  # noqa: SLF001 - its errors have an SQLSTATE; fetch_record_batch's do not
-                for batch in reader:
-                    for first in range(0, batch.num_rows, rows):
-                        yield batch.slice(first, rows)
+                # Its errors have an SQLSTATE; fetch_record_batch's do not.
+                yield from bounded_batches(cursor._results.reader, rows)  # noqa: SLF001
             except BaseException:  # an error, or a reader that was left early: the rest of the COPY is in the way
                 self._throw_away()
                 raise

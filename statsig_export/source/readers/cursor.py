@@ -15,9 +15,11 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import NoSuchTableError, SAWarning, SQLAlchemyError
 
-from statsig_export.source.backends.backend import Arguments, Backend
-from statsig_export.source.catalogs import columns_query, found_columns, tables_query
+from statsig_export.source.backends.backend import AT_ONCE, Arguments, Backend
+from statsig_export.source.catalogs import Catalog, catalog_of, columns_query, found_columns
 from statsig_export.source.errors import SourceErrors
+from statsig_export.source.readers.bounds import bounded_rows
+from statsig_export.source.readers.inspection import inspected_catalog
 from statsig_export.source.schema import FoundColumn, found_column
 
 
@@ -60,21 +62,25 @@ class SqlDatabase:
                 return []
             return [found_column(column["name"], column["type"], self.dialect) for column in columns]
 
-    def tables(self, schema: str | None) -> list[str]:
-        catalog = self._backend.catalog
-        if catalog is not None:
-            return [str(name) for (name,) in self._all(tables_query(catalog, self.dialect, schema))]
-        with self._connect() as connection:
-            inspector = inspect_database(connection)
-            return inspector.get_table_names(schema) + inspector.get_view_names(schema)
+    def catalog(self, schema: str | None) -> Catalog:
+        if self._backend.look is not None:
+            try:
+                with self._connect() as connection:
+                    rows = connection.exec_driver_sql(self._backend.look(schema)).fetchall()
+                return catalog_of(rows, self._backend.families)
+            except self.errors:
+                if self._backend.catalog is not None:  # there the inspection does not work
+                    raise
+        with self._connect() as connection, warnings.catch_warnings():
+            warnings.simplefilter("ignore", SAWarning)
+            return inspected_catalog(connection, schema)
 
     def chunks(self, sql: str, rows: int) -> Generator[Sequence[Sequence[Any]]]:
         if self._backend.doubles_percent:
             sql = sql.replace("%", "%%")
         with self._connect() as connection, self._cursor(connection) as cursor:
             cursor.execute(sql)
-            while chunk := cursor.fetchmany(rows):
-                yield chunk
+            yield from bounded_rows(cursor.fetchmany, rows, AT_ONCE if self._driver is None else self._driver.at_once)
 
     def close(self) -> None:
         self._engine.dispose()

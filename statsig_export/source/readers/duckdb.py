@@ -13,16 +13,21 @@ import pyarrow as pa
 from sqlalchemy import URL
 from sqlalchemy.engine import Dialect
 
+from statsig_export.errors import SourceError
 from statsig_export.source.backends.backend import Arguments
-from statsig_export.source.backends.duckdb import CATALOG, DUCKDB, DuckDbDialect
-from statsig_export.source.catalogs import columns_query, found_columns, tables_query
+from statsig_export.source.backends.duckdb import CATALOG, DUCKDB, LOOK, DuckDbDialect
+from statsig_export.source.catalogs import Catalog, catalog_of, columns_query, found_columns
 from statsig_export.source.errors import SourceErrors
+from statsig_export.source.readers.bounds import joined_batches
 from statsig_export.source.schema import FoundColumn
 
 SETTINGS: Final = {"memory_limit": "128MB", "threads": "1"}
 """Unless the URL says otherwise. DuckDB keeps of a file what it has read, up to 80 % of the machine's memory, and takes
 every core; one thread reads two million rows a second, many times what can be made events. The limit must hold 2,048
 rows, DuckDB's vector: where rows are larger than some 30 kB on average, the URL has to raise it."""
+
+_VECTOR_ROWS: Final = 2_048
+"""Rows that DuckDB reads and yields at once."""
 
 
 class DuckDbDatabase:
@@ -48,16 +53,22 @@ class DuckDbDatabase:
         query = columns_query(CATALOG, self.dialect, table, schema)
         return found_columns(self._connection().execute(query).fetchall(), DUCKDB.families)
 
-    def tables(self, schema: str | None) -> list[str]:
-        query = tables_query(CATALOG, self.dialect, schema)
-        return [str(name) for (name,) in self._connection().execute(query).fetchall()]
+    def catalog(self, schema: str | None) -> Catalog:
+        return catalog_of(self._connection().execute(LOOK(schema)).fetchall(), DUCKDB.families)
 
     def chunks(self, sql: str, rows: int) -> Generator[pa.RecordBatch]:
-        """A relation's reader streams; it yields `rows` rows a batch, the last one fewer."""
+        """A relation's reader streams, a vector at a time. Raises SourceError where memory_limit holds none."""
         with self._connection().cursor() as connection:
-            for batch in connection.sql(sql).to_arrow_reader(rows):
-                if batch.num_rows:
-                    yield batch
+            try:
+                yield from joined_batches(connection.sql(sql).to_arrow_reader(min(rows, _VECTOR_ROWS)), rows)
+            except (duckdb.OutOfMemoryException, pa.ArrowException) as error:
+                if "Out of Memory" not in str(error):
+                    raise
+                raise SourceError(
+                    f"DuckDB needs more memory than its memory_limit of {self._settings['memory_limit']}: it holds "
+                    f"{_VECTOR_ROWS} rows at once",
+                    hint=f'raise it in source.url: "duckdb:///{self._path}?memory_limit=2GB"',
+                ) from None
 
     def close(self) -> None:
         if self._opened is not None:

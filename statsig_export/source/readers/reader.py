@@ -5,6 +5,7 @@ from typing import Protocol
 
 from sqlalchemy.engine import Dialect
 
+from statsig_export.source.catalogs import Catalog
 from statsig_export.source.chunks import Chunk
 from statsig_export.source.errors import SourceErrors
 from statsig_export.source.schema import FoundColumn
@@ -32,10 +33,12 @@ class Database(Protocol):
     def columns(self, table: str, schema: str | None) -> list[FoundColumn]:
         """The columns of a table or view; none where there is no such table."""
 
-    def tables(self, schema: str | None) -> list[str]:
-        """The tables and views of a schema, None for the connection's own."""
+    def catalog(self, schema: str | None) -> Catalog:
+        """All tables and views of a schema, None for all schemas, in one statement where the database allows it."""
 
     def chunks(self, sql: str, rows: int) -> Generator[Chunk]:
-        """The result of a statement, streamed; no chunk is empty or has more rows than that."""
+        """The result of a statement, streamed; no chunk is empty or has more rows than that, nor much more text than
+        `bounds.CHUNK_BYTES` if it has more than one.
+        """
 
     def close(self) -> None: ...

@@ -11,7 +11,16 @@ from json import dumps
 
 from statsig_export.testing.webhook.endpoint import Endpoint, Verdict, attempt_number
 from statsig_export.testing.webhook.faults import NORMAL, Action, Moment, Script, Seen, Stage
-from statsig_export.testing.webhook.http_wire import Answer, Head, RefusedError, drain, read_exactly, read_head, reset
+from statsig_export.testing.webhook.http_wire import (
+    Answer,
+    Head,
+    RefusedError,
+    Room,
+    drain,
+    read_exactly,
+    read_head,
+    reset,
+)
 from statsig_export.testing.webhook.replies import UNREADABLE, Pause, interim_answers, send_reply
 from statsig_export.testing.webhook.transcript import Received, Transcript
 
@@ -30,6 +39,7 @@ class Exchange:
     pause: Pause
     now: Callable[[], datetime]
     tls: ssl.SSLContext | None
+    room: Room
 
 
 @dataclass(slots=True)
@@ -106,10 +116,7 @@ class Connection:
             request.head = read_head(stream)
             length = request.head.length
         except RefusedError as error:
-            request.verdict = Verdict(error.status, error.reason)
-            self._answer(request, NORMAL, keep_alive=False)
-            drain(self._socket)
-            return False
+            return self._refuse_unread(request, Verdict(error.status, error.reason))
         action = self._exchange.script.choose(request.seen(), Moment.HEAD)
         if action is not None and action.reset is None:
             request.verdict = Verdict(HTTPStatus.BAD_REQUEST, "answered before its body was read")
@@ -121,6 +128,23 @@ class Connection:
                 request.body = read_exactly(stream, length // 2)
             self._reset(request, action)
             return False
+        refused = self._exchange.endpoint.judge_head(request.head, self._exchange.script.faults.max_bytes)
+        if refused is not None or not self._exchange.room.take(length):
+            busy = Verdict(HTTPStatus.SERVICE_UNAVAILABLE, "too many large bodies at once")
+            return self._refuse_unread(request, refused or busy)
+        try:
+            return self._serve_body(request, stream, length)
+        finally:
+            self._exchange.room.give(length)
+
+    def _refuse_unread(self, request: _Request, verdict: Verdict) -> bool:
+        """Answer before the body, of which nothing is kept."""
+        request.verdict = verdict
+        self._answer(request, NORMAL, keep_alive=False)
+        drain(self._socket)
+        return False
+
+    def _serve_body(self, request: _Request, stream: BufferedReader, length: int) -> bool:
         if request.head.expects_continue:
             self._socket.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.body = read_exactly(stream, length)

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Literal
 
 from statsig_export.testing.webhook.event_reader import ReadEvent, read_events
-from statsig_export.testing.webhook.http_wire import BODY_LIMIT, Head, RefusedError
+from statsig_export.testing.webhook.http_wire import BODY_LIMIT, UNPROVEN_LIMIT, Head, RefusedError
 
 _GZIP = 31
 """zlib's window size for a gzip stream with its header and checksum."""
@@ -39,6 +39,12 @@ class Authentication:
         if self.method == "hmac" and self.encoding == "hex":
             given = given.lower()
         return hmac.compare_digest(given.encode("latin-1"), expected.encode())
+
+    def may_accept(self, head: Head) -> bool:
+        """Whether the head alone does not rule it out: a token must be right, a signature be there."""
+        if self.method == "hmac":
+            return bool(head.headers.get(self.header.lower()))
+        return self.accepts(head, b"")
 
     def sign(self, wire_body: bytes) -> str:
         """The signature that `hmac` expects."""
@@ -70,12 +76,22 @@ class Endpoint:
     strict_delivery: bool
     """Demand webhook-id (64 hex), webhook-timestamp and webhook-attempt."""
 
+    def judge_head(self, head: Head, max_bytes: int | None) -> Verdict | None:
+        """The verdict on a request whose long body need not be read; None where it has to be."""
+        if head.length <= UNPROVEN_LIMIT:
+            return None
+        refusal = self._refusal(head, head.length, max_bytes, authentic=self.authentication.may_accept(head))
+        return None if refusal is None else Verdict(refusal.status, refusal.reason)
+
     def judge(self, head: Head, wire_body: bytes, max_bytes: int | None, max_events: int | None) -> Verdict:
         """The verdict on one request. A body that could be read is in it even where the answer is a refusal."""
         missing = head.length - len(wire_body)
         if missing > 0:
             return Verdict(HTTPStatus.BAD_REQUEST, f"the body is {missing} bytes shorter than Content-Length")
-        refusal = self._refusal(head, wire_body, max_bytes)
+        authentic = self.authentication.accepts(head, wire_body)
+        refusal = self._refusal(head, len(wire_body), max_bytes, authentic=authentic)
+        if refusal is not None and not authentic and "content-encoding" in head.headers:
+            return Verdict(refusal.status, refusal.reason)  # nothing is unpacked for a stranger
         try:
             body = decompress(head, wire_body)
             events = tuple(read_events(body))
@@ -89,15 +105,15 @@ class Endpoint:
             return Verdict(refusal.status, refusal.reason, events, digest)
         return Verdict(HTTPStatus.OK, "", events, digest)
 
-    def _refusal(self, head: Head, wire_body: bytes, max_bytes: int | None) -> RefusedError | None:
+    def _refusal(self, head: Head, length: int, max_bytes: int | None, *, authentic: bool) -> RefusedError | None:
         """What is wrong before the body is looked into, the first of it."""
         if head.target.partition("?")[0] != self.path:
             return RefusedError(HTTPStatus.NOT_FOUND, "no webhook at this path")
         if head.method != "POST":
             return RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, "only POST is taken here")
-        if max_bytes is not None and len(wire_body) > max_bytes:
+        if max_bytes is not None and length > max_bytes:
             return RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {max_bytes} bytes")
-        if not self.authentication.accepts(head, wire_body):
+        if not authentic:
             return RefusedError(HTTPStatus.UNAUTHORIZED, "the token or signature is missing or wrong")
         if head.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             return RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Content-Type is not application/json")

@@ -18,14 +18,14 @@ _TYPES: dict[str, type] = {
     "eventName": str,
     "user": dict,
     "userID": str,
-    "timestamp": int,
     "statsigMetadata": dict,
     "value": str,
     "metadata": dict,
     "timeUUID": str,
 }
-_TYPE_NAMES = {str: "a string", int: "an integer", dict: "an object"}
-_CUSTOM_KEYS = frozenset(_TYPES)
+_TYPE_NAMES: dict[type, str] = {str: "a string", dict: "an object"}
+_CUSTOM_KEYS = frozenset({*_TYPES, "timestamp"})
+_INTEGER = re.compile(r"-?[0-9]+")
 _EXPOSURE_KEYS = _CUSTOM_KEYS | {"unitID"}
 _EXPOSURES = frozenset(f"statsig::{kind}_exposure" for kind in ("gate", "config", "experiment", "layer"))
 _SPACE = re.compile(r"[ \t\n\r]*")
@@ -138,6 +138,8 @@ def _check_event(event: Event, position: int) -> None:
     for key, kind in _TYPES.items():
         if type(event[key]) is not kind and not (kind is dict and isinstance(event[key], dict)):
             raise _bad(f"event {position}: {key} is not {_TYPE_NAMES[kind]}")
+    if not _is_timestamp(event["timestamp"]):
+        raise _bad(f"event {position}: timestamp is not an integer, nor the text of one")
     if expected is _EXPOSURE_KEYS and not (isinstance(event["unitID"], str) and event["unitID"]):
         raise _bad(f"event {position}: unitID is not the name of an ID type")
     for key in ("eventName", "timeUUID"):
@@ -146,6 +148,11 @@ def _check_event(event: Event, position: int) -> None:
     metadata = event["metadata"]
     if isinstance(metadata, dict) and not all(type(value) is str for value in metadata.values()):
         raise _bad(f"event {position}: metadata holds something else than strings")
+
+
+def _is_timestamp(value: object) -> bool:
+    """A number, as in Statsig's example of a batch, or its text, as in those of single events."""
+    return type(value) is int or (isinstance(value, str) and _INTEGER.fullmatch(value) is not None)
 
 
 def _refuse_keys(event: Event, expected: frozenset[str], position: int) -> None:

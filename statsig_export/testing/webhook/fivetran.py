@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from statsig_export.file_modes import OWN, create
 from statsig_export.testing.webhook.event_reader import ReadEvent
 
 TABLE = """
@@ -49,6 +50,7 @@ class FivetranTable:
     def __init__(self, path: Path, *, now: Callable[[], datetime] = utc_now) -> None:
         self._now = now
         self._lock = threading.Lock()
+        create(path, OWN)
         self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = OFF")

@@ -6,6 +6,7 @@ Written on sockets rather than on `http.server`, since the scripted faults have 
 import re
 import socket
 import struct
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
@@ -14,8 +15,12 @@ from io import BufferedReader
 
 LINE_LIMIT = 65_536
 HEADER_LIMIT = 200
-BODY_LIMIT = 256 * 1024 * 1024
-"""Bytes; a longer body is not read at all."""
+HEAD_LIMIT = 262_144
+"""Bytes of all header lines together."""
+BODY_LIMIT = 128 * 1024 * 1024
+"""Bytes; a longer body is not read at all. A configuration allows 100 MB."""
+UNPROVEN_LIMIT = 65_536
+"""Bytes of a body that is read from anybody, so that its refusal can say more; a longer one must prove itself first."""
 
 _REQUEST_LINE = re.compile(r"([A-Z]+) (\S+) HTTP/(1\.[01])")
 _LENGTH = re.compile(r"[0-9]{1,18}")
@@ -28,6 +33,25 @@ class RefusedError(ValueError):
         super().__init__(reason)
         self.status = status
         self.reason = reason
+
+
+class Room:
+    """Memory for the bodies of all connections together. Safe between threads."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+        self._lock = threading.Lock()
+
+    def take(self, length: int) -> bool:
+        """Whether there is room for so many bytes; then it is taken, until it is given back."""
+        with self._lock:
+            fits = length <= self._left
+            self._left -= length if fits else 0
+            return fits
+
+    def give(self, length: int) -> None:
+        with self._lock:
+            self._left += length
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +121,12 @@ def read_head(stream: BufferedReader) -> Head:
     if match is None:
         raise RefusedError(HTTPStatus.BAD_REQUEST, "the request line is not HTTP/1.x")
     headers: dict[str, str] = {}
+    left = HEAD_LIMIT
     for _ in range(HEADER_LIMIT):
         line = _line(stream)
+        left -= len(line)
+        if left < 0:
+            raise RefusedError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the head is too long")
         if not line:
             return Head(match[1], match[2], match[3], headers)
         name, colon, value = line.partition(":")
@@ -129,8 +157,9 @@ def drain(connection: socket.socket, seconds: float = 2) -> None:
     """Tell the client that nothing more comes, and let it finish: closing on unread bytes would cost it the reply."""
     connection.settimeout(seconds)
     connection.shutdown(socket.SHUT_WR)
-    while connection.recv(1 << 16):
-        pass
+    left = BODY_LIMIT
+    while left > 0 and (part := connection.recv(1 << 16)):
+        left -= len(part)
 
 
 def reset(connection: socket.socket) -> None:

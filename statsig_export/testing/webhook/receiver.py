@@ -6,6 +6,8 @@
 
 It answers 200 to a good batch, 400 to a bad body, 401 to a wrong token or signature, 404 for another path, 405 for
 another method, 411, 413 and 415 as HTTP has them; an error's reason names positions and keys, nothing of the payload.
+A body of more than 64 kB is read only after its head has proven as much as it can: path, method, token, that there is a
+signature. Bodies, all bodies at once and connections are bounded.
 `faults.py` describes the scripts, `transcript.py` what is kept of each request, `fivetran.py` the table.
 """
 
@@ -24,6 +26,7 @@ from statsig_export.testing.webhook.event_reader import Event
 from statsig_export.testing.webhook.fault_file import load_faults, parse_faults
 from statsig_export.testing.webhook.faults import NORMAL, Action, Faults, Rule, Script, Shape, Stage, answer, redirect
 from statsig_export.testing.webhook.fivetran import FivetranTable, utc_now
+from statsig_export.testing.webhook.http_wire import BODY_LIMIT, Room
 from statsig_export.testing.webhook.transcript import Received, Transcript, read_transcript
 
 __all__ = [
@@ -45,13 +48,20 @@ __all__ = [
 ]
 
 
+MOST_CONNECTIONS = 256
+"""At once; a further one is closed."""
+_BODIES_AT_ONCE = 4 * BODY_LIMIT
+"""Bytes of all bodies that are being read; what comes on top is answered 503."""
+
+
 class Receiver:
     """Listens from construction on; serves from `start` (or the beginning of a `with`) until `close`.
 
     `transcript` is a file of JSON lines, `tables` a SQLite file; both are made where missing, and appended to.
     `strict_delivery` also demands the headers webhook-id, -timestamp and -attempt, and equal bytes under an equal id.
-    `idle_timeout` (seconds) ends a connection on which nothing comes. Raises OSError when the port is taken
-    or a file cannot be used (then it has a name), sqlite3.Error for `tables`.
+    `on_request` gets each request once it is written down. `idle_timeout` (seconds) ends a connection on which nothing
+    comes. Raises OSError when the port is taken or a file cannot be used (then it has a name), sqlite3.Error for
+    `tables`.
     """
 
     def __init__(  # noqa: PLR0913 - each is one property of the endpoint
@@ -66,6 +76,7 @@ class Receiver:
         tls: ssl.SSLContext | None = None,
         strict_delivery: bool = False,
         keep_events: bool = True,
+        on_request: Callable[[Received], None] | None = None,
         idle_timeout: float = 60,
         host: str = "127.0.0.1",
         now: Callable[[], datetime] = utc_now,
@@ -78,12 +89,13 @@ class Receiver:
         self._script = Script(_script(faults))
         try:
             table = None if tables is None else FivetranTable(tables, now=now)
-            self._transcript = Transcript(transcript, table, keep_events=keep_events)
+            self._transcript = Transcript(transcript, table, keep_events=keep_events, on_request=on_request)
         except BaseException:  # whatever it was goes on its way, but leaves no port taken
             self._listener.close()
             raise
         endpoint = Endpoint(path, auth or Authentication(), strict_delivery)
-        self._exchange = Exchange(endpoint, self._script, self._transcript, self._closing.wait, now, tls)
+        room = Room(_BODIES_AT_ONCE)
+        self._exchange = Exchange(endpoint, self._script, self._transcript, self._closing.wait, now, tls, room)
         self._acceptor = threading.Thread(target=self._accept, name="receiver", daemon=True)
         self._connections: dict[Connection, threading.Thread] = {}
         self._changed = threading.Lock()
@@ -160,6 +172,11 @@ class Receiver:
             if self._closing.is_set():
                 accepted.close()
                 return
+            with self._changed:
+                full = len(self._connections) >= MOST_CONNECTIONS
+            if full:
+                accepted.close()
+                continue
             accepted.settimeout(self._idle_timeout)
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection = Connection(accepted, self._exchange)

@@ -1,16 +1,17 @@
 """What the stand-in webhook was sent: in memory, and as one JSON line a request in a file.
 
 A request is written down before it is answered, so whoever has got the answer finds the line. A line holds the events
-themselves, exactly as they came, but no header: a token is never in it.
+themselves, exactly as they came, but no header: a token is never in it. The file is for its user alone.
 """
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TextIO
 
+from statsig_export.file_modes import OWN, create
 from statsig_export.testing.webhook.event_reader import Event, ReadEvent
 from statsig_export.testing.webhook.fivetran import FivetranTable
 
@@ -60,10 +61,21 @@ def read_transcript(path: Path) -> Iterator[Received]:
 class Transcript:
     """Keeps the requests. Safe between threads."""
 
-    def __init__(self, path: Path | None, table: FivetranTable | None, *, keep_events: bool) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        table: FivetranTable | None,
+        *,
+        keep_events: bool,
+        on_request: Callable[[Received], None] | None = None,
+    ) -> None:
+        """`on_request` gets each request once it is written down, one at a time."""
+        if path is not None:
+            create(path, OWN)
         self._file: TextIO | None = None if path is None else path.open("a", encoding="utf-8")
         self._table = table
         self._keep_events = keep_events
+        self._on_request = on_request
         self._changed = threading.Condition()
         self._requests: list[Received] = []
         self._digests: dict[str, str] = {}
@@ -95,6 +107,8 @@ class Transcript:
             if self._table is not None and received.accepted:
                 self._table.append(events)
             self._requests.append(received)
+            if self._on_request is not None:
+                self._on_request(received)
             self._changed.notify_all()
 
     def close(self) -> None:

@@ -6,22 +6,22 @@ WHERE "exposures"."ingested_at" >= CAST('2026-11-01 00:00:00' AS TIMESTAMP WITHO
 -- native exposures: read config_exposure
 SELECT "exposures"."id" AS row_key, CAST("exposures"."time_uuid" AS TEXT) AS time_uuid, CAST("exposures"."user_id" AS TEXT) AS user_id, CAST("exposures"."user" AS TEXT) AS "user", CAST("exposures"."metadata" AS TEXT) AS metadata, CAST("exposures"."statsig_metadata" AS TEXT) AS statsig_metadata, CASE WHEN (make_timestamp(epoch_us("exposures"."timestamp")) >= '0001-01-01' AND make_timestamp(epoch_us("exposures"."timestamp")) < '9999-12-31') THEN make_timestamp(epoch_us("exposures"."timestamp")) END AS timestamp, CAST("exposures"."exposure_type" AS TEXT) AS exposure_type, CAST("exposures"."name" AS TEXT) AS name, CAST("exposures"."rule_id" AS TEXT) AS rule_id, "exposures"."gate_value" AS gate_value, CAST("exposures"."group_name" AS TEXT) AS group_name, CAST("exposures"."reason" AS TEXT) AS reason, CAST("exposures"."unit_type" AS TEXT) AS unit_type
 FROM "exposures"
-WHERE "exposures"."ingested_at" >= CAST('2026-11-01 00:00:00' AS TIMESTAMP WITHOUT TIME ZONE) AND "exposures"."ingested_at" < CAST('2026-11-02 00:00:00' AS TIMESTAMP WITHOUT TIME ZONE) AND "exposures"."exposure_type" IN ('config');
+WHERE "exposures"."ingested_at" >= CAST('2026-11-01 00:00:00' AS TIMESTAMP WITHOUT TIME ZONE) AND "exposures"."ingested_at" < CAST('2026-11-02 00:00:00' AS TIMESTAMP WITHOUT TIME ZONE) AND "exposures"."exposure_type" IN ('config', 'dynamic_config', 'get_config');
 
 -- native exposures: read gate_exposure
 SELECT "exposures"."id" AS row_key, CAST("exposures"."time_uuid" AS TEXT) AS time_uuid, CAST("exposures"."user_id" AS TEXT) AS user_id, CAST("exposures"."user" AS TEXT) AS "user", CAST("exposures"."metadata" AS TEXT) AS metadata, CAST("exposures"."statsig_metadata" AS TEXT) AS statsig_metadata, CASE WHEN (make_timestamp(epoch_us("exposures"."timestamp")) >= '0001-01-01' AND make_timestamp(epoch_us("exposures"."timestamp")) < '9999-12-31') THEN make_timestamp(epoch_us("exposures"."timestamp")) END AS timestamp, CAST("exposures"."exposure_type" AS TEXT) AS exposure_type, CAST("exposures"."name" AS TEXT) AS name, CAST("exposures"."rule_id" AS TEXT) AS rule_id, "exposures"."gate_value" AS gate_value, CAST("exposures"."group_name" AS TEXT) AS group_name, CAST("exposures"."reason" AS TEXT) AS reason, CAST("exposures"."unit_type" AS TEXT) AS unit_type
 FROM "exposures"
-WHERE "exposures"."ingested_at" >= CAST('2026-11-01 00:00:00' AS TIMESTAMP WITHOUT TIME ZONE) AND "exposures"."ingested_at" < CAST('2026-11-02 00:00:00' AS TIMESTAMP WITHOUT TIME ZONE) AND ("exposures"."exposure_type" IS NULL OR ("exposures"."exposure_type" NOT IN ('config', 'experiment', 'layer')));
+WHERE "exposures"."ingested_at" >= CAST('2026-11-01 00:00:00' AS TIMESTAMP WITHOUT TIME ZONE) AND "exposures"."ingested_at" < CAST('2026-11-02 00:00:00' AS TIMESTAMP WITHOUT TIME ZONE) AND ("exposures"."exposure_type" IS NULL OR ("exposures"."exposure_type" NOT IN ('config', 'dynamic_config', 'experiment', 'get_config', 'get_experiment', 'get_layer', 'layer')));
 
 -- native exposures: count
 SELECT count(*) AS count_1
 FROM "exposures"
 WHERE "exposures"."ingested_at" >= CAST('2026-11-01 00:00:00' AS TIMESTAMP WITHOUT TIME ZONE) AND "exposures"."ingested_at" < CAST('2026-11-02 00:00:00' AS TIMESTAMP WITHOUT TIME ZONE);
 
--- native exposures: count unplaced
-SELECT count(*) AS count_1
+-- native exposures: count outside
+SELECT CASE WHEN ("exposures"."ingested_at" IS NULL OR "exposures"."ingested_at" IN ('infinity', '-infinity')) THEN 0 WHEN ("exposures"."ingested_at" < CAST('2026-11-01 00:00:00' AS TIMESTAMP WITHOUT TIME ZONE)) THEN 1 WHEN ("exposures"."ingested_at" >= CAST('2026-11-02 00:00:00' AS TIMESTAMP WITHOUT TIME ZONE)) THEN 2 END AS anon_1, count(*) AS count_1
 FROM "exposures"
-WHERE "exposures"."ingested_at" IS NULL OR "exposures"."ingested_at" IN ('infinity', '-infinity');
+WHERE "exposures"."ingested_at" IS NULL OR "exposures"."ingested_at" IN ('infinity', '-infinity') OR "exposures"."ingested_at" < CAST('2026-11-01 00:00:00' AS TIMESTAMP WITHOUT TIME ZONE) OR "exposures"."ingested_at" >= CAST('2026-11-02 00:00:00' AS TIMESTAMP WITHOUT TIME ZONE) GROUP BY CASE WHEN ("exposures"."ingested_at" IS NULL OR "exposures"."ingested_at" IN ('infinity', '-infinity')) THEN 0 WHEN ("exposures"."ingested_at" < CAST('2026-11-01 00:00:00' AS TIMESTAMP WITHOUT TIME ZONE)) THEN 1 WHEN ("exposures"."ingested_at" >= CAST('2026-11-02 00:00:00' AS TIMESTAMP WITHOUT TIME ZONE)) THEN 2 END;
 
 -- native custom_events: read
 SELECT "custom_events"."id" AS row_key, CAST("custom_events"."time_uuid" AS TEXT) AS time_uuid, CAST("custom_events"."user_id" AS TEXT) AS user_id, CAST("custom_events"."user" AS TEXT) AS "user", CAST("custom_events"."metadata" AS TEXT) AS metadata, CAST("custom_events"."statsig_metadata" AS TEXT) AS statsig_metadata, CASE WHEN (make_timestamp(epoch_us("custom_events"."timestamp")) >= '0001-01-01' AND make_timestamp(epoch_us("custom_events"."timestamp")) < '9999-12-31') THEN make_timestamp(epoch_us("custom_events"."timestamp")) END AS timestamp, CAST("custom_events"."event_name" AS TEXT) AS event_name, CAST("custom_events"."value" AS TEXT) AS value
@@ -43,23 +43,23 @@ SELECT count(*) AS count_1
 FROM "custom_events"
 WHERE "custom_events"."ingested_at" >= CAST('2026-11-01 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE) AND "custom_events"."ingested_at" < CAST('2026-11-02 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE);
 
--- native custom_events: count unplaced
-SELECT count(*) AS count_1
+-- native custom_events: count outside
+SELECT CASE WHEN ("custom_events"."ingested_at" IS NULL OR "custom_events"."ingested_at" IN ('infinity', '-infinity')) THEN 0 WHEN ("custom_events"."ingested_at" < CAST('2026-11-01 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE)) THEN 1 WHEN ("custom_events"."ingested_at" >= CAST('2026-11-02 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE)) THEN 2 END AS anon_1, count(*) AS count_1
 FROM "custom_events"
-WHERE "custom_events"."ingested_at" IS NULL OR "custom_events"."ingested_at" IN ('infinity', '-infinity');
+WHERE "custom_events"."ingested_at" IS NULL OR "custom_events"."ingested_at" IN ('infinity', '-infinity') OR "custom_events"."ingested_at" < CAST('2026-11-01 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE) OR "custom_events"."ingested_at" >= CAST('2026-11-02 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE) GROUP BY CASE WHEN ("custom_events"."ingested_at" IS NULL OR "custom_events"."ingested_at" IN ('infinity', '-infinity')) THEN 0 WHEN ("custom_events"."ingested_at" < CAST('2026-11-01 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE)) THEN 1 WHEN ("custom_events"."ingested_at" >= CAST('2026-11-02 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE)) THEN 2 END;
 
 -- sdk_log sdk_events: read
-SELECT "sdk_events"."id" AS row_key, CAST("sdk_events"."event" AS TEXT) AS event, CAST("sdk_events"."statsig_metadata" AS TEXT) AS statsig_metadata
+SELECT "sdk_events"."id" AS row_key, CAST("sdk_events"."event" AS TEXT) AS event, CAST("sdk_events"."statsig_metadata" AS TEXT) AS statsig_metadata, CASE WHEN (make_timestamp(epoch_us("sdk_events"."received_at")) >= '0001-01-01' AND make_timestamp(epoch_us("sdk_events"."received_at")) < '9999-12-31') THEN make_timestamp(epoch_us("sdk_events"."received_at")) END AS received_at
 FROM "sdk_events"
 WHERE "sdk_events"."received_at" >= CAST('2026-11-01 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE) AND "sdk_events"."received_at" < CAST('2026-11-02 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE);
 
 -- sdk_log sdk_events: read gate_exposure
-SELECT "sdk_events"."id" AS row_key, CAST("sdk_events"."event" AS TEXT) AS event, CAST("sdk_events"."statsig_metadata" AS TEXT) AS statsig_metadata
+SELECT "sdk_events"."id" AS row_key, CAST("sdk_events"."event" AS TEXT) AS event, CAST("sdk_events"."statsig_metadata" AS TEXT) AS statsig_metadata, CASE WHEN (make_timestamp(epoch_us("sdk_events"."received_at")) >= '0001-01-01' AND make_timestamp(epoch_us("sdk_events"."received_at")) < '9999-12-31') THEN make_timestamp(epoch_us("sdk_events"."received_at")) END AS received_at
 FROM "sdk_events"
 WHERE "sdk_events"."received_at" >= CAST('2026-11-01 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE) AND "sdk_events"."received_at" < CAST('2026-11-02 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE);
 
 -- sdk_log sdk_events: read custom_event
-SELECT "sdk_events"."id" AS row_key, CAST("sdk_events"."event" AS TEXT) AS event, CAST("sdk_events"."statsig_metadata" AS TEXT) AS statsig_metadata
+SELECT "sdk_events"."id" AS row_key, CAST("sdk_events"."event" AS TEXT) AS event, CAST("sdk_events"."statsig_metadata" AS TEXT) AS statsig_metadata, CASE WHEN (make_timestamp(epoch_us("sdk_events"."received_at")) >= '0001-01-01' AND make_timestamp(epoch_us("sdk_events"."received_at")) < '9999-12-31') THEN make_timestamp(epoch_us("sdk_events"."received_at")) END AS received_at
 FROM "sdk_events"
 WHERE "sdk_events"."received_at" >= CAST('2026-11-01 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE) AND "sdk_events"."received_at" < CAST('2026-11-02 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE);
 
@@ -68,10 +68,10 @@ SELECT count(*) AS count_1
 FROM "sdk_events"
 WHERE "sdk_events"."received_at" >= CAST('2026-11-01 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE) AND "sdk_events"."received_at" < CAST('2026-11-02 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE);
 
--- sdk_log sdk_events: count unplaced
-SELECT count(*) AS count_1
+-- sdk_log sdk_events: count outside
+SELECT CASE WHEN ("sdk_events"."received_at" IS NULL OR "sdk_events"."received_at" IN ('infinity', '-infinity')) THEN 0 WHEN ("sdk_events"."received_at" < CAST('2026-11-01 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE)) THEN 1 WHEN ("sdk_events"."received_at" >= CAST('2026-11-02 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE)) THEN 2 END AS anon_1, count(*) AS count_1
 FROM "sdk_events"
-WHERE "sdk_events"."received_at" IS NULL OR "sdk_events"."received_at" IN ('infinity', '-infinity');
+WHERE "sdk_events"."received_at" IS NULL OR "sdk_events"."received_at" IN ('infinity', '-infinity') OR "sdk_events"."received_at" < CAST('2026-11-01 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE) OR "sdk_events"."received_at" >= CAST('2026-11-02 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE) GROUP BY CASE WHEN ("sdk_events"."received_at" IS NULL OR "sdk_events"."received_at" IN ('infinity', '-infinity')) THEN 0 WHEN ("sdk_events"."received_at" < CAST('2026-11-01 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE)) THEN 1 WHEN ("sdk_events"."received_at" >= CAST('2026-11-02 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE)) THEN 2 END;
 
 -- statsig_events statsig_events: read
 SELECT "statsig_events"."record_number" AS row_key, CAST("statsig_events"."timeuuid" AS TEXT) AS time_uuid, CAST("statsig_events"."event_name" AS TEXT) AS event_name, CAST("statsig_events"."user" AS TEXT) AS "user", CAST("statsig_events"."event_value" AS TEXT) AS value, CAST("statsig_events"."event_metadata" AS TEXT) AS metadata, CAST("statsig_events"."time" AS TEXT) AS timestamp
@@ -93,10 +93,10 @@ SELECT count(*) AS count_1
 FROM "statsig_events"
 WHERE "statsig_events"."time" >= 1793491200 AND "statsig_events"."time" < 1793577600 OR "statsig_events"."time" >= 1793491200000 AND "statsig_events"."time" < 1793577600000 OR "statsig_events"."time" >= 1793491200000000 AND "statsig_events"."time" < 1793577600000000 OR "statsig_events"."time" >= 1793491200000000000 AND "statsig_events"."time" < 1793577600000000000;
 
--- statsig_events statsig_events: count unplaced
-SELECT count(*) AS count_1
+-- statsig_events statsig_events: count outside
+SELECT CASE WHEN ("statsig_events"."time" IS NULL OR "statsig_events"."time" < 0) THEN 0 WHEN ("statsig_events"."time" >= 0 AND "statsig_events"."time" < 1793491200 OR "statsig_events"."time" >= 100000000000 AND "statsig_events"."time" < 1793491200000 OR "statsig_events"."time" >= 100000000000000 AND "statsig_events"."time" < 1793491200000000 OR "statsig_events"."time" >= 100000000000000000 AND "statsig_events"."time" < 1793491200000000000) THEN 1 WHEN ("statsig_events"."time" >= 1793577600 AND "statsig_events"."time" < 100000000000 OR "statsig_events"."time" >= 1793577600000 AND "statsig_events"."time" < 100000000000000 OR "statsig_events"."time" >= 1793577600000000 AND "statsig_events"."time" < 100000000000000000 OR "statsig_events"."time" >= 1793577600000000000) THEN 2 END AS anon_1, count(*) AS count_1
 FROM "statsig_events"
-WHERE "statsig_events"."time" IS NULL OR "statsig_events"."time" < 0;
+WHERE "statsig_events"."time" IS NULL OR "statsig_events"."time" < 0 OR "statsig_events"."time" >= 0 AND "statsig_events"."time" < 1793491200 OR "statsig_events"."time" >= 100000000000 AND "statsig_events"."time" < 1793491200000 OR "statsig_events"."time" >= 100000000000000 AND "statsig_events"."time" < 1793491200000000 OR "statsig_events"."time" >= 100000000000000000 AND "statsig_events"."time" < 1793491200000000000 OR "statsig_events"."time" >= 1793577600 AND "statsig_events"."time" < 100000000000 OR "statsig_events"."time" >= 1793577600000 AND "statsig_events"."time" < 100000000000000 OR "statsig_events"."time" >= 1793577600000000 AND "statsig_events"."time" < 100000000000000000 OR "statsig_events"."time" >= 1793577600000000000 GROUP BY CASE WHEN ("statsig_events"."time" IS NULL OR "statsig_events"."time" < 0) THEN 0 WHEN ("statsig_events"."time" >= 0 AND "statsig_events"."time" < 1793491200 OR "statsig_events"."time" >= 100000000000 AND "statsig_events"."time" < 1793491200000 OR "statsig_events"."time" >= 100000000000000 AND "statsig_events"."time" < 1793491200000000 OR "statsig_events"."time" >= 100000000000000000 AND "statsig_events"."time" < 1793491200000000000) THEN 1 WHEN ("statsig_events"."time" >= 1793577600 AND "statsig_events"."time" < 100000000000 OR "statsig_events"."time" >= 1793577600000 AND "statsig_events"."time" < 100000000000000 OR "statsig_events"."time" >= 1793577600000000 AND "statsig_events"."time" < 100000000000000000 OR "statsig_events"."time" >= 1793577600000000000) THEN 2 END;
 
 -- cloud_exports exposures: read
 SELECT CAST("exposures"."exposure_type" AS TEXT) AS exposure_type, CAST("exposures"."name" AS TEXT) AS name, CAST("exposures"."rule" AS TEXT) AS rule_id, CAST("exposures"."experiment_group" AS TEXT) AS group_name, CAST("exposures"."unit_id" AS TEXT) AS unit_id, CAST("exposures"."unit_type" AS TEXT) AS unit_type, CAST("exposures"."user_dimensions" AS TEXT) AS user_dimensions, CASE WHEN (make_timestamp(epoch_us("exposures"."first_exposure_utc")) >= '0001-01-01' AND make_timestamp(epoch_us("exposures"."first_exposure_utc")) < '9999-12-31') THEN make_timestamp(epoch_us("exposures"."first_exposure_utc")) END AS timestamp
@@ -118,10 +118,10 @@ SELECT count(*) AS count_1
 FROM "exposures"
 WHERE "exposures"."inserted_at" >= CAST('2026-11-01 00:00:00' AS TIMESTAMP WITHOUT TIME ZONE) AND "exposures"."inserted_at" < CAST('2026-11-02 00:00:00' AS TIMESTAMP WITHOUT TIME ZONE);
 
--- cloud_exports exposures: count unplaced
-SELECT count(*) AS count_1
+-- cloud_exports exposures: count outside
+SELECT CASE WHEN ("exposures"."inserted_at" IS NULL OR "exposures"."inserted_at" IN ('infinity', '-infinity')) THEN 0 WHEN ("exposures"."inserted_at" < CAST('2026-11-01 00:00:00' AS TIMESTAMP WITHOUT TIME ZONE)) THEN 1 WHEN ("exposures"."inserted_at" >= CAST('2026-11-02 00:00:00' AS TIMESTAMP WITHOUT TIME ZONE)) THEN 2 END AS anon_1, count(*) AS count_1
 FROM "exposures"
-WHERE "exposures"."inserted_at" IS NULL OR "exposures"."inserted_at" IN ('infinity', '-infinity');
+WHERE "exposures"."inserted_at" IS NULL OR "exposures"."inserted_at" IN ('infinity', '-infinity') OR "exposures"."inserted_at" < CAST('2026-11-01 00:00:00' AS TIMESTAMP WITHOUT TIME ZONE) OR "exposures"."inserted_at" >= CAST('2026-11-02 00:00:00' AS TIMESTAMP WITHOUT TIME ZONE) GROUP BY CASE WHEN ("exposures"."inserted_at" IS NULL OR "exposures"."inserted_at" IN ('infinity', '-infinity')) THEN 0 WHEN ("exposures"."inserted_at" < CAST('2026-11-01 00:00:00' AS TIMESTAMP WITHOUT TIME ZONE)) THEN 1 WHEN ("exposures"."inserted_at" >= CAST('2026-11-02 00:00:00' AS TIMESTAMP WITHOUT TIME ZONE)) THEN 2 END;
 
 -- cloud_exports custom_events: read
 SELECT CAST("events"."event_name" AS TEXT) AS event_name, CAST("events"."event_value" AS TEXT) AS value, CAST("events"."user_object" AS TEXT) AS "user", CAST("events"."statsig_metadata" AS TEXT) AS statsig_metadata, CAST("events"."company_metadata" AS TEXT) AS metadata, CASE WHEN (make_timestamp(epoch_us("events"."timestamp")) >= '0001-01-01' AND make_timestamp(epoch_us("events"."timestamp")) < '9999-12-31') THEN make_timestamp(epoch_us("events"."timestamp")) END AS timestamp, CAST("events"."user_id" AS TEXT) AS "unit_userID", CAST("events"."stable_id" AS TEXT) AS "unit_stableID", CAST("events"."custom_ids" AS TEXT) AS custom_ids
@@ -143,10 +143,10 @@ SELECT count(*) AS count_1
 FROM "events"
 WHERE "events"."timestamp" >= CAST('2026-11-01 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE) AND "events"."timestamp" < CAST('2026-11-02 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE);
 
--- cloud_exports custom_events: count unplaced
-SELECT count(*) AS count_1
+-- cloud_exports custom_events: count outside
+SELECT CASE WHEN ("events"."timestamp" IS NULL OR "events"."timestamp" IN ('infinity', '-infinity')) THEN 0 WHEN ("events"."timestamp" < CAST('2026-11-01 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE)) THEN 1 WHEN ("events"."timestamp" >= CAST('2026-11-02 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE)) THEN 2 END AS anon_1, count(*) AS count_1
 FROM "events"
-WHERE "events"."timestamp" IS NULL OR "events"."timestamp" IN ('infinity', '-infinity');
+WHERE "events"."timestamp" IS NULL OR "events"."timestamp" IN ('infinity', '-infinity') OR "events"."timestamp" < CAST('2026-11-01 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE) OR "events"."timestamp" >= CAST('2026-11-02 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE) GROUP BY CASE WHEN ("events"."timestamp" IS NULL OR "events"."timestamp" IN ('infinity', '-infinity')) THEN 0 WHEN ("events"."timestamp" < CAST('2026-11-01 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE)) THEN 1 WHEN ("events"."timestamp" >= CAST('2026-11-02 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE)) THEN 2 END;
 
 -- warehouse_native exposures: read
 SELECT CAST("statsig_forwarded_exposures"."experiment_id" AS TEXT) AS name, CAST("statsig_forwarded_exposures"."group_id" AS TEXT) AS rule_id, CAST("statsig_forwarded_exposures"."group_name" AS TEXT) AS group_name, CAST("statsig_forwarded_exposures"."user_dimensions" AS TEXT) AS user_dimensions, CASE WHEN (make_timestamp(epoch_us("statsig_forwarded_exposures"."timestamp")) >= '0001-01-01' AND make_timestamp(epoch_us("statsig_forwarded_exposures"."timestamp")) < '9999-12-31') THEN make_timestamp(epoch_us("statsig_forwarded_exposures"."timestamp")) END AS timestamp, CAST("statsig_forwarded_exposures"."user_id" AS TEXT) AS "unit_userID", CAST("statsig_forwarded_exposures"."stable_id" AS TEXT) AS "unit_stableID"
@@ -168,10 +168,10 @@ SELECT count(*) AS count_1
 FROM "statsig_forwarded_exposures"
 WHERE "statsig_forwarded_exposures"."timestamp" >= CAST('2026-11-01 00:00:00' AS TIMESTAMP WITHOUT TIME ZONE) AND "statsig_forwarded_exposures"."timestamp" < CAST('2026-11-02 00:00:00' AS TIMESTAMP WITHOUT TIME ZONE);
 
--- warehouse_native exposures: count unplaced
-SELECT count(*) AS count_1
+-- warehouse_native exposures: count outside
+SELECT CASE WHEN ("statsig_forwarded_exposures"."timestamp" IS NULL OR "statsig_forwarded_exposures"."timestamp" IN ('infinity', '-infinity')) THEN 0 WHEN ("statsig_forwarded_exposures"."timestamp" < CAST('2026-11-01 00:00:00' AS TIMESTAMP WITHOUT TIME ZONE)) THEN 1 WHEN ("statsig_forwarded_exposures"."timestamp" >= CAST('2026-11-02 00:00:00' AS TIMESTAMP WITHOUT TIME ZONE)) THEN 2 END AS anon_1, count(*) AS count_1
 FROM "statsig_forwarded_exposures"
-WHERE "statsig_forwarded_exposures"."timestamp" IS NULL OR "statsig_forwarded_exposures"."timestamp" IN ('infinity', '-infinity');
+WHERE "statsig_forwarded_exposures"."timestamp" IS NULL OR "statsig_forwarded_exposures"."timestamp" IN ('infinity', '-infinity') OR "statsig_forwarded_exposures"."timestamp" < CAST('2026-11-01 00:00:00' AS TIMESTAMP WITHOUT TIME ZONE) OR "statsig_forwarded_exposures"."timestamp" >= CAST('2026-11-02 00:00:00' AS TIMESTAMP WITHOUT TIME ZONE) GROUP BY CASE WHEN ("statsig_forwarded_exposures"."timestamp" IS NULL OR "statsig_forwarded_exposures"."timestamp" IN ('infinity', '-infinity')) THEN 0 WHEN ("statsig_forwarded_exposures"."timestamp" < CAST('2026-11-01 00:00:00' AS TIMESTAMP WITHOUT TIME ZONE)) THEN 1 WHEN ("statsig_forwarded_exposures"."timestamp" >= CAST('2026-11-02 00:00:00' AS TIMESTAMP WITHOUT TIME ZONE)) THEN 2 END;
 
 -- warehouse_native custom_events: read
 SELECT CAST("statsig_forwarded_events"."event_name" AS TEXT) AS event_name, CAST("statsig_forwarded_events"."event_value" AS TEXT) AS value, CAST("statsig_forwarded_events"."user_object" AS TEXT) AS "user", CAST("statsig_forwarded_events"."statsig_metadata" AS TEXT) AS statsig_metadata, CAST("statsig_forwarded_events"."company_metadata" AS TEXT) AS metadata, CASE WHEN (make_timestamp(epoch_us("statsig_forwarded_events"."timestamp")) >= '0001-01-01' AND make_timestamp(epoch_us("statsig_forwarded_events"."timestamp")) < '9999-12-31') THEN make_timestamp(epoch_us("statsig_forwarded_events"."timestamp")) END AS timestamp, CAST("statsig_forwarded_events"."user_id" AS TEXT) AS "unit_userID", CAST("statsig_forwarded_events"."stable_id" AS TEXT) AS "unit_stableID"
@@ -193,8 +193,8 @@ SELECT count(*) AS count_1
 FROM "statsig_forwarded_events"
 WHERE "statsig_forwarded_events"."timestamp" >= CAST('2026-11-01 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE) AND "statsig_forwarded_events"."timestamp" < CAST('2026-11-02 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE);
 
--- warehouse_native custom_events: count unplaced
-SELECT count(*) AS count_1
+-- warehouse_native custom_events: count outside
+SELECT CASE WHEN ("statsig_forwarded_events"."timestamp" IS NULL OR "statsig_forwarded_events"."timestamp" IN ('infinity', '-infinity')) THEN 0 WHEN ("statsig_forwarded_events"."timestamp" < CAST('2026-11-01 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE)) THEN 1 WHEN ("statsig_forwarded_events"."timestamp" >= CAST('2026-11-02 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE)) THEN 2 END AS anon_1, count(*) AS count_1
 FROM "statsig_forwarded_events"
-WHERE "statsig_forwarded_events"."timestamp" IS NULL OR "statsig_forwarded_events"."timestamp" IN ('infinity', '-infinity');
+WHERE "statsig_forwarded_events"."timestamp" IS NULL OR "statsig_forwarded_events"."timestamp" IN ('infinity', '-infinity') OR "statsig_forwarded_events"."timestamp" < CAST('2026-11-01 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE) OR "statsig_forwarded_events"."timestamp" >= CAST('2026-11-02 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE) GROUP BY CASE WHEN ("statsig_forwarded_events"."timestamp" IS NULL OR "statsig_forwarded_events"."timestamp" IN ('infinity', '-infinity')) THEN 0 WHEN ("statsig_forwarded_events"."timestamp" < CAST('2026-11-01 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE)) THEN 1 WHEN ("statsig_forwarded_events"."timestamp" >= CAST('2026-11-02 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE)) THEN 2 END;
 

@@ -201,7 +201,7 @@ def test_verify_exits_with_1_and_a_line_for_each_difference(shell: Shell):
     ("words", "code", "said"),
     [
         (["replay", "--from", "2026-11-21", "--to", "2026-11-20"], 2, "--to is not after --from"),
-        (["run", "--from", "2026-11-20"], 2, "Missing option '--to'"),
+        (["run", "--from", "2026-11-20"], 2, "name the range: --from and --to, or --last"),
         (["run", "--from", "yesterday", "--to", "2026-11-21"], 2, "ISO 8601"),
         (["run", "--from", "2026-11-21", "--to", "2026-11-20"], 2, "--to is not after --from"),
         (["run", "--from", "2001-01-01", "--to", "2001-01-02"], 2, "before windows.start"),

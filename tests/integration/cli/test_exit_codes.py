@@ -40,7 +40,7 @@ WORDS = {
     "test-event": ["test-event"],
     "check": ["check", *NO_GAPS],
 }
-STANDS_ALONE = {"init", "demo", "receiver"}
+STANDS_ALONE = {"init", "demo", "notebook", "receiver"}
 
 
 def table() -> dict[tuple[str, str], int]:
@@ -193,6 +193,8 @@ def test_every_verb_has_its_row_and_no_other():
         ("init", "interrupted", "statsig_export.cli.verbs.init._rendered", []),
         ("demo", "own error", "statsig_export.cli.verbs.demo.run_in_dagster", ["--events", "10"]),
         ("demo", "interrupted", "statsig_export.cli.verbs.demo.run_in_dagster", ["--events", "10"]),
+        ("notebook", "own error", "statsig_export.cli.verbs.notebook._title", []),
+        ("notebook", "interrupted", "statsig_export.cli.verbs.notebook._title", []),
         ("receiver", "own error", "statsig_export.cli.verbs.receiver.Receiver", []),
     ],
 )
@@ -234,6 +236,9 @@ def test_a_demo_that_does_not_come_out_right_ends_with_1(tmp_path: Path, monkeyp
         (["init", "--config", "{folder}/new.toml"], "nothing exported"),
         (["demo", "--home", "{folder}"], "configuration"),
         (["demo", "--home", "{file}/demo"], "configuration"),
+        (["notebook"], "all done"),
+        (["notebook", "none"], "configuration"),
+        (["notebook", "explore_export", "--to", "{file}/none"], "configuration"),
         (["receiver", "--faults", "{folder}/none.json"], "configuration"),
         (["receiver", "--port", "0", "--transcript", "{folder}/none/file"], "configuration"),
         (["receiver", "--port", "0", "--tables", "{folder}/none/file"], "configuration"),

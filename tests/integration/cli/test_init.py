@@ -174,3 +174,24 @@ def test_a_sqlite_file_that_is_not_there_is_not_made(tmp_path: Path):
 
     assert result.exit_code == 3
     assert not (tmp_path / "typo.db").exists()
+
+
+@pytest.mark.fault("F257", "F258")
+@pytest.mark.parametrize("words", [["--layout", "native"], ["--tables"], []])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "postgresql://reader:canary@db/app",
+            "postgresql://db/app?password=canary",
+            "bigquery://p/d?credentials_base64=canary",
+        ),
+        *("postgresql://reader:canary/stats", "canary", "env:canary-9"),
+    ],
+)
+def test_a_url_with_a_secret_is_refused_before_a_file_is_written(tmp_path: Path, url: str, words: list[str]):
+    result = init(tmp_path, "--url", url, *words)
+
+    assert result.exit_code == 2
+    assert "canary" not in result.output
+    assert list(tmp_path.iterdir()) == []

@@ -67,7 +67,7 @@ def test_status_and_verify_say_what_was_pruned(home_with_a_day: ExportHome):
     assert {key for key, day in days.items() if day} == {CUSTOM, GATE}
     shown = say(home_with_a_day, "status", "--failed")
     assert "No row failed" in shown.stdout
-    assert shown.stderr == "2 of these partitions were pruned: their figures stay, their rows are gone.\n"
+    assert "2 of these partitions were pruned: their figures stay, their rows are gone.\n" in shown.stderr
     verified = say(home_with_a_day, "verify")
     assert verified.exit_code == 0
     assert "2 of these partitions were pruned: only their account can be verified." in verified.stderr

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
+import pyarrow as pa
 import pytest
 from home import DAY, ExportHome
 from rows import custom_event
@@ -141,3 +142,17 @@ def test_a_window_that_was_exported_before_its_time_gets_the_rest_when_it_is_exp
     home.ship()
 
     assert home.received_names() == ["before", "after"]
+
+
+@pytest.mark.fault("F219")
+def test_too_little_memory_is_one_line_that_names_the_table(
+    home: ExportHome, admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+):
+    fill(admin, 10)
+
+    def fail(*_: object) -> None:
+        raise pa.ArrowMemoryError("malloc of size 512 failed")
+
+    monkeypatch.setattr("statsig_export.source.source.to_frame", fail)  # which allocation fails cannot be arranged
+    with pytest.raises(SourceError, match="not enough memory for a chunk of table custom_events"):
+        home.export()

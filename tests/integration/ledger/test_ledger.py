@@ -91,7 +91,7 @@ def account(ledger: Ledger):
 def test_planned_batches_come_in_order_and_are_due_at_once(ledger: Ledger):
     found = planned(ledger, plan(digest="a"), plan(after=1, digest="b", rows=(1,)))
 
-    assert [(batch.file, batch.first_row, batch.rows) for batch in found] == [
+    assert [(batch.file.path, batch.first_row, batch.rows) for batch in found] == [
         ("a.parquet", 0, 4),
         ("a.parquet", 4, 6),
         ("b.parquet", 0, 1),

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -63,6 +64,31 @@ def test_reading_waits_for_no_writer_and_for_nobody_who_makes_a_ledger(
 
     assert len(read[0]) == 6
     assert read[4] == 5
+
+
+@pytest.mark.fault("F284")
+@pytest.mark.parametrize("journal", ["WAL", "DELETE"])
+def test_every_verb_that_reads_answers_while_a_transaction_writes_in_whatever_journal_mode(
+    home: ExportHome, monkeypatch: pytest.MonkeyPatch, journal
+):
+    home.add([custom_event(key) for key in range(1, 6)])
+    home.export()
+    home.ship()
+    monkeypatch.setattr(ledger_database, "BUSY_TIMEOUT_MS", 0)
+    home.write()
+    day = ("--from", "2026-11-20", "--to", "2026-11-21")
+    with closing(sqlite3.connect(home.folder / "ledger.db", isolation_level=None)) as other:
+        other.execute(f"PRAGMA journal_mode = {journal}")
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("INSERT INTO meta VALUES ('being', 'written')")
+        for words in (
+            *(["status"], ["status", "--failed", "--json"], ["check"], ["trace", "x"], ["verify"], ["plan", *day]),
+            *(["events", *day], ["prune", "--before", "2026-11-21", "--dry-run"]),
+        ):
+            read = home.verb(*words)
+            assert "locked" not in read.output, words
+            assert read.exit_code in {0, 1, 2}, read.output
+        other.execute("ROLLBACK")
 
 
 @pytest.mark.fault("F115")
@@ -130,6 +156,19 @@ for left in file.parent.glob("*-*"):
     left.unlink()
 os.seteuid(65534)
 assert read() == 3, "with nobody at it"
+os.seteuid(0)
+file.chmod(0o600)
+os.seteuid(65534)
+try:
+    read()
+except LedgerError as error:
+    assert f"this user may not read {file}" in str(error), error
+    assert "reading needs no more" in str(error), error
+else:
+    raise AssertionError("read without a right to")
+os.seteuid(0)
+file.chmod(0o644)
+os.seteuid(65534)
 try:
     open_to_write(url).write().__enter__()
 except LedgerError as error:
@@ -189,6 +228,23 @@ def test_a_user_who_may_only_select_reads_the_ledger_and_is_told_what_writing_ne
                 assert connection.execute(text("SELECT count(*) FROM meta")).scalar() == 2
             with pytest.raises(LedgerError, match="42501 InsufficientPrivilege"), writer.write() as connection:
                 connection.execute(text("INSERT INTO meta VALUES ('a', 'b')"))
+
+
+@pytest.mark.fault("F284")
+def test_a_role_that_may_only_read_does_all_reading_beside_a_writer(home: ExportHome, postgres_url: str):
+    home.environ["LEDGER"] = postgres_url
+    home.add([custom_event(key) for key in range(1, 6)])
+    home.export()
+    plain = make_url(postgres_url).set(drivername="postgresql").render_as_string(hide_password=False)
+    with user(postgres_url, "SELECT ON ALL TABLES IN SCHEMA public", default_transaction_read_only="on") as url:
+        home.environ["LEDGER"] = url
+        with psycopg.connect(plain) as other:
+            other.execute("UPDATE batches SET outcome = outcome")
+            read = all_readers(home)
+            other.rollback()
+
+    assert len(read[0]) == 6
+    assert read[4] == 5
 
 
 _FIRST_OPENINGS = """

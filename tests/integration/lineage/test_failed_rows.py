@@ -5,10 +5,12 @@ import json
 import pytest
 from click.testing import Result
 from home import DAY, ExportHome
-from rows import custom_event, exposure, utc
+from rows import NOON, custom_event, exposure, utc
+from sqlalchemy import Engine, text
 
 import statsig_export
-from statsig_export.export.plan import unplaced_rows
+from statsig_export.export.outside import count_outside
+from statsig_export.source.outside import Place
 from statsig_export.testing.webhook.faults import Rule, answer
 
 RANGE = ["--from", "2026-11-20", "--to", "2026-11-21"]
@@ -155,7 +157,7 @@ def test_rows_that_no_window_can_hold_are_told_by_plan_and_run(any_home: ExportH
     planned = cli_on(any_home, "plan", *RANGE)
     ran = cli_on(any_home, "run", *RANGE)
 
-    assert unplaced_rows(any_home.config) == {"exposures": 1, "custom_events": 1}
+    assert count_outside(any_home.config).rows(Place.UNPLACED) == {"exposures": 1, "custom_events": 1}
     for result in (planned, ran):
         assert "custom_events: 1 row belongs to no window" in result.stderr
         assert "exposures: 1 row belongs to no window" in result.stderr
@@ -172,3 +174,62 @@ def test_nothing_is_said_of_unplaced_rows_where_there_are_none(home: ExportHome)
 
     assert "no window" not in cli_on(home, "plan", *RANGE).stderr
     assert json_of(cli_on(home, "run", *RANGE, "--json"))["unplaced"] == 0
+
+
+@pytest.mark.fault("F245")
+def test_rows_before_the_start_and_in_the_future_are_told_beside_those_without_a_time(any_home: ExportHome):
+    before, future = NOON.replace(year=2026, month=10), NOON.replace(year=2999)
+    any_home.add([custom_event(1), custom_event(2, ingested_at=before), custom_event(3, ingested_at=future)])
+    for verb in ("plan", "run"):
+        result = cli_on(any_home, verb, *RANGE)
+        assert result.exit_code == 0
+        assert "custom_events: 1 row lies before the start of the windows" in result.stderr
+        assert "custom_events: 1 row lies in the future" in result.stderr
+        assert "looks like a year after 2099" in result.stderr
+        report = json_of(cli_on(any_home, verb, *RANGE, "--json"))
+        assert (report["unplaced"], report["before_start"], report["in_future"]) == (0, 1, 1)
+        assert report["in_future_by"] == {"custom_events": 1, "exposures": 0}
+        assert report["misplaced"] is None
+
+
+@pytest.mark.fault("F246")
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [(20260901, "YYYYMMDD"), (0, "zero"), ("0000-00-00 00:00:00", "a zero date"), ("2999-01-01", "a year after 2099")],
+)
+def test_a_run_whose_rows_are_all_nowhere_is_no_success_and_says_what_they_look_like(
+    home: ExportHome, value: object, kind: str
+):
+    home.add([custom_event(1), custom_event(2)])
+    home.on_source(lambda engine: set_window_column(engine, value))
+    for verb in ("plan", "run"):
+        result = cli_on(home, verb, *RANGE)
+        assert result.exit_code == 1
+        assert f"custom_events: ingested_at looks like {kind}; expected a timestamp or an epoch time" in result.stderr
+        assert kind in json_of(cli_on(home, verb, *RANGE, "--json"))["misplaced"]
+
+
+@pytest.mark.fault("F246")
+def test_one_table_that_is_nowhere_is_no_success_beside_one_that_is_sent(home: ExportHome):
+    home.add([custom_event(1)], [exposure(2)])
+    home.on_source(lambda engine: set_window_column(engine, 20260901))
+    result = cli_on(home, "run", *RANGE)
+
+    assert result.exit_code == 1
+    assert "custom_events: ingested_at looks like YYYYMMDD" in result.stderr
+    assert home.account().forwarded == 1
+
+
+def test_a_table_that_ended_before_the_start_is_a_success_beside_one_that_goes_on(home: ExportHome):
+    old = NOON.replace(month=10)
+    home.add([custom_event(1)], [exposure(2, ingested_at=old)])
+    assert cli_on(home, "run", *RANGE).exit_code == 0
+    home.remove(1)
+    alone = cli_on(home, "plan", *RANGE)
+    assert alone.exit_code == 0
+    assert "1 row lies before the start of the windows" in alone.stderr
+
+
+def set_window_column(engine: Engine, value: object) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE custom_events SET ingested_at = :value"), {"value": value})

@@ -4,6 +4,7 @@ import re
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from derived_ids import derived
@@ -51,6 +52,20 @@ def test_a_forwarded_event_is_traced_from_its_row_to_the_answer(any_home: Export
     assert (run.run_id, run.orchestrator_run_id) == (shipped.run_id, "dagster-ship")
     assert found.counted_as == "forwarded"
     assert found.event is None
+
+
+def test_a_trace_shows_each_step_in_a_notebook_and_at_the_prompt(any_home: ExportHome):
+    any_home.add([custom_event(1)])
+    any_home.export()
+    any_home.ship()
+    (time_uuid,) = (event["timeUUID"] for event in any_home.receiver.events())
+
+    found = trace(any_home.config, time_uuid)
+
+    for shown in (repr(found), found._repr_html_()):
+        assert f"{time_uuid} is forwarded (custom_event|2026-11-20)" in shown
+        for step in ("happened", "source row", "export run", "written", "batch", "attempt 1", "accepted HTTP 200"):
+            assert step in shown
 
 
 def test_an_id_of_the_sources_own_is_traced_to_the_column_that_holds_it(home: ExportHome):
@@ -144,12 +159,39 @@ def test_an_unknown_id_names_the_row_it_was_derived_from(home: ExportHome):
     assert (found.derived_from.table, found.derived_from.key) == ("custom_events", 2)
 
 
+@pytest.mark.fault("F283")
+@pytest.mark.parametrize(
+    "stored", ["6F9619FF-8B86-D011-B42D-00C04FC964FF", "6f9619ff-8b86-d011-b42d-00c04fc964ff", None]
+)
+def test_an_id_is_found_in_whatever_way_it_is_written(home: ExportHome, stored: str | None):
+    home.add([custom_event(key) for key in range(3)] + [custom_event(7, time_uuid=stored)])
+    home.export()
+    own = stored or read_events(home.config)["time_uuid"].iloc[-1]
+    digits = own.replace("-", "")
+
+    for written in (own.lower(), own.upper(), digits, digits.upper(), f"{{{own}}}", f" {own}\n", f"urn:uuid:{own}"):
+        found = trace(home.config, written)
+        assert [event.event_name for event in found.events] == ["page_view"]
+        assert found.time_uuid == own
+        assert found.events[0].source.key == (None if stored else 7)
+    assert trace(home.config, UUID(own)).found
+    assert f"'{own}'" in home.verb("--config", str(home.write()), "trace", f" {{{own}}} ").stdout or not stored
+
+
+def test_an_id_that_is_no_uuid_is_found_as_it_is_written_alone(home: ExportHome):
+    home.add([custom_event(1, time_uuid="order-7/A")])
+    home.export()
+
+    assert trace(home.config, " order-7/A").found
+    assert not trace(home.config, "order-7/a").found
+
+
 def test_without_a_ledger_nothing_is_known_and_none_is_made(home: ExportHome):
     assert not trace(home.config, "anything").found
     assert not (home.folder / "ledger.db").exists()
 
 
-@pytest.mark.parametrize("uuid", ["", "\ud800"])
+@pytest.mark.parametrize("uuid", ["", "  ", "\ud800", None, 7])
 def test_what_can_be_no_id_is_refused(home: ExportHome, uuid: str):
     with pytest.raises(ConfigError, match="timeUUID"):
         trace(home.config, uuid)

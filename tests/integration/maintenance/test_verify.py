@@ -1,5 +1,6 @@
 """Verify holds after whatever can happen, and tells every kind of damage."""
 
+import hashlib
 from pathlib import Path
 
 import pyarrow as pa
@@ -58,6 +59,13 @@ def change(home: ExportHome, statement: str) -> None:
         named = {name: connection.execute(text(query)).scalar() for name, query in BATCHES.items()}
         values = {name: value for name, value in {**named, "random": RANDOM}.items() if f":{name}" in statement}
         assert connection.execute(text(statement), values).rowcount
+
+
+def record_as_written(home: ExportHome, file: Path) -> None:
+    """Make the ledger agree with a file that was changed: what else differs can then be seen."""
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    facts = f"digest = '{digest}', bytes = {file.stat().st_size}"
+    change(home, f"UPDATE generations SET {facts} WHERE file LIKE '%/{file.name}'")  # noqa: S608  our own texts
 
 
 def found(home: ExportHome) -> list[tuple[Check, str]]:
@@ -184,15 +192,19 @@ def test_an_event_that_was_changed_in_its_file_is_told(home: ExportHome):
     table = pq.read_table(file, partitioning=None)
     events = pc.replace_substring(table["event"], "page_view", "page_viel")
     pq.write_table(table.set_column(5, table.schema.field("event"), events), file)
+    assert {check for check, _ in found(home)} == {Check.FILE}
 
-    checks = {check for check, _ in found(home)}
-    assert checks == {Check.FILE, Check.BODY}
+    record_as_written(home, file)
+    assert {check for check, _ in found(home)} == {Check.BODY}
 
 
 def test_a_file_that_was_cut_is_told(home: ExportHome):
     file = file_of(lived(home))
+    size = file.stat().st_size
     pq.write_table(pq.read_table(file, partitioning=None).slice(0, 12), file)
+    assert f"has {file.stat().st_size} bytes, {size} were written" in " ".join(line for _, line in found(home))
 
+    record_as_written(home, file)
     assert "holds 12 rows, the ledger says 40" in " ".join(line for _, line in found(home))
 
 
@@ -202,6 +214,7 @@ def test_a_time_uuid_in_two_generations_is_told(home: ExportHome):
     old, new = (pq.read_table(file, partitioning=None) for file in (first, second))
     ids = pa.chunked_array([*old["time_uuid"].slice(0, 1).chunks, *new["time_uuid"].slice(1).chunks])
     pq.write_table(new.set_column(0, new.schema.field("time_uuid"), ids), second)
+    record_as_written(home, second)
 
     assert "generation 2 repeats 1 timeUUIDs" in " ".join(line for _, line in found(home))
 

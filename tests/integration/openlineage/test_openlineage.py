@@ -36,6 +36,7 @@ CUSTOM = partition_key(Category.CUSTOM_EVENT, DAY)
 def _talkative(home: ExportHome, monkeypatch: pytest.MonkeyPatch) -> None:
     """Emission is on, waited for on a busy machine too, and no test keeps the next one silent."""
     monkeypatch.setattr(telling._Silence, "until", 0.0)
+    monkeypatch.setattr(telling._Waited, "seconds", 0.0)
     monkeypatch.setattr(telling, "PATIENCE", 60)
     home.set("lineage", openlineage=True)
 
@@ -350,6 +351,82 @@ def test_a_server_that_does_not_answer_is_not_waited_for_again(
     assert [warning.partition(": ")[2][:35] for warning in warnings_of(caplog)] == [
         "the client did not take them in tim"
     ]
+
+
+@pytest.mark.fault("F286")
+def test_a_server_that_is_slow_costs_one_budget_for_all_windows_and_one_warning(
+    home: ExportHome, server: LineageServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(telling, "PATIENCE", 0.8)
+    monkeypatch.setattr(telling, "QUICK", 0.01)
+    server.delay = 0.2
+    filled(home)
+    for day in range(20, 28):
+        home.export(f"2026-11-{day}")
+
+    (warning,) = warnings_of(caplog)
+    assert "the client did not take them in time" in warning
+    assert len(server.events) < 8
+    assert telling._Waited.seconds < 2 * 0.8
+
+
+@pytest.mark.fault("F286")
+def test_a_server_that_is_well_is_told_of_every_window_though_each_waits_a_little(
+    home: ExportHome, server: LineageServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(telling, "PATIENCE", 30.0)
+    monkeypatch.setattr(telling, "QUICK", 30.0)
+    filled(home)
+    for day in range(20, 28):
+        home.export(f"2026-11-{day}")
+
+    assert warnings_of(caplog) == []
+    assert len(server.events) == 16
+    assert telling._Waited.seconds == 0.0
+
+
+@pytest.mark.fault("F287")
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ("transport:\n  type: http\n url: [\n", "cannot read its openlineage.yml"),
+        ("", "cannot read its openlineage.yml, or it is empty"),
+        ("- canary\n", "cannot be set up (AttributeError)"),
+        ("transport:\n  url: http://canary\n", "was not told where to send them"),
+        ("canary", "cannot be set up (AttributeError)"),
+        ("transport:\n  type: canary\n", "cannot be set up (ImportError)"),
+        ("transport:\n  type: http\n", "cannot be set up (RuntimeError)"),
+        (
+            "transport:\n  type: kafka\n  topic: x\n  config: {}\n",
+            "needs the module confluent_kafka, which its transport",
+        ),
+    ],
+)
+def test_a_configuration_of_the_client_that_is_broken_is_one_line_however_many_runs_there_are(
+    home: ExportHome, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, settings: str, said: str
+):
+    (home.folder / "openlineage.yml").write_text(settings)
+    monkeypatch.setenv("OPENLINEAGE_CONFIG", str(home.folder / "openlineage.yml"))
+    filled(home).export()
+    home.ship()
+
+    (warning,) = warnings_of(caplog)
+    assert said in warning
+    assert "\n" not in warning
+    assert "canary" not in caplog.text
+
+
+@pytest.mark.fault("F287")
+def test_the_console_is_a_transport_where_it_is_asked_for(
+    home: ExportHome, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    caplog.set_level("INFO", "openlineage.client.transport.console")
+    (home.folder / "openlineage.yml").write_text("transport:\n  type: console\n")
+    monkeypatch.setenv("OPENLINEAGE_CONFIG", str(home.folder / "openlineage.yml"))
+    filled(home).export()
+
+    assert warnings_of(caplog) == []
+    assert '"eventType": "COMPLETE"' in caplog.text
 
 
 def test_without_the_client_the_run_goes_on_and_says_what_to_install(

@@ -1,5 +1,6 @@
 """The sending loop on a clock of the test's own: outages of days take milliseconds, and nobody sleeps."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,7 +9,7 @@ from threading import Event
 import pytest
 from home import ExportHome
 from rows import custom_event
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from statsig_export.account import total
 from statsig_export.delivery.outcomes import Outcome
@@ -17,7 +18,7 @@ from statsig_export.errors import LedgerError
 from statsig_export.ledger import queries, standings
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.records import PlannedBatch, ShipRun
-from statsig_export.ledger.tables import batches
+from statsig_export.ledger.tables import batches, generations
 from statsig_export.ledger.transactions import Ledger, ledger_of
 from statsig_export.runs import RunContext, Timing
 from statsig_export.shipping.route import Route
@@ -290,7 +291,11 @@ def test_a_partition_file_that_was_changed_is_never_sent(bench: Bench, home: Exp
     other.export()
     replacement = next((home.folder / "other" / "files" / "events").rglob("*.parquet"))
     file.write_bytes(replacement.read_bytes())
+    assert "bytes, " in str(bench.ship().unread)
 
+    with bench.ledger.database.write() as connection:  # a ledger that agrees with the file does not plan it anew
+        facts = {"bytes": file.stat().st_size, "digest": hashlib.sha256(file.read_bytes()).hexdigest()}
+        connection.execute(update(generations).values(facts))
     assert "are not what was planned" in str(bench.ship().unread)
     assert bench.sent == []
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import trustme
+from scripted_server import close, scripted
 
 from statsig_export.delivery.answer_text import excerpt
 from statsig_export.delivery.outcomes import Outcome
@@ -249,6 +250,16 @@ def test_proxy_variables_of_the_environment_are_ignored(receiver: Receiver, monk
         monkeypatch.setenv(name, "http://127.0.0.1:1")
 
     assert classify(post(receiver)) is Outcome.ACCEPTED
+
+
+@pytest.mark.fault("F260")
+@pytest.mark.parametrize("name", ["http_proxy", "all_proxy", "ALL_PROXY", "webhook.proxy"])
+def test_plain_http_on_loopback_never_goes_to_a_proxy(receiver: Receiver, name: str, monkeypatch: pytest.MonkeyPatch):
+    with scripted(close(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")) as proxy:
+        address = proxy.url.rpartition("/")[0]
+        monkeypatch.setenv(name.replace(".", "_"), address)
+        assert classify(post(receiver, **({"proxy": address} if "." in name else {}))) is Outcome.ACCEPTED
+        assert proxy.heads == []
 
 
 @pytest.mark.fault("F71", "F72")

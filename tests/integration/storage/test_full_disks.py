@@ -20,6 +20,7 @@ from statsig_export.errors import LedgerError, StorageError
 from statsig_export.maintenance.prune import prune
 from statsig_export.maintenance.verify import verify
 from statsig_export.shipping.status import status
+from statsig_export.storage.files import NamedFile
 from statsig_export.storage.schemas import EVENTS
 from statsig_export.storage.storage import Storage
 
@@ -171,10 +172,10 @@ def test_too_many_open_files_is_said_so_and_takes_no_file_for_gone(home: ExportH
         path = str(next((home.folder / "files").rglob(file)).relative_to(home.folder / "files"))
         with no_more_files():
             with pytest.raises(StorageError, match=r"EMFILE: Too many open files.*ulimit -n"):
-                storage.digest(path)
+                storage.require_unchanged(NamedFile(path))
             with pytest.raises(StorageError, match="EMFILE"):
                 storage.new_file(EVENTS)
-        assert storage.digest(path)  # once there is room
+        storage.require_unchanged(NamedFile(path))  # once there is room
 
 
 @pytest.mark.fault("F104")

@@ -81,16 +81,14 @@ def test_many_small_chunks_become_few_row_groups(storage: Storage, tmp_path: Pat
 def test_any_range_of_rows_is_read_across_row_groups(storage: Storage, first: int, rows: int):
     stored = published(storage, *(table(ROW_GROUP, first=row) for row in range(0, 25_000, ROW_GROUP)))
 
-    assert storage.read_events(stored.path, first, rows).to_pylist() == [
-        f'{{"n":{n}}}' for n in range(first, first + rows)
-    ]
+    assert storage.read_events(stored, first, rows).to_pylist() == [f'{{"n":{n}}}' for n in range(first, first + rows)]
 
 
 def test_rows_beyond_the_end_are_an_error(storage: Storage):
     stored = published(storage, table(5))
 
     with pytest.raises(LedgerError, match="0001-"):
-        storage.read_events(stored.path, 4, 2)
+        storage.read_events(stored, 4, 2)
 
 
 def test_a_file_cut_short_is_an_error_that_names_it(storage: Storage, tmp_path: Path):
@@ -99,15 +97,15 @@ def test_a_file_cut_short_is_an_error_that_names_it(storage: Storage, tmp_path: 
     path.write_bytes(path.read_bytes()[:-100])
 
     with pytest.raises(LedgerError, match=stored.path.split("/")[-1]):
-        storage.read_events(stored.path, 0, 1)
+        storage.read_events(stored, 0, 1)
 
 
 def test_a_storage_that_is_no_local_folder_works_the_same():
     with Storage("memory://bucket/files") as storage:
         stored = published(storage, table(5))
 
-        assert storage.read_events(stored.path, 1, 2).to_pylist() == ['{"n":1}', '{"n":2}']
-        assert [part.to_pylist() for part in storage.read_column(stored.path, "time_uuid")] == [
+        assert storage.read_events(stored, 1, 2).to_pylist() == ['{"n":1}', '{"n":2}']
+        assert [part.to_pylist() for part in storage.read_column(stored, "time_uuid")] == [
             ["id-0", "id-1", "id-2", "id-3", "id-4"]
         ]
 

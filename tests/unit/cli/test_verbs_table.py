@@ -53,7 +53,7 @@ def test_help_lists_the_table():
 def test_a_shell_completes_verbs_and_their_options():
     assert completed("re") == ["receiver", "replay", "resume"]
     assert completed("") == list(VERBS)
-    assert completed("run", "--f") == ["--from"]
+    assert completed("run", "--fr") == ["--from"]
     assert completed("ship", "--de") == ["--debug"]
     assert "gate_exposure" in completed("plan", "--category", "gate")
 

@@ -3,8 +3,9 @@ import json
 import pytest
 
 from statsig_export.arrow.columns import TEXT, array, values_of
+from statsig_export.events.checked_objects import checked_objects
 from statsig_export.events.faults import BadValueError, FailureMarks
-from statsig_export.events.json_text import checked_objects, escaped, members, quote
+from statsig_export.events.json_text import escaped, members, quote
 from statsig_export.layouts.reasons import Reason
 
 DEEP = 100_000

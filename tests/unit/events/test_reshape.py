@@ -151,12 +151,24 @@ def test_a_reason_that_only_the_metadata_has_is_kept():
     )
 
 
-@pytest.mark.parametrize("own", ['{"gateValue":"false"}', '{"a":"b", "gateValue":false}'])
-def test_a_gate_value_that_only_the_metadata_has_is_taken(own: str):
+@pytest.mark.fault("F243")
+@pytest.mark.parametrize("value", ["false", '"false"', '"False"', '"FALSE"', "0", '"0"', "0.0"])
+def test_a_gate_value_that_only_the_metadata_has_is_taken(value: str):
+    own = f'{{"a":"b", "gateValue":{value}}}'
     assert json.loads(metadata(gate_value=None, metadata=own))["gateValue"] == "false"
 
 
-@pytest.mark.parametrize("own", [None, "{}", '{"gateValue":"maybe"}', '{"gateValue":null}', '{"gateValue":1}'])
+@pytest.mark.fault("F242")
+@pytest.mark.parametrize("name", ["user", "metadata", "statsig_metadata"])
+@pytest.mark.parametrize("empty", ["[]", " [ ]\n"])
+def test_an_empty_list_is_an_empty_map_in_every_json_column(name: str, empty: str):
+    row = custom_event(user_id="u", **{name: empty})
+    assert outcome(row, CUSTOM_EVENTS) == outcome({**row, name: "{}"}, CUSTOM_EVENTS)
+
+
+@pytest.mark.parametrize(
+    "own", [None, "{}", '{"gateValue":"maybe"}', '{"gateValue":null}', '{"gateValue":2}', '{"gateValue":""}']
+)
 def test_a_gate_without_a_value_fails(own: str | None):
     row = exposure(gate_value=None, metadata=own)
     assert failure(row) == ("gate_exposure", "missing_gate_value", "gate_value")

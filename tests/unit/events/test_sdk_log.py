@@ -1,12 +1,15 @@
 """The samples are one HTTP request a line, as SDKs sent it to a stand-in for Statsig."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from canonical_frames import AT_MS, SDK_EVENTS, log_frame, outcomes, records
 
+from statsig_export.arrow.columns import TEXT, array, frame_of
 from statsig_export.events.encoding import encode
 from statsig_export.events.filters import verdicts
 from statsig_export.events.reshape import reshape
@@ -127,11 +130,13 @@ def test_the_events_statsig_metadata_lies_over_the_requests(
         ({"customIDs": {"companyID": "c", "stableID": "s"}}, "userID"),
         ({"customIDs": {}}, "userID"),
         ({"customIDs": ["stableID"]}, "userID"),
+        ({"customIDs": []}, "userID"),
+        ([], "userID"),
         ({}, "userID"),
         (None, "userID"),
     ],
 )
-def test_the_unit_of_a_user_without_user_id_is_its_only_custom_id(user: dict[str, Any] | None, unit: str):
+def test_the_unit_of_a_user_without_user_id_is_its_only_custom_id(user: dict[str, Any] | list[Any] | None, unit: str):
     event = logged(eventName=GATE, metadata={"gate": "g", "gateValue": "true"}, user=user)
     assert sent(event)["unitID"] == unit
     assert sent(event, unit_types={"g": "configured", "h": "other"})["unitID"] == "configured"
@@ -163,7 +168,7 @@ def test_any_other_time_fails(time: object):
         (logged(eventName=None), ("custom_event", "missing_event_name", "event_name")),
         ("{}", ("custom_event", "missing_event_name", "event_name")),
         (logged(eventName="\udc00"), ("custom_event", "not_unicode", "event")),
-        (logged(eventName=GATE, metadata=[]), ("gate_exposure", "wrong_type", "metadata is no JSON object")),
+        (logged(eventName=GATE, metadata=[0]), ("gate_exposure", "wrong_type", "metadata is no JSON object")),
         (logged(eventName=GATE, metadata=None), ("gate_exposure", "missing_name", "name")),
         (logged(eventName=GATE, metadata={"gate": "g"}), ("gate_exposure", "missing_gate_value", "gate_value")),
         (logged(eventName=CONFIG, metadata={"gate": "g"}), ("config_exposure", "missing_name", "name")),
@@ -183,7 +188,73 @@ def test_what_is_no_event_fails_with_its_reason(event: str | None, fault: tuple[
 def test_a_request_metadata_that_is_no_object_fails():
     assert outcome(logged(), "[1]") == "[wrong_type]"
     assert outcome(logged(statsigMetadata={"a": 1}), "[1]") == "[wrong_type]"
-    assert outcome(logged(statsigMetadata=[]), '{"a":1}') == "[wrong_type]"
+    assert outcome(logged(statsigMetadata=[1]), '{"a":1}') == "[wrong_type]"
+
+
+@pytest.mark.fault("F242")
+@pytest.mark.parametrize("key", ["metadata", "statsigMetadata", "user"])
+def test_an_empty_list_is_the_empty_map_that_php_writes_so(key: str):
+    assert outcome(logged(**{key: []})) == outcome(logged(**{key: {}}))
+    assert outcome(logged().replace("{", f'{{"{key}": [ ], ', 1)) == outcome(
+        logged().replace("{", f'{{"{key}":{{}},', 1)
+    )
+
+
+@pytest.mark.fault("F242")
+def test_an_empty_list_adds_nothing_to_the_metadata_of_the_request_and_takes_nothing_away():
+    assert sent(logged(statsigMetadata=[]), '{"a":1}')["statsigMetadata"] == {"a": 1}
+    assert sent(logged(statsigMetadata={"a": 1}), "[]")["statsigMetadata"] == {"a": 1}
+    assert sent(logged(), "[]")["statsigMetadata"] == {}
+
+
+@pytest.mark.fault("F242")
+def test_an_exposure_with_an_empty_list_of_metadata_fails_for_what_it_does_not_say():
+    assert failure(logged(eventName=GATE, metadata=[])) == ("gate_exposure", "missing_name", "name")
+
+
+@pytest.mark.fault("F243")
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        *[(value, "true") for value in (True, "true", "True", "TRUE", 1, "1", 1.0)],
+        *[(value, "false") for value in (False, "false", "False", "FALSE", 0, "0", 0.0)],
+    ],
+)
+def test_a_gate_value_is_read_as_any_sdk_may_write_it(value: object, expected: str):
+    event = logged(eventName=GATE, metadata={"gate": "g", "gateValue": value, "ruleID": "r"})
+    assert sent(event)["metadata"] == {"gate": "g", "gateValue": expected, "ruleID": "r"}
+
+
+@pytest.mark.parametrize("value", ["", "2", 2, -1, None, {}, [], [True]])
+def test_a_gate_value_that_is_neither_fails(value: object):
+    event = logged(eventName=GATE, metadata={"gate": "g", "gateValue": value})
+    assert failure(event) == ("gate_exposure", "missing_gate_value", "gate_value")
+
+
+RECEIVED = [
+    array([datetime(2026, 11, 3, 12, 30, 15, 123_000)], pa.timestamp("us")),
+    array(["2026-11-03 12:30:15.123"], TEXT),
+    array([str(AT_MS)], TEXT),
+]
+
+
+@pytest.mark.fault("F241")
+@pytest.mark.parametrize("received_at", RECEIVED)
+@pytest.mark.parametrize("time", [None, "", "no such key"])
+def test_an_event_without_a_time_is_of_when_it_was_received(received_at: pa.Array, time: str | None):
+    event = logged(time=time)
+    if time == "no such key":
+        event = json.dumps({key: value for key, value in json.loads(event).items() if key != "time"})
+    frame = log_frame([(event, None)]).assign(received_at=frame_of({"at": received_at})["at"])
+    assert json.loads(outcomes(frame, SDK_EVENTS)["1"])["timestamp"] == AT_MS
+
+
+@pytest.mark.fault("F241")
+@pytest.mark.parametrize("time", [True, [], {}, "soon", -1, 0, AT_MS])
+def test_a_time_that_an_event_has_is_its_own_however_bad(time: object):
+    frame = log_frame([(logged(time=time), None)])
+    received = frame.assign(received_at=frame_of({"at": array(["2026-11-03 13:00"], TEXT)})["at"])
+    assert outcomes(received, SDK_EVENTS) == outcomes(frame, SDK_EVENTS)
 
 
 def test_an_unreadable_event_fails_as_the_source_says():

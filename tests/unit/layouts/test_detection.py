@@ -1,6 +1,6 @@
 import pytest
 
-from statsig_export.layouts.detection import FoundTable, propose
+from statsig_export.layouts.detection import FoundTable, compare, propose
 from statsig_export.layouts.known import LAYOUTS
 from statsig_export.layouts.model import Role
 
@@ -82,3 +82,46 @@ def test_of_two_tables_that_fit_the_one_of_the_layouts_own_name_is_taken():
     match = proposal.tables[Role.STATSIG_EVENTS]
     assert match is not None
     assert match.found.name == "statsig_events"
+
+
+@pytest.mark.fault("F231")
+def test_every_column_under_another_usual_name_is_found():
+    columns = ("event_id", "eventName", "distinct_id", "properties", "occurred_at", "_fivetran_synced", "amount")
+    proposal = propose([FoundTable("tracks", columns)])
+
+    assert proposal is not None
+    match = proposal.tables[Role.CUSTOM_EVENTS]
+    assert match is not None
+    assert match.window_column == "_fivetran_synced"
+    assert match.columns == {
+        "row_key": "event_id",
+        "time_uuid": "",
+        "user_id": "distinct_id",
+        "user": "",
+        "metadata": "properties",
+        "statsig_metadata": "",
+        "timestamp": "occurred_at",
+        "event_name": "eventName",
+        "value": "amount",
+    }
+
+
+@pytest.mark.fault("F233")
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_no_column_that_an_event_needs_is_ever_left_out(layout: str):
+    for table, found in zip(LAYOUTS[layout], laid_down(layout), strict=True):
+        for absent in found.columns:
+            match = compare(table, FoundTable("t", tuple(name for name in found.columns if name != absent)))
+            needed = {rule.column for rule in table.selected_rules if rule.canonical in table.required}
+            assert not needed & {name for name, column in match.columns.items() if not column}
+
+
+def test_a_time_of_the_last_update_is_no_window_column():
+    (events,) = laid_down("native")[1:]
+    columns = tuple("updated_at" if name == "ingested_at" else name for name in events.columns)
+    proposal = propose([FoundTable("custom_events", columns)])
+
+    assert proposal is not None
+    match = proposal.tables[Role.CUSTOM_EVENTS]
+    assert match is not None
+    assert match.window_column == "timestamp"

@@ -37,7 +37,7 @@ def test_the_sdk_log_holds_every_category_in_one_table_that_is_always_read_whole
     (sdk_events,) = LAYOUTS["sdk_log"]
     assert sdk_events.categories == tuple(Category)
     assert sdk_events.home is Category.CUSTOM_EVENT
-    assert sdk_events.frame_columns == ("row_key", "event", "statsig_metadata")
+    assert sdk_events.frame_columns == ("row_key", "event", "statsig_metadata", "received_at")
     assert PlacedTable(sdk_events, {}, DefaultDialect()).rows_of([Category.CONFIG_CHANGE]) is None
 
 

@@ -50,6 +50,7 @@ VALUES: Final[dict[str, tuple[object, ...]]] = {
     "unit userID": (None, "u-3"),
     "unit stableID": (None, "s-1"),
     "event": ('{"eventName":"purchase","time":1793709015123}', LOGGED_GATE),
+    "received_at": (NOON, LATER),
 }
 """Canonical column -> values; the first is the base's. Text values are what the columns of databases hold."""
 
@@ -64,6 +65,7 @@ KINDS: Final[tuple[Row, ...]] = (
         "metadata": '{"config":"c"}',
         "user": '{"customIDs":{"companyID":"c-1"}}',
     },
+    {"event": '{"eventName":"purchase"}'},
 )
 
 

@@ -95,7 +95,7 @@ def test_a_sqlite_file_is_read_by_its_uri_and_told_by_its_path(file: Path, writt
     url = config.source_url()
     with source_at(url.render_as_string(hide_password=False)) as source:
         assert len(read(source)) == 0
-        with source._database._connect() as connection, pytest.raises(Exception, match="readonly|read-only"):
+        with source._database._connect() as connection, pytest.raises(Exception, match=r"readonly|read-only"):
             connection.exec_driver_sql("DELETE FROM exposures")
     assert table_name(url, LAYOUTS["native"][0]).namespace == f"sqlite://{file}"
 

@@ -13,7 +13,6 @@ import pytest
 from source_databases import DAY, NEXT_DAY, NOON, insert, keys, read, run_sql, source_at
 from sqlalchemy import create_engine
 
-from statsig_export.errors import SourceError
 from statsig_export.layouts.model import CANONICAL_COLUMNS
 from statsig_export.layouts.native_tables import CUSTOM_EVENTS, EXPOSURES, create_tables
 from statsig_export.source.source import Source
@@ -289,18 +288,29 @@ def test_keys_may_be_text(file: Path):
     assert sorted(frame["row_key"]) == ["7", "a", "b"]
 
 
-@pytest.mark.parametrize(("declaration", "key"), [("TEXT", None), ("TEXT", b"\xff"), ("BIGINT", None), ("INT", "x")])
-def test_a_row_without_a_readable_key_stops_the_read_and_says_so(file: Path, declaration: str, key: object):
+@pytest.mark.fault("F216")
+@pytest.mark.parametrize(
+    ("declaration", "key", "reason"),
+    [
+        ("TEXT", None, "missing_key"),
+        ("TEXT", b"\xff", "not_unicode"),
+        ("BIGINT", None, "missing_key"),
+        ("INT", "x", "wrong_type"),
+        ("INT", 2.0**63, "wrong_type"),
+    ],
+)
+def test_a_row_without_a_readable_key_is_marked_and_stops_no_other(
+    file: Path, declaration: str, key: object, reason: str
+):
     run_sql(file, "DROP TABLE custom_events; " + native_custom_events(id=declaration))
-    insert(file, "custom_events", [{"id": key, "ingested_at": NOON}])
-    with (
-        source_at(f"sqlite:///{file}") as source,
-        pytest.raises(SourceError, match="table custom_events holds a row whose key id"),
-    ):
-        read(source, "custom_events")
+    insert(file, "custom_events", [{"id": each, "ingested_at": NOON} for each in (7, key)])
+    with source_at(f"sqlite:///{file}") as source:
+        frame = read(source, "custom_events").set_index("unreadable_reason")
+    assert [str(key) for key in frame["row_key"].dropna()] == ["7"]
+    assert frame.loc[reason, "unreadable"] == "row_key"
 
 
-def test_the_sdk_log_is_read_as_two_texts(tmp_path: Path):
+def test_the_sdk_log_is_read_as_two_texts_and_when_each_row_was_received(tmp_path: Path):
     file = tmp_path / "log.db"
     engine = create_engine(f"sqlite:///{file}")
     create_tables(engine, "sdk_log")
@@ -308,7 +318,9 @@ def test_the_sdk_log_is_read_as_two_texts(tmp_path: Path):
     insert(file, "sdk_events", [{"event": '{"eventName":"a"}', "received_at": NOON}, {"received_at": "2026-11-02"}])
     with source_at(f"sqlite:///{file}", layout="sdk_log") as source:
         frame = read(source, "sdk_events", categories=[Category.LAYER_EXPOSURE])
-    assert tuple(frame.columns) == ("row_key", "event", "statsig_metadata", "unreadable", "unreadable_reason")
+    names = ("row_key", "event", "statsig_metadata", "received_at", "unreadable", "unreadable_reason")
+    assert tuple(frame.columns) == names
+    assert frame["received_at"].tolist() == [NOON]
     assert frame["event"].tolist() == ['{"eventName":"a"}']
     assert frame["statsig_metadata"].dtype == pd.ArrowDtype(pa.large_string())
 
@@ -340,7 +352,7 @@ def test_reading_changes_nothing_in_the_source(file: Path, source: Source):
     insert(file, "exposures", [{"ingested_at": NOON}])
     before = file.read_bytes()
     read(source)
-    source.count_unplaced(source.tables[0])
+    source.count_outside(source.tables[0], DAY, NEXT_DAY)
     assert file.read_bytes() == before
     assert [path.name for path in file.parent.iterdir()] == [file.name]
 

@@ -59,7 +59,7 @@ def test_an_argument_that_the_driver_does_not_take_is_named_as_the_configuration
         file.touch()
     url = f"{kind}:///{file}" if kind in {"sqlite", "duckdb"} else f"{kind}://ada@127.0.0.1:1/events"
     with (
-        pytest.raises(ConfigError, match="source.connect: the driver does not take.* no_such_thing"),
+        pytest.raises(ConfigError, match=r"source\.connect: the driver does not take.* no_such_thing"),
         source_at(url, connect={"no_such_thing": "1"}) as source,
     ):
         source.check_schema(source.tables[0])
@@ -74,7 +74,7 @@ def test_what_snowflakes_dialect_refuses_in_a_url_belongs_in_the_table():
 @pytest.mark.fault("F211")
 def test_a_key_that_is_not_there_is_told_before_snowflake_is_asked():
     sign_in = {"private_key_file": "/nowhere/key.p8", "authenticator": "SNOWFLAKE_JWT"}
-    with source_at("snowflake://ada@account/db/schema", connect=sign_in) as source:
-        with pytest.raises(SourceError, match=r"251007 .*\[source.connect\]: a file that is not there") as raised:
-            source.check_schema(source.tables[0])
+    told = pytest.raises(SourceError, match=r"251007 .*\[source.connect\]: a file that is not there")
+    with source_at("snowflake://ada@account/db/schema", connect=sign_in) as source, told as raised:
+        source.check_schema(source.tables[0])
     assert "key.p8" not in raised.value.message

@@ -59,7 +59,7 @@ def test_a_missing_column_is_named_with_what_was_expected(file: Path):
     altered(file, "rule_id TEXT", "ruleid TEXT")
     message = refusal(file)
     assert 'table exposures: column "rule_id" is missing' in message
-    assert "expected text, a UUID or an integer" in message
+    assert "expected text, a UUID or a number" in message
     assert 'the nearest is "ruleid"' in message
     assert '[source.exposures] columns = { canonical = "yours" }' in message
 

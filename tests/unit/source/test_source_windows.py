@@ -4,13 +4,15 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
-from source_databases import DAY, NEXT_DAY, NOON, insert, keys, run_sql, source_at
+from source_databases import DAY, NEXT_DAY, NOON, insert, keys, run_sql, source_at, unplaced
 from sqlalchemy import create_engine
 
+from statsig_export.arrow.timestamps import to_epoch_ms
 from statsig_export.layouts.native_tables import create_tables
 from statsig_export.source.source import Source
 
@@ -190,7 +192,7 @@ def test_the_index_serves_the_read_in_the_common_spellings(
 
 def test_rows_that_no_window_can_hold_are_counted(file: Path, source: Source):
     placed = [NOON, "2026-11-01T12:00:00+02:00", "2026-11-01", 1793534400, 1793534400.5]
-    unplaced = [
+    no_times = [
         None,
         "",
         "yesterday",
@@ -198,7 +200,48 @@ def test_rows_that_no_window_can_hold_are_counted(file: Path, source: Source):
         "2026-11-01 12:00:00+25:61",
         b"2026-11-01",
     ]
-    store(file, placed + unplaced)
-    assert source.count_unplaced(source.tables[0]) == len(unplaced)
+    store(file, placed + no_times)
+    assert unplaced(source) == len(no_times)
     all_times = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
     assert keys(source, start=all_times[0], end=all_times[1]) == list(range(len(placed)))
+
+
+TEN_THIRTY = (
+    *("2026-11-01 10:30:00 UTC", "2026-11-01 10:30:00.5 UTC", "2026-11-01T10:30:00UTC", "2026-11-01 10:30 utc"),
+    *("2026-11-01 10:30:00 GMT", "2026-11-01T10:30:00z", "2026-11-01 10:30:00 Z", "2026-11-01 10:30:00,5"),
+    *("2026-11-01 10:30:00.123 +0000 UTC", "2026-11-01 10:30:00 +0000", "2026-11-01 10:30:00 UTC "),
+    *("2026-11-01 10", "2026-11-01T10", "2026-11-01 10Z", "2026-11-01 1030", "2026-11-01T103000Z", "2026-11-01 10:30"),
+    *("2026-11-01 12:30+02:00", "2026-11-01 12:30:00 +02:00", "2026-11-01T12:30:00.999999+02", "2026-11-01T05:30-0500"),
+)
+NINE_THIRTY = ("2026-11-01 9:30", "2026-11-01 9:30:00", "2026-11-01 9:30:00 UTC")
+NO_TIME = (
+    *("2026-11-01 10:30:00 EST", "2026-11-01 10:30:00 CET", "2026-11-01 10:30:00 Europe/Berlin", "2026-11-01 10:30 PM"),
+    *("2026-11-01 10:30:00 AM", "2026-11-01 10:30:00 EST ", "2026-11-01 10:30:00 +0200 CEST"),
+    *("2026-11-01 10:30:00 GMT+02:00", "2026-11-01T10:30:00Z[UTC]", "2026-11-01 10:30:00 A", "2026-11-01t10:30:00Z"),
+    *("2026-11-01Z", "2026-11-01 UTC", "2026-11-01_10:30", "2026-11-01  10:30:00", "2026-11-01 9", "2026-11-01 10:"),
+)
+
+
+@pytest.mark.fault("F244")
+@pytest.mark.parametrize(
+    ("texts", "hour"), [(TEN_THIRTY, 10), (NINE_THIRTY, 9), (("2026-11-01", "2026-11-01 00"), 0), (NO_TIME, None)]
+)
+def test_a_text_is_the_same_time_as_window_time_and_as_event_time_or_none_as_both(
+    file: Path, source: Source, texts: tuple[str, ...], hour: int | None
+):
+    store(file, texts)
+    placed = {
+        key: of_day
+        for of_day in range(24)
+        for key in keys(source, start=DAY + of_day * HOUR, end=DAY + (of_day + 1) * HOUR)
+    }
+    read = [
+        None if ms is None else datetime.fromtimestamp(ms / 1000, UTC)
+        for ms in to_epoch_ms(pa.array(texts)).to_pylist()
+    ]
+
+    assert [placed.get(key) for key in range(len(texts))] == [hour] * len(texts)
+    assert [moment and (moment.replace(minute=0, second=0, microsecond=0) - DAY) // HOUR for moment in read] == [
+        hour
+    ] * len(texts)
+    assert sorted(keys(source)) == (list(range(len(texts))) if hour is not None else [])

@@ -1,0 +1,78 @@
+"""Reading export.toml: its text, and what is wrong with a file that is none. An error names the file and no value."""
+
+import codecs
+import errno
+import os
+import tomllib
+from pathlib import Path
+from typing import Final
+
+from statsig_export.errors import ConfigError
+
+_WIDE: Final = {
+    codecs.BOM_UTF32_LE: "UTF-32",  # before UTF-16, whose mark it begins with
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+_SAVE_AS_UTF8: Final = "save it as UTF-8 (in PowerShell: Set-Content -Encoding utf8)"
+_IS_TOML: Final = "export.toml is TOML: `statsig-export init` writes one"
+
+
+def read_document(file: Path) -> dict[str, object]:
+    """The tables of a TOML file, in UTF-8 with or without a byte order mark. Raises ConfigError."""
+    text = _text(file)
+    if not text.strip():
+        raise ConfigError(f"{file} is empty", hint=_IS_TOML)
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        other = _other_format(file, text)
+        if other:
+            raise ConfigError(f"{file} is {other}", hint=_IS_TOML) from None
+        raise ConfigError(f"{file} is not valid TOML: {error}") from None
+
+
+def _text(file: Path) -> str:
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError:
+        raise ConfigError(f"no configuration at {file}", hint=_hint_of_missing(file)) from None
+    except IsADirectoryError:
+        raise ConfigError(f"{file} is a folder", hint="name the file in it, such as export.toml") from None
+    except ValueError:  # a NUL in the path
+        raise ConfigError("the path of the configuration has a character that no path can have") from None
+    except OSError as error:
+        cause = f"{errno.errorcode.get(error.errno or 0, type(error).__name__)}: {os.strerror(error.errno or 0)}"
+        raise ConfigError(f"{file} cannot be read ({cause})", hint="let this user read it") from None
+    wide = next((name for mark, name in _WIDE.items() if content.startswith(mark)), "")
+    first = content[:4]
+    if not wide and b"\0" in first and first.strip(b"\0"):  # a letter of TOML and its empty half, without a mark
+        wide = "UTF-16 or UTF-32"
+    if wide:
+        raise ConfigError(f"{file} is in {wide}, as Windows writes it", hint=_SAVE_AS_UTF8)
+    if b"\0" in content:
+        line = content[: content.index(b"\0")].count(b"\n") + 1
+        raise ConfigError(f"{file} is damaged: line {line} has a NUL byte", hint="write it again, or restore a copy")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise ConfigError(f"{file} is not in UTF-8 (line {line})", hint=_SAVE_AS_UTF8) from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _hint_of_missing(file: Path) -> str:
+    if file.is_symlink():
+        return "it is a symbolic link to nothing"
+    return "`statsig-export init` writes one"
+
+
+def _other_format(file: Path, text: str) -> str:
+    """JSON or YAML, by the file's name or its first letters; "" for what is meant as TOML."""
+    first = next(line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#"))
+    if file.suffix == ".json" or first.lstrip().startswith("{"):
+        return "JSON"
+    if file.suffix in {".yaml", ".yml"} or first.startswith("---") or first.rstrip().endswith(":"):
+        return "YAML"
+    return ""

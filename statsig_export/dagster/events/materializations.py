@@ -1,0 +1,71 @@
+"""What a materialization of `statsig/events` says: counts and ids.
+
+What is the same for all partitions of a run (the statements that read the tables, the lineage of the columns) and what
+is the asset's as a whole is said once, with the run's last partition: Dagster stores all metadata of every one.
+"""
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from statsig_export.config import Config
+from statsig_export.dagster.metadata import largest, run_link
+from statsig_export.export.reports import ExportReport, PartitionExport
+from statsig_export.ledger.exported import ExportedPartition
+from statsig_export.ledger.records import PartitionStatus
+from statsig_export.shipping.status import totals
+from statsig_export.windows import Window
+
+Metadata = Mapping[str, dg.MetadataValue]
+
+
+def of_the_run(config: Config, lineage: dg.TableColumnLineage, queries: Mapping[str, str]) -> Metadata:
+    """The asset's row count, the lineage of its columns, and the statements of the last window that it has read."""
+    return {
+        "dagster/row_count": dg.MetadataValue.int(totals(config).planned),
+        "dagster/column_lineage": dg.MetadataValue.column_lineage(lineage),
+        **({"queries": dg.MetadataValue.json(dict(queries))} if queries else {}),
+    }
+
+
+def of_report(report: ExportReport, window: Window, partition: PartitionExport) -> Metadata:
+    account = partition.account
+    optional: dict[str, dg.MetadataValue] = {}
+    if partition.file is not None and partition.digest is not None:
+        optional = {
+            "dagster/uri": dg.MetadataValue.text(partition.file),
+            "file": dg.MetadataValue.path(partition.file),
+            "digest": dg.MetadataValue.text(partition.digest),
+        }
+    return {
+        "dagster/partition_row_count": dg.MetadataValue.int(partition.planned + partition.already_planned),
+        "events": dg.MetadataValue.int(account.events),
+        "planned": dg.MetadataValue.int(partition.planned),
+        "planned before": dg.MetadataValue.int(partition.already_planned),
+        "filtered": dg.MetadataValue.int(account.filtered),
+        "filtered by": dg.MetadataValue.json(largest(account.filtered_by)),
+        "failed": dg.MetadataValue.int(account.failed),
+        "failed by": dg.MetadataValue.json(largest(account.failed_by)),
+        "batches": dg.MetadataValue.int(partition.batches),
+        "generation": dg.MetadataValue.int(partition.generation),
+        "file bytes": dg.MetadataValue.int(partition.file_bytes),
+        "window start": dg.MetadataValue.timestamp(window.start),
+        "window end": dg.MetadataValue.timestamp(window.end),
+        "export run": dg.MetadataValue.text(report.run_id),
+        "filter": dg.MetadataValue.text(report.filter_fingerprint),
+        **optional,
+    }
+
+
+def of_ledger(line: PartitionStatus, export: ExportedPartition, instance: dg.DagsterInstance) -> Metadata:
+    """The same of a partition that another run has exported, as the ledger knows it."""
+    account = line.account
+    return {
+        "dagster/partition_row_count": dg.MetadataValue.int(export.planned),
+        "events": dg.MetadataValue.int(account.events),
+        "filtered": dg.MetadataValue.int(account.filtered),
+        "filtered by": dg.MetadataValue.json(largest(account.filtered_by)),
+        "failed": dg.MetadataValue.int(account.failed),
+        "failed by": dg.MetadataValue.json(largest(account.failed_by)),
+        "export run": run_link(instance, export.run),
+    }

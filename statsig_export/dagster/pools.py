@@ -1,0 +1,67 @@
+"""The pools: how many ship runs a destination gets at once, and how many exports read the source at once.
+
+Exports leave at least one of the instance's places to the ship runs, so a long backfill holds up nothing that it has
+exported.
+"""
+
+import re
+
+import dagster as dg
+
+from statsig_export.config import Config
+from statsig_export.dagster.keys import names_of
+
+SHIP_RUNS_AT_ONCE = 2
+"""Where nobody has set a limit."""
+EXPORTS_AT_ONCE = 2
+"""Likewise."""
+
+
+def pool_of(config: Config) -> str:
+    """The pool of the ship runs: `fivetran_webhook` for the destination `fivetran`."""
+    return names_of(config)(f"{_word(config.webhook.name)}_webhook")
+
+
+def export_pool_of(config: Config) -> str:
+    """The pool of the exports: `fivetran_exports` for the destination `fivetran`."""
+    return names_of(config)(f"{_word(config.webhook.name)}_exports")
+
+
+def limit_pools(instance: dg.DagsterInstance, config: Config) -> None:
+    """Give both pools a limit, unless they have one: Dagster applies `default_limit` only after a pool's first run."""
+    default = instance.global_op_concurrency_default_limit
+    exports = EXPORTS_AT_ONCE if default is None else default
+    queue = instance.get_concurrency_config().run_queue_config
+    if queue is not None and queue.max_concurrent_runs > 0:
+        exports = max(1, min(exports, queue.max_concurrent_runs - 1))
+    limits = {
+        pool_of(config): SHIP_RUNS_AT_ONCE if default is None else default,
+        export_pool_of(config): exports,
+    }
+    storage = instance.event_log_storage
+    limited = {limit.name for limit in storage.get_pool_limits()}
+    for pool, limit in limits.items():
+        if pool in limited:
+            continue
+        if limit == default:
+            storage.initialize_concurrency_limit_to_default(pool)
+        else:
+            storage.set_concurrency_slots(pool, limit)
+
+
+def free_places(instance: dg.DagsterInstance, config: Config) -> int:
+    """Free the places that ended and deleted runs hold in the pools. Returns how many runs held any.
+
+    Dagster does so only with run monitoring, which it does not have unless dagster.yaml says so.
+    """
+    storage = instance.event_log_storage
+    pools = [storage.get_concurrency_info(pool) for pool in (pool_of(config), export_pool_of(config))]
+    holders = {run for pool in pools for run in (*pool.active_run_ids, *pool.pending_run_ids, *pool.assigned_run_ids)}
+    ended = [run for run in holders if (known := instance.get_run_by_id(run)) is None or known.is_finished]
+    for run in ended:
+        storage.free_concurrency_slots_for_run(run)
+    return len(ended)
+
+
+def _word(destination: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_]", "_", destination)

@@ -1,0 +1,102 @@
+"""Runs whose process is gone without a word: killed, or their machine died.
+
+Dagster's run monitoring ends such runs by their age, where dagster.yaml enables it. Otherwise they are under way for
+ever, and hold their windows, partitions and places. So a run tells in a tag which process it is, and the sensor looks
+for that process. On another host it cannot; there, and before the tag is set, age tells.
+"""
+
+import os
+import socket
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+
+from statsig_export.config import Config
+from statsig_export.dagster.keys import DESTINATION_TAG, EXPORT_JOB, MAX_RUNTIME, WORKER_TAG, names_of
+from statsig_export.dagster.pools import free_places
+from statsig_export.dagster.runs import under_way
+
+UNKNOWN_FOR = timedelta(minutes=3)
+"""A run that has been starting for so long, and has not told its process, has none."""
+_ONE_PROCESS = frozenset({"in_process", "execute_in_process_executor"})
+"""The executors whose steps run in the run's own process."""
+EXPORT_MAX_RUNTIME = timedelta(hours=6)
+"""An export run that is gone without a word (its machine died) holds its windows no longer than that."""
+EXPORT_MAX_RUNTIME_S = str(round(EXPORT_MAX_RUNTIME.total_seconds()))
+GONE = (
+    "its process is gone, as the sensor has seen: killed, or its machine died. What it left undone is asked for again"
+)
+
+
+def tell_process(context: dg.OpExecutionContext | dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> None:
+    """Tag the run with its process, unless each step has a process of its own, which may end before the run does."""
+    run, executor = context.run, context.job_def.executor_def.name
+    if executor in _ONE_PROCESS and WORKER_TAG not in run.tags:
+        context.instance.add_run_tags(run.run_id, {WORKER_TAG: _process(os.getpid())})
+
+
+def clear_the_dead(instance: dg.DagsterInstance, config: Config, now: datetime) -> None:
+    """Report runs whose process is gone as failed, or as canceled where that was asked for; free the places that ended
+    runs hold.
+    """
+    for run in under_way(instance):
+        if _is_ours(run, config) and _is_dead(instance, run, now):
+            canceled = run.status is dg.DagsterRunStatus.CANCELING
+            (instance.report_run_canceled if canceled else instance.report_run_failed)(run, GONE)
+    free_places(instance, config)
+
+
+def _is_ours(run: dg.DagsterRun, config: Config) -> bool:
+    """Another code location may have jobs of the same names."""
+    names, destination = names_of(config), config.webhook.name
+    exports = run.job_name == names(EXPORT_JOB) and run.tags.get(MAX_RUNTIME) == EXPORT_MAX_RUNTIME_S
+    asset = names.events in (run.asset_selection or ())
+    return WORKER_TAG in run.tags or run.tags.get(DESTINATION_TAG) == destination or exports or asset
+
+
+def _is_dead(instance: dg.DagsterInstance, run: dg.DagsterRun, now: datetime) -> bool:
+    if run.status in (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED):
+        return False  # no process has it yet
+    process = run.tags.get(WORKER_TAG)
+    if process is not None and process.split(" ")[0] == _host():
+        return process != _process(int(process.split(" ")[1]))
+    record = instance.get_run_record_by_id(run.run_id)
+    if record is None:
+        return False
+    began = datetime.fromtimestamp(record.start_time or record.create_timestamp.timestamp(), UTC)
+    return now - began > _longest(run, known=process is not None)
+
+
+def _longest(run: dg.DagsterRun, *, known: bool) -> timedelta:
+    """How long a run may be under way."""
+    if run.status is dg.DagsterRunStatus.STARTING and not known:
+        return UNKNOWN_FOR
+    most = run.tags.get(MAX_RUNTIME, "")
+    return timedelta(seconds=int(most)) if most.isdigit() else EXPORT_MAX_RUNTIME
+
+
+def _process(pid: int) -> str:
+    """Host, pid, and when the process began: another one may get the pid later."""
+    return f"{_host()} {pid} {_began(pid)}"
+
+
+def _began(pid: int) -> str:
+    """Clock ticks since the boot, on Linux; elsewhere only whether there is such a process."""
+    if not Path("/proc/self/stat").exists():
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return "gone"
+        except PermissionError:
+            pass
+        return "there"
+    try:
+        state, *fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return "gone"
+    return "gone" if state == "Z" else fields[18]
+
+
+def _host() -> str:
+    return socket.gethostname().replace(" ", "_")

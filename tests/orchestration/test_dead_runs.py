@@ -1,0 +1,189 @@
+"""Runs whose process was killed, on an instance without run monitoring: what they hold, and who frees it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pytest
+from dagster._core.events import DagsterEvent  # how a worker tells that it has begun: Dagster has no public way
+from dagster_folder import DAYS, Project
+from dagster_processes import daemon, environment, kill_all, wait_for
+
+from statsig_export.dagster import workers
+from statsig_export.dagster.keys import WORKER_TAG
+from statsig_export.dagster.runs import being_exported
+from statsig_export.export.export import export_window
+from statsig_export.maintenance.verify import verify
+from statsig_export.shipping.status import due_partitions
+from statsig_export.testing.webhook.faults import Action, Rule
+from statsig_export.windows import window_from_key
+
+POOLS = ("fivetran_webhook", "fivetran_exports")
+STARTED, FAILED = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.FAILURE
+
+
+@contextmanager
+def process() -> Iterator[subprocess.Popen[bytes]]:
+    """One that lives until it is killed."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as living:
+        yield living
+        living.kill()
+
+
+def started(project: Project, pool: str, **tags: str) -> str:
+    """A run under way that holds a place of a pool, as a worker makes it. Returns its id."""
+    job = "ship_batches" if pool == "fivetran_webhook" else "export_events"
+    definition = project.definitions().resolve_job_def(job)
+    run = project.instance.create_run_for_job(definition, tags={**definition.tags, **tags})
+    project.instance.handle_new_event(_event(run, dg.DagsterEventType.PIPELINE_START))
+    assert project.instance.event_log_storage.claim_concurrency_slot(pool, run.run_id, "step").is_claimed
+    return run.run_id
+
+
+def _event(run: dg.DagsterRun, kind: dg.DagsterEventType) -> dg.EventLogEntry:
+    event = DagsterEvent(event_type_value=kind.value, job_name=run.job_name)
+    return dg.EventLogEntry(
+        error_info=None,
+        level="debug",
+        user_message="",
+        run_id=run.run_id,
+        timestamp=datetime.now(UTC).timestamp(),
+        job_name=run.job_name,
+        dagster_event=event,
+    )
+
+
+def holders(project: Project, pool: str) -> set[str]:
+    return project.instance.event_log_storage.get_concurrency_info(pool).active_run_ids
+
+
+def status(project: Project, run: str) -> dg.DagsterRunStatus:
+    found = project.instance.get_run_by_id(run)
+    assert found is not None
+    return found.status
+
+
+@pytest.mark.fault("F306")
+@pytest.mark.parametrize("pool", POOLS)
+def test_a_run_whose_process_was_killed_is_ended_and_its_place_is_free_at_the_next_tick(project: Project, pool: str):
+    project.tick()
+    with process() as worker:
+        tag = workers._process(worker.pid)
+        run = started(project, pool, **{WORKER_TAG: tag})
+        project.tick()
+        assert (status(project, run), holders(project, pool)) == (STARTED, {run})
+    worker.wait()
+
+    project.tick()
+
+    assert (status(project, run), holders(project, pool)) == (FAILED, set())
+
+
+@pytest.mark.fault("F306")
+def test_a_process_that_got_the_number_of_a_killed_one_does_not_pass_for_it(project: Project):
+    project.tick()
+    mine = workers._process(os.getpid())
+    run = started(project, POOLS[0], **{WORKER_TAG: mine + "0"})
+
+    project.tick()
+
+    assert status(project, run) is FAILED
+
+
+@pytest.mark.fault("F306")
+def test_of_a_process_on_another_machine_age_tells(project: Project):
+    project.tick()
+    run = started(project, POOLS[0], **{WORKER_TAG: "elsewhere 1 1"})
+    now = datetime.now(UTC)
+
+    workers.clear_the_dead(project.instance, project.config, now + timedelta(minutes=59))
+    assert status(project, run) is STARTED
+    workers.clear_the_dead(project.instance, project.config, now + timedelta(minutes=61))
+    assert status(project, run) is FAILED
+
+
+@pytest.mark.fault("F306")
+@pytest.mark.parametrize("pool", POOLS)
+@pytest.mark.parametrize("deleted", [False, True])
+def test_the_place_of_a_run_that_ended_without_giving_it_back_is_free_at_the_next_tick(
+    project: Project, pool: str, deleted
+):
+    project.tick()
+    run = started(project, pool)
+    dagster_run = project.instance.get_run_by_id(run)
+    assert dagster_run is not None
+    project.instance.report_run_failed(dagster_run)
+    if deleted:
+        project.instance.delete_run(run)
+        assert project.instance.event_log_storage.claim_concurrency_slot(pool, run, "again").is_claimed
+
+    project.tick()
+
+    assert holders(project, pool) == set()
+
+
+@pytest.mark.fault("F306")
+def test_what_a_killed_export_run_held_is_asked_for_again(project: Project):
+    project.tick()
+    window = f"gate_exposure|{DAYS[0]}"
+    span = {"dagster/asset_partition_range_start": window, "dagster/asset_partition_range_end": window}
+    started(project, POOLS[1], **span, **{WORKER_TAG: workers._process(os.getpid()) + "0"})
+    assert being_exported(project.instance, project.config) == {window}
+
+    project.tick()
+
+    assert being_exported(project.instance, project.config) == set()
+
+
+@pytest.mark.fault("F306")
+def test_runs_of_others_are_left_alone_however_old_they_are(project: Project):
+    @dg.job
+    def theirs() -> None: ...
+
+    run = project.instance.create_run_for_job(theirs)
+    project.instance.handle_new_event(_event(run, dg.DagsterEventType.PIPELINE_START))
+
+    workers.clear_the_dead(project.instance, project.config, datetime.now(UTC) + timedelta(days=30))
+
+    assert status(project, run.run_id) is STARTED
+
+
+@pytest.mark.fault("F306")
+@pytest.mark.skipif("STATSIG_EXPORT_LONG" not in os.environ, reason="waits for minutes: STATSIG_EXPORT_LONG=1 runs it")
+@pytest.mark.parametrize("machine", [False, True], ids=["two workers are killed", "the machine dies"])
+def test_a_plain_dagster_dev_recovers_by_itself(project: Project, machine):
+    """No dagster.yaml at all: no run monitoring, no retries, the default queue."""
+    project.fill(DAYS[:2])
+    project.keep_schedule_quiet()
+    project.automate()
+    for day in DAYS[:2]:
+        export_window(project.config, window_from_key(day, project.config.windows))
+    project.receiver.play([Rule(actions=(Action(delay=10.0),))])
+    home = project.folder / "plain_home"
+    home.mkdir()
+    environ, log = environment(home, project.config_path), project.folder / "daemon.log"
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+
+        def working() -> list[str]:
+            runs = instance.get_runs(dg.RunsFilter(statuses=[STARTED]))
+            tags = [run.tags[WORKER_TAG] for run in runs if WORKER_TAG in run.tags]
+            return tags if len(tags) == (1 if machine else 2) else []
+
+        with daemon(environ, log) as running:
+            tags = wait_for(working, running, log)
+            if machine:
+                kill_all(running)
+            else:
+                for tag in tags:
+                    os.kill(int(tag.split(" ")[1]), 9)
+                wait_for(lambda: not due_partitions(project.config), running, log)
+        if machine:
+            with daemon(environ, log) as again:
+                wait_for(lambda: not due_partitions(project.config), again, log, 600)
+
+    assert len({event["timeUUID"] for event in project.receiver.events()}) == 10
+    assert verify(project.config).differences == ()
