@@ -7,13 +7,12 @@ from source_databases import read, source_at
 from sqlalchemy import Engine, create_engine, make_url
 
 from statsig_export.errors import SourceError
-from statsig_export.layouts.native_tables import create_tables
+from statsig_export.layouts.native_tables import EXPOSURES, create_tables
 
 NOON = "2026-11-01 12:00"
-SECRET = "a row's own text"
+SECRET = "text of a row"
 ROWS = 30_000
-COLUMNS = ("time_uuid", "exposure_type", "name", "rule_id", "gate_value", "group_name", "reason", "unit_type", "user_id",
-           '"user"', "metadata", "statsig_metadata", '"timestamp"', "ingested_at")  # fmt: skip
+COLUMNS = tuple(column.name for column in EXPOSURES.columns if column.name != "id")
 
 
 @pytest.fixture
@@ -33,7 +32,7 @@ def engine(postgres_url: str) -> Iterator[Engine]:
 
 def view(engine: Engine, name: str) -> None:
     """Make the view `exposures`, whose column `name` is this expression."""
-    columns = ", ".join(f"{name} AS name" if column == "name" else column for column in COLUMNS)
+    columns = ", ".join(f"{name} AS name" if column == "name" else f'"{column}"' for column in COLUMNS)
     with engine.begin() as connection:
         connection.exec_driver_sql(f"CREATE VIEW exposures AS SELECT id, {columns} FROM kept")  # noqa: S608
 
