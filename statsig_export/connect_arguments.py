@@ -66,7 +66,8 @@ def _flat(arguments: Mapping[str, ConnectArgument]) -> list[tuple[str, _Scalar]]
     """All values; one of a table such as `ssl = { ca = "..." }` goes by both names, as in ssl_ca."""
     flat: list[tuple[str, _Scalar]] = []
     for name, value in arguments.items():
-        flat += (
-            [(f"{name}_{inner}", part) for inner, part in value.items()] if isinstance(value, dict) else [(name, value)]
-        )
+        if isinstance(value, dict):
+            flat += [(f"{name}_{inner}", part) for inner, part in value.items()]
+        else:
+            flat.append((name, value))
     return flat

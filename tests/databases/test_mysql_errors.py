@@ -1,13 +1,17 @@
 """What MySQL and MariaDB say of an error, and what is left on their sessions: needs a server that you name."""
 
+import os
+from contextlib import closing
+
 import pytest
-from conftest import SERVER
 from real_databases import RealDatabase
 from source_databases import read, source_at
 from sqlalchemy import create_engine, make_url
 
 from statsig_export.errors import SourceError
 from statsig_export.layouts.native_tables import create_tables
+
+SERVER = os.environ.get("STATSIG_EXPORT_TEST_DATABASE", "")
 
 pytestmark = pytest.mark.skipif(not SERVER, reason="STATSIG_EXPORT_TEST_DATABASE names no server")
 
@@ -28,9 +32,11 @@ def test_a_session_is_after_a_read_as_it_was_before(native: RealDatabase):
     with source_at(native.url, connect=own) as source:
         (within,) = source._database.chunks(settings, 1)
         read(source)
-        with source._database._engine.raw_connection().cursor() as cursor:
+        with closing(source._database._engine.raw_connection()) as connection:
+            cursor = connection.cursor()
             cursor.execute(settings)
             after = cursor.fetchone()
+            cursor.close()
 
     assert within[0][:2] == ("+00:00", 60)
     assert after[:2] == ("+03:00", 77)
@@ -61,7 +67,7 @@ def test_a_view_of_what_is_gone_says_so_by_its_number(native: RealDatabase):
     try:
         native.run("CREATE VIEW exposures AS SELECT * FROM kept")
         native.run("DROP TABLE kept")
-        with native.source() as source, pytest.raises(SourceError, match="1356 ER_VIEW_INVALID, at .*mend the view"):
+        with native.source() as source, pytest.raises(SourceError, match=r"1356 ER_VIEW_INVALID, at .*mend the view"):
             source.check_schema(source.tables[0])
     finally:
         native.run("DROP VIEW IF EXISTS exposures")
