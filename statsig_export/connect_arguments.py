@@ -48,7 +48,7 @@ def looked_up(
         return str(place) if text.startswith("~") or place.exists() else text
 
     return {
-        name: {inner: value_of(inner, part) for inner, part in value.items()}
+        name: {inner: value_of(f"{name}_{inner}", part) for inner, part in value.items()}
         if isinstance(value, dict)
         else value_of(name, value)
         for name, value in arguments.items()
@@ -63,7 +63,11 @@ def _at_home(path: str, key: str) -> Path:
 
 
 def _flat(arguments: Mapping[str, ConnectArgument]) -> list[tuple[str, _Scalar]]:
+    """All values; one of a table such as `ssl = { ca = "..." }` goes by both names, as in ssl_ca."""
     flat: list[tuple[str, _Scalar]] = []
     for name, value in arguments.items():
-        flat += list(value.items()) if isinstance(value, dict) else [(name, value)]
+        if isinstance(value, dict):
+            flat += [(f"{name}_{inner}", part) for inner, part in value.items()]
+        else:
+            flat.append((name, value))
     return flat

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
 
 from statsig_export.database_urls import file_of
 from statsig_export.databases import duckdb, mysql, postgresql, sqlite, warehouses
@@ -42,6 +43,8 @@ _FILES: Final = frozenset({"sqlite", "duckdb"})
 def cause_of(error: BaseException) -> Cause:
     """The cause by its code and name."""
     origin = getattr(error, "orig", None) or error
+    if isinstance(origin, SQLAlchemyError) and origin.__cause__ is not None:  # a table that cannot be inspected
+        return cause_of(origin.__cause__)
     if isinstance(origin, OSError) and (origin.errno or type(origin) is not OSError):
         return system_cause(origin)  # Arrow's own, of a stream that broke, has neither
     package = type(origin).__module__.partition(".")[0]

@@ -50,6 +50,7 @@ ADVICE: Final[Advice] = (
     ("2006", f"the connection was lost; {AGAIN}"),
     ("2013", f"the connection was lost; {AGAIN}"),
     ("2055", f"the connection was lost; {AGAIN}"),
+    ("ENOENT", f"{CHECK}: its unix_socket, and the files for TLS that it or [source.connect] names"),
     *NETWORK,
 )
 

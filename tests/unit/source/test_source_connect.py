@@ -22,6 +22,7 @@ def test_secrets_are_looked_up_and_files_found_beside_the_configuration(tmp_path
         "login_timeout": 20,
         "sslrootcert": "system",
         "session_parameters": {"QUERY_TAG": "statsig-export"},
+        "ssl": {"key": "key.p8"},
     }
     config = configured(tmp_path, {"PHRASE": "hunter2"}, **given)
 
@@ -29,6 +30,7 @@ def test_secrets_are_looked_up_and_files_found_beside_the_configuration(tmp_path
         **given,
         "private_key_file": f"{tmp_path}/key.p8",
         "private_key_file_pwd": "hunter2",
+        "ssl": {"key": f"{tmp_path}/key.p8"},
     }
     assert "hunter2" not in repr(config) + config.fingerprint()
 

@@ -1,0 +1,72 @@
+"""What MySQL and MariaDB say of an error, and what is left on their sessions: needs a server that you name."""
+
+import os
+from contextlib import closing
+
+import pytest
+from real_databases import RealDatabase
+from source_databases import read, source_at
+from sqlalchemy import create_engine, make_url
+
+from statsig_export.errors import SourceError
+from statsig_export.layouts.native_tables import create_tables
+
+SERVER = os.environ.get("STATSIG_EXPORT_TEST_DATABASE", "")
+
+pytestmark = pytest.mark.skipif(not SERVER, reason="STATSIG_EXPORT_TEST_DATABASE names no server")
+
+
+@pytest.fixture
+def native(database_of) -> RealDatabase:
+    database: RealDatabase = database_of("mysql")
+    engine = create_engine(database.url)
+    create_tables(engine, "native")
+    engine.dispose()
+    return database
+
+
+@pytest.mark.fault("F209")
+def test_a_session_is_after_a_read_as_it_was_before(native: RealDatabase):
+    settings = "SELECT @@SESSION.time_zone, @@SESSION.lock_wait_timeout, @@SESSION.sql_mode"
+    own = {"init_command": "SET SESSION time_zone = '+03:00', lock_wait_timeout = 77"}
+    with source_at(native.url, connect=own) as source:
+        (within,) = source._database.chunks(settings, 1)
+        read(source)
+        with closing(source._database._engine.raw_connection()) as connection:
+            cursor = connection.cursor()
+            cursor.execute(settings)
+            after = cursor.fetchone()
+            cursor.close()
+
+    assert within[0][:2] == ("+00:00", 60)
+    assert after[:2] == ("+03:00", 77)
+
+
+@pytest.mark.fault("F209")
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"username": "nobody_at_all", "password": "hunter2"}, r"(1045|1698) ER_ACCESS_DENIED"),
+        ({"database": "nowhere"}, r"1049 ER_BAD_DB_ERROR.*no such database"),
+        ({"host": "127.0.0.1", "port": 1, "query": {}}, r"ECONNREFUSED .*MySQL 2003, at 127.0.0.1:1\."),
+        ({"host": "no-host.invalid", "query": {}}, r"EAI_NONAME .*at no-host.invalid:3306\."),
+    ],
+)
+def test_a_connection_that_fails_says_which_part_of_the_url_to_check(change: dict[str, object], says: str):
+    url = make_url(SERVER).set(**change).render_as_string(hide_password=False)  # type: ignore[arg-type]
+    with source_at(url) as source, pytest.raises(SourceError, match=says) as raised:
+        source.check_schema(source.tables[0])
+    assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.fault("F209")
+def test_a_view_of_what_is_gone_says_so_by_its_number(native: RealDatabase):
+    native.run("DROP TABLE exposures")
+    native.run("CREATE TABLE kept (id INT)")
+    try:
+        native.run("CREATE VIEW exposures AS SELECT * FROM kept")
+        native.run("DROP TABLE kept")
+        with native.source() as source, pytest.raises(SourceError, match=r"1356 ER_VIEW_INVALID, at .*mend the view"):
+            source.check_schema(source.tables[0])
+    finally:
+        native.run("DROP VIEW IF EXISTS exposures")
