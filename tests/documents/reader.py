@@ -71,6 +71,7 @@ def reading(folder: Path) -> Iterator[Reader]:
             "HOME": str(folder),
             "STATSIG_DATABASE_URL": f"sqlite:///{folder}/source.db",
             "FIVETRAN_WEBHOOK_URL": receiver.url,
+            "FIVETRAN_WEBHOOK_SECRET": "of-the-stand-in",
         }
         reader = Reader(folder, environ)
         done = reader.follow("statsig-export run --from 2026-11-20 --to 2026-11-23")

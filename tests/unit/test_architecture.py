@@ -194,8 +194,8 @@ def test_every_package_says_what_it_is():
     assert [str(path) for path in packages if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))] == []
 
 
-def test_the_readme_lists_every_package():
-    tree = (ROOT_FOLDER / "README.md").read_text(encoding="utf-8")
+def test_the_page_for_contributors_lists_every_package():
+    tree = (ROOT_FOLDER / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
     assert {home for home, _ in modules()} - {ROOT} - set(re.findall(r"^  ([a-z]+)/ ", tree, re.MULTILINE)) == set()
     assert set(BESIDE) - set(re.findall(r"^([a-z_]+)/ ", tree, re.MULTILINE)) == set()
