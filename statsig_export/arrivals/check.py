@@ -1,0 +1,122 @@
+"""Compares the ledger with the table that Fivetran wrote, and records what is found."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from statsig_export.arrivals.buckets import BUCKETS, Buckets
+from statsig_export.arrivals.comparison import LANDED, SENT, Comparison
+from statsig_export.arrivals.landed import LandedTable
+from statsig_export.arrivals.report import report_of
+from statsig_export.arrivals.reports import ArrivalsReport
+from statsig_export.arrivals.segments import segments
+from statsig_export.arrivals.sent import add_sent
+from statsig_export.config import Config
+from statsig_export.errors import PartitionFileError, StorageError
+from statsig_export.ledger import arrivals as ledger_arrivals
+from statsig_export.ledger.arrivals import ArrivalCheck
+from statsig_export.ledger.database import LedgerDatabase
+from statsig_export.ledger.records import Selection
+from statsig_export.ledger.transactions import ledger_of
+from statsig_export.runs import no_progress
+from statsig_export.storage.storage import Storage
+
+ASKED_AGAIN: Final = timedelta(days=30)
+"""What is not there is looked for on each comparison without a range, until its first attempt is so long ago."""
+CLOCKS_DIFFER: Final = timedelta(hours=1)
+"""A row may have been written so long before its attempt began, by the table's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What one comparison has found."""
+
+    comparison: Comparison
+    check: ArrivalCheck
+    unreadable: Sequence[PartitionFileError]
+    """Files that are lost: what they hold was not compared, and counts as alien where it is there."""
+
+
+def check_arrivals(
+    config: Config,
+    selection: Selection | None = None,
+    *,
+    now: datetime | None = None,
+    on_progress: Callable[[int], None] = no_progress,
+) -> tuple[ArrivalsReport, Sequence[PartitionFileError]]:
+    """Compare these partitions, or what is not settled yet, and record it. `on_progress` gets the rows of the table.
+
+    Settled is what was found whole once `grace` had passed after its last attempt; what was first sent ASKED_AGAIN ago
+    is compared with a selection only. Returns the figures of the selection, by default of all partitions, and the
+    files that could not be read. Raises ConfigError, SourceError for the table, LedgerError, StorageError; then nothing
+    is recorded.
+    """
+    now = now or datetime.now(UTC)
+    with ledger_of(config) as ledger:
+        compared = compare(config, ledger.database, selection, now, on_progress=on_progress)
+        found = compared.comparison.by_batch()
+        ledger_arrivals.record(ledger.database, config.webhook.name, found, compared.check)
+    return report_of(config, selection), compared.unreadable
+
+
+def compare(
+    config: Config,
+    database: LedgerDatabase,
+    selection: Selection | None,
+    now: datetime,
+    *,
+    keep_missing: bool = False,
+    on_progress: Callable[[int], None] = no_progress,
+) -> Compared:
+    """The same without a record of it. The table is read before the ledger: what is sent meanwhile is ours too."""
+    grace = config.arrivals_settings().grace
+    first_ms = _first(database, config, selection, now - ASKED_AGAIN, grace)
+    since_ms = _ms(now) if first_ms is None else first_ms - round(CLOCKS_DIFFER.total_seconds() * 1000)
+    with _scratch() as folder, Storage(config.storage_url()) as storage:
+        landed, sent = Buckets(folder, "landed", LANDED), Buckets(folder, "sent", SENT)
+        if first_ms is not None:
+            with LandedTable(config) as table:
+                for records in table.read(datetime.fromtimestamp(since_ms / 1000, UTC)):
+                    landed.add(records)
+                    on_progress(len(records))
+        ids = ledger_arrivals.partitions_sent(database, config.webhook.name, since_ms)
+        known = list(segments(ledger_arrivals.sent_batches(database, ids)))
+        compared = [one for one in known if first_ms is not None and one.sent_ms >= first_ms]
+        numbers = {segment: number for number, segment in enumerate(compared)}
+        lost = add_sent(storage, ledger_arrivals.sent_files(database, ids), known, numbers, sent)
+        comparison = Comparison(compared, _ms(now - grace), frozenset(lost), keep_missing=keep_missing)
+        for number in range(BUCKETS):
+            comparison.add(sent.read(number), landed.read(number))
+    check = ArrivalCheck(_ms(now), since_ms, landed.records, comparison.alien)
+    return Compared(comparison, check, tuple(lost.values()))
+
+
+def _first(
+    database: LedgerDatabase, config: Config, selection: Selection | None, horizon: datetime, grace: timedelta
+) -> int | None:
+    """When the first attempt began of what is to be compared; None where nothing is."""
+    if selection is not None:
+        return ledger_arrivals.sent_since(database, selection)
+    grace_ms = round(grace.total_seconds() * 1000)
+    return ledger_arrivals.unsettled_since(database, config.webhook.name, _ms(horizon), grace_ms)
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """A folder of this user alone. Raises StorageError where its disk is full."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="statsig-export-arrivals-") as folder:
+            yield Path(folder)
+    except OSError as error:
+        raise StorageError(
+            f"the temporary folder {tempfile.gettempdir()} cannot be written ({error.strerror})",
+            hint="free space there, or name another folder in TMPDIR: a comparison needs 24 bytes an event and a row",
+        ) from None
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
