@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 import numpy as np
@@ -19,15 +19,7 @@ LANDED: Final = np.dtype([("first", "<u8"), ("second", "<u8"), ("synced", "<i8")
 KNOWN: Final = -1
 """In place of a segment: an id of ours, of a batch that is not compared."""
 NO_TIME: Final = -1
-_FIELDS: Final = (
-    "arrived",
-    "missing",
-    "not_yet",
-    "repeated_replay",
-    "repeated_unknown",
-    "repeated_other",
-    "unconfirmed",
-)
+_FIELDS: Final = tuple(one.name for one in fields(BatchArrivals) if one.name not in {"batch", "landed_ms"})
 
 Counts = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int64]

@@ -7,6 +7,7 @@ some of a batch's rows again. So the rows of a batch are cut into segments of wh
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from statsig_export.delivery.rules import State
 from statsig_export.ledger.arrivals import SentBatch
@@ -59,7 +60,7 @@ def _segments_of(batch: SentBatch, whole: Sequence[SentBatch], replays: Sequence
     """`whole` are the batches whose attempts sent all of these rows."""
     edges = {batch.first_row, batch.end, *(edge for replay in replays for edge in (replay.first_row, replay.end))}
     cuts = sorted(edge for edge in edges if batch.first_row <= edge <= batch.end)
-    for begin, end in zip(cuts, cuts[1:], strict=False):
+    for begin, end in pairwise(cuts):
         again = [replay for replay in replays if replay.first_row <= begin and end <= replay.end]
         sent = [*whole, *again]
         if sent:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Integer, Select, and_, case, cast, delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, Integer, Select, and_, case, cast, delete, func, insert, or_, select
 
 from statsig_export.delivery.rules import Outcome, State
 from statsig_export.ledger.conditions import of_selection
@@ -161,7 +161,7 @@ def sent_batches(database: LedgerDatabase, ids: Sequence[int]) -> list[SentBatch
     )
     with database.read() as connection:
         rows = connection.execute(wanted).all()
-    return [SentBatch(*row[:8], bool(row[8]), bool(row[9]), *row[10:]) for row in rows]
+    return [SentBatch._make((*row[:8], bool(row[8]), bool(row[9]), *row[10:])) for row in rows]
 
 
 def sent_files(database: LedgerDatabase, ids: Sequence[int]) -> dict[tuple[int, int], StoredFile]:
@@ -174,7 +174,7 @@ def sent_files(database: LedgerDatabase, ids: Sequence[int]) -> dict[tuple[int, 
 
 
 def record(database: LedgerDatabase, destination: str, found: Iterable[BatchArrivals], check: ArrivalCheck) -> None:
-    """Keep what a comparison found, in place of what an earlier one did. Batches that were pruned meanwhile are none."""
+    """Keep what a comparison found, in place of what an earlier one did. None of batches pruned meanwhile."""
     rows = [{**_columns(one), "checked_ms": check.checked_ms} for one in found]
     with database.write() as connection:
         ids = [one["batch"] for one in rows]
@@ -217,10 +217,10 @@ def partition_arrivals(database: LedgerDatabase, selection: Selection) -> list[P
     return [PartitionArrivals(*row[:3], *map(int, row[3:])) for row in rows]
 
 
-def _attempts(what: object, selection: Selection) -> Select[tuple[int]]:
+def _attempts(what: ColumnElement[int], selection: Selection) -> "Select[*tuple[Any, ...]]":
     """`what` of the attempts of these partitions that may have brought something there."""
     return (
-        select(what)  # type: ignore[call-overload, no-any-return]  # any one expression
+        select(what)
         .select_from(attempts)
         .join(batches, batches.c.id == attempts.c.batch)
         .join(partitions, partitions.c.id == batches.c.partition)
