@@ -1,7 +1,7 @@
 """Compares the ledger with the table that Fivetran wrote, and records what is found."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ from statsig_export.arrivals.landed import LandedTable
 from statsig_export.arrivals.report import report_of
 from statsig_export.arrivals.reports import ArrivalsReport
 from statsig_export.arrivals.segments import segments
-from statsig_export.arrivals.sent import add_sent
+from statsig_export.arrivals.sent import File, add_sent
 from statsig_export.config import Config
 from statsig_export.errors import PartitionFileError, StorageError
 from statsig_export.ledger import arrivals as ledger_arrivals
@@ -22,7 +22,8 @@ from statsig_export.ledger.arrivals import ArrivalCheck
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.records import Selection
 from statsig_export.ledger.transactions import ledger_of
-from statsig_export.runs import no_progress
+from statsig_export.runs import REAL_TIME, no_progress
+from statsig_export.storage.files import StoredFile
 from statsig_export.storage.storage import Storage
 
 ASKED_AGAIN: Final = timedelta(days=30)
@@ -37,6 +38,8 @@ class Compared:
 
     comparison: Comparison
     check: ArrivalCheck
+    files: Mapping[File, StoredFile]
+    """The files of what was sent."""
     unreadable: Sequence[PartitionFileError]
     """Files that are lost: what they hold was not compared, and counts as alien where it is there."""
 
@@ -45,7 +48,7 @@ def check_arrivals(
     config: Config,
     selection: Selection | None = None,
     *,
-    now: datetime | None = None,
+    now_ms: int | None = None,
     on_progress: Callable[[int], None] = no_progress,
 ) -> tuple[ArrivalsReport, Sequence[PartitionFileError]]:
     """Compare these partitions, or what is not settled yet, and record it. `on_progress` gets the rows of the table.
@@ -55,9 +58,9 @@ def check_arrivals(
     files that could not be read. Raises ConfigError, SourceError for the table, LedgerError, StorageError; then nothing
     is recorded.
     """
-    now = now or datetime.now(UTC)
+    now_ms = REAL_TIME.now_ms() if now_ms is None else now_ms
     with ledger_of(config) as ledger:
-        compared = compare(config, ledger.database, selection, now, on_progress=on_progress)
+        compared = compare(config, ledger.database, selection, now_ms, on_progress=on_progress)
         found = compared.comparison.by_batch()
         ledger_arrivals.record(ledger.database, config.webhook.name, found, compared.check)
     return report_of(config, selection), compared.unreadable
@@ -67,15 +70,19 @@ def compare(
     config: Config,
     database: LedgerDatabase,
     selection: Selection | None,
-    now: datetime,
+    now_ms: int,
     *,
     keep_missing: bool = False,
     on_progress: Callable[[int], None] = no_progress,
 ) -> Compared:
     """The same without a record of it. The table is read before the ledger: what is sent meanwhile is ours too."""
-    grace = config.arrivals_settings().grace
-    first_ms = _first(database, config, selection, now - ASKED_AGAIN, grace)
-    since_ms = _ms(now) if first_ms is None else first_ms - round(CLOCKS_DIFFER.total_seconds() * 1000)
+    grace_ms = _ms(config.arrivals_settings().grace)
+    if selection is None:
+        horizon_ms = now_ms - _ms(ASKED_AGAIN)
+        first_ms = ledger_arrivals.unsettled_since(database, config.webhook.name, horizon_ms, grace_ms)
+    else:
+        first_ms = ledger_arrivals.sent_since(database, selection)
+    since_ms = now_ms if first_ms is None else first_ms - _ms(CLOCKS_DIFFER)
     with _scratch() as folder, Storage(config.storage_url()) as storage:
         landed, sent = Buckets(folder, "landed", LANDED), Buckets(folder, "sent", SENT)
         if first_ms is not None:
@@ -87,22 +94,13 @@ def compare(
         known = list(segments(ledger_arrivals.sent_batches(database, ids)))
         compared = [one for one in known if first_ms is not None and one.sent_ms >= first_ms]
         numbers = {segment: number for number, segment in enumerate(compared)}
-        lost = add_sent(storage, ledger_arrivals.sent_files(database, ids), known, numbers, sent)
-        comparison = Comparison(compared, _ms(now - grace), frozenset(lost), keep_missing=keep_missing)
+        files = ledger_arrivals.sent_files(database, ids)
+        lost = add_sent(storage, files, known, numbers, sent)
+        comparison = Comparison(compared, now_ms - grace_ms, frozenset(lost), keep_missing=keep_missing)
         for number in range(BUCKETS):
             comparison.add(sent.read(number), landed.read(number))
-    check = ArrivalCheck(_ms(now), since_ms, landed.records, comparison.alien)
-    return Compared(comparison, check, tuple(lost.values()))
-
-
-def _first(
-    database: LedgerDatabase, config: Config, selection: Selection | None, horizon: datetime, grace: timedelta
-) -> int | None:
-    """When the first attempt began of what is to be compared; None where nothing is."""
-    if selection is not None:
-        return ledger_arrivals.sent_since(database, selection)
-    grace_ms = round(grace.total_seconds() * 1000)
-    return ledger_arrivals.unsettled_since(database, config.webhook.name, _ms(horizon), grace_ms)
+    check = ArrivalCheck(now_ms, since_ms, landed.records, comparison.alien)
+    return Compared(comparison, check, files, tuple(lost.values()))
 
 
 @contextmanager
@@ -118,5 +116,5 @@ def _scratch() -> Iterator[Path]:
         ) from None
 
 
-def _ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
+def _ms(duration: timedelta) -> int:
+    return round(duration.total_seconds() * 1000)

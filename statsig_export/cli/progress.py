@@ -27,6 +27,13 @@ LOG_EVERY: Final = 30.0
 
 
 @contextmanager
+def row_count(title: str) -> Iterator[Callable[[int], None]]:
+    """A running count of rows whose number nobody knows before."""
+    with event_count(title) as advance:
+        yield advance
+
+
+@contextmanager
 def event_count(title: str, total: Callable[[], int] | None = None) -> Iterator[Callable[[int], None]]:
     """A running count of events with its rate. On a terminal `total` is asked once, for the bar and the time left.
 
