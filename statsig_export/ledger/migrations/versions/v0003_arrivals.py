@@ -9,9 +9,10 @@ down_revision = "0002"
 
 def upgrade() -> None:
     events = ("arrived", "missing", "not_yet", "repeated_replay", "repeated_unknown", "repeated_other", "unconfirmed")
+    number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
     op.create_table(
         "arrivals",
-        sa.Column("batch", sa.ForeignKey("batches.id"), primary_key=True),
+        sa.Column("batch", number, sa.ForeignKey("batches.id"), primary_key=True),
         sa.Column("checked_ms", sa.BigInteger, nullable=False),
         *(sa.Column(name, sa.BigInteger, nullable=False) for name in events),
         sa.Column("landed_ms", sa.BigInteger),
