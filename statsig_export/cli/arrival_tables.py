@@ -5,9 +5,9 @@ from typing import Final
 import click
 from rich.table import Table
 
-from statsig_export.arrivals.reports import Arrivals, ArrivalsReport
 from statsig_export.cli import output, tables
 from statsig_export.cli.output import utc
+from statsig_export.reconciliation.reports import Arrivals, ArrivalsReport
 
 _FIGURES: Final = {
     "Forwarded": "forwarded",

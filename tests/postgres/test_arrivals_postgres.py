@@ -5,7 +5,7 @@ from home import ExportHome
 from landing import EVENTS, Landing
 from rows import custom_event, exposure
 
-from statsig_export.arrivals.check import check_arrivals
+from statsig_export.reconciliation.check import check_arrivals
 from statsig_export.testing.webhook.receiver import Receiver
 
 

@@ -30,7 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "shipping": {"delivery", "ledger", "storage"},
     "lineage": {"arrow", "delivery", "events", "layouts", "ledger", "storage"},
     "maintenance": {"delivery", "events", "ledger", "storage"},
-    "arrivals": {"arrow", "delivery", "events", "layouts", "ledger", "shipping", "source", "storage"},
+    "reconciliation": {"arrow", "delivery", "events", "layouts", "ledger", "shipping", "source", "storage"},
     "openlineage": {"export", "layouts", "ledger", "lineage", "shipping", "source", "storage"},
     "testing": {"layouts"},
     "demo": {"dagster", "ledger", "shipping", "testing"},
@@ -48,7 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "lineage",
             "maintenance",
         ),
-        *("shipping", "source", "storage", "testing"),
+        *("reconciliation", "shipping", "source", "storage", "testing"),
     },
 }
 """Package -> the packages that it may import; every package may import the root modules.

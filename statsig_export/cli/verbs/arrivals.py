@@ -4,13 +4,13 @@ from datetime import datetime
 
 import click
 
-from statsig_export.arrivals.check import check_arrivals
 from statsig_export.cli import failures, output, progress
 from statsig_export.cli.arrival_tables import print_arrivals
 from statsig_export.cli.exit_codes import DONE, NOT_ALL_DONE
 from statsig_export.cli.verb_options import as_json, categories, categories_of, config_of, optional_range
 from statsig_export.config import Config
 from statsig_export.ledger.records import Selection
+from statsig_export.reconciliation.check import check_arrivals
 from statsig_export.storage.file_faults import joined
 
 

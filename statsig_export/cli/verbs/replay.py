@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 import click
 
-from statsig_export.arrivals.replay import missing as missing_of
-from statsig_export.arrivals.replay import replay_missing
 from statsig_export.cli import output, progress, tables
 from statsig_export.cli.exit_codes import DONE, NOT_ALL_DONE
 from statsig_export.cli.ranges import Range
@@ -29,6 +27,8 @@ from statsig_export.cli.verb_options import (
 from statsig_export.config import Config
 from statsig_export.errors import DestinationError, LedgerError
 from statsig_export.ledger.records import ReplayPlan, Selection
+from statsig_export.reconciliation.replay import missing as missing_of
+from statsig_export.reconciliation.replay import replay_missing
 from statsig_export.runs import Timing
 from statsig_export.shipping.replay import replay, replay_plan
 from statsig_export.shipping.reports import ReplayReport

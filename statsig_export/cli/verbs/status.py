@@ -7,7 +7,6 @@ import click
 
 import statsig_export
 from statsig_export.account import total
-from statsig_export.arrivals.report import report_of
 from statsig_export.cli import output, tables
 from statsig_export.cli.arrival_tables import print_last_figures
 from statsig_export.cli.verb_options import as_json, config_of, list_failed, optional_range
@@ -17,6 +16,7 @@ from statsig_export.errors import DestinationError
 from statsig_export.export.gaps import skipped_windows
 from statsig_export.export.reports import FailedRow
 from statsig_export.ledger.records import PartitionStatus, Selection
+from statsig_export.reconciliation.report import report_of
 from statsig_export.shipping.status import how_it_stands, status
 from statsig_export.vocabulary import Category
 

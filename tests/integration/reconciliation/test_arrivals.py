@@ -10,11 +10,11 @@ from landing import EVENTS, Landing, landing_in
 from rows import custom_event, exposure
 
 from statsig_export import read_events
-from statsig_export.arrivals.check import ASKED_AGAIN, check_arrivals
-from statsig_export.arrivals.report import report_of
-from statsig_export.arrivals.reports import Arrivals, ArrivalsReport
 from statsig_export.errors import ConfigError, PartitionFileError, SourceError
 from statsig_export.maintenance.prune import prune
+from statsig_export.reconciliation.check import ASKED_AGAIN, check_arrivals
+from statsig_export.reconciliation.report import report_of
+from statsig_export.reconciliation.reports import Arrivals, ArrivalsReport
 from statsig_export.shipping.replay import replay
 from statsig_export.testing.webhook.faults import Rule, answer
 

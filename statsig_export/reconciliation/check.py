@@ -8,13 +8,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from statsig_export.arrivals.buckets import BUCKETS, Buckets
-from statsig_export.arrivals.comparison import LANDED, SENT, Comparison
-from statsig_export.arrivals.landed import LandedTable
-from statsig_export.arrivals.report import report_of
-from statsig_export.arrivals.reports import ArrivalsReport
-from statsig_export.arrivals.segments import segments
-from statsig_export.arrivals.sent import File, add_sent
 from statsig_export.config import Config
 from statsig_export.errors import PartitionFileError, StorageError
 from statsig_export.ledger import arrivals as ledger_arrivals
@@ -22,6 +15,13 @@ from statsig_export.ledger.arrivals import ArrivalCheck
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.records import Selection
 from statsig_export.ledger.transactions import ledger_of
+from statsig_export.reconciliation.buckets import BUCKETS, Buckets
+from statsig_export.reconciliation.comparison import LANDED, SENT, Comparison
+from statsig_export.reconciliation.landed import LandedTable
+from statsig_export.reconciliation.report import report_of
+from statsig_export.reconciliation.reports import ArrivalsReport
+from statsig_export.reconciliation.segments import segments
+from statsig_export.reconciliation.sent import File, add_sent
 from statsig_export.runs import REAL_TIME, no_progress
 from statsig_export.storage.files import StoredFile
 from statsig_export.storage.storage import Storage

@@ -7,9 +7,6 @@ from functools import partial
 
 import numpy as np
 
-from statsig_export.arrivals.check import Compared, compare
-from statsig_export.arrivals.comparison import Rows
-from statsig_export.arrivals.segments import Segment
 from statsig_export.config import Config
 from statsig_export.delivery.batch import Batch
 from statsig_export.delivery.batches import batch_id, body
@@ -20,6 +17,9 @@ from statsig_export.ledger import queries
 from statsig_export.ledger.records import ReplayPlan, Selection
 from statsig_export.ledger.replays import plan_parts
 from statsig_export.ledger.transactions import Ledger, ledger_of
+from statsig_export.reconciliation.check import Compared, compare
+from statsig_export.reconciliation.comparison import Rows
+from statsig_export.reconciliation.segments import Segment
 from statsig_export.runs import REAL_TIME, Job, RunStart, Timing, no_progress, observed
 from statsig_export.shipping.context import ShipContext
 from statsig_export.shipping.replay import replay_of_planned

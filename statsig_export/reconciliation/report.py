@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 
-from statsig_export.arrivals.reports import Arrivals, ArrivalsReport, PartitionArrivalsLine
 from statsig_export.config import Config
 from statsig_export.ledger import arrivals as ledger_arrivals
 from statsig_export.ledger.arrivals import PartitionArrivals
@@ -10,6 +9,7 @@ from statsig_export.ledger.conditions import FOREVER_MS
 from statsig_export.ledger.records import PartitionStatus, Selection
 from statsig_export.ledger.standings import statuses
 from statsig_export.ledger.transactions import ledger_to_read
+from statsig_export.reconciliation.reports import Arrivals, ArrivalsReport, PartitionArrivalsLine
 from statsig_export.runs import REAL_TIME
 
 NOTHING = ArrivalsReport((), None, None, 0, 0)

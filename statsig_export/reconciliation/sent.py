@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from statsig_export.arrivals.buckets import Buckets
-from statsig_export.arrivals.comparison import KNOWN, SENT
-from statsig_export.arrivals.segments import Segment
 from statsig_export.arrow.columns import TEXT, column
 from statsig_export.errors import PartitionFileError
 from statsig_export.events.seen_ids import hashes
+from statsig_export.reconciliation.buckets import Buckets
+from statsig_export.reconciliation.comparison import KNOWN, SENT
+from statsig_export.reconciliation.segments import Segment
 from statsig_export.storage.files import StoredFile
 from statsig_export.storage.storage import Storage
 

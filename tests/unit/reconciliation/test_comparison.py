@@ -8,11 +8,11 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statsig_export.arrivals.comparison import KNOWN, LANDED, NO_TIME, SENT, Comparison
-from statsig_export.arrivals.segments import Segment, segments
 from statsig_export.delivery.rules import State
 from statsig_export.events.seen_ids import hashes
 from statsig_export.ledger.arrivals import SentBatch
+from statsig_export.reconciliation.comparison import KNOWN, LANDED, NO_TIME, SENT, Comparison
+from statsig_export.reconciliation.segments import Segment, segments
 
 NOW, GRACE = 1_000, 100
 IDS = st.integers(0, 30).map("id-{}".format)

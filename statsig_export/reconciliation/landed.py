@@ -13,14 +13,14 @@ from sqlalchemy import column, select
 from sqlalchemy import table as table_clause
 from sqlalchemy.sql import quoted_name
 
-from statsig_export.arrivals.buckets import Records
-from statsig_export.arrivals.comparison import LANDED, NO_TIME
-from statsig_export.arrivals.landed_columns import EVENT_ID, LandedColumns, landed_columns
 from statsig_export.arrow.columns import TEXT, Column, array, pc
 from statsig_export.config import Config
 from statsig_export.errors import ConfigError, SourceError
 from statsig_export.events.seen_ids import hashes
 from statsig_export.layouts.families import TIMESTAMPS, Family
+from statsig_export.reconciliation.buckets import Records
+from statsig_export.reconciliation.comparison import LANDED, NO_TIME
+from statsig_export.reconciliation.landed_columns import EVENT_ID, LandedColumns, landed_columns
 from statsig_export.source.backends.backend import SqlColumn
 from statsig_export.source.backends.known import backend_of
 from statsig_export.source.chunks import Chunk

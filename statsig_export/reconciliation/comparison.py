@@ -8,9 +8,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from statsig_export.arrivals.buckets import Records
-from statsig_export.arrivals.segments import Segment
 from statsig_export.ledger.arrivals import BatchArrivals
+from statsig_export.reconciliation.buckets import Records
+from statsig_export.reconciliation.segments import Segment
 
 SENT: Final = np.dtype([("first", "<u8"), ("second", "<u8"), ("segment", "<i4"), ("row", "<u4")])
 """The hash of an id, the number of its segment (KNOWN: of none that is compared), and its row in the segment."""
