@@ -102,6 +102,26 @@ class PartitionArrivals(NamedTuple):
     unconfirmed: int
 
 
+class BatchLine(NamedTuple):
+    """What the latest comparison found of a delivered batch. A tuple, since notebooks make frames of millions."""
+
+    category: str
+    window: str
+    batch_id: str
+    rows: int
+    arrived: int
+    missing: int
+    not_yet: int
+    repeated_replay: int
+    repeated_unknown: int
+    repeated_other: int
+    began_ms: int
+    """When the first attempt began that may have brought it there, its replays included."""
+    ended_ms: int
+    landed_ms: int | None
+    checked_ms: int
+
+
 def sent_since(database: LedgerDatabase, selection: Selection) -> int | None:
     """When the first attempt of these partitions' batches began; None where nothing was sent."""
     wanted = _attempts(func.min(attempts.c.started_ms), selection)
@@ -215,6 +235,36 @@ def partition_arrivals(database: LedgerDatabase, selection: Selection) -> list[P
     with database.read() as connection:
         rows = connection.execute(wanted).all()
     return [PartitionArrivals(*row[:3], *map(int, row[3:])) for row in rows]
+
+
+def batch_lines(database: LedgerDatabase, selection: Selection) -> list[BatchLine]:
+    """The delivered batches of these partitions that a comparison has looked at, by window, category and number."""
+    if database.version < SINCE_VERSION:
+        return []
+    target = func.coalesce(batches.c.replay_of, batches.c.id)
+    ended = func.coalesce(attempts.c.finished_ms, attempts.c.started_ms)
+    made = (
+        _attempts(target.label("batch"), selection)
+        .add_columns(func.min(attempts.c.started_ms).label("began_ms"), func.max(ended).label("ended_ms"))
+        .group_by(target)
+        .subquery()
+    )
+    homes = {
+        **dict.fromkeys(("category", "window"), partitions.c),
+        **dict.fromkeys(("batch_id", "rows"), batches.c),
+        **dict.fromkeys(("began_ms", "ended_ms"), made.c),
+    }
+    wanted = (
+        select(*(homes.get(name, arrivals.c)[name] for name in BatchLine._fields))
+        .select_from(arrivals)
+        .join(batches, batches.c.id == arrivals.c.batch)
+        .join(made, made.c.batch == batches.c.id)
+        .join(partitions, partitions.c.id == batches.c.partition)
+        .where(batches.c.state == State.DELIVERED.value)
+        .order_by(partitions.c.window_start_ms, partitions.c.category, batches.c.id)
+    )
+    with database.read() as connection:
+        return [BatchLine._make(row) for row in connection.execute(wanted)]
 
 
 def _attempts(what: ColumnElement[int], selection: Selection) -> "Select[*tuple[Any, ...]]":

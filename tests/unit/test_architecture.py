@@ -33,7 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "reconciliation": {"arrow", "delivery", "events", "layouts", "ledger", "shipping", "source", "storage"},
     "openlineage": {"export", "layouts", "ledger", "lineage", "shipping", "source", "storage"},
     "testing": {"layouts"},
-    "demo": {"dagster", "ledger", "shipping", "testing"},
+    "demo": {"dagster", "ledger", "reconciliation", "shipping", "testing"},
     "cli": {
         *(
             "arrivals",
