@@ -9,6 +9,7 @@ from statsig_export.reconciliation.check import check_arrivals
 from statsig_export.testing.webhook.receiver import Receiver
 
 
+@pytest.mark.fault("F390")
 @pytest.mark.parametrize(("mode", "naming"), [("packed", "fivetran"), ("unpacked", "fivetran"), ("unpacked", "source")])
 def test_what_is_there_and_what_is_not_is_told_in_both_forms(tmp_path, postgres_url: str, mode: str, naming: str):
     landing = Landing("postgresql", postgres_url, mode, naming)

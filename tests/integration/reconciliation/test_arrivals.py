@@ -66,6 +66,7 @@ def figures(report: ArrivalsReport) -> tuple[int, int, int, int]:
     return total.arrived, total.missing, total.not_yet, total.repeated
 
 
+@pytest.mark.fault("F390")
 @pytest.mark.parametrize(("database", "mode", "naming"), KINDS)
 def test_what_was_removed_doubled_late_and_foreign_is_told_apart(
     home: ExportHome, tmp_path: Path, database: str, mode: str, naming: str
@@ -87,6 +88,7 @@ def test_what_was_removed_doubled_late_and_foreign_is_told_apart(
     assert late.total.repeated_other == 2, "nothing on record explains them"
 
 
+@pytest.mark.fault("F391")
 def test_a_replay_explains_what_is_there_twice(home: ExportHome, landing: Landing):
     landing.land(home.receiver.events())
     sent = len(ids(home))
@@ -98,6 +100,7 @@ def test_a_replay_explains_what_is_there_twice(home: ExportHome, landing: Landin
     assert (total.repeated_replay, total.repeated_unknown, total.repeated_other) == (10, 0, 0)
 
 
+@pytest.mark.fault("F391")
 def test_an_attempt_that_nobody_knows_the_result_of_explains_it_too(home: ExportHome, landing: Landing):
     home.add([custom_event(11), custom_event(12)])
     home.export()
@@ -112,6 +115,7 @@ def test_an_attempt_that_nobody_knows_the_result_of_explains_it_too(home: Export
     assert (total.arrived, total.repeated_unknown, total.repeated_other) == (17, 2, 0)
 
 
+@pytest.mark.fault("F392")
 def test_what_is_there_though_the_ledger_has_it_as_pending_is_not_alien(home: ExportHome, landing: Landing):
     home.add([custom_event(11), custom_event(12)])
     home.export()
@@ -125,6 +129,7 @@ def test_what_is_there_though_the_ledger_has_it_as_pending_is_not_alien(home: Ex
     assert (report.total.forwarded, report.total.unconfirmed, report.alien) == (15, 2, 0)
 
 
+@pytest.mark.fault("F393")
 def test_settled_events_are_not_asked_for_again_and_what_is_missing_is(home: ExportHome, landing: Landing):
     landing.land(home.receiver.events())
     first = compared(home, after=GRACE + timedelta(minutes=1))
@@ -141,6 +146,7 @@ def test_settled_events_are_not_asked_for_again_and_what_is_missing_is(home: Exp
     assert figures(compared(home, after=GRACE + timedelta(minutes=4))) == (16, 0, 0, 0)
 
 
+@pytest.mark.fault("F394")
 def test_a_pruned_partition_is_counted_and_not_compared(home: ExportHome, landing: Landing):
     landing.land(home.receiver.events())
     compared(home)
@@ -151,6 +157,7 @@ def test_a_pruned_partition_is_counted_and_not_compared(home: ExportHome, landin
     assert total == Arrivals(forwarded=15, unchecked=15)
 
 
+@pytest.mark.fault("F394")
 def test_a_lost_file_costs_its_own_partition(home: ExportHome, landing: Landing):
     landing.land(home.receiver.events())
     lost = next((home.folder / "files").rglob("*custom_event*/**/*.parquet"), None)
@@ -174,6 +181,7 @@ def test_nothing_that_was_ever_sent_is_nothing_to_compare(tmp_path: Path, home: 
     assert compared(other).total == Arrivals()
 
 
+@pytest.mark.fault("F395")
 def test_two_columns_that_may_hold_the_id_are_an_error_that_names_both(home: ExportHome, landing: Landing):
     landing.run(f"ALTER TABLE {EVENTS} ADD COLUMN time_uuid TEXT")
     landing.run(f"ALTER TABLE {EVENTS} ADD COLUMN timeuuid TEXT")
@@ -182,6 +190,7 @@ def test_two_columns_that_may_hold_the_id_are_an_error_that_names_both(home: Exp
         compared(home)
 
 
+@pytest.mark.fault("F395")
 @pytest.mark.parametrize(
     ("settings", "why"),
     [
@@ -205,6 +214,7 @@ def test_a_table_without_a_time_is_read_whole(home: ExportHome, landing: Landing
     assert figures(compared(home)) == (15, 0, 0, 0)
 
 
+@pytest.mark.fault("F396")
 def test_a_row_without_an_id_ends_nothing(home: ExportHome, landing: Landing):
     landing.land(home.receiver.events())
     landing.run("UPDATE statsig_events SET data = 'no json' WHERE _index = 0")
@@ -215,6 +225,7 @@ def test_a_row_without_an_id_ends_nothing(home: ExportHome, landing: Landing):
     assert report.alien == 1
 
 
+@pytest.mark.fault("F396")
 def test_a_failed_comparison_leaves_the_last_figures(home: ExportHome, landing: Landing):
     landing.land(home.receiver.events())
     before = compared(home)

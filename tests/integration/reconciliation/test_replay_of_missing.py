@@ -59,6 +59,7 @@ def test_a_dry_run_says_what_it_would_be_and_sends_nothing(shell: Shell):
     assert len(shell.home.receiver.requests) == before
 
 
+@pytest.mark.fault("F397")
 def test_just_those_are_sent_again_with_their_ids_and_then_the_account_says_so(shell: Shell, landing: Landing):
     missing = gone(shell.home)
     before = len(shell.home.receiver.events())
@@ -76,6 +77,7 @@ def test_just_those_are_sent_again_with_their_ids_and_then_the_account_says_so(s
     assert verify(shell.home.config).differences == ()
 
 
+@pytest.mark.fault("F397")
 def test_what_is_being_sent_again_already_is_not_sent_twice(shell: Shell):
     before = len(shell.home.receiver.events())
     shell.home.set("arrivals", grace="1h")
