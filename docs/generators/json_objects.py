@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import starmap
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from click.testing import CliRunner
@@ -34,6 +35,7 @@ whose keys are partitions, categories or names is cut likewise.
 DAY = ("--from", "2026-11-20", "--to", "2026-11-21")
 BEFORE = (("init",), ("plan", *DAY, "--failed"), ("run", *DAY), ("status", *DAY, "--failed"), ("check",))
 AFTER = (
+    ("arrivals", *DAY),
     ("events", *DAY),
     ("test-event",),
     ("replay", *DAY),
@@ -87,7 +89,7 @@ def _is_listing(value: dict[str, object]) -> bool:
 
 def _reports() -> Iterator[tuple[str, object]]:
     """(words, the object that they print) of each verb that reports."""
-    with TemporaryDirectory() as folder, Receiver(keep_events=False) as receiver:
+    with TemporaryDirectory() as folder, Receiver(keep_events=False, tables=Path(folder, "landed.db")) as receiver:
         source = f"sqlite:///{folder}/source.db"
         _fill(source)
         environ = {
@@ -105,6 +107,8 @@ def _reports() -> Iterator[tuple[str, object]]:
         yield from starmap(printed, BEFORE)
         events = read_events(load_config(config, environ=environ), columns=["time_uuid"])
         yield printed("trace", str(events["time_uuid"][0]))
+        with Path(config).open("a", encoding="utf-8") as file:
+            file.write('[arrivals]\nurl = "sqlite:///landed.db"\ntable = "statsig_events"\n')
         yield from starmap(printed, AFTER)
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 Records = npt.NDArray[np.void]
 
 BUCKETS: Final = 64
-_HELD: Final = 1 << 20
+_HELD: Final = 1 << 18
 """Bytes of a bucket in memory before they are written."""
 
 
