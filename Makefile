@@ -10,6 +10,8 @@ SYNC = UV_PYTHON_DOWNLOADS=never $(UV) sync --quiet --locked --python $(PYTHON)
 BIN := .venv/bin
 DEMO_HOME ?= .statsig_export/demo
 EVENTS ?= 50000
+PORT ?= 3000
+WEBHOOK_PORT ?=
 KILLS ?= 1000
 ANSWERS ?= 100000
 ROUNDS ?= 20
@@ -38,12 +40,13 @@ setup: .venv/ready ## make .venv with every dependency, locked
 demo: .venv/ready ## run the whole export on embedded parts: a sample source, Dagster, a stand-in webhook
 	@$(BIN)/statsig-export demo --home '$(DEMO_HOME)' --events $(EVENTS)
 
-dev: .venv/ready ## open the Dagster UI on the demo's data
-	@test -f '$(DEMO_HOME)/environment' || $(MAKE) --no-print-directory demo
-	@$(BIN)/python -m statsig_export.demo.dev '$(DEMO_HOME)'
+# exec, in this and the next: what make is told to end is the program itself, not a shell that leaves it behind.
+dev: .venv/ready ## open the Dagster UI on the demo's data, at PORT
+	@test -f '$(DEMO_HOME)/environment' || exec $(MAKE) --no-print-directory demo
+	@exec $(BIN)/python -m statsig_export.demo.dev '$(DEMO_HOME)' --port $(PORT) $(if $(WEBHOOK_PORT),--webhook-port $(WEBHOOK_PORT))
 
 notebook: .venv/ready ## open JupyterLab on the demo's data, with a copy of the notebook
-	@test -f '$(DEMO_HOME)/environment' || $(MAKE) --no-print-directory demo
+	@test -f '$(DEMO_HOME)/environment' || exec $(MAKE) --no-print-directory demo
 	@test -f '$(DEMO_HOME)/explore_export.ipynb' || $(BIN)/statsig-export notebook explore_export --to '$(DEMO_HOME)'
 	@UV_SYSTEM_CERTS=1 $(JUPYTER) jupyter --version >/dev/null || $(JUPYTER) jupyter --version >/dev/null
 	@set -a; . '$(DEMO_HOME)/environment'; $(JUPYTER) --offline jupyter lab --allow-root '$(DEMO_HOME)/explore_export.ipynb'
