@@ -26,10 +26,10 @@ JUPYTER = UV_PYTHON_DOWNLOADS=never $(UV) run --quiet --no-sync --with jupyterla
 # Each of the many processes that the targets start would compile its libraries anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo dev notebook test lint types docs bench torture fuzz audit dist licences pictures clean
+.PHONY: help setup demo dev notebook test lint types docs bench torture fuzz audit dist installed licences pictures clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .venv/ready: pyproject.toml uv.lock
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed"; exit 1; }
@@ -87,6 +87,9 @@ dist: .venv/ready ## build the wheel and the sdist of what is committed into dis
 	@$(BIN)/python -m release.distributions dist
 	@.tools/release/bin/twine check --strict dist/*
 	@.tools/release/bin/check-wheel-contents dist/*.whl
+
+installed: .venv/ready ## install the wheel in dist with each extra, on each Python, into clean environments, and use it
+	@UV_SYSTEM_CERTS=1 $(BIN)/python -m release.installed $(UV) dist
 
 licences: .venv/ready ## list the licences of all that an installation brings; dist/sbom.cdx.json is its bill of materials
 	@$(TOOLS)
