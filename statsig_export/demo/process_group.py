@@ -22,7 +22,10 @@ def run_until_told(command: Sequence[str], environ: Mapping[str, str], grace: fl
     """
     with _heard() as heard:
         # A session of its own: of Ctrl-C and the closed terminal it hears from here, once, and in the right order.
-        process = subprocess.Popen(command, env=environ, start_new_session=True)  # noqa: S603  our own program
+        # What is typed is for nobody, so that no process of it takes what is meant for a shell.
+        process = subprocess.Popen(  # noqa: S603  our own program
+            command, env=environ, start_new_session=True, stdin=subprocess.DEVNULL
+        )
         threading.Thread(target=_tell_its_end, args=(process, heard), daemon=True).start()
         told = heard.get() != ENDED
         if told:

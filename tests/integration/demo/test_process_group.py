@@ -31,7 +31,6 @@ def running(marker: str, script: str, grace: float = FOREVER, ignored: str = "")
         ["/bin/sh", "-c", start, ignored, sys.executable, "-c", RUN, str(grace), script],
         cwd=ROOT,
         env={**os.environ, "FAMILY": marker},
-        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -92,11 +91,14 @@ def test_what_a_script_starts_in_the_background_is_ended_too(tmp_path: Path, tol
 
 @pytest.mark.fault("F381")
 def test_under_nohup_the_end_of_the_terminal_ends_nothing(tmp_path: Path):
-    with running(str(tmp_path), f"{FAMILY} read line; exit 7", ignored="HUP") as process:
+    later = tmp_path / "later"
+    with running(
+        str(tmp_path), f"{FAMILY} until [ -e '{later}' ]; do sleep 0.05; done; exit 7", ignored="HUP"
+    ) as process:
         process.send_signal(signal.SIGHUP)
-        process.communicate("go on\n")
+        later.touch()
 
-        assert process.returncode == 7
+        assert process.wait() == 7
 
 
 @pytest.mark.fault("F381")
