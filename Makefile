@@ -8,8 +8,12 @@ UV := $(shell command -v uv || echo .tools/bin/uv)
 # The machine's certificates first, since a company's proxy has its own; uv's if the machine has none.
 SYNC = UV_PYTHON_DOWNLOADS=never $(UV) sync --quiet --locked --python $(PYTHON)
 BIN := .venv/bin
+# What only a release needs, in an environment of its own.
+TOOLS = UV_SYSTEM_CERTS=1 UV_PROJECT_ENVIRONMENT=.tools/release $(SYNC) --only-group release
 DEMO_HOME ?= .statsig_export/demo
 EVENTS ?= 50000
+PORT ?= 3000
+WEBHOOK_PORT ?=
 KILLS ?= 1000
 ANSWERS ?= 100000
 ROUNDS ?= 20
@@ -22,10 +26,10 @@ JUPYTER = UV_PYTHON_DOWNLOADS=never $(UV) run --quiet --no-sync --with jupyterla
 # Each of the many processes that the targets start would compile its libraries anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo dev notebook test lint types docs bench torture fuzz audit pictures clean
+.PHONY: help setup demo dev notebook test lint types docs bench torture fuzz audit dist installed licences pictures clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .venv/ready: pyproject.toml uv.lock
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed"; exit 1; }
@@ -38,12 +42,13 @@ setup: .venv/ready ## make .venv with every dependency, locked
 demo: .venv/ready ## run the whole export on embedded parts: a sample source, Dagster, a stand-in webhook
 	@$(BIN)/statsig-export demo --home '$(DEMO_HOME)' --events $(EVENTS)
 
-dev: .venv/ready ## open the Dagster UI on the demo's data
-	@test -f '$(DEMO_HOME)/environment' || $(MAKE) --no-print-directory demo
-	@$(BIN)/python -m statsig_export.demo.dev '$(DEMO_HOME)'
+# exec, in this and the next: what make is told to end is the program itself, not a shell that leaves it behind.
+dev: .venv/ready ## open the Dagster UI on the demo's data, at PORT
+	@test -f '$(DEMO_HOME)/environment' || exec $(MAKE) --no-print-directory demo
+	@exec $(BIN)/python -m statsig_export.demo.dev '$(DEMO_HOME)' --port $(PORT) $(if $(WEBHOOK_PORT),--webhook-port $(WEBHOOK_PORT))
 
 notebook: .venv/ready ## open JupyterLab on the demo's data, with a copy of the notebook
-	@test -f '$(DEMO_HOME)/environment' || $(MAKE) --no-print-directory demo
+	@test -f '$(DEMO_HOME)/environment' || exec $(MAKE) --no-print-directory demo
 	@test -f '$(DEMO_HOME)/explore_export.ipynb' || $(BIN)/statsig-export notebook explore_export --to '$(DEMO_HOME)'
 	@UV_SYSTEM_CERTS=1 $(JUPYTER) jupyter --version >/dev/null || $(JUPYTER) jupyter --version >/dev/null
 	@set -a; . '$(DEMO_HOME)/environment'; $(JUPYTER) --offline jupyter lab --allow-root '$(DEMO_HOME)/explore_export.ipynb'
@@ -76,8 +81,23 @@ fuzz: .venv/ready ## send ANSWERS odd answers to the shipper and count what it m
 audit: .venv/ready ## ask PyPI's advisory database about every package of uv.lock; says so where it cannot be reached
 	@UV_SYSTEM_CERTS=1 bash .ci/audit $(UV) $(PYTHON)
 
+dist: .venv/ready ## build the wheel and the sdist of what is committed into dist, and look them through
+	@$(TOOLS)
+	@rm -rf dist
+	@$(BIN)/python -m release.distributions dist
+	@.tools/release/bin/twine check --strict dist/*
+	@.tools/release/bin/check-wheel-contents dist/*.whl
+
+installed: .venv/ready ## install the wheel in dist with each extra, on each Python, into clean environments, and use it
+	@UV_SYSTEM_CERTS=1 $(BIN)/python -m release.installed $(UV) dist
+
+licences: .venv/ready ## list the licences of all that an installation brings; dist/sbom.cdx.json is its bill of materials
+	@$(TOOLS)
+	@UV_SYSTEM_CERTS=1 UV_PROJECT_ENVIRONMENT=.tools/shipped $(SYNC) --no-default-groups --all-extras --no-editable
+	@$(BIN)/python -m release.licences .tools/shipped .tools/release/bin/cyclonedx-py dist/sbom.cdx.json
+
 pictures: .venv/ready ## take the pictures of Dagster in docs/pictures; needs chromium
 	@STATSIG_EXPORT_BROWSER=required STATSIG_EXPORT_PICTURES=docs/pictures $(BIN)/pytest -q tests/browser
 
 clean: ## remove the environment and everything these commands made
-	rm -rf .venv .tools .bench .statsig_export .pytest_cache .mypy_cache .ruff_cache .hypothesis docs/_build
+	rm -rf .venv .tools .bench .statsig_export .pytest_cache .mypy_cache .ruff_cache .hypothesis dist docs/_build

@@ -36,8 +36,8 @@ Answer = TypeVar("Answer")
 class DagsterDev:
     """The web server of a `dagster dev`, asked as the UI asks it."""
 
-    def __init__(self, port: int) -> None:
-        self.port = port
+    def __init__(self, port: int, location: str = LOCATION) -> None:
+        self.port, self.location = port, location
 
     @property
     def url(self) -> str:
@@ -55,7 +55,7 @@ class DagsterDev:
             entries = self.ask(LOADED)["workspaceOrError"]["locationEntries"]
         except OSError:
             return False
-        return entries == [{"name": LOCATION, "loadStatus": "LOADED"}]
+        return entries == [{"name": self.location, "loadStatus": "LOADED"}]
 
 
 def backfill(dev: DagsterDev, category: str, days: list[str]) -> str:
@@ -102,7 +102,7 @@ def environment(home: Path, config_path: Path) -> dict[str, str]:
 @contextmanager
 def dagster_dev(environ: Mapping[str, str], log: Path) -> Iterator[tuple[DagsterDev, subprocess.Popen[bytes]]]:
     """`dagster dev`: the daemon, the web server and the code server. At the end all of them are killed."""
-    dev = DagsterDev(_free_port())
+    dev = DagsterDev(free_port())
     with log.open("wb") as output:
         running = _start(["dagster", "dev", "--host", "127.0.0.1", "--port", str(dev.port)], environ, output)
         try:
@@ -141,7 +141,7 @@ def _start(command: list[str], environ: Mapping[str, str], output: object) -> su
     )
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
         return port

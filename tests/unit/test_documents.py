@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
 MADE = (ROOT / ".gitignore").read_text("utf-8").split()
 """Pages that are made from the code when the site is built; the site's own check holds their anchors."""
-TOP = {path.name for path in ROOT.iterdir()} | {"tests", "docs"}
-CODE = ("statsig_export", "dagster_project", "tests", "benchmarks", "torture", "fuzz")
+TOP = {path.name for path in ROOT.iterdir()} - {name.rstrip("/") for name in MADE} | {"tests", "docs"}
+CODE = ("statsig_export", "dagster_project", "tests", "benchmarks", "torture", "fuzz", "release")
 PYTHON_PROGRAMS = re.compile(r"python3? -m ([a-z_.]+)")
 TEST_PROGRAMS = re.compile(r"(?:PYTHONPATH=(\S+) )?(?:\.venv/bin/)?python (tests/[\w/]+\.py)")
 VERB = re.compile(r"(?:^|`)statsig-export(?: --?[a-z]+(?: \S+)?)* ([a-z][a-z-]+)", re.MULTILINE)

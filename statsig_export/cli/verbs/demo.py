@@ -8,7 +8,7 @@ import click
 from statsig_export.cli import output, tables
 from statsig_export.cli.exit_codes import DONE, NOT_ALL_DONE
 from statsig_export.cli.verb_options import as_json
-from statsig_export.demo.code_location import dev_command
+from statsig_export.demo.code_location import MAKES, dev_command, verb_command
 from statsig_export.demo.play import DemoReport, RunDemo, play
 from statsig_export.errors import ConfigError
 
@@ -29,7 +29,7 @@ else:
 @click.option(
     "--home",
     type=click.Path(path_type=Path, file_okay=False),
-    default=Path(".statsig_export/demo"),
+    default=MAKES,
     show_default=True,
     help="The folder for all files of the demo; emptied each time.",
 )
@@ -66,8 +66,7 @@ def _print(report: DemoReport) -> None:
     tables.print_accounts("\nThe account", [(line.window, line.category, line.account) for line in report.statuses])
     tables.print_breakdown(report.account)
     home = report.home
-    verb = f"statsig-export --config {quote(str(home.config))}"
-    sourced = quote(str(home.environment.absolute()))  # sh looks for a name without a / on the PATH
+    verb = verb_command()
     once = ", each once" if report.received == report.distinct else ""
     click.echo(f"""
 {report.distinct:,} events arrived at the webhook{once}. {report.seconds:.0f} s.
@@ -78,7 +77,10 @@ def _print(report: DemoReport) -> None:
   what arrived      {home.received} (table statsig_events, view statsig_events_deduplicated)
   every request     {home.transcript}
 
-Next, with the demo's variables in the shell (set -a; . {sourced}; set +a):
+Next, in sh, bash or zsh. The first line loads the demo's variables into the shell, the last opens Dagster's UI on this
+home: the asset graph, the runs, the partitions.
+
+  set -a; . {quote(str(home.environment))}; set +a
   {verb} status
   {verb} plan --from {report.start:%Y-%m-%d} --to {report.end:%Y-%m-%d}
-  {dev_command(home.folder):<16}  the Dagster UI on this home: the asset graph, the runs, the partitions""")
+  {dev_command(home.folder)}""")
