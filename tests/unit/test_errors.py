@@ -26,7 +26,8 @@ def kinds_of(kind: type[StatsigExportError]) -> set[type[StatsigExportError]]:
 
 
 def raise_one(name: str) -> None:
-    raise LEAVES[name]()
+    error = LEAVES[name]()
+    raise error
 
 
 @pytest.mark.fault("F351")
