@@ -207,7 +207,7 @@ class Config(Settings):
         """
         path = self.resolve(value)
         literal = self._folder / path
-        if path.startswith("~") and literal.exists():
+        if path.startswith("~") and os.path.exists(literal):  # noqa: PTH110  Path's raises where a name is too long
             return literal
         return Path(self._beside(key, self._checked(key, value, checked_file)))
 

@@ -45,7 +45,7 @@ def looked_up(
         if not _FILE.search(name):
             return text
         place = folder / _at_home(text, f"source.connect.{name}")
-        return str(place) if text.startswith("~") or place.exists() else text
+        return str(place) if text.startswith("~") or _may_be_there(place) else text
 
     return {
         name: {inner: value_of(f"{name}_{inner}", part) for inner, part in value.items()}
@@ -53,6 +53,17 @@ def looked_up(
         else value_of(name, value)
         for name, value in arguments.items()
     }
+
+
+def _may_be_there(place: Path) -> bool:
+    """Whether there is such a file, or a folder that this user may not enter: the driver says what is wrong."""
+    try:
+        place.stat()
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _at_home(path: str, key: str) -> Path:

@@ -16,7 +16,7 @@ An answer of the webhook is not one either: it is a Reply or a Failure, judged i
 """
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 OWN_ERROR = 6
 """The exit code of any other exception: a bug of this library."""
@@ -40,6 +40,16 @@ class StatsigExportError(Exception):
         self.report: object = None
         """The report of the run that this error ended, if it did anything before. `shipping.reports.report_of` returns
         it with its type."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """To be pickled whatever `__init__` takes: a pool of processes waits for ever for an error that cannot be."""
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(kind: type[StatsigExportError], args: tuple[object, ...], state: dict[str, object]) -> StatsigExportError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
 
 
 class ConfigError(StatsigExportError):

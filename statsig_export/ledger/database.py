@@ -132,8 +132,8 @@ def _reader(url: URL) -> LedgerDatabase | None:
     check_url(url)
     if url.get_backend_name() == "sqlite":
         file = Path(str(url.database))
-        refuse_broken_link(file)
         with ledger_errors(url):
+            refuse_broken_link(file)
             if not file.exists() or (file.is_file() and file.stat().st_size == 0):
                 return None
     database = LedgerDatabase(engine_to_read(url, BUSY_TIMEOUT_MS), reads_only=True)

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from statsig_export.databases.sessions import (
@@ -52,10 +52,17 @@ def check_url(url: URL) -> None:
         driver = url.get_driver_name()
         what_to_do = "pip install 'statsig-export[postgres]'" if driver == "psycopg" else _WHAT_TO_WRITE
         raise ConfigError(f"ledger.url: the driver {driver} is not installed", hint=what_to_do) from None
-    if usable and on_disk and Path(str(url.database)).is_dir():
+    if usable and on_disk and os.path.isdir(str(url.database)):  # noqa: PTH112  Path's raises where it may not look
         raise ConfigError(f"ledger.url: {url.database} is a folder", hint="name a file in it")
     if not usable:
         raise ConfigError(f"ledger.url: a ledger cannot be reached through {url.drivername}", hint=_WHAT_TO_WRITE)
+    try:
+        dialect().create_connect_args(url)
+    except (ArgumentError, TypeError, ValueError) as error:  # names parts of the URL, so its text is not shown
+        raise ConfigError(
+            f"ledger.url: {url.drivername} refuses one of its parameters ({type(error).__name__})",
+            hint="leave out what stands behind the ?, or correct it",
+        ) from None
 
 
 def engine_to_write(url: URL, wait_ms: int) -> Engine:

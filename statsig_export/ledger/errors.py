@@ -37,7 +37,7 @@ _WITH_SQLITE: Final[Advice] = (
     ("SQLITE_CORRUPT", f"the file is damaged: put back a copy, or {CHECK}"),
     ("SQLITE_IOERR", "its disk failed, or is a network share: a SQLite ledger belongs on a local disk"),
     ("SQLITE_PROTOCOL", "a SQLite ledger belongs on a local disk, not on a network share"),
-    ("EACCES", "let this user write to the ledger's folder"),
+    ("EACCES", "let this user enter the ledger's folder, and write to it unless it only reads"),
     ("EPERM", "let this user write to the ledger's folder"),
     ("EROFS", "let this user write to the ledger's folder"),
     ("ENOSPC", "free space on its disk"),

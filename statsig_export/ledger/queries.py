@@ -1,7 +1,8 @@
 """What exporting and shipping ask the ledger: what was planned, what is due, what waits."""
 
-from collections.abc import Collection, Iterable, Sequence
-from enum import Enum
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import Final
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
@@ -159,12 +160,20 @@ def pending_partition_ids(database: LedgerDatabase, destination: str) -> dict[st
     return {partition_key(Category(category), window): partition for partition, category, window in rows}
 
 
-class Order(Enum):
+class Order(StrEnum):
     """Which batches are sent first. Ties are broken by window, category and row."""
 
-    OLDEST = ()
-    LEAST_TRIED = (batches.c.attempts,)
-    SMALLEST = (batches.c.rows, batches.c.attempts)
+    OLDEST = "oldest"
+    LEAST_TRIED = "least tried"
+    SMALLEST = "smallest"
+
+
+_COLUMNS_OF: Final[Mapping[Order, tuple[ColumnElement[int], ...]]] = {
+    Order.OLDEST: (),
+    Order.LEAST_TRIED: (batches.c.attempts,),
+    Order.SMALLEST: (batches.c.rows, batches.c.attempts),
+}
+"""Not the members' values: in Python 3.11.2 a member that is `()` has another value."""
 
 
 def waiting_batches(
@@ -178,7 +187,7 @@ def waiting_batches(
         .join(partitions, partitions.c.id == batches.c.partition)
         .join(generations, same_generation())
         .where(among(batches.c.partition, ids), is_due(now_ms))
-        .order_by(*order.value, *by_row)
+        .order_by(*_COLUMNS_OF[order], *by_row)
         .limit(limit)
         .offset(first)
     )

@@ -68,6 +68,8 @@ def trace(
         places: list[tuple[KnownFile, int]] = [(file.stored, row) for file, row in found]
         places += [(file.stored, row) for file, row in failed]
         stored = storage.read_row(places[0][0], places[0][1], ["time_uuid"])["time_uuid"] if places else given
+        if not events and not rows:
+            search.confirm()
     if not events and not rows:
         search.require_all({partition.partition for partition in pruned})
     return Trace(stored, origin.derived_from, search.searched, events, rows, pruned)
@@ -97,6 +99,7 @@ class _Search:
         self._texts = texts
         self._everywhere = everywhere
         self._unread: list[_ListedFile] = []
+        self._without_it: list[_ListedFile] = []
         self.searched = 0
         """Files that were searched."""
 
@@ -111,6 +114,19 @@ class _Search:
                     newest = found[0][0].window_start_ms
                     return [(file, row) for file, row in found if file.window_start_ms == newest]
         return found
+
+    def confirm(self) -> None:
+        """Compare what was searched in vain with what was written: of a file of which only the statistics were read,
+        nothing is known yet.
+        """
+        with ThreadPoolExecutor(READERS) as pool:
+            faulty = [
+                file
+                for file, whole in zip(self._without_it, pool.map(self._is_whole, self._without_it), strict=True)
+                if not whole
+            ]
+        self._unread += faulty
+        self.searched -= len(faulty)
 
     def require_all(self, pruned: Collection[str]) -> None:
         """Raises LedgerError if a file could not be read: the id may be in it. Those of `pruned` partitions are gone
@@ -130,12 +146,21 @@ class _Search:
         except LedgerError as error:
             return error
 
+    def _is_whole(self, file: _ListedFile) -> bool:
+        try:
+            self._storage.require_unchanged(file.stored)
+        except LedgerError:
+            return False
+        return True
+
     def _take_note(self, file: File, row: int | LedgerError | None, found: list[tuple[File, int]]) -> None:
         if isinstance(row, LedgerError):
             self._unread.append(file)
             return
         self.searched += 1
-        if row is not None:
+        if row is None:
+            self._without_it.append(file)
+        else:
             found.append((file, row))
 
 

@@ -26,13 +26,26 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class NamedFile:
-    """A file of which the ledger has no more than the path: its name ends with the first digits of its digest."""
+    """A file of which the ledger has no more than the path: its name is its bytes and the first digits of its digest.
+
+    Earlier versions wrote the digits alone.
+    """
 
     path: str
 
+    @property
+    def bytes(self) -> int | None:
+        """None where the name does not say."""
+        size, separator, _ = self._name.rpartition("-")
+        return int(size) if separator and size.isdecimal() else None
+
     def has(self, digest: str) -> bool:
         """Whether a file of this digest is this one."""
-        return digest[:DIGITS_IN_NAME] == self.path.rpartition("/")[2].removesuffix(".parquet").rpartition("-")[2]
+        return digest[:DIGITS_IN_NAME] == self._name.rpartition("-")[2]
+
+    @property
+    def _name(self) -> str:
+        return self.path.rpartition("/")[2].removesuffix(".parquet")
 
 
 KnownFile = StoredFile | NamedFile

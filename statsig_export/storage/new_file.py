@@ -68,8 +68,8 @@ class NewFile:
     def publish(self, kind: str, category: Category, window_key: str, generation: int | None = None) -> StoredFile:
         """Make the file durable under the name that its content gives it."""
         digest, size = self.finish()
-        name = digest[:DIGITS_IN_NAME] if generation is None else f"{generation:04d}-{digest[:DIGITS_IN_NAME]}"
-        path = f"{kind}/category={category.value}/window={window_key}/{name}.parquet"
+        first = size if generation is None else f"{generation:04d}"
+        path = f"{kind}/category={category.value}/window={window_key}/{first}-{digest[:DIGITS_IN_NAME]}.parquet"
         self.install(path)
         return StoredFile(path, digest, size, self.rows)
 

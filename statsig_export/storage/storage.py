@@ -1,7 +1,7 @@
 """The partition files: immutable Parquet, named by their content, durable before anything refers to them.
 
     <storage>/events/category=<c>/window=<w>/<generation>-<digest>.parquet       EVENTS, what is sent
-    <storage>/quarantine/category=<c>/window=<w>/<digest>.parquet                QUARANTINE, rows that failed
+    <storage>/quarantine/category=<c>/window=<w>/<bytes>-<digest>.parquet        QUARANTINE, rows that failed
 
 A file is written under a temporary name on this machine, synced, and then moved (or uploaded) to its name. The ledger
 names a file only after that, so a file the ledger names is whole, and one it does not name was never promised.
@@ -16,7 +16,6 @@ and one file is gone or is not what was written. Gone is only what the storage i
 from __future__ import annotations  # pyarrow's types are generic in its stubs only
 
 import errno
-import hashlib
 import os
 import re
 import tempfile
@@ -36,13 +35,14 @@ from statsig_export.arrow.contiguous import contiguous
 from statsig_export.crashpoints import CrashPoint, reach
 from statsig_export.errors import LedgerError, PartitionFileError, StatsigExportError, StorageError
 from statsig_export.storage.errors import cause_of, concerns_this_process, says_gone, without_secrets
-from statsig_export.storage.file_faults import REPLACED, damaged, fault_of_file
-from statsig_export.storage.files import FileFacts, KnownFile, StoredFile
+from statsig_export.storage.file_faults import damaged, fault_of_file
+from statsig_export.storage.files import FileFacts, KnownFile
 from statsig_export.storage.local_files import open_regular, require_regular
 from statsig_export.storage.new_file import SCRATCH_PREFIX, NewFile, sync_folder, writing
 from statsig_export.storage.opening import is_local, open_filesystem
 from statsig_export.storage.row_ranges import EventReader, may_hold
 from statsig_export.storage.schemas import ROW_GROUP
+from statsig_export.storage.whole_files import WholeFiles
 
 _OPEN_FILES = 8
 _LONGEST_TEXT, _LONGEST_LIST = 1_000_000, 100_000
@@ -61,8 +61,7 @@ class Storage:
         """The storage as a message may name it."""
         self._readers: OrderedDict[str, EventReader] = OrderedDict()
         self._lock = Lock()
-        self._whole: dict[str, object] = {}
-        """File -> how it was when it was found to be whole."""
+        self._whole = WholeFiles(local=self._local)
 
     def uri(self, path: str) -> str:
         """Where a reader outside this library finds the file; without what a URL may hold of secrets."""
@@ -99,9 +98,11 @@ class Storage:
         """A row of a file whose text `column` equals one of `values`: of the first row group that has any, the first
         row of the first of them. Safe to call from several threads.
 
-        Reads that column alone, and of it no row group whose least and greatest text leave them all out.
+        Reads that column alone, and of it no row group whose least and greatest text leave them all out: a file that
+        somebody replaced by one of its size can deny a text that way, so `require_unchanged` before None is believed.
         """
         with self._reading(file.path), self._opened(file.path) as source:
+            self._whole.require_footer(file, source)
             parquet = pq.ParquetFile(
                 source, thrift_string_size_limit=_LONGEST_TEXT, thrift_container_size_limit=_LONGEST_LIST
             )
@@ -110,7 +111,7 @@ class Storage:
             facts = [group.column(position).statistics for group in groups]
             possible = [[value for value in values if may_hold(of_group, value)] for of_group in facts]
             if any(possible):
-                self._require_unchanged(file, source)
+                self._whole.require(file, source)
             before = 0
             for number, group in enumerate(groups):
                 if possible[number]:
@@ -141,7 +142,7 @@ class Storage:
     def require_unchanged(self, file: KnownFile) -> None:
         """Raises PartitionFileError unless the file is, byte for byte, what was written. Unpacks nothing of it."""
         with self._reading(file.path), self._opened(file.path) as source:
-            self._require_unchanged(file, source)
+            self._whole.require(file, source)
 
     def facts(self, path: str) -> FileFacts | None:
         """What the storage says of a file now; None where there is none."""
@@ -176,8 +177,8 @@ class Storage:
         A bucket is there or not. In a folder there is the folder of a kind of file, which nothing removes.
         """
         trouble = self._trouble()
-        kinds = [Path(self._root, kind) for kind in ("events", "quarantine")]
-        if trouble is None and self._local and not any(folder.is_dir() for folder in kinds):
+        kinds = [f"{self._root}/{kind}" for kind in ("events", "quarantine")]
+        if trouble is None and self._local and not any(map(os.path.isdir, kinds)):
             trouble = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         if trouble is not None:
             raise self._away(trouble)
@@ -215,7 +216,7 @@ class Storage:
     def _parquet(self, file: KnownFile) -> Iterator[pq.ParquetFile]:
         """A file that is open for Arrow, once it is known to be the one that was written."""
         with self._opened(file.path) as source:
-            self._require_unchanged(file, source)
+            self._whole.require(file, source)
             yield pq.ParquetFile(source)
 
     def _event_reader(self, file: KnownFile) -> EventReader:
@@ -229,22 +230,6 @@ class Storage:
             return open_regular(target)
         self._fs.invalidate_cache(target)
         return self._fs.open(target, "rb")
-
-    def _require_unchanged(self, file: KnownFile, source: Any) -> None:  # noqa: ANN401  as above
-        """Raises PartitionFileError unless the opened file has the bytes and the digest that were written.
-
-        Each file is read for that once, and on this machine again once it was written to.
-        """
-        size = source.seek(0, os.SEEK_END)
-        if isinstance(file, StoredFile) and size != file.bytes:
-            raise damaged({file.path: f"has {size} bytes, {file.bytes} were written"})
-        stamp = _stamp(os.fstat(source.fileno())) if self._local else size
-        if self._whole.get(file.path) != stamp:
-            source.seek(0)
-            if not file.has(hashlib.file_digest(source, "sha256").hexdigest()):
-                raise damaged({file.path: REPLACED})
-            self._whole[file.path] = stamp
-        source.seek(0)
 
     def _has_folder_of(self, path: str) -> bool:
         return self._local and Path(self._root, path).parent.is_dir()
@@ -352,11 +337,6 @@ def _local_facts(target: str) -> FileFacts | None:
         return None
     require_regular(told)
     return FileFacts(told.st_size, datetime.fromtimestamp(told.st_mtime, UTC))
-
-
-def _stamp(told: os.stat_result) -> tuple[int, ...]:
-    """Changes whenever somebody writes to a file; its time of change nobody can set."""
-    return told.st_dev, told.st_ino, told.st_size, told.st_mtime_ns, told.st_ctime_ns
 
 
 def _unless_gone(error: OSError) -> None:

@@ -201,6 +201,21 @@ def made_for_itself(tree: ast.Module) -> set[str]:
     return {name for name in made if re.match("_[^_]", name)}
 
 
+@pytest.mark.fault("F350")
+def test_no_member_of_an_enumeration_is_a_tuple():
+    """Python makes a tuple the arguments of the member's type: in 3.11.2 a member `()` is an object of no use."""
+    members = [
+        f"{path.relative_to(ROOT_FOLDER)}:{member.lineno}"
+        for path in (path for folder in (PACKAGE.name, *BESIDE) for path in (ROOT_FOLDER / folder).rglob("*.py"))
+        for kind in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(kind, ast.ClassDef) and any("Enum" in ast.unparse(base) for base in kind.bases)
+        for member in kind.body
+        if isinstance(member, ast.Assign) and isinstance(member.value, ast.Tuple)
+    ]
+
+    assert members == []
+
+
 def test_every_package_says_what_it_is():
     packages = [*PACKAGE.rglob("__init__.py"), *(ROOT_FOLDER / name / "__init__.py" for name in BESIDE)]
 

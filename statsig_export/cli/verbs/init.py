@@ -100,16 +100,17 @@ def command(  # noqa: PLR0913 - the options of the verb
     a Dagster project already.
     """
     path = invocation.config_path or Path(DEFAULT_FILE)
-    if path.exists() and not (force or tables):
+    is_there = _is_there(path)
+    if is_there and not (force or tables):
         raise ConfigError(f"{path} already exists", hint="--force overwrites it; --tables keeps and uses it")
-    if path.exists() and not force and schema:
+    if is_there and not force and schema:
         raise ConfigError(
             f"{path} already exists and is kept, so --schema would change nothing",
             hint="set schema in its [source.<table>] sections, or overwrite it with --force",
         )
     config = parse_config({"source": {"url": url}}, folder=Path.cwd(), environ=os.environ, name="--url")
     look, location = None, CodeLocation()
-    if force or not path.exists():
+    if force or not is_there:
         look = None if layout or tables else _look(config, schema)
         _write(path, _rendered(layout or "native", url, look, schema))
         output.note(f"Wrote {path}: check [filter] and [windows], and set the environment variables that it names.")
@@ -123,6 +124,16 @@ def command(  # noqa: PLR0913 - the options of the verb
     elif json_:
         output.print_json(_report_json(path, load_config(path).source.layout, location))
     output.note(f"Next: statsig-export --config {quote(str(path))} plan --from ... --to ...")
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be looked at ({error.strerror})", hint="name another with --config") from None
+    return True
 
 
 def _write(path: Path, text: str) -> None:

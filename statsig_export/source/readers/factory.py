@@ -2,11 +2,13 @@
 
 from difflib import get_close_matches
 from importlib.util import find_spec
+from stat import S_ISREG
 
 from sqlalchemy import URL
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from statsig_export.database_urls import file_of, refuse_asynchronous
+from statsig_export.databases.cause import system_cause
 from statsig_export.errors import ConfigError, SourceError
 from statsig_export.source.backends.backend import Arguments, Backend, Reader
 from statsig_export.source.backends.known import BACKENDS, backend_of
@@ -32,7 +34,7 @@ def open_reader(
         return _reader(url, backend, arguments, named, plain=plain)
     except (ImportError, NoSuchModuleError) as error:
         raise _no_driver(url, backend, error) from None
-    except (ArgumentError, TypeError) as error:  # a dialect names parts of the URL, so its text is not shown
+    except (ArgumentError, TypeError, ValueError, OSError) as error:  # a dialect names parts of the URL: no text of it
         given = ", ".join(sorted({*url.query, *arguments}))
         raise ConfigError(
             f"{named.url}, or [{named.table}.connect]: one of these is refused by {url.drivername}: "
@@ -77,5 +79,16 @@ def _no_driver(url: URL, backend: Backend, error: Exception) -> SourceError:
 def _require_file(url: URL, file_format: str, named: Named) -> None:
     """SQLite would make an empty database of a mistyped path."""
     path = file_of(url)
-    if path is not None and not path.is_file():
+    if path is None:
+        return
+    try:
+        is_there = S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        is_there = False
+    except OSError as error:  # a folder that this user may not enter, a name that no file can have
+        raise SourceError(
+            f"the {file_format} database at {path} cannot be looked at ({system_cause(error)})",
+            hint=f"{named.url} names that file: let this user enter its folder, and read it",
+        ) from None
+    if not is_there:
         raise SourceError(f"there is no {file_format} database at {path}", hint=f"{named.url} names that file")

@@ -3,19 +3,22 @@
 import os
 import signal
 import socket
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from home import DAY, ExportHome
-from rows import custom_event
+from rows import custom_event, exposure
 
 import statsig_export
 from statsig_export.errors import LedgerError
 from statsig_export.maintenance.verify import verify
+from statsig_export.storage.files import StoredFile
+from statsig_export.storage.storage import Storage
 
 DAYS = ["--from", DAY, "--to", "2026-11-21"]
 BOMB = 24 << 20
@@ -241,3 +244,85 @@ def test_a_link_to_the_file_that_was_written_is_read(lived: ExportHome):
     file.symlink_to(elsewhere)
 
     assert lived.ship().sent == 80
+
+
+def write_other_ids(file: Path) -> None:
+    """Replace a file by one of its size whose statistics leave out every id that it had."""
+    written, size = pq.read_table(file), file.stat().st_size
+    fields = [pa.field(field.name, field.type) for field in written.schema]
+    ids = pa.array(["zzz"] * len(written), pa.large_string())
+    columns = [ids if field.name == "time_uuid" else pa.nulls(len(ids), field.type) for field in fields]
+    pq.write_table(pa.Table.from_arrays(columns, schema=pa.schema(fields)), file, compression="zstd")
+    other = file.read_bytes()
+    footer = 8 + int.from_bytes(other[-8:-4], "little")
+    file.write_bytes(other[:-footer] + bytes(max(0, size - len(other))) + other[-footer:])
+
+
+UNKNOWN = "12345678-1234-5678-1234-567812345678"
+
+
+@pytest.mark.fault("F353")
+@pytest.mark.parametrize("kind", ["events", "quarantine"])
+def test_a_file_whose_statistics_deny_an_id_is_not_believed_before_it_is_known_to_be_the_one_that_was_written(
+    lived: ExportHome, kind: str
+):
+    known = lived.verb("trace", UNKNOWN)
+    write_other_ids(file_of(lived, kind))
+    replaced = lived.verb("trace", UNKNOWN)
+
+    assert (known.exit_code, replaced.exit_code) == (2, 5), replaced.output
+    assert file_of(lived, kind).name in replaced.stderr
+
+
+@pytest.mark.fault("F353")
+def test_an_id_that_is_in_another_file_is_found_beside_a_replaced_one(lived: ExportHome):
+    lived.add(exposures=[exposure(1)])
+    lived.export()
+    (gates,) = (lived.folder / "files" / "events" / "category=gate_exposure").rglob("*.parquet")
+    write_other_ids(gates)
+    found = statsig_export.read_events(lived.config, categories=["custom_event"])["time_uuid"][0]
+
+    assert lived.verb("trace", found).exit_code == 1
+    assert gates.name in lived.verb("trace", UNKNOWN).stderr
+
+
+@pytest.mark.fault("F352")
+def test_a_quarantine_that_grew_beyond_all_disks_is_told_by_its_size_which_its_name_holds(lived: ExportHome):
+    file = file_of(lived, "quarantine")
+    written = file.stat().st_size
+    os.truncate(file, 1 << 43)
+
+    with at_once(), pytest.raises(LedgerError, match=f"has {1 << 43} bytes, {written} were written"):
+        statsig_export.failed_rows(lived.config)
+    with at_once():
+        assert lived.verb("status", "--failed").exit_code == 5
+        assert lived.verb("trace", UNKNOWN).exit_code == 5
+
+
+@pytest.mark.fault("F352")
+def test_a_quarantine_of_an_earlier_version_has_the_digits_of_its_digest_alone_in_its_name(lived: ExportHome):
+    file = file_of(lived, "quarantine")
+    bare = file.rename(file.with_name(file.name.partition("-")[2]))
+    with closing(sqlite3.connect(lived.folder / "ledger.db")) as ledger, ledger:
+        ledger.execute("UPDATE partitions SET quarantine = replace(quarantine, ?, ?)", (file.name, bare.name))
+
+    assert len(statsig_export.failed_rows(lived.config)) == 1
+    bare.write_bytes(bare.read_bytes()[:-1] + b"0")
+    with pytest.raises(LedgerError, match="its digest differs"):
+        statsig_export.failed_rows(lived.config)
+
+
+@pytest.mark.fault("F352")
+def test_a_long_footer_is_not_parsed_before_the_file_is_known_to_be_the_one_that_was_written(lived: ExportHome):
+    file = file_of(lived)
+    os.truncate(file, 0)
+    groups = pa.table({"time_uuid": ["z"] * 3_000})
+    pq.write_table(groups, file, row_group_size=1, column_encoding="PLAIN", use_dictionary=False)
+    size = file.stat().st_size
+    with file.open("r+b") as bomb:  # as if it were longer than all that a footer of ours can be
+        bomb.seek(-8, os.SEEK_END)
+        bomb.write((2 << 20).to_bytes(4, "little"))
+    stored = StoredFile(str(file.relative_to(lived.folder / "files")), "0" * 64, size, 3_000)
+
+    with Storage(lived.config.storage_url()) as storage, pytest.raises(LedgerError, match="its digest differs"):
+        storage.find(stored, "time_uuid", [UNKNOWN])

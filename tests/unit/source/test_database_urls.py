@@ -1,17 +1,18 @@
 """What one may write as a database's URL, and what is said of the rest."""
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from source_databases import read, source_at
-from sqlalchemy import create_engine, make_url
+from sqlalchemy import URL, create_engine, make_url
 
 from statsig_export.config import parse_config
 from statsig_export.errors import ConfigError, SourceError
 from statsig_export.layouts.known import LAYOUTS
 from statsig_export.layouts.native_tables import create_tables
-from statsig_export.ledger.database import open_to_write
+from statsig_export.ledger.database import open_to_read, open_to_write
 from statsig_export.openlineage.naming import table_name
 
 
@@ -129,3 +130,35 @@ def test_a_tilde_is_the_users_folder_unless_there_is_one_of_that_name(tmp_path: 
     (tmp_path / "~").mkdir()
     sqlite3.connect(tmp_path / "~" / "ledger.db").close()
     assert config.ledger_url().database == f"{tmp_path}/~/ledger.db"
+
+
+@pytest.mark.fault("F355")
+@pytest.mark.parametrize(
+    "written",
+    [
+        "bigquery://project/dataset?credentials_base64=hunter2",
+        "bigquery://project/dataset?credentials_path=/nowhere/hunter2",
+        "bigquery://project/dataset?arraysize=hunter2",
+        "bigquery://project/dataset?dry_run=hunter2",
+        "snowflake://ada@account/db?numpy=hunter2",
+        "mysql+pymysql://ada@host/db?connect_timeout=hunter2",
+        "sqlite:///{path}?timeout=hunter2",
+        "sqlite:///{path}?check_same_thread=hunter2",
+    ],
+)
+def test_a_parameter_of_a_url_that_the_dialect_cannot_take_is_an_error_of_the_configuration(file: Path, written: str):
+    with pytest.raises(ConfigError, match="one of these is refused by") as raised:
+        source_at(written.format(path=file))
+    assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.fault("F355")
+@pytest.mark.parametrize("parameter", ["timeout=hunter2", "check_same_thread=hunter2", "uri=hunter2"])
+@pytest.mark.parametrize("open_it", [open_to_write, open_to_read])
+def test_a_parameter_of_the_ledgers_url_that_the_dialect_cannot_take_is_an_error_of_the_configuration(
+    tmp_path: Path, parameter: str, open_it: Callable[[URL], object]
+):
+    with pytest.raises(ConfigError, match="sqlite refuses one of its parameters") as raised:
+        open_it(make_url(f"sqlite:///{tmp_path}/ledger.db?{parameter}"))
+    assert "hunter2" not in str(raised.value)
+    assert list(tmp_path.iterdir()) == []
