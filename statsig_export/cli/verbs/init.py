@@ -42,6 +42,7 @@ from statsig_export.layouts.placement import source_tables
 from statsig_export.settings import WindowSettings
 from statsig_export.source.discovery import EARLIEST, Discovery
 from statsig_export.source.errors import SourceErrors
+from statsig_export.source.outside import Place
 from statsig_export.windows import LENGTH, Window, closed_windows
 
 _TEMPLATE = files("statsig_export") / "export_template.toml"
@@ -49,7 +50,8 @@ _TABLES = re.compile(r"\[source\.exposures\].*(?=\[windows\])", re.DOTALL)
 _START = re.compile(r"start = \"[^\"]*\"")
 _LAYOUT = 'layout = "native"       '
 _MOST_LOOKS = 4
-_YEAR_1001, _YEAR_9999 = datetime(1001, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+_OUTSIDE = {Place.BEFORE_START: "before 2000", Place.IN_FUTURE: "in the future"}
+"""What is told of a place; of rows that no window can hold the plan tells."""
 _URL = 'url = "env:STATSIG_DATABASE_URL"'
 
 
@@ -177,8 +179,8 @@ def _reaches(discovery: Discovery, matches: Sequence[Match]) -> dict[str, Any]:
         reach = past or discovery.reach(table, now)
         first_days += [reach.first_day] if reach else []
         newest += [past.newest] if past else []
-        spans = {"before 2000": (_YEAR_1001, EARLIEST), "in the future": (now, _YEAR_9999)}
-        outside[table.qualified_name] = [what for what, span in spans.items() if discovery.holds_rows(table, *span)]
+        places = discovery.places_outside(table, EARLIEST, now)
+        outside[table.qualified_name] = [told for place, told in _OUTSIDE.items() if place in places]
     return {
         "first_day": min(first_days, default=None),
         "newest": max(newest, default=None),
