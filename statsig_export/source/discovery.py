@@ -16,6 +16,7 @@ from statsig_export.arrow.timestamps import EARLIEST_MS, to_epoch_ms
 from statsig_export.layouts.detection import FoundTable, Match
 from statsig_export.layouts.families import Family
 from statsig_export.layouts.model import ROW_KEY, ColumnRule, Kind, SourceTable
+from statsig_export.source.backends.backend import Arguments
 from statsig_export.source.catalogs import CatalogTable
 from statsig_export.source.epochs import EPOCH
 from statsig_export.source.names import plain_name
@@ -58,9 +59,12 @@ class Reach:
 class Discovery:
     """A connection to a database of which only the URL is known. Close it, or use it as a context manager."""
 
-    def __init__(self, url: URL) -> None:
-        """Raises SourceError where no driver for the URL can be loaded, or a database's file is not there."""
-        self._database = open_reader(url)
+    def __init__(self, url: URL, arguments: Arguments | None = None) -> None:
+        """`arguments` are those of the driver, beside the URL.
+
+        Raises SourceError where no driver for the URL can be loaded, or a database's file is not there.
+        """
+        self._database = open_reader(url, arguments)
         self._columns: dict[tuple[str | None, str], list[FoundColumn]] = {}
 
     def __enter__(self) -> Self:
