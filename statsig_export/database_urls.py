@@ -17,8 +17,13 @@ _DRIVER: Final = re.compile(r"\w+(\+\w+)?")
 """A database and a driver, as SQLAlchemy looks for them."""
 _DRIVERS: Final = {"postgresql": "psycopg", "mysql": "pymysql", "mariadb": "pymysql"}
 """The drivers of our extras, where SQLAlchemy means another by the bare name."""
+_ENCODED: Final = "@, /, ? and : in a user or password are written %40, %2F, %3F and %3A"
+_AROUND: Final = " \t\r\n\"'`"
+_DSN: Final = re.compile(r"\b(host|hostaddr|dbname|user)\s*=")
+_HOST_BEHIND_QUERY: Final = re.compile(r"\?[^?]*@[^&]*/")
+"""A host after a `?`, which was part of a password: what stands before it is no host, and is not to be shown."""
 _OTHER_NAMES: Final = {
-    **dict.fromkeys(("postgres", "pgsql", "psql"), "postgresql"),
+    **dict.fromkeys(("postgres", "pgsql", "psql", "pg"), "postgresql"),
     "sqlite3": "sqlite",
     "mysql2": "mysql",
 }
@@ -38,23 +43,39 @@ def read_url(text: str, key: str, place: Callable[[str], Path]) -> URL:
     try:
         url = make_url(text.removeprefix("jdbc:"))
     except (ArgumentError, ValueError):  # the latter for a port that is no number: it may be part of a password
-        raise ConfigError(f"{key} is not an SQLAlchemy URL", hint="such as sqlite:///events.db") from None
+        raise _no_url(text, key) from None
     if _DRIVER.fullmatch(url.drivername) is None:
-        raise ConfigError(f"{key} is not an SQLAlchemy URL", hint="such as sqlite:///events.db")
+        raise _no_url(text, key)
     backend = url.get_backend_name()
     if text.startswith("jdbc:"):
         raise ConfigError(f"{key}: this is a URL of JDBC's", hint=f"write {backend}://user:password@host/database")
     if backend in _OTHER_NAMES:
         right = _OTHER_NAMES[backend]
         raise ConfigError(f"{key}: SQLAlchemy knows no {backend}://", hint=f"write {right}://")
-    if backend not in _FILES and "@" in f"{url.host}{url.database}":
-        raise ConfigError(
-            f"{key}: this is not an SQLAlchemy URL",
-            hint="@, / and : in a user or password are written %40, %2F and %3A",
-        )
+    if backend not in _FILES and ("@" in f"{url.host}{url.database}" or _HOST_BEHIND_QUERY.search(text)):
+        raise ConfigError(f"{key}: this is not an SQLAlchemy URL", hint=_ENCODED)
     if backend in _FILES:
         return _located(url, place)
     return _with_driver(url, key)
+
+
+def _no_url(text: str, key: str) -> ConfigError:
+    """What is wrong with a text that is no URL, without a word of it."""
+    wrong = ConfigError(f"{key} is not an SQLAlchemy URL", hint="such as sqlite:///events.db")
+    if text != text.strip(_AROUND):
+        wrong = ConfigError(
+            f"{key} is not an SQLAlchemy URL: blanks, a line's end or quotes are around it", hint="take them away"
+        )
+    elif "://" in text:
+        wrong = ConfigError(
+            f"{key} is not an SQLAlchemy URL",
+            hint=f"such as postgresql://user:password@host:5432/database, its port a number; {_ENCODED}",
+        )
+    elif _DSN.search(text):
+        wrong = ConfigError(
+            f"{key}: this is a connection string of libpq's", hint="write postgresql://user:password@host/database"
+        )
+    return wrong
 
 
 def refuse_asynchronous(url: URL, key: str) -> None:

@@ -47,6 +47,8 @@ def cause_of(error: BaseException) -> Cause:
         return cause_of(origin.__cause__)
     if isinstance(origin, OSError) and (origin.errno or type(origin) is not OSError):
         return system_cause(origin)  # Arrow's own, of a stream that broke, has neither
+    if isinstance(origin, TypeError | ValueError):  # an argument, whose name may look like a cause (useSSL)
+        return Cause("", type(origin).__name__)
     package = type(origin).__module__.partition(".")[0]
     if isinstance(origin, RuntimeError) and package == "builtins":  # pymysql misses a package of a way to sign in
         return mysql.cause_of(origin)
@@ -65,7 +67,7 @@ def place_of(url: URL, arguments: Mapping[str, Any] | None = None) -> str:
     backend = url.get_backend_name()
     if backend in _FILES:
         return str(file_of(url) or url.database)
-    host = given.get("host") or url.host or given.get("unix_socket") or given.get("account") or "localhost"
+    host = given.get("unix_socket") or given.get("host") or url.host or given.get("account") or "localhost"
     host = host if isinstance(host, str) else ",".join(map(str, host if isinstance(host, tuple) else (host,)))
     host = f"[{host}]" if ":" in host else host
     port = given.get("port") or url.port or _PORTS.get(backend)

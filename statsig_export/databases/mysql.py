@@ -19,7 +19,12 @@ _PACKAGES: Final = (
 """What pymysql needs for a user's way to sign in: a RuntimeError, no error of the database."""
 
 ADVICE: Final[Advice] = (
-    ("1045", f"{CHECK}: its user and password"),
+    ("1045", f"{CHECK}: its user and password; a user that needs TLS (REQUIRE SSL) is refused so without ssl_ca"),
+    ("1820", "this user's password has expired: set a new one"),
+    ("1862", "this user's password has expired: set a new one"),
+    ("3118", "this user is locked: ALTER USER ... ACCOUNT UNLOCK"),
+    ("4151", "this user is locked: ALTER USER ... ACCOUNT UNLOCK"),
+    ("2026", f"{CHECK}: the server has no TLS, or its certificate is not by the authority that ssl_ca names"),
     ("1698", f"{CHECK}: its user, whom the server lets in by the system's account alone"),
     ("1044", f"{CHECK}: its database is not there, or this user has no right to it (GRANT SELECT ON ...)"),
     ("1049", f"{CHECK}: the server has no such database"),

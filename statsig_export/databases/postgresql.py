@@ -19,7 +19,12 @@ _ON_CONNECTING: Final[Phrases] = (
     ("no password supplied", "28P01", "no password supplied"),
     ("SASL authentication failed", "28P01", "InvalidPassword"),
     ("no such user", "28000", "no such user"),
+    ("no encryption", "28000", "no pg_hba.conf entry (for a connection without TLS)"),
     ("no pg_hba.conf entry", "28000", "no pg_hba.conf entry"),
+    ("pg_hba.conf rejects", "28000", "pg_hba.conf rejects it"),
+    ("is not permitted to log in", "28000", "the role may not log in"),
+    ("permission denied for database", "42501", "no right to CONNECT"),
+    ("is not currently accepting connections", "55000", "the database lets nobody in"),
     ("no such database", "3D000", "InvalidCatalogName"),
     ("too many clients", "53300", "TooManyConnections"),
     ("too many connections", "53300", "TooManyConnections"),
@@ -40,6 +45,12 @@ _ON_CONNECTING: Final[Phrases] = (
     ("SSL connection has been closed", "08006", "the server closed the connection"),
     ("SSL SYSCALL error", "08006", "the connection broke"),
     ("the connection is closed", "08003", "the connection is closed"),
+    ("invalid port number", "08001", "no such port"),
+    ("root certificate file", "08001", "TLS: the root certificate's file cannot be read"),
+    ("certificate verify failed", "08001", "TLS: the server's certificate is not by the authority of sslrootcert"),
+    ("does not match host name", "08001", "TLS: the server's certificate is another host's"),
+    ("server does not support SSL", "08001", "TLS: the server has none"),
+    ("SSL required", "08001", "TLS: the server wants it"),
     ("SSL", "08001", "TLS"),
     ("certificate", "08001", "TLS"),
 )
@@ -50,7 +61,12 @@ _SQLSTATE: Final = re.compile(r"SQLSTATE:? ([0-9A-Z]{5})\b")
 """Where a driver says it in words only, as ADBC does of an error in the middle of a stream."""
 
 ADVICE: Final[Advice] = (
-    ("28", f"{CHECK}: its user and password"),
+    (
+        "28000",
+        f"{CHECK}: its user and password, or let it in from here (LOGIN, pg_hba.conf; by sslmode if that asks for TLS)",
+    ),
+    ("28", f"{CHECK}: its user and password, which may have expired (VALID UNTIL)"),
+    ("55000", f"{CHECK}: its database (ALTER DATABASE ... ALLOW_CONNECTIONS)"),
     ("3D000", f"{CHECK}: the server has no such database"),
     ("3F000", f"{CHECK}: the schema on its search path is not there"),
     ("42P05", f"{CHECK}: a pooler mixes up sessions; name the server itself"),
@@ -61,7 +77,7 @@ ADVICE: Final[Advice] = (
     ("57P", f"the server went down or is starting; {AGAIN}"),
     ("08003", f"the connection was lost; {AGAIN}"),
     ("08006", f"the connection was lost; {AGAIN}"),
-    ("25P03", f"the server ends transactions that wait; {AGAIN}"),
+    ("25P03", "the server ends transactions that wait: raise idle_in_transaction_session_timeout for this user"),
     ("08", f"{CHECK}: its host, port and sslmode"),
     ("XX", "the server's own files or memory are damaged: see its log, restore a backup"),
     ("58", "see the server's log: its files or its disk failed"),

@@ -22,13 +22,13 @@ NOT_PREPARED: Final = {"prepare_threshold": None}
 """For psycopg: a statement that is prepared on the server is not there in the next transaction's session."""
 
 
-def settings_of_a_transaction(lock_wait_ms: int, **settings: str) -> str:
-    """A statement that makes these settings until the transaction ends.
+def settings_of_a_transaction(lock_wait_ms: int, expressions: Mapping[str, str] | None = None, **settings: str) -> str:
+    """A statement that makes these settings until the transaction ends; `expressions` are SQL in place of a value.
 
     The wait for another's lock is bounded (SQLSTATE 55P03), unless the user, the database or the URL has a
     lock_timeout: without one it lasts forever.
     """
-    values = {"lock_timeout": _LOCK_TIMEOUT.format(lock_wait_ms)}
+    values = {"lock_timeout": _LOCK_TIMEOUT.format(lock_wait_ms), **(expressions or {})}
     values |= {name: f"'{value}'" for name, value in settings.items()}
     return "SELECT " + ", ".join(f"set_config('{name}', {value}, true)" for name, value in values.items())
 

@@ -205,9 +205,11 @@ def _text(value: bytes | str) -> str:
 
 def _digits(value: object) -> str:
     """A whole number's; a float is none, for beyond 2**53 it may stand for several."""
-    if isinstance(value, bool) or not isinstance(value, int | Decimal) or value % 1:
+    if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value():  # of any length
+        return str(int(value))
+    if isinstance(value, bool) or not isinstance(value, int):
         raise _FaultyValueError(Reason.WRONG_TYPE)
-    return str(int(value))
+    return str(value)
 
 
 def _truth(value: object) -> bool:

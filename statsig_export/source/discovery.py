@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -16,13 +16,15 @@ from statsig_export.arrow.timestamps import EARLIEST_MS, to_epoch_ms
 from statsig_export.layouts.detection import FoundTable, Match
 from statsig_export.layouts.families import Family
 from statsig_export.layouts.model import ROW_KEY, ColumnRule, Kind, SourceTable
+from statsig_export.source.backends.backend import Arguments
 from statsig_export.source.catalogs import CatalogTable
 from statsig_export.source.epochs import EPOCH
 from statsig_export.source.names import plain_name
+from statsig_export.source.outside import Place
 from statsig_export.source.readers.factory import open_reader
 from statsig_export.source.schema import FoundColumn, accepted_families, check_columns
 from statsig_export.source.statement import PlacedTable
-from statsig_export.source.window import rows_between
+from statsig_export.source.window import rows_between, rows_outside
 
 EARLIEST: Final = EPOCH + timedelta(milliseconds=EARLIEST_MS)
 """The first time that is believed."""
@@ -57,9 +59,12 @@ class Reach:
 class Discovery:
     """A connection to a database of which only the URL is known. Close it, or use it as a context manager."""
 
-    def __init__(self, url: URL) -> None:
-        """Raises SourceError where no driver for the URL can be loaded, or a database's file is not there."""
-        self._database = open_reader(url)
+    def __init__(self, url: URL, arguments: Arguments | None = None) -> None:
+        """`arguments` are those of the driver, beside the URL.
+
+        Raises SourceError where no driver for the URL can be loaded, or a database's file is not there.
+        """
+        self._database = open_reader(url, arguments)
         self._columns: dict[tuple[str | None, str], list[FoundColumn]] = {}
 
     def __enter__(self) -> Self:
@@ -110,10 +115,14 @@ class Discovery:
             moments = [moment for moment in map(_moment, row) if moment is not None]
             return Reach(self._first_day(placed, min(moments)), max(moments)) if moments else None
 
-    def holds_rows(self, table: SourceTable, start: datetime, end: datetime) -> bool:
-        """Whether the window column of a row lies in [start, end). Raises SourceError."""
+    def places_outside(self, table: SourceTable, start: datetime, now: datetime) -> frozenset[Place]:
+        """Where the table has rows that no window from `start` to `now` holds. Raises SourceError."""
         with self._errors(table.qualified_name):
-            return self._holds(self._placed(replace(table, key=None, columns=())), start, end)
+            placed = self._placed(replace(table, key=None, columns=()))
+            now = now.replace(microsecond=0)
+            places = rows_outside(placed.window_column, placed.window_family, start, now, placed.backend)
+            counted = self._rows(placed.count_places(list(places.values())))
+            return frozenset(list(places)[int(number)] for number, _ in counted)
 
     def _first_day(self, placed: PlacedTable, first: datetime) -> datetime:
         """The first day with rows, which `first` is near: the least text or number need not be the first time.
@@ -201,5 +210,7 @@ def _text(value: object) -> str:
 def _moment(value: object) -> datetime | None:
     """A time as some database gives it, in UTC where it names no zone."""
     value = value.decode(errors="replace") if isinstance(value, bytes) else value  # SQLite's text
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime.combine(value, time())
     (ms,) = values_of(to_epoch_ms(array([value])))
     return None if ms is None else EPOCH + timedelta(milliseconds=ms)

@@ -4,6 +4,7 @@ A message holds a code and its name, host and port or the file. The driver's tex
 URL, and is not in it.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -52,7 +53,20 @@ _MAKING: Final[Advice] = (
     ("SQLITE_READONLY", "let this user write to the file and its folder"),
     ("SQLITE_CANTOPEN", "let this user write to the file and its folder"),
 )
-_NOT_TAKEN: Final = ("invalid connection option", "invalid dsn", "options were not recognized")
+_CONNECTING: Final[Advice] = (
+    ("42501", "grant this user CONNECT on the database"),
+    ("2013", f"{CHECK}: its host and port; what answers there is no MySQL server, or takes no connection now"),
+)
+NOT_TAKEN: Final = (TypeError, ValueError, AttributeError, LookupError)
+"""What drivers raise, beside errors of their own, for an argument that they do not take: Python's."""
+_NOT_TAKEN: Final = re.compile(
+    r"invalid connection option|invalid dsn|options were not recognized|invalid \w+ value|bad value for"
+)
+"""What drivers say on connecting of an argument that they do not know, or of its value."""
+_TAKES: Final = (
+    "what it takes are the arguments of its own connect() (docs/databases.md); take out those of other drivers"
+)
+_SCHEMA: Final = 'take it out, and name the schema by [source.<table>] schema = "..."'
 _READING: Final = "mend the database or the access to it"
 
 
@@ -86,16 +100,25 @@ class SourceErrors:
 
     def unreachable(self, error: Exception) -> StatsigExportError:
         """For a connection that failed."""
-        not_taken = isinstance(error, TypeError | ValueError) or any(words in str(error) for words in _NOT_TAKEN)
-        if self._arguments and not_taken:
-            names = ", ".join(sorted(self._arguments))
-            return ConfigError(
-                f"{self._named.table}.connect: the driver does not take one of these as it stands: {names} "
-                f"({type(error).__name__})",
-                hint="they are the arguments of its own connect(): docs/databases.md",
-            )
+        not_taken = isinstance(error, NOT_TAKEN) or _NOT_TAKEN.search(str(error))
+        if not_taken and (self._arguments or self._url.query):
+            return self._refused(error)
         reached = "reached" if file_of(self._url) is None else "opened"
-        return self._made(error, f"{self._database} cannot be {reached}", CHECK.format(url=self._named.url))
+        own = (*_CONNECTING, *_OWN)
+        return self._made(error, f"{self._database} cannot be {reached}", CHECK.format(url=self._named.url), own)
+
+    def _refused(self, error: Exception) -> ConfigError:
+        """For arguments that the driver does not take: those that it names, else all that it was given."""
+        connect = f"{self._named.table}.connect"
+        given = {**dict.fromkeys(self._url.query, self._named.url), **dict.fromkeys(self._arguments, connect)}
+        words = set(re.findall(r"\w+", str(error)))
+        wrong = sorted(name for name in given if name in words) or sorted(given)
+        keys = " and ".join(sorted({given[name] for name in wrong}))
+        which = wrong[0] if len(wrong) == 1 else f"one of these: {', '.join(wrong)}"
+        return ConfigError(
+            f"{keys}: the driver does not take {which}, or not with this value ({type(error).__name__})",
+            hint=_SCHEMA if wrong in (["schema"], ["currentSchema"]) else _TAKES,
+        )
 
     def unlisted(self, error: Exception, table: str | None) -> StatsigExportError:
         """For a look at the catalog that failed, or at one of its tables."""

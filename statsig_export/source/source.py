@@ -30,7 +30,7 @@ from statsig_export.source.readers.reader import Database
 from statsig_export.source.schema import check_columns
 from statsig_export.source.statement import PlacedTable, SelectedColumn, all_of
 from statsig_export.source.value_kinds import looks_like
-from statsig_export.source.window import part_of, rows_before, rows_between, rows_since, unplaced_rows
+from statsig_export.source.window import part_of, rows_between, rows_outside
 from statsig_export.vocabulary import Category
 
 CHUNK_ROWS: Final = 12_000
@@ -164,12 +164,7 @@ class Source:
         Only where there are some it is looked at what their values are like, and whether any row is within.
         """
         placed = self._checked(table)
-        where = (placed.window_column, placed.window_family)
-        places = {
-            Place.UNPLACED: unplaced_rows(*where, placed.backend),
-            Place.BEFORE_START: rows_before(*where, start, placed.backend),
-            Place.IN_FUTURE: rows_since(*where, now, placed.backend),
-        }
+        places = rows_outside(placed.window_column, placed.window_family, start, now, placed.backend)
         counted = self._all(table, placed.count_places(list(places.values())))
         counts = {list(places)[int(number)]: int(rows) for number, rows in counted}
         looks = {}

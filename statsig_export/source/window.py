@@ -12,6 +12,7 @@ from sqlalchemy import and_, case, literal_column, not_, or_
 from statsig_export.layouts.families import NUMBERS, Family
 from statsig_export.source.backends.backend import Backend, FirstValue, SqlColumn
 from statsig_export.source.epochs import EPOCH, PAST_NUMBERS, epoch_window
+from statsig_export.source.outside import Place
 
 
 def rows_between(
@@ -27,6 +28,20 @@ def rows_between(
         return epoch_window(column, start, end)
     low, high = (backend.bound(moment.astimezone(UTC), family) for moment in (start, end))
     return and_(column >= low, column < high)
+
+
+def rows_outside(
+    column: SqlColumn, family: Family, start: datetime, now: datetime, backend: Backend
+) -> dict[Place, SqlColumn]:
+    """The rows that no window from `start` to `now` holds: those of each place, if they are of no place before it.
+
+    No bound lies far away, where a narrower type ends: DuckDB's TIMESTAMP_NS has no year 9999.
+    """
+    return {
+        Place.UNPLACED: unplaced_rows(column, family, backend),
+        Place.BEFORE_START: rows_before(column, family, start, backend),
+        Place.IN_FUTURE: rows_since(column, family, now, backend),
+    }
 
 
 def rows_before(column: SqlColumn, family: Family, moment: datetime, backend: Backend) -> SqlColumn:

@@ -96,6 +96,15 @@ def test_keys_that_64_bits_do_not_hold_are_read_as_their_digits(database: RealDa
         assert sorted(read(source, "exposures")["row_key"].dropna()) == sorted([str(key), "1"])
 
 
+@pytest.mark.fault("F337")
+@pytest.mark.parametrize("key", [10**29 + 1, 2**127 - 1])
+def test_a_key_of_more_digits_than_a_decimal_is_reckoned_with_ends_no_read(database: RealDatabase, key: int):
+    database.create("exposures", {**EXPOSURES, "id": "HUGEINT"})
+    database.insert("exposures", [exposure(1) | {"id": each} for each in (key, 1)])
+    with database.source() as source:
+        assert sorted(read(source, "exposures")["row_key"]) == sorted([str(key), "1"])
+
+
 def test_names_are_found_without_regard_to_case_and_in_another_schema(database: RealDatabase):
     database.run("CREATE SCHEMA Statsig")
     database.run("CREATE TABLE Statsig.Exposures AS SELECT 1 AS ID, 'g' AS Name, null::VARCHAR AS rest")

@@ -1,6 +1,8 @@
 """What MySQL and MariaDB say of an error, and what is left on their sessions: needs a server that you name."""
 
 import os
+import socket
+import threading
 from contextlib import closing
 
 import pytest
@@ -40,6 +42,39 @@ def test_a_session_is_after_a_read_as_it_was_before(native: RealDatabase):
 
     assert within[0][:2] == ("+00:00", 60)
     assert after[:2] == ("+03:00", 77)
+
+
+@pytest.mark.fault("F339")
+@pytest.mark.parametrize(
+    ("account", "says"),
+    [
+        ("REQUIRE SSL", r"1045 .*ssl_ca"),
+        ("PASSWORD EXPIRE", r"(1820|1862) .*has expired"),
+        ("ACCOUNT LOCK", r"(4151|3118) .*ACCOUNT UNLOCK"),
+    ],
+)
+def test_a_user_that_is_kept_out_is_told_why(native: RealDatabase, account: str, says: str):
+    native.run("DROP USER IF EXISTS kept_out@'%', kept_out@localhost")
+    native.run(f"CREATE USER kept_out@localhost IDENTIFIED BY 'hunter2' {account}")
+    native.run("GRANT SELECT ON *.* TO kept_out@localhost")
+    url = make_url(SERVER).set(username="kept_out", password="hunter2").render_as_string(hide_password=False)
+    with source_at(url) as source, pytest.raises(SourceError, match=says):
+        source.check_schema(source.tables[0])
+
+
+@pytest.mark.fault("F339")
+def test_what_is_no_mysql_server_is_told_by_its_host_and_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up() -> None:
+            server.accept()[0].close()
+
+        closer = threading.Thread(target=hang_up)
+        closer.start()
+        url = f"mysql+pymysql://ada@127.0.0.1:{server.getsockname()[1]}/events"
+        with source_at(url) as source, pytest.raises(SourceError, match=r"2013 .*its host and port"):
+            source.check_schema(source.tables[0])
+        closer.join()
 
 
 @pytest.mark.fault("F209")

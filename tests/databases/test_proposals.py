@@ -1,6 +1,6 @@
 """`init`, then `plan`, on databases as strangers have them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -215,6 +215,32 @@ def test_a_far_time_neither_ends_init_nor_moves_the_start_past_older_rows(databa
     assert written(tmp_path)["windows"]["start"] == "2026-11-03T00:00:00Z"
     assert report["plan"]["windows"] == ["2026-11-20"]
     assert report["rows_outside"] == {"custom_events": ["before 2000", "in the future"]}
+
+
+@pytest.mark.fault("F336")
+@pytest.mark.parametrize("kind", ["TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMPTZ", "DATE"])
+def test_every_type_of_time_is_looked_at_whatever_years_it_can_hold(
+    database_of: Callable[[str], RealDatabase], tmp_path: Path, kind: str
+):
+    database = database_of("duckdb")
+    database.create("custom_events", {**NATIVE_EVENTS, "ingested_at": kind})
+    times = ["1969-12-31 00:00:00", "2026-11-20 12:00:00", "2200-01-01 00:00:00"]
+    database.insert("custom_events", [{"id": n, **EVENT, "ingested_at": time} for n, time in enumerate(times)])
+    report = init_json(tmp_path, database.url)
+
+    assert report["plan"]["windows"] == ["2026-11-20"]
+    assert report["rows_outside"] == {"custom_events": ["before 2000", "in the future"]}
+
+
+@pytest.mark.fault("F336")
+def test_a_window_column_of_days_starts_with_the_first_of_them(database: RealDatabase, tmp_path: Path):
+    database.create("custom_events", {**NATIVE_EVENTS, "ingested_at": "date"})
+    days = ["2026-03-05", "2026-11-20"]
+    database.insert("custom_events", [{"id": n, **EVENT, "ingested_at": day} for n, day in enumerate(days)])
+    report = init_json(tmp_path, database.url)
+
+    assert written(tmp_path)["windows"]["start"] == "2026-03-05T00:00:00Z"
+    assert report["plan"]["windows"] == ["2026-11-20"]
 
 
 @pytest.mark.fault("F234")

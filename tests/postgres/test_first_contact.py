@@ -289,3 +289,40 @@ def test_what_is_wrong_with_the_columns_of_all_tables_is_told_at_once_a_column_a
     assert '    [source.exposures]\n    window_column = "created_at"\n    columns' in result.stderr
     assert 'unit_type = ""' in result.stderr
     assert 'event_name = ""' not in result.stderr
+
+
+@pytest.mark.fault("F340")
+def test_init_takes_the_drivers_arguments_as_a_run_does_writes_them_and_keeps_them(
+    database: psycopg.Connection, postgres_url: str, tmp_path: Path
+):
+    events_at(database, "custom_events")
+    place = make_url(postgres_url)
+    nowhere = place.set(query={"host": "/nowhere"}).render_as_string(hide_password=False)
+    words = ("--connect", f"host={place.query['host']}", "--connect", "connect_timeout=5")
+    assert init(tmp_path, STATSIG_DATABASE_URL=nowhere).exit_code == 3
+    init_json(tmp_path, nowhere, *words)
+
+    given = {"host": place.query["host"], "connect_timeout": 5}
+    assert written(tmp_path)["source"]["connect"] == given
+    assert planned(tmp_path, nowhere) == 1
+    init_json(tmp_path, nowhere, "--force")
+    assert written(tmp_path)["source"]["connect"] == given
+
+
+@pytest.mark.fault("F340")
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [
+        ("password=hunter2", "password holds a secret"),
+        ("ssl.key_password=hunter2", "ssl_key_password holds a secret"),
+        ("hunter2", "NAME=VALUE"),
+        ("a b=hunter2", "NAME=VALUE"),
+    ],
+)
+def test_an_argument_that_cannot_be_written_is_refused_before_a_file_is(tmp_path: Path, word: str, says: str):
+    result = init(tmp_path, "--connect", word, STATSIG_DATABASE_URL="postgresql://ada@127.0.0.1:1/events")
+
+    assert result.exit_code == 2
+    assert says in result.stderr
+    assert "hunter2" not in result.output
+    assert not (tmp_path / "export.toml").exists()

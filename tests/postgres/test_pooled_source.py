@@ -107,6 +107,19 @@ def test_within_a_read_the_session_waits_for_no_lock_forever_cannot_write_and_sa
     assert row == ["1min", "on", "statsig-export"]
 
 
+@pytest.mark.fault("F335")
+@pytest.mark.parametrize("reader", READERS)
+def test_a_double_has_all_its_digits_whatever_was_left_on_the_session(pooler: str, reader: str):
+    with closing(connect(pooler)) as other:
+        other.execute("SET extra_float_digits = 0")
+    with source_at(pooler, reader=reader) as source:
+        (chunk,) = source._database.chunks("SELECT CAST(0.1::float8 + 0.2::float8 AS TEXT)", 1)
+    (text,) = [column[0].as_py() for column in chunk.columns] if reader == "fastest" else chunk[0]
+
+    assert text == "0.30000000000000004"
+    assert left_on_the_session(pooler)["extra_float_digits"] == "0"
+
+
 @pytest.mark.fault("F202")
 def test_where_adbc_gets_no_connection_the_plain_driver_reads_and_the_reader_says_so(
     filled_url: str, caplog: pytest.LogCaptureFixture

@@ -1,11 +1,15 @@
 """What an error of PostgreSQL's says: which it is, where, and what to do; the same by rows and through ADBC."""
 
+import re
 from collections.abc import Iterator
+from contextlib import closing
 
+import psycopg
 import pytest
 from source_databases import read, source_at
 from sqlalchemy import Engine, create_engine, make_url
 
+from statsig_export.databases.causes import cause_of
 from statsig_export.errors import SourceError
 from statsig_export.layouts.native_tables import EXPOSURES, create_tables
 
@@ -70,15 +74,41 @@ def test_a_read_that_fails_halfway_says_by_its_sqlstate_why(
         ({"host": "127.0.0.1", "port": 1, "query": {}}, "ECONNREFUSED connection refused, at 127.0.0.1:1"),
         ({"host": "no-host.invalid", "query": {}}, "EAI_NONAME .*, at no-host.invalid:5432.*its host's name"),
         ({"query": {"host": "/nowhere"}}, "ENOENT no server listens at this socket, at /nowhere:5432"),
+        ({"username": "no_login"}, "28000 the role may not log in, at /.*LOGIN"),
+        ({"username": "no_connect"}, "42501 no right to CONNECT, at /.*grant this user CONNECT"),
+        ({"query": {"host": "127.0.0.1", "port": "99999"}}, "08001 no such port"),
     ],
 )
 def test_a_connection_that_fails_says_which_part_of_the_url_to_check(
     postgres_url: str, change: dict[str, object], says: str
 ):
-    url = make_url(postgres_url).set(password="hunter2", **change)  # type: ignore[arg-type]
+    plain = make_url(postgres_url)
+    with closing(psycopg.connect(plain.set(drivername="postgresql").render_as_string(), autocommit=True)) as owner:
+        owner.execute(f'REVOKE CONNECT ON DATABASE "{plain.database}" FROM PUBLIC')
+        for role, may in (("no_login", "NOLOGIN"), ("no_connect", "LOGIN")):
+            owner.execute(f"DROP ROLE IF EXISTS {role}")
+            owner.execute(f"CREATE ROLE {role} {may}")
+    url = plain.set(password="hunter2", **change)  # type: ignore[arg-type]
     with (
         source_at(url.render_as_string(hide_password=False)) as source,
         pytest.raises(SourceError, match=says) as raised,
     ):
         source.check_schema(source.tables[0])
     assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.fault("F339")
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ('FATAL:  pg_hba.conf rejects connection for host "10.0.0.1", user "ada"', "28000 pg_hba.conf rejects it"),
+        ('no pg_hba.conf entry for host "10.0.0.1", no encryption', "28000 .*without TLS"),
+        ("server does not support SSL, but SSL was required", "08001 TLS: the server has none"),
+        ("FATAL:  SSL required", "08001 TLS: the server wants it"),
+        ('root certificate file "/root/.postgresql/root.crt" does not exist', "TLS: the root certificate's file"),
+        ("SSL error: certificate verify failed", "TLS: .*authority of sslrootcert"),
+        ('server certificate for "a" does not match host name "b"', "TLS: .*another host's"),
+    ],
+)
+def test_what_a_server_says_before_it_has_a_code_is_known_by_its_words(words: str, says: str):
+    assert re.match(f".*{says}", str(cause_of(psycopg.OperationalError(words))))

@@ -15,7 +15,7 @@ import click
 from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from statsig_export.cli import output
+from statsig_export.cli import connect_options, output
 from statsig_export.cli.code_location import CodeLocation, write_code_location
 from statsig_export.cli.options import Invocation
 from statsig_export.cli.output import printable
@@ -42,6 +42,7 @@ from statsig_export.layouts.placement import source_tables
 from statsig_export.settings import WindowSettings
 from statsig_export.source.discovery import EARLIEST, Discovery
 from statsig_export.source.errors import SourceErrors
+from statsig_export.source.outside import Place
 from statsig_export.windows import LENGTH, Window, closed_windows
 
 _TEMPLATE = files("statsig_export") / "export_template.toml"
@@ -49,7 +50,8 @@ _TABLES = re.compile(r"\[source\.exposures\].*(?=\[windows\])", re.DOTALL)
 _START = re.compile(r"start = \"[^\"]*\"")
 _LAYOUT = 'layout = "native"       '
 _MOST_LOOKS = 4
-_YEAR_1001, _YEAR_9999 = datetime(1001, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+_OUTSIDE = {Place.BEFORE_START: "before 2000", Place.IN_FUTURE: "in the future"}
+"""What is told of a place; of rows that no window can hold the plan tells."""
 _URL = 'url = "env:STATSIG_DATABASE_URL"'
 
 
@@ -80,6 +82,13 @@ class _Look:
 )
 @click.option("--layout", type=click.Choice(list(LAYOUTS)), help="Use this layout; do not inspect the database.")
 @click.option("--url", default="env:STATSIG_DATABASE_URL", show_default=True, help="The database: env:NAME or a URL.")
+@click.option(
+    "--connect",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="An argument of the driver's own connect(), for [source.connect]; secrets as env:NAME. May be repeated; "
+    "--force keeps those of the file.",
+)
 @click.option("--schema", help="The only schema to inspect, written to the file; by default all are inspected.")
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @as_json
@@ -90,6 +99,7 @@ def command(  # noqa: PLR0913 - the options of the verb
     tables: bool,
     layout: str | None,
     url: str,
+    connect: tuple[str, ...],
     schema: str | None,
     force: bool,
     json_: bool,
@@ -108,11 +118,17 @@ def command(  # noqa: PLR0913 - the options of the verb
             f"{path} already exists and is kept, so --schema would change nothing",
             hint="set schema in its [source.<table>] sections, or overwrite it with --force",
         )
-    config = parse_config({"source": {"url": url}}, folder=Path.cwd(), environ=os.environ, name="--url")
+    arguments = connect_options.parsed(connect) or connect_options.of_file(path)
+    config = parse_config(
+        {"source": {"url": url, "connect": arguments}},
+        folder=Path.cwd() / path.parent,  # as the file is read later
+        environ=os.environ,
+        name="--url",
+    )
     look, location = None, CodeLocation()
     if force or not is_there:
         look = None if layout or tables else _look(config, schema)
-        _write(path, _rendered(layout or "native", url, look, schema))
+        _write(path, _rendered(layout or "native", url, arguments, look, schema))
         output.note(f"Wrote {path}: check [filter] and [windows], and set the environment variables that it names.")
         location = write_code_location(path)
         output.note(str(location))
@@ -154,7 +170,7 @@ def _look(config: Config, schema: str | None) -> _Look | None:
             f"{url.removeprefix('env:')} is not set, so the database was not inspected: the file has the defaults."
         )
         return None
-    with Discovery(config.source_url()) as discovery:
+    with Discovery(config.source_url(), config.source_arguments()) as discovery:
         tables = discovery.tables(schema)
         found = _looked_into(discovery, tables.found)
         proposal = propose(found)
@@ -188,8 +204,8 @@ def _reaches(discovery: Discovery, matches: Sequence[Match]) -> dict[str, Any]:
         reach = past or discovery.reach(table, now)
         first_days += [reach.first_day] if reach else []
         newest += [past.newest] if past else []
-        spans = {"before 2000": (_YEAR_1001, EARLIEST), "in the future": (now, _YEAR_9999)}
-        outside[table.qualified_name] = [what for what, span in spans.items() if discovery.holds_rows(table, *span)]
+        places = discovery.places_outside(table, EARLIEST, now)
+        outside[table.qualified_name] = [told for place, told in _OUTSIDE.items() if place in places]
     return {
         "first_day": min(first_days, default=None),
         "newest": max(newest, default=None),
@@ -197,7 +213,7 @@ def _reaches(discovery: Discovery, matches: Sequence[Match]) -> dict[str, Any]:
     }
 
 
-def _rendered(layout: str, url: str, look: _Look | None, schema: str | None) -> str:
+def _rendered(layout: str, url: str, arguments: connect_options.Given, look: _Look | None, schema: str | None) -> str:
     """The template, with what the look has told in the place of its defaults."""
     text = _TEMPLATE.read_text(encoding="utf-8").replace(_URL, f"url = {json.dumps(url)}")
     proposal = look.proposal if look else None
@@ -208,7 +224,7 @@ def _rendered(layout: str, url: str, look: _Look | None, schema: str | None) -> 
         section(match) if match else _default_section(proposed, role, schema, looked=proposal is not None)
         for role, match in sections.items()
     )
-    text = _TABLES.sub(lambda _: f"{written}\n", text)
+    text = _TABLES.sub(lambda _: f"{connect_options.section(arguments)}{written}\n", text)
     if look and look.first_day:
         text = _START.sub(f'start = "{look.first_day:%Y-%m-%dT00:00:00Z}"', text)
     return text

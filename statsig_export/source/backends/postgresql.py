@@ -39,6 +39,13 @@ from statsig_export.source.backends.backend import (
 CONNECTION: Final = {"connect_timeout": "15", "client_encoding": "utf8"}
 """Unless the URL or [source.connect] says otherwise. PgBouncer gives the next client its own encoding back; not so an
 application_name."""
+_ALL_DIGITS: Final = {
+    "extra_float_digits": "CASE WHEN current_setting('server_version_num')::int < 120000"
+    " THEN current_setting('extra_float_digits') ELSE '1' END"
+}
+"""The text of a double has all its digits, as few as tell it apart, whatever the role, or who had a pooler's session
+before, has set: else events, and the ids of rows without a key, would be others. Before version 12 no setting does so.
+"""
 NO_ENCODING: Final = "SQL_ASCII"
 """The encoding of a database whose text may not be UTF-8: it comes as bytes."""
 PORT: Final = 5432
@@ -58,7 +65,7 @@ NAMED_CURSOR: Final = Driver(_named_cursor, at_once=1_000)  # each time is a rou
 def transaction_settings(given: Collection[str], **settings: str) -> str:
     """The settings of a transaction that reads; `given` are the names that the URL and the arguments have."""
     named = {} if "application_name" in given else {"application_name": "statsig-export"}
-    return settings_of_a_transaction(LOCK_WAIT_MS, **named, **settings)
+    return settings_of_a_transaction(LOCK_WAIT_MS, _ALL_DIGITS, **named, **settings)
 
 
 def _engine(url: URL, arguments: Arguments) -> Engine:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import NoSuchTableError, SAWarning, SQLAlchemyError
 
 from statsig_export.source.backends.backend import AT_ONCE, Arguments, Backend
 from statsig_export.source.catalogs import Catalog, catalog_of, columns_query, found_columns
-from statsig_export.source.errors import SOURCE, Named, SourceErrors
+from statsig_export.source.errors import NOT_TAKEN, SOURCE, Named, SourceErrors
 from statsig_export.source.readers.bounds import bounded_rows
 from statsig_export.source.readers.inspection import inspected_catalog
 from statsig_export.source.schema import FoundColumn, found_column
@@ -91,7 +91,7 @@ class SqlDatabase:
     @contextmanager
     def _connect(self) -> Iterator[Connection]:
         # Beside its own errors a driver raises Python's for an argument that is none, or a package that is missing.
-        errors: tuple[type[Exception], ...] = (*self.errors, TypeError, ValueError, RuntimeError)
+        errors: tuple[type[Exception], ...] = (*self.errors, *NOT_TAKEN, RuntimeError)
         try:
             connection = self._engine.connect()
         except errors as error:

@@ -63,8 +63,11 @@ def _reader(url: URL, backend: Backend, arguments: Arguments, named: Named, *, p
 def _no_driver(url: URL, backend: Backend, error: Exception) -> SourceError:
     driver = url.drivername.partition("+")[2]
     near = get_close_matches(url.get_backend_name(), [known.name for known in BACKENDS], n=1, cutoff=0.85)
+    nearest = get_close_matches(driver, backend.drivers, n=1, cutoff=0.85)
     if backend.extra and (not driver or driver in backend.drivers):
         hint = f"install it with `pip install 'statsig-export[{backend.extra}]'`"
+    elif backend.extra and nearest:
+        hint = f"did you mean {backend.name}+{nearest[0]}://?"
     elif backend.extra:
         hint = (
             f"install the package of {driver}, or write {backend.name}:// and install statsig-export[{backend.extra}]"

@@ -195,3 +195,18 @@ def test_a_url_with_a_secret_is_refused_before_a_file_is_written(tmp_path: Path,
     assert result.exit_code == 2
     assert "canary" not in result.output
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.fault("F340")
+def test_a_relative_file_is_looked_at_where_the_written_configuration_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    folder = tmp_path / "export"
+    folder.mkdir()
+    execute(f"sqlite:///{folder}/source.db", "CREATE TABLE custom_events (id INTEGER, event_name TEXT)")
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(cli, ["--config", "export/export.toml", "init", "--url", "sqlite:///source.db"])
+
+    assert result.exit_code == 0, result.output
+    assert "Tables and views looked at: 1" in result.stdout
+    assert load_config(folder / "export.toml").source_url().database == str(folder / "source.db")

@@ -9,6 +9,7 @@ from source_databases import read, source_at
 from sqlalchemy import URL, create_engine, make_url
 
 from statsig_export.config import parse_config
+from statsig_export.database_urls import read_url
 from statsig_export.errors import ConfigError, SourceError
 from statsig_export.layouts.known import LAYOUTS
 from statsig_export.layouts.native_tables import create_tables
@@ -62,10 +63,43 @@ def test_a_url_that_cannot_be_read_is_a_configuration_error_that_says_what_to_wr
         assert secret not in str(raised.value)
 
 
+@pytest.mark.fault("F338")
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        ("postgresql://ada:p@hunter2?x/y@host/events", "%40.*%3F"),
+        ("mysql+pymysql://ada:p@hunter2?x=/y@host:3306/events", "%40.*%3F"),
+        (" postgresql://ada:hunter2@host/events\n", "blanks, a line's end or quotes"),
+        ('"postgresql://ada:hunter2@host/events"', "blanks, a line's end or quotes"),
+        ("host=host user=ada password=hunter2 dbname=events", "libpq's.*write postgresql://"),
+        (
+            "postgresql://ada:hunter2@host:port/events",
+            "@host:5432/database, its port a number",
+        ),
+        ("pg://ada:hunter2@host/events", "write postgresql://"),
+    ],
+)
+def test_what_is_nearly_a_url_is_told_by_what_is_wrong_and_shows_no_part_of_a_password(written: str, says: str):
+    with pytest.raises(ConfigError, match=says) as raised:
+        source_at(written)
+    for secret in ("hunter2", "ada"):
+        assert secret not in str(raised.value)
+
+
+@pytest.mark.fault("F338")
+@pytest.mark.parametrize(
+    "url", ["postgresql://ada@host/events?sslmode=require", "snowflake://ada%40corp.com:x@account/db?role=a@b"]
+)
+def test_a_sign_of_mail_behind_a_question_mark_alone_is_no_host(url: str):
+    assert read_url(url, "source.url", Path).host in {"host", "account"}
+
+
 @pytest.mark.fault("F207")
 @pytest.mark.parametrize(
     ("written", "says"),
     [
+        ("postgresql+psycopg3://ada:hunter2@host/events", "did you mean postgresql[+]psycopg://"),
+        ("postgresql+pyscopg2://ada:hunter2@host/events", "did you mean postgresql[+]psycopg2://"),
         ("postgressql://ada:hunter2@host/events", "did you mean postgresql://"),
         ("postgresql+pg8000://ada:hunter2@host/events", "install the package of pg8000, or write postgresql://"),
         ("oracle://ada:hunter2@host/events", "install the package that brings"),

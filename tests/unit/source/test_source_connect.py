@@ -67,6 +67,24 @@ def test_an_argument_that_the_driver_does_not_take_is_named_as_the_configuration
         source.check_schema(source.tables[0])
 
 
+@pytest.mark.fault("F339")
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("postgresql://ada@127.0.0.1:1/events?sslmod=require&connect_timeout=1", "does not take sslmod,"),
+        ("postgresql://ada@127.0.0.1:1/events?sslmode=requir", "does not take sslmode, or not with this value"),
+        ("postgresql://ada@127.0.0.1:1/events?connect_timeout=soon", "does not take connect_timeout,"),
+        ("postgresql://ada@127.0.0.1:1/events?currentSchema=a", "currentSchema.*schema = "),
+        ("mysql://ada@127.0.0.1:1/events?useSSL=true", "does not take useSSL,"),
+        ("mysql://ada@127.0.0.1:1/events?charset=utf9", "does not take charset,"),
+    ],
+)
+def test_a_parameter_of_the_url_that_the_driver_does_not_take_is_named(url: str, says: str):
+    told = pytest.raises(ConfigError, match=rf"source\.url: the driver .*{says}")
+    with source_at(url) as source, told:
+        source.check_schema(source.tables[0])
+
+
 @pytest.mark.fault("F211")
 def test_what_snowflakes_dialect_refuses_in_a_url_belongs_in_the_table():
     with pytest.raises(ConfigError, match=r"private_key_file.*belongs in \[source.connect\]"):
