@@ -1,6 +1,6 @@
 """Keeps metadata short enough for a page: the UI shows each value whole, and the instance stores it for every run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import dagster as dg
 
@@ -21,6 +21,10 @@ def largest(counts: Mapping[str, int]) -> dict[str, int]:
 def newest(items: Sequence[str]) -> Sequence[str]:
     """The last MOST of them."""
     return items[-MOST:]
+
+
+Link = Callable[[str], dg.MetadataValue]
+"""What shows a run by its id: `run_link` of an instance, or one that looks up many at once."""
 
 
 def run_link(instance: dg.DagsterInstance, run: str) -> dg.MetadataValue:

@@ -11,7 +11,7 @@ from statsig_export.delivery.outcomes import Outcome
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.list_parameters import among
 from statsig_export.ledger.records import PartitionStatus, Shipment
-from statsig_export.ledger.tables import attempts, batches, export_runs, generations, ship_runs
+from statsig_export.ledger.tables import attempts, batches, export_runs, generations
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ def shipments(
     """Partition key -> what the ship run did for it; `statuses` say how those partitions stand now."""
     by_key = {status.partition: status for status in statuses}
     with database.read() as connection:
-        requests = _requests(connection, ship_run)
+        requests = _requests(connection, ship_run, list(partitions.values()))
         origins = _origins(connection, list(partitions.values()))
     return {
         key: _shipment(by_key[key], requests[partition], origins.get(partition, {}))
@@ -40,21 +40,7 @@ def shipments(
     }
 
 
-def requests_of(database: LedgerDatabase, orchestrator_run: str) -> list[tuple[str, int]]:
-    """Ship run and partition (their ids in the ledger) of the requests that a run of the orchestrator made."""
-    wanted = (
-        select(ship_runs.c.id, batches.c.partition)
-        .join(attempts, attempts.c.ship_run == ship_runs.c.id)
-        .join(batches, batches.c.id == attempts.c.batch)
-        .where(ship_runs.c.orchestrator_run == orchestrator_run)
-        .distinct()
-        .order_by(ship_runs.c.id, batches.c.partition)
-    )
-    with database.read() as connection:
-        return [(ship_run, partition) for ship_run, partition in connection.execute(wanted)]
-
-
-def _requests(connection: Connection, ship_run: str) -> dict[int, _Requests]:
+def _requests(connection: Connection, ship_run: str, ids: Sequence[int]) -> dict[int, _Requests]:
     wanted = (
         select(
             batches.c.partition,
@@ -66,7 +52,7 @@ def _requests(connection: Connection, ship_run: str) -> dict[int, _Requests]:
             attempts.c.latency_ms,
         )
         .join(batches, batches.c.id == attempts.c.batch)
-        .where(attempts.c.ship_run == ship_run, attempts.c.outcome.is_not(None))
+        .where(attempts.c.ship_run == ship_run, attempts.c.outcome.is_not(None), among(batches.c.partition, ids))
     )
     found: dict[int, _Requests] = defaultdict(_Requests)
     for partition, generation, rows, body_bytes, outcome, status, latency_ms in connection.execute(wanted):

@@ -2,8 +2,6 @@
 
 import time
 from datetime import UTC, datetime
-from itertools import groupby
-from operator import itemgetter
 
 from statsig_export.config import Config
 from statsig_export.delivery.rules import DEFAULT_POLICY
@@ -13,14 +11,12 @@ from statsig_export.ledger.evidence import doubted_statuses
 from statsig_export.ledger.exported import ExportedPartition, Totals, exported_partitions
 from statsig_export.ledger.exported import runs_since as ledger_runs_since
 from statsig_export.ledger.exported import totals as ledger_totals
-from statsig_export.ledger.records import DuePartition, PartitionStatus, Selection, Shipment
-from statsig_export.ledger.shipments import requests_of, shipments
+from statsig_export.ledger.records import DuePartition, PartitionStatus, Selection
 from statsig_export.ledger.transactions import ledger_of, ledger_to_read
 from statsig_export.moments import Moment, ms_or_none
 from statsig_export.runs import REAL_TIME
 from statsig_export.shipping.reports import EVERYTHING_REJECTED, DestinationStanding
 from statsig_export.shipping.standing import paused_until, setup_here, still_halted
-from statsig_export.windows import split_partition_key
 
 _MOST_STATUSES = 4
 
@@ -56,21 +52,6 @@ def due_partitions(config: Config) -> list[DuePartition]:
         return due
     least = min((partition.attempts for partition in due), default=0)
     return [partition for partition in due if partition.attempts == least]
-
-
-def shipments_of(config: Config, orchestrator_run_id: str) -> list[Shipment]:
-    """What a run of the orchestrator sent, for a run that ended before it could report. The accounts are current."""
-    name, found = config.webhook.name, list[Shipment]()
-    with ledger_to_read(config) as ledger:
-        if ledger is None:
-            return []
-        for ship_run, requests in groupby(requests_of(ledger.database, orchestrator_run_id), key=itemgetter(0)):
-            ids = [partition for _, partition in requests]
-            statuses = standings.statuses(ledger.database, name, REAL_TIME.now_ms(), only=ids)
-            keys = [split_partition_key(status.partition) for status in statuses]
-            known = queries.partition_ids(ledger.database, name, keys)
-            found += shipments(ledger.database, ship_run, known, statuses).values()
-    return found
 
 
 def ledger_id(config: Config) -> str:

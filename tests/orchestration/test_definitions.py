@@ -65,7 +65,9 @@ def test_jobs_schedules_and_sensors_have_their_names_and_start_by_themselves_onl
     schedules = {schedule.name: schedule.default_status for schedule in repository.schedule_defs}
     sensors = {sensor.name: sensor.default_status for sensor in repository.sensor_defs}
     assert schedules == dict.fromkeys(("export_schedule", "check_schedule"), status)
-    assert sensors == dict.fromkeys(("ship_sensor", "late_rows_sensor"), dg.DefaultSensorStatus(status.value))
+    assert sensors == dict.fromkeys(
+        ("ship_sensor", "late_rows_sensor", "ledger_sensor"), dg.DefaultSensorStatus(status.value)
+    )
 
 
 @pytest.mark.fault("F305")

@@ -15,13 +15,14 @@ from dagster_processes import daemon, environment, wait_for
 from statsig_export.config import load_config
 from statsig_export.dagster.claims import HELD_FOR
 from statsig_export.dagster.definitions import definitions_for
-from statsig_export.dagster.delivery.reconcile import tell_deliveries
-from statsig_export.dagster.keys import RANGE_END, RANGE_START, TOLD_TAG, Names
+from statsig_export.dagster.keys import RANGE_END, RANGE_START, Names
 from statsig_export.errors import ConfigError
 from statsig_export.export.export import export_window
+from statsig_export.shipping.ship import ship
 from statsig_export.shipping.status import status
 from statsig_export.testing.webhook.endpoint import Authentication
 from statsig_export.testing.webhook.receiver import Receiver
+from statsig_export.vocabulary import Category
 from statsig_export.windows import window_from_key
 
 CLAIM = "statsig_export/claim/statsig/events"
@@ -114,7 +115,7 @@ def test_without_a_prefix_every_name_is_what_it_was(project: Project):
     assert found["jobs"] == JOBS
     assert found["groups"] == {"statsig_export"}
     assert found["schedules"] == {"export_schedule", "check_schedule"}
-    assert found["sensors"] == {"ship_sensor", "late_rows_sensor"}
+    assert found["sensors"] == {"ship_sensor", "late_rows_sensor", "ledger_sensor"}
     assert found["resources"] == {"statsig_export", "stored_events"}
     assert found["ops"] >= {"ship", "replay", "verify", "source_schemas", "statsig__events"}
     assert found["pools"] == {"fivetran_webhook", "fivetran_exports"}
@@ -199,28 +200,23 @@ def test_two_exports_are_merged_into_one_code_location(project: Project, other: 
 
 
 @pytest.mark.fault("F321")
-def test_a_run_that_is_killed_is_told_by_the_export_whose_it_was(project: Project, other: Project):
+@pytest.mark.fault("F325")
+def test_the_sensor_of_each_export_shows_what_its_own_ledger_holds(project: Project, other: Project):
     """Both destinations have the default name: only the ledgers and the prefix tell them apart."""
     other.configure('name = "other"', 'name = "fivetran"')
+    project.fill(DAYS[:1])
     prefixed(other)
-    ended = dg.DagsterRun(
-        "eu_ship_batches", status=dg.DagsterRunStatus.STARTED, tags={"statsig_export/destination": "fivetran"}
-    )
-    project.instance.add_run(ended)
-    project.instance.report_run_failed(ended)
-    later = time.time() + 3_600
+    for each in (project, other):
+        export_window(each.config, window_from_key(DAYS[0], each.config.windows))
+    ship(other.config)
 
-    tell_deliveries(project.instance, project.config, later)
-    assert TOLD_TAG not in tags_of(project, ended.run_id)
+    tick(project, project.definitions(), "ledger_sensor")
+    tick(other, other.definitions(), "eu_ledger_sensor")
 
-    tell_deliveries(other.instance, other.config, later)
-    assert TOLD_TAG in tags_of(other, ended.run_id)
-
-
-def tags_of(project: Project, run_id: str) -> dict[str, str]:
-    found = project.instance.get_run_by_id(run_id)
-    assert found is not None
-    return dict(found.tags)
+    shown = {f"{category}|{DAYS[0]}" for category in Category}
+    assert project.materialized("statsig", "events") == project.materialized("eu", "statsig", "events") == shown
+    assert project.shipped() == set()
+    assert project.shipped_under("eu") == {f"{category}|{DAYS[0]}" for category in ("gate_exposure", "custom_event")}
 
 
 @pytest.mark.fault("F322")
@@ -365,7 +361,7 @@ def test_the_daemon_ships_for_two_locations_and_refuses_a_third_under_the_same_k
     with daemon(environment(home, project.config_path), log, workspace) as running:
         wait_for(lambda: len(project.receiver.events()) == len(other.receiver.events()) == 5, running, log)
         wait_for(refused, running, log)
-        wait_for(lambda: len(other.shipped_under("eu")) == 2, running, log)
+        wait_for(lambda: len(project.shipped()) == len(other.shipped_under("eu")) == 2, running, log)
 
     assert 'the destination "third" of third and the destination "fivetran" of us' in refused()
     assert project.shipped() == other.shipped_under("eu")

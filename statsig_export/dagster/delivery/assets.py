@@ -4,7 +4,7 @@ import dagster as dg
 
 from statsig_export.config import Config
 from statsig_export.dagster.delivery.materializations import SENT_KEYS, shipments
-from statsig_export.dagster.keys import GROUP, Names, names_of
+from statsig_export.dagster.keys import GROUP, REPLAY_JOB, SHIP_JOB, Names, names_of
 from statsig_export.dagster.partitions import event_partitions, freshness_policy
 from statsig_export.layouts.placement import source_tables
 from statsig_export.shipping.reports import ShipReport
@@ -20,7 +20,7 @@ def delivered_spec(config: Config) -> dg.AssetSpec:
     return dg.AssetSpec(
         names.delivered,
         deps=[names.events],
-        description="Events delivered to the webhook. A materialization is a shipment of the partition.",
+        description=_description(names),
         partitions_def=event_partitions(config.windows),
         metadata={"destination": config.webhook.name, "dagster/column_schema": SENT_KEYS, **tables},
         group_name=names(GROUP),
@@ -30,18 +30,14 @@ def delivered_spec(config: Config) -> dg.AssetSpec:
     )
 
 
-def filling_delivered(job: dg.JobDefinition, names: Names) -> dg.JobDefinition:
-    """The same job, of which Dagster knows that it fills the asset: so the asset's page leads to it, and to its sensor.
-
-    Dagster has it for jobs of other systems (`for_external_job`); an op reports the asset just so.
+def _description(names: Names) -> str:
+    """Leads to the jobs: Dagster lists jobs only of assets that it computes, and fails to show the page of an external
+    one that a job claims to fill.
     """
-    return dg.JobDefinition(
-        graph_def=job.graph,
-        name=job.name,
-        description=job.description,
-        executor_def=job.executor_def,
-        tags=job.tags,
-        asset_layer=type(job.asset_layer).for_external_job([names.delivered]),
+    ship, replay = (f"[{names(job)}](/guess/{names(job)})" for job in (SHIP_JOB, REPLAY_JOB))
+    return (
+        "Events delivered to the webhook. A materialization is a shipment of the partition.\n\n"
+        f"{ship} fills it, started by the sensor {names('ship_sensor')}; {replay} sends again."
     )
 
 

@@ -15,7 +15,7 @@ from pydantic import Field
 from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.config import Config
 from statsig_export.dagster.claims import claim_keys
-from statsig_export.dagster.delivery.assets import filling_delivered, log_shipments
+from statsig_export.dagster.delivery.assets import log_shipments
 from statsig_export.dagster.keys import (
     BUSY,
     DESTINATION_TAG,
@@ -72,7 +72,7 @@ def ship_job(config: Config) -> dg.JobDefinition:
     def ship_batches() -> None:
         ship()
 
-    return filling_delivered(ship_batches, names)
+    return ship_batches
 
 
 def stop_in_good_time() -> Timing:

@@ -5,12 +5,13 @@ metadata of every one.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, partial
 
 import dagster as dg
 
 from statsig_export.config import Config
 from statsig_export.dagster.keys import Names, names_of
-from statsig_export.dagster.metadata import newest, run_link
+from statsig_export.dagster.metadata import Link, newest, run_link
 from statsig_export.ledger.records import PartitionStatus, Shipment
 from statsig_export.shipping.status import totals
 from statsig_export.vocabulary import EVENT_KEYS
@@ -34,12 +35,16 @@ def shipments(
     instance: dg.DagsterInstance, config: Config, ship_run: str, reported: Sequence[Shipment]
 ) -> Iterator[dg.AssetMaterialization]:
     """Shipments of one run, as events of the asset."""
-    names = names_of(config)
-    for shipment in reported:
-        metadata = _of_shipment(names, shipment, ship_run, export_links(instance, shipment.export_runs))
-        if shipment is reported[-1]:
-            metadata = {**metadata, **of_the_asset(config)}
-        yield _materialization(names, shipment.partition, metadata)
+    names, link = names_of(config), cache(partial(run_link, instance))
+    for sent in reported:
+        event = shipment(names, link, ship_run, sent)
+        yield event.with_metadata({**event.metadata, **of_the_asset(config)}) if sent is reported[-1] else event
+
+
+def shipment(names: Names, link: Link, ship_run: str, sent: Shipment) -> dg.AssetMaterialization:
+    """`ship_run` is Dagster's id of the run, or the ledger's of one that Dagster did not start."""
+    links = {"ship run": link(ship_run), **export_links(link, sent.export_runs)}
+    return _materialization(names, sent.partition, _of_shipment(names, sent, links))
 
 
 def of_the_asset(config: Config) -> Metadata:
@@ -61,8 +66,8 @@ def nothing_to_send(names: Names, partition: str) -> dg.AssetMaterialization:
     )
 
 
-def of_ledger(names: Names, line: PartitionStatus, more: Metadata) -> dg.AssetMaterialization:
-    """What was delivered of a partition by runs that Dagster did not start, as the ledger knows it."""
+def of_ledger(names: Names, line: PartitionStatus) -> dg.AssetMaterialization:
+    """What was delivered of a partition that was pruned since: the ledger has its account, and no request of it."""
     account = line.account
     metadata = {
         **_counts(line.partition, account.forwarded),
@@ -70,9 +75,8 @@ def of_ledger(names: Names, line: PartitionStatus, more: Metadata) -> dg.AssetMa
         "failed": dg.MetadataValue.int(account.failed),
         "rate limited": dg.MetadataValue.int(account.rate_limited),
         "exported partition": dg.MetadataValue.asset(names.events),
-        **more,
     }
-    return _materialization(names, line.partition, metadata, "Delivered by runs that Dagster did not start.")
+    return _materialization(names, line.partition, metadata, "Delivered, and pruned since.")
 
 
 def _materialization(
@@ -97,7 +101,7 @@ def _counts(partition: str, forwarded: int) -> Metadata:
     }
 
 
-def _of_shipment(names: Names, shipment: Shipment, ship_run: str, links: Metadata) -> Metadata:
+def _of_shipment(names: Names, shipment: Shipment, links: Metadata) -> Metadata:
     account = shipment.account
     return {
         **_counts(shipment.partition, account.forwarded),
@@ -110,7 +114,6 @@ def _of_shipment(names: Names, shipment: Shipment, ship_run: str, links: Metadat
         "pending": dg.MetadataValue.int(account.pending),
         "failed": dg.MetadataValue.int(account.failed),
         "rate limited": dg.MetadataValue.int(account.rate_limited),
-        "ship run": dg.MetadataValue.dagster_run(ship_run),
         "exported partition": dg.MetadataValue.asset(names.events),
         **links,
         **_files(shipment.files),
@@ -118,12 +121,12 @@ def _of_shipment(names: Names, shipment: Shipment, ship_run: str, links: Metadat
     }
 
 
-def export_links(instance: dg.DagsterInstance, export_runs: Sequence[str]) -> dict[str, dg.MetadataValue]:
+def export_links(link: Link, export_runs: Sequence[str]) -> dict[str, dg.MetadataValue]:
     """A link per export run; plain text for a run that Dagster did not start (the command line, a notebook)."""
     links: dict[str, dg.MetadataValue] = {}
     for number, run in enumerate(newest(export_runs), start=1):
         label = "export run" if number == 1 else f"export run {number}"
-        links[label] = run_link(instance, run)
+        links[label] = link(run)
     return links
 
 

@@ -13,7 +13,6 @@ import dagster as dg
 from statsig_export.config import Config
 from statsig_export.dagster.claims import claim_keys
 from statsig_export.dagster.delivery.grouping import MAX_RUNS, EndedRun, Group, groups, paused
-from statsig_export.dagster.delivery.reconcile import tell_deliveries
 from statsig_export.dagster.keys import (
     BUSY,
     DESTINATION_TAG,
@@ -53,9 +52,6 @@ def _tick(context: dg.SensorEvaluationContext, statsig_export: ExportResource) -
     claim_keys(context, config, statsig_export.config_path)
     limit_pools(instance, config)
     clear_the_dead(instance, config, datetime.now(UTC))
-    told = tell_deliveries(instance, config, now)
-    if told:
-        context.log.info("shipments reported for runs that could not report them: %d", told)
     names, due = names_of(config), due_partitions(config)
     if not due:
         return dg.SensorResult(skip_reason=_why_nothing_is_due(config))

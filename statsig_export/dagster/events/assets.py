@@ -15,9 +15,16 @@ from statsig_export.config import Config
 from statsig_export.dagster.claims import claim_keys
 from statsig_export.dagster.delivery.materializations import nothing_to_send
 from statsig_export.dagster.events.backfills import Work, work_of
-from statsig_export.dagster.events.materializations import Metadata, of_ledger, of_report, of_the_run
+from statsig_export.dagster.events.materializations import (
+    Metadata,
+    data_version,
+    materialization,
+    of_ledger,
+    of_report,
+    of_the_run,
+)
 from statsig_export.dagster.keys import GROUP, STORED, Names, names_of
-from statsig_export.dagster.metadata import MOST, failure, newest
+from statsig_export.dagster.metadata import MOST, failure, newest, run_link
 from statsig_export.dagster.partitions import event_partitions, freshness_policy
 from statsig_export.dagster.pools import export_pool_of
 from statsig_export.dagster.resources import ExportResource
@@ -31,7 +38,7 @@ from statsig_export.export.rows_outside import RowsOutside
 from statsig_export.layouts.placement import source_tables
 from statsig_export.lineage.columns import feeding_columns
 from statsig_export.shipping.status import exported, status
-from statsig_export.windows import Window, partition_key, split_partition_key
+from statsig_export.windows import Window, partition_key
 
 FILE_COLUMNS = dg.TableSchema(
     columns=[
@@ -78,7 +85,7 @@ def events_asset(config: Config) -> dg.AssetsDefinition:
         group_name=names(GROUP),
         kinds={"python", "parquet"},
         owners=config.dagster.owners,
-        code_version=data_version(config),
+        code_version=_data_version(config),
         freshness_policy=freshness_policy(config.windows),
         io_manager_key=names(STORED),
         pool=export_pool_of(config),
@@ -95,11 +102,6 @@ def events_asset(config: Config) -> dg.AssetsDefinition:
             raise failure(error) from None
 
     return statsig_events
-
-
-def data_version(config: Config) -> str:
-    """The layout and the filter: what decides, beside the rows, which events a window has."""
-    return f"{config.source.layout}-filter-{config.filter_fingerprint()}"
 
 
 def _column_lineage(config: Config) -> dg.TableColumnLineage:
@@ -126,7 +128,7 @@ def _export(context: dg.AssetExecutionContext, config: Config) -> None:
         )
     work = work_of(context.instance, context.run, context.partition_keys, config)
     _refuse_open_windows(context, config, work.own)
-    context.set_data_version(names_of(config).events, dg.DataVersion(data_version(config)))
+    context.set_data_version(names_of(config).events, dg.DataVersion(_data_version(config)))
     prefer_jemalloc(os.environ)
     outside = count_outside(config, sorted({name for part in work.asked_for.values() for name in part}))
     for sentence in outside.sentences:
@@ -195,12 +197,13 @@ class _Exports:
 
 def _record(context: dg.AssetExecutionContext, config: Config, recorded: Mapping[str, Metadata]) -> None:
     """A materialization of each partition that worked: Dagster itself records none of a step that fails."""
-    versions = {"dagster/data_version": data_version(config), "dagster/code_version": data_version(config)}
+    version = _data_version(config)
     for partition, metadata in recorded.items():
-        category, window = split_partition_key(partition)
-        tags = {"dagster/partition/category": category.value, "dagster/partition/window": window, **versions}
-        key = dg.MultiPartitionKey({"category": category.value, "window": window})
-        context.log_event(dg.AssetMaterialization(context.asset_key, partition=key, metadata=metadata, tags=tags))
+        context.log_event(materialization(context.asset_key, partition, metadata, version))
+
+
+def _data_version(config: Config) -> str:
+    return data_version(config, config.filter_fingerprint())
 
 
 def _not_exported(
@@ -245,7 +248,7 @@ def _exported_by_others(
     for line in status(config, *between):
         if line.partition in unreported and line.partition in exports:
             export = exports[line.partition]
-            found[line.partition] = of_ledger(line, export, context.instance)
+            found[line.partition] = of_ledger(line, export.planned, run_link(context.instance, export.run))
             if not export.planned:
                 context.log_event(nothing_to_send(names_of(config), line.partition))
     context.log.info("partitions that other runs of this backfill have exported: %d", len(found))

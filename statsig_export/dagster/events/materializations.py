@@ -9,20 +9,45 @@ from collections.abc import Mapping
 import dagster as dg
 
 from statsig_export.config import Config
-from statsig_export.dagster.metadata import largest, run_link
+from statsig_export.dagster.metadata import largest
 from statsig_export.export.reports import ExportReport, PartitionExport
-from statsig_export.ledger.exported import ExportedPartition
 from statsig_export.ledger.records import PartitionStatus
 from statsig_export.shipping.status import totals
-from statsig_export.windows import Window
+from statsig_export.windows import Window, split_partition_key
 
 Metadata = Mapping[str, dg.MetadataValue]
+
+
+def data_version(config: Config, filter_fingerprint: str) -> str:
+    """The layout and the filter: what decides, beside the rows, which events a window has."""
+    return f"{config.source.layout}-filter-{filter_fingerprint}"
+
+
+def materialization(asset: dg.AssetKey, partition: str, metadata: Metadata, version: str) -> dg.AssetMaterialization:
+    """One that Dagster does not make by itself, with the tags that it would give it."""
+    category, window = split_partition_key(partition)
+    return dg.AssetMaterialization(
+        asset,
+        partition=dg.MultiPartitionKey({"category": category.value, "window": window}),
+        metadata=metadata,
+        tags={
+            "dagster/partition/category": category.value,
+            "dagster/partition/window": window,
+            "dagster/data_version": version,
+            "dagster/code_version": version,
+        },
+    )
+
+
+def row_count(config: Config) -> Metadata:
+    """The asset's."""
+    return {"dagster/row_count": dg.MetadataValue.int(totals(config).planned)}
 
 
 def of_the_run(config: Config, lineage: dg.TableColumnLineage, queries: Mapping[str, str]) -> Metadata:
     """The asset's row count, the lineage of its columns, and the statements of the last window that it has read."""
     return {
-        "dagster/row_count": dg.MetadataValue.int(totals(config).planned),
+        **row_count(config),
         "dagster/column_lineage": dg.MetadataValue.column_lineage(lineage),
         **({"queries": dg.MetadataValue.json(dict(queries))} if queries else {}),
     }
@@ -57,15 +82,15 @@ def of_report(report: ExportReport, window: Window, partition: PartitionExport) 
     }
 
 
-def of_ledger(line: PartitionStatus, export: ExportedPartition, instance: dg.DagsterInstance) -> Metadata:
-    """The same of a partition that another run has exported, as the ledger knows it."""
+def of_ledger(line: PartitionStatus, planned: int, run: dg.MetadataValue) -> Metadata:
+    """The same of a partition that another run has exported, as the ledger knows it; `run` names or links to that."""
     account = line.account
     return {
-        "dagster/partition_row_count": dg.MetadataValue.int(export.planned),
+        "dagster/partition_row_count": dg.MetadataValue.int(planned),
         "events": dg.MetadataValue.int(account.events),
         "filtered": dg.MetadataValue.int(account.filtered),
         "filtered by": dg.MetadataValue.json(largest(account.filtered_by)),
         "failed": dg.MetadataValue.int(account.failed),
         "failed by": dg.MetadataValue.json(largest(account.failed_by)),
-        "export run": run_link(instance, export.run),
+        "export run": run,
     }

@@ -10,7 +10,7 @@ from pydantic import Field
 from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.config import Config
 from statsig_export.dagster.claims import claim_keys
-from statsig_export.dagster.delivery.assets import filling_delivered, log_shipments
+from statsig_export.dagster.delivery.assets import log_shipments
 from statsig_export.dagster.delivery.jobs import MAX_RUNTIME_S, failed_shipment, stop_in_good_time
 from statsig_export.dagster.keys import (
     DESTINATION_TAG,
@@ -61,7 +61,7 @@ def replay_job(config: Config) -> dg.JobDefinition:
     def replay_batches() -> None:
         replay()
 
-    return filling_delivered(replay_batches, names)
+    return replay_batches
 
 
 def _replay(context: dg.OpExecutionContext, config: ReplayConfig, statsig_export: ExportResource) -> None:

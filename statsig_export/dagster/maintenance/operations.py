@@ -10,17 +10,16 @@ import dagster as dg
 from pydantic import Field
 
 from statsig_export.dagster.claims import claim_keys
-from statsig_export.dagster.delivery import materializations as delivered
-from statsig_export.dagster.events.materializations import of_ledger
-from statsig_export.dagster.keys import MAX_RETRIES, Names, names_of
+from statsig_export.dagster.keys import MAX_RETRIES, SYNC_JOB, Names
 from statsig_export.dagster.metadata import failure
+from statsig_export.dagster.reconciling.picture import Picture
+from statsig_export.dagster.reconciling.sensor import show_everything
 from statsig_export.dagster.resources import ExportResource
 from statsig_export.delivery.outcomes import Outcome
 from statsig_export.errors import ConfigError, DestinationError, StatsigExportError
 from statsig_export.maintenance.prune import prune as prune_windows
-from statsig_export.shipping.status import exported, halted_reason, resume, status
+from statsig_export.shipping.status import halted_reason, resume
 from statsig_export.shipping.test_event import send_test_event as send
-from statsig_export.windows import split_partition_key
 
 
 class PruneConfig(dg.Config):
@@ -74,31 +73,16 @@ def _send_test_event(context: dg.OpExecutionContext, statsig_export: ExportResou
 
 
 def _sync(context: dg.OpExecutionContext, statsig_export: ExportResource) -> None:
-    config, instance = statsig_export.config(), context.instance
+    config = statsig_export.config()
+    picture = Picture(context.instance, datetime.now(UTC).timestamp())
     try:
         claim_keys(context, config, statsig_export.config_path)
-        exports = {line.partition: line for line in exported(config)}
-        lines = {line.partition: line for line in status(config)} if exports else {}
+        compared, reported = show_everything(config, picture, context.log_event)
     except StatsigExportError as error:
         raise failure(error) from None
-    names = names_of(config)
-    shown = instance.get_materialized_partitions(names.events)
-    told = instance.get_materialized_partitions(names.delivered)
-    reported = 0
-    for key, export in exports.items():
-        if key not in shown:
-            category, window = split_partition_key(key)
-            partition = dg.MultiPartitionKey({"category": category.value, "window": window})
-            metadata = of_ledger(lines[key], export, instance)
-            context.log_event(dg.AssetMaterialization(names.events, partition=partition, metadata=metadata))
-            reported += 1
-        if key not in told and not export.planned:
-            context.log_event(delivered.nothing_to_send(names, key))
-            reported += 1
-        elif key not in told and lines[key].account.forwarded:
-            context.log_event(delivered.of_ledger(names, lines[key], {}))
-            reported += 1
-    context.log.info("partitions in the ledger: %d; reported now: %d", len(exports), reported)
+    except TimeoutError as error:
+        raise dg.Failure(description=f"{error}; run it again later") from None
+    context.log.info("partitions in the ledger: %d; reported now: %d", compared, reported)
 
 
 class _Operation(NamedTuple):
@@ -134,8 +118,8 @@ _OPERATIONS = (
         _send_test_event,
     ),
     _Operation(
-        "sync_with_ledger",
-        "Shows in Dagster what the command line exported and shipped. Reads the ledger, sends nothing.",
+        SYNC_JOB,
+        "Shows in Dagster all that the ledger holds, also what was deleted or wiped here. Sends nothing.",
         "sync",
         "Reports the partitions that the ledger has and Dagster does not.",
         _sync,

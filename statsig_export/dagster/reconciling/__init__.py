@@ -1,0 +1,1 @@
+"""Dagster: shows what the ledger knows and Dagster does not."""
