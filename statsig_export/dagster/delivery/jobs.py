@@ -107,7 +107,8 @@ def _take_refusal(context: dg.OpExecutionContext, config: Config, error: Destina
     if report is not None:
         log_shipments(context, config, report)
     context.instance.add_run_tags(context.run.run_id, {OUTCOME_TAG: HALTED})
-    if error.halts or GROUP_TAG not in context.run.tags:
+    by_the_sensor = GROUP_TAG in context.run.tags and context.run.parent_run_id is None
+    if error.halts or not by_the_sensor:
         raise failure(error, {**_destination(config), **_counts(report)}) from None
     context.log.warning("the destination is halted, as the run says that met it first: what was left stays pending")
 

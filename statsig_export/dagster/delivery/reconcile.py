@@ -10,7 +10,7 @@ import dagster as dg
 
 from statsig_export.config import Config
 from statsig_export.dagster.delivery.materializations import shipments
-from statsig_export.dagster.keys import DESTINATION_TAG, REPLAY_JOB, SHIP_JOB, TOLD, TOLD_TAG, names_of
+from statsig_export.dagster.keys import DESTINATION_TAG, REPLAY_JOB, SHIP_JOB, TOLD_TAG, names_of
 from statsig_export.shipping.status import shipments_of
 
 RUNS_A_TICK = 5
@@ -30,9 +30,14 @@ def tell_deliveries(instance: dg.DagsterInstance, config: Config, now: float) ->
         record.dagster_run
         for job in (SHIP_JOB, REPLAY_JOB)
         for record in instance.get_run_records(_ended_badly(names(job), config.webhook.name), limit=_NEWEST)
-        if TOLD_TAG not in record.dagster_run.tags and (record.end_time or 0) < before
+        if not _is_told(record.dagster_run) and (record.end_time or 0) < before
     ]
     return sum(_tell(instance, config, run.run_id) for run in silent[-RUNS_A_TICK:])
+
+
+def _is_told(run: dg.DagsterRun) -> bool:
+    """A run that repeats another has its tags, too. An older tag has no run's id."""
+    return run.tags.get(TOLD_TAG) == run.run_id or (TOLD_TAG in run.tags and run.parent_run_id is None)
 
 
 def _ended_badly(job: str, destination: str) -> dg.RunsFilter:
@@ -50,7 +55,7 @@ def _tell(instance: dg.DagsterInstance, config: Config, run_id: str) -> int:
     ]
     for event in shipments(instance, config, run_id, missing):
         instance.report_runless_asset_event(event)
-    instance.add_run_tags(run_id, {TOLD_TAG: TOLD})
+    instance.add_run_tags(run_id, {TOLD_TAG: run_id})
     return len(missing)
 
 

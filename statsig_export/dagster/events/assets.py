@@ -21,7 +21,7 @@ from statsig_export.dagster.metadata import MOST, failure, newest
 from statsig_export.dagster.partitions import event_partitions, freshness_policy
 from statsig_export.dagster.pools import export_pool_of
 from statsig_export.dagster.resources import ExportResource
-from statsig_export.dagster.retries import retry_if_it_may_heal, retry_never
+from statsig_export.dagster.retries import may_be_retried, retry_if_it_may_heal, retry_never
 from statsig_export.dagster.workers import tell_process
 from statsig_export.errors import ConfigError, StatsigExportError
 from statsig_export.export.export import each_window, may_heal
@@ -211,8 +211,8 @@ def _not_exported(
 ) -> dg.Failure:
     """Names each window that failed, and why. What cannot heal by itself is not run again at once."""
     first, *others = failed.values()
-    if not any(may_heal(config, error) for error in {type(error): error for error in failed.values()}.values()):
-        retry_never(context)
+    heals = any(may_heal(config, error) for error in {type(error): error for error in failed.values()}.values())
+    (may_be_retried if heals else retry_never)(context)
     left = [window.key for window in untried]
     windows = [window.key for window in failed]
     more = [f"{len(others):,} more failed: {', '.join(newest(windows[1:]))}"] if others else []
