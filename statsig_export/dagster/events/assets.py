@@ -258,7 +258,7 @@ def _exported_by_others(
 
 def _partition_keys(context: dg.AssetExecutionContext) -> Sequence[str]:
     """Raises ConfigError for a range whose end comes before its start: Dagster launches it, with no partition."""
-    keys = context.partition_keys
+    keys: Sequence[str] = context.partition_keys
     if not keys:
         span = context.partition_key_range
         raise ConfigError(
