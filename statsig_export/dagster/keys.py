@@ -50,11 +50,17 @@ GROUP_TAG = "statsig_export/group"
 """On the runs that the sensor has requested."""
 LATE_ROWS_TAG = "statsig_export/late_rows"
 WORKER_TAG = "statsig_export/process"
-"""On runs, once they work: their host, pid, and when the process began."""
+"""On runs, once they work: their host, pid, when the process began, and the run's id. Dagster copies the tags of a run
+to those that repeat it: with another run's id the tag says nothing.
+"""
 OUTCOME_TAG = "statsig_export/outcome"
 HALTED = "halted"
 BUSY = "busy"
-"""The values of OUTCOME_TAG: the destination refused the run, or another shipper held some of its partitions."""
+FAILED = "failed"
+NONE = "none"
+"""The values of OUTCOME_TAG: the destination refused the run, another shipper held some of its partitions, the export
+has said itself why it failed, or (of a run that repeats another) nothing yet.
+"""
 
 
 Function = TypeVar("Function", bound=Callable[..., Any])

@@ -5,6 +5,7 @@ exported.
 """
 
 import re
+from math import inf
 
 import dagster as dg
 
@@ -28,25 +29,34 @@ def export_pool_of(config: Config) -> str:
 
 
 def limit_pools(instance: dg.DagsterInstance, config: Config) -> None:
-    """Give both pools a limit, unless they have one: Dagster applies `default_limit` only after a pool's first run."""
+    """Give both pools a limit, unless they have one: Dagster applies `default_limit` only after a pool's first run. A
+    limit of the exports that leaves no place is lowered: the instance may allow fewer runs than it did.
+    """
     default = instance.global_op_concurrency_default_limit
-    exports = EXPORTS_AT_ONCE if default is None else default
-    queue = instance.get_concurrency_config().run_queue_config
-    if queue is not None and queue.max_concurrent_runs > 0:
-        exports = max(1, min(exports, queue.max_concurrent_runs - 1))
+    most = _most_exports(instance)
     limits = {
         pool_of(config): SHIP_RUNS_AT_ONCE if default is None else default,
-        export_pool_of(config): exports,
+        export_pool_of(config): min(EXPORTS_AT_ONCE if default is None else default, most),
     }
     storage = instance.event_log_storage
-    limited = {limit.name for limit in storage.get_pool_limits()}
+    limited = {limit.name: limit.limit for limit in storage.get_pool_limits()}
     for pool, limit in limits.items():
         if pool in limited:
+            if pool == export_pool_of(config) and limited[pool] > most:
+                storage.set_concurrency_slots(pool, int(most))
             continue
         if limit == default:
             storage.initialize_concurrency_limit_to_default(pool)
         else:
-            storage.set_concurrency_slots(pool, limit)
+            storage.set_concurrency_slots(pool, int(limit))
+
+
+def _most_exports(instance: dg.DagsterInstance) -> float:
+    """All of the instance's places but one; where it has one alone, that one."""
+    queue = instance.get_concurrency_config().run_queue_config
+    if queue is None or queue.max_concurrent_runs <= 0:
+        return inf
+    return max(1, queue.max_concurrent_runs - 1)
 
 
 def free_places(instance: dg.DagsterInstance, config: Config) -> int:

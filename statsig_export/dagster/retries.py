@@ -5,7 +5,7 @@
 
 import dagster as dg
 
-from statsig_export.dagster.keys import MAX_RETRIES
+from statsig_export.dagster.keys import FAILED, MAX_RETRIES, OUTCOME_TAG
 from statsig_export.errors import ConfigError, SchemaError, StatsigExportError
 
 Context = dg.OpExecutionContext | dg.AssetExecutionContext | dg.AssetCheckExecutionContext
@@ -15,9 +15,14 @@ WAITS_FOR_SOMEBODY = (ConfigError, SchemaError)
 
 
 def retry_never(context: Context) -> None:
-    context.instance.add_run_tags(context.run.run_id, {MAX_RETRIES: "0"})
+    """The run fails, and has said why."""
+    context.instance.add_run_tags(context.run.run_id, {OUTCOME_TAG: FAILED, MAX_RETRIES: "0"})
+
+
+def may_be_retried(context: Context) -> None:
+    """The same of a run that may succeed if it is repeated. One that was killed has no such tag."""
+    context.instance.add_run_tags(context.run.run_id, {OUTCOME_TAG: FAILED})
 
 
 def retry_if_it_may_heal(context: Context, error: StatsigExportError) -> None:
-    if isinstance(error, WAITS_FOR_SOMEBODY):
-        retry_never(context)
+    (retry_never if isinstance(error, WAITS_FOR_SOMEBODY) else may_be_retried)(context)

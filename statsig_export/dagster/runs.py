@@ -9,7 +9,9 @@ from statsig_export.config import Config
 from statsig_export.dagster.keys import (
     DESTINATION_TAG,
     EXPORT_JOB,
+    FAILED,
     MAX_RETRIES,
+    OUTCOME_TAG,
     PARTITION,
     RANGE_END,
     RANGE_START,
@@ -58,7 +60,7 @@ class FailedExport(NamedTuple):
     """How the export of a partition failed lately."""
 
     windows: int
-    """Of the shortest range whose run ended without having tried each window: killed by one of them. 0 if none did."""
+    """Of the shortest range whose run ended without a word: killed by one of its windows. 0 if none did."""
     ended: float
     """Seconds since the epoch: the newest failure."""
 
@@ -72,8 +74,8 @@ def failed_exports(instance: dg.DagsterInstance, config: Config) -> dict[str, Fa
     for record in instance.get_run_records(failed, limit=_REMEMBERED_FAILURES):
         run = record.dagster_run
         keys = partition_keys_of(run, config) if _is_export(run, config) else set()
-        tried_each = run.tags.get(MAX_RETRIES) == "0"  # retries.py: the run itself has said why it failed
-        windows = 0 if tried_each else len({key.partition("|")[2] for key in keys})
+        said = run.tags.get(OUTCOME_TAG) == FAILED or run.tags.get(MAX_RETRIES) == "0"  # as retries.py has it
+        windows = 0 if said else len({key.partition("|")[2] for key in keys})
         for key in keys:
             known = failures.get(key, FailedExport(windows, record.end_time or 0.0))
             shortest = min(filter(None, (known.windows, windows)), default=0)

@@ -6,14 +6,25 @@ for that process. On another host it cannot; there, and before the tag is set, a
 """
 
 import os
+import re
 import socket
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 
 from statsig_export.config import Config
-from statsig_export.dagster.keys import DESTINATION_TAG, EXPORT_JOB, MAX_RUNTIME, WORKER_TAG, names_of
+from statsig_export.dagster.keys import (
+    DESTINATION_TAG,
+    EXPORT_JOB,
+    MAX_RETRIES,
+    MAX_RUNTIME,
+    NONE,
+    OUTCOME_TAG,
+    WORKER_TAG,
+    names_of,
+)
 from statsig_export.dagster.pools import free_places
 from statsig_export.dagster.runs import under_way
 
@@ -29,11 +40,28 @@ GONE = (
 )
 
 
+_SECONDS = re.compile(r"[0-9]{1,9}")
+_WORKER = re.compile(r"(?P<host>\S+) (?P<pid>[0-9]{1,9}) (?P<began>\S+)(?: (?P<run>\S+))?")
+
+
 def tell_process(context: dg.OpExecutionContext | dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> None:
-    """Tag the run with its process, unless each step has a process of its own, which may end before the run does."""
-    run, executor = context.run, context.job_def.executor_def.name
-    if executor in _ONE_PROCESS and WORKER_TAG not in run.tags:
-        context.instance.add_run_tags(run.run_id, {WORKER_TAG: _process(os.getpid())})
+    """Tag the run with its process, unless each step has a process of its own, which may end before the run does. Of a
+    run that repeats another, put right what the tags say that it has inherited.
+    """
+    run, one_process = context.run, context.job_def.executor_def.name in _ONE_PROCESS
+    mine = {WORKER_TAG: f"{_process(os.getpid())} {run.run_id}"} if one_process else {}
+    context.instance.add_run_tags(run.run_id, {**mine, **_put_right(run, context)})
+
+
+def _put_right(
+    run: dg.DagsterRun, context: dg.OpExecutionContext | dg.AssetExecutionContext | dg.AssetCheckExecutionContext
+) -> Mapping[str, str]:
+    """What the run before it ended with, and whether that was to be repeated, says nothing of this one."""
+    if run.parent_run_id is None:
+        return {}
+    retries = context.job_def.tags.get(MAX_RETRIES, str(context.instance.run_retries_max_retries))
+    inherited = {OUTCOME_TAG: NONE, MAX_RETRIES: retries}
+    return {tag: value for tag, value in inherited.items() if tag in run.tags}
 
 
 def clear_the_dead(instance: dg.DagsterInstance, config: Config, now: datetime) -> None:
@@ -58,14 +86,25 @@ def _is_ours(run: dg.DagsterRun, config: Config) -> bool:
 def _is_dead(instance: dg.DagsterInstance, run: dg.DagsterRun, now: datetime) -> bool:
     if run.status in (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED):
         return False  # no process has it yet
-    process = run.tags.get(WORKER_TAG)
-    if process is not None and process.split(" ")[0] == _host():
-        return process != _process(int(process.split(" ")[1]))
+    worker = _worker_of(run)
+    if worker is not None and worker["host"] == _host():
+        return worker["began"] != _began(int(worker["pid"]))
     record = instance.get_run_record_by_id(run.run_id)
     if record is None:
         return False
     began = datetime.fromtimestamp(record.start_time or record.create_timestamp.timestamp(), UTC)
-    return now - began > _longest(run, known=process is not None)
+    return now - began > _longest(run, known=worker is not None)
+
+
+def _worker_of(run: dg.DagsterRun) -> Mapping[str, str] | None:
+    """The parts of its tag; None where the run has not told its process: a person may have written the tag, and a run
+    that repeats another begins with that one's.
+    """
+    parts = _WORKER.fullmatch(run.tags.get(WORKER_TAG, ""))
+    if parts is None:
+        return None
+    told_by = parts["run"] or (run.run_id if run.parent_run_id is None else "")  # an older tag has no run
+    return parts.groupdict() if told_by == run.run_id else None
 
 
 def _longest(run: dg.DagsterRun, *, known: bool) -> timedelta:
@@ -73,7 +112,7 @@ def _longest(run: dg.DagsterRun, *, known: bool) -> timedelta:
     if run.status is dg.DagsterRunStatus.STARTING and not known:
         return UNKNOWN_FOR
     most = run.tags.get(MAX_RUNTIME, "")
-    return timedelta(seconds=int(most)) if most.isdigit() else EXPORT_MAX_RUNTIME
+    return timedelta(seconds=int(most)) if _SECONDS.fullmatch(most) else EXPORT_MAX_RUNTIME
 
 
 def _process(pid: int) -> str:

@@ -14,7 +14,7 @@ from dagster_folder import DAYS, Project
 from dagster_processes import daemon, environment, kill_all, wait_for
 
 from statsig_export.dagster import workers
-from statsig_export.dagster.keys import WORKER_TAG
+from statsig_export.dagster.keys import MAX_RUNTIME, WORKER_TAG
 from statsig_export.dagster.runs import being_exported
 from statsig_export.export.export import export_window
 from statsig_export.maintenance.verify import verify
@@ -34,11 +34,13 @@ def process() -> Iterator[subprocess.Popen[bytes]]:
         living.kill()
 
 
-def started(project: Project, pool: str, **tags: str) -> str:
+def started(project: Project, pool: str, repeats: str | None = None, **tags: str) -> str:
     """A run under way that holds a place of a pool, as a worker makes it. Returns its id."""
     job = "ship_batches" if pool == "fivetran_webhook" else "export_events"
     definition = project.definitions().resolve_job_def(job)
-    run = project.instance.create_run_for_job(definition, tags={**definition.tags, **tags})
+    run = project.instance.create_run_for_job(
+        definition, tags={**definition.tags, **tags}, parent_run_id=repeats, root_run_id=repeats
+    )
     project.instance.handle_new_event(_event(run, dg.DagsterEventType.PIPELINE_START))
     assert project.instance.event_log_storage.claim_concurrency_slot(pool, run.run_id, "step").is_claimed
     return run.run_id
@@ -150,6 +152,42 @@ def test_runs_of_others_are_left_alone_however_old_they_are(project: Project):
     workers.clear_the_dead(project.instance, project.config, datetime.now(UTC) + timedelta(days=30))
 
     assert status(project, run.run_id) is STARTED
+
+
+@pytest.mark.fault("F365")
+def test_a_run_that_repeats_another_is_not_taken_for_its_dead_process(project: Project):
+    """Dagster's run retries and *Re-execute* copy the tags."""
+    project.tick()
+    dead = {WORKER_TAG: workers._process(os.getpid()) + "0"}
+    first = started(project, POOLS[1], **dead)
+    project.tick()
+    assert status(project, first) is FAILED
+
+    again = started(project, POOLS[1], repeats=first, **dead)
+    project.tick()
+
+    assert status(project, again) is STARTED
+
+
+@pytest.mark.fault("F366")
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {WORKER_TAG: workers._host()},
+        {WORKER_TAG: f"{workers._host()} x y"},
+        {WORKER_TAG: f"{workers._host()} {'9' * 30} 1"},
+        {WORKER_TAG: ""},
+        {MAX_RUNTIME: "9" * 30},
+        {MAX_RUNTIME: "\N{SUPERSCRIPT TWO}"},
+    ],
+)
+def test_whatever_people_wrote_into_the_tags_of_a_run_no_tick_fails(project: Project, tags: dict[str, str]):
+    project.tick()
+    run = started(project, POOLS[0], **tags)
+
+    project.tick()
+
+    assert status(project, run) is STARTED
 
 
 @pytest.mark.fault("F306")

@@ -65,7 +65,7 @@ def test_a_limit_that_somebody_has_set_stays(project: Project):
 
 @pytest.mark.fault("F307")
 @pytest.mark.parametrize(
-    ("default", "places", "exports"), [(None, 4, 2), (6, 4, 3), (None, 2, 1), (None, 1, 1), (3, 0, 3)]
+    ("default", "places", "exports"), [(None, 4, 2), (6, 4, 3), (None, 2, 1), (None, 1, 1), (3, 0, 3), (0, 4, 0)]
 )
 def test_exports_leave_a_place_to_the_ship_runs_whatever_the_instance_allows(
     tmp_path: Path, default: int | None, places: int, exports: int
@@ -77,7 +77,25 @@ def test_exports_leave_a_place_to_the_ship_runs_whatever_the_instance_allows(
 
         limits = {limit.name: limit.limit for limit in instance.event_log_storage.get_pool_limits()}
 
-    assert limits == {"fivetran_webhook": default or 2, "fivetran_exports": exports}
+    assert limits == {"fivetran_webhook": 2 if default is None else default, "fivetran_exports": exports}
+
+
+@pytest.mark.fault("F370")
+@pytest.mark.parametrize(
+    ("before", "places", "exports"), [(2, 2, 1), (9, 4, 3), (2, 1, 1), (2, 4, 2), (0, 2, 0), (5, 0, 5)]
+)
+def test_exports_leave_a_place_to_the_ship_runs_though_the_instance_allows_fewer_runs_than_it_did(
+    tmp_path: Path, before: int, places: int, exports: int
+):
+    runs = {"runs": {"max_concurrent_runs": places}} if places else {}
+    with dg.DagsterInstance.local_temp(str(tmp_path), overrides={"concurrency": runs}) as instance:
+        instance.event_log_storage.set_concurrency_slots("fivetran_exports", before)
+
+        limit_pools(instance, Config())
+
+        limits = {limit.name: limit.limit for limit in instance.event_log_storage.get_pool_limits()}
+
+    assert limits["fivetran_exports"] == exports
 
 
 @pytest.mark.fault("F307")

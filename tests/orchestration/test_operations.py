@@ -114,6 +114,49 @@ def test_a_replay_of_nothing_that_was_exported_is_an_error(project: Project, con
     assert said in what_failed(result)
 
 
+@pytest.mark.fault("F371")
+def test_a_value_that_was_left_blank_in_the_launchpad_is_the_one_it_has_by_default(project: Project):
+    project.fill(DAYS[:1])
+    export_window(project.config, window_from_key(DAYS[0], project.config.windows))
+    blank = {"partitions": None, "last_window": None, "categories": None, "failed_only": None}
+
+    assert replay(project, first_window=DAYS[0], **blank).success
+    assert project.run("ship_batches", {"ops": {"ship": {"config": {"partitions": None}}}}, {}).success
+    said = what_failed(replay(project, **blank, first_window=None))
+    assert said.startswith("no exported partition to send again")
+
+
+@pytest.mark.fault("F371")
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (
+            {"first_window": DAYS[1], "last_window": DAYS[0]},
+            f"last_window, {DAYS[0]}, is before first_window, {DAYS[1]}",
+        ),
+        ({"last_window": DAYS[0]}, "last_window without first_window"),
+        ({"categories": ["custom_event"]}, "categories without first_window"),
+        ({"partitions": [f"custom_event|{DAYS[0]}"], "last_window": DAYS[0]}, "last_window without first_window"),
+    ],
+)
+def test_a_replay_that_names_half_a_range_or_one_backwards_says_so(
+    project: Project, config: dict[str, object], said: str
+):
+    project.fill(DAYS[:1])
+    export_window(project.config, window_from_key(DAYS[0], project.config.windows))
+
+    assert what_failed(replay(project, **config)).startswith(said)
+
+
+@pytest.mark.fault("F371")
+def test_a_ship_run_by_hand_of_a_partition_that_was_never_exported_is_an_error(project: Project):
+    asked = {"ops": {"ship": {"config": {"partitions": [f"gate_exposure|{DAYS[3]}"]}}}}
+
+    said = what_failed(project.run("ship_batches", asked, {}))
+
+    assert said.startswith(f"partitions that were never exported: 1, such as gate_exposure|{DAYS[3]}")
+
+
 @pytest.mark.fault("F314")
 def test_an_export_without_a_partition_says_what_to_do(project: Project):
     project.fill([DAYS[0]])

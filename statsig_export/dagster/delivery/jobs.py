@@ -6,6 +6,7 @@ brings its partition back when it is due. Log lines hold counts and ids only.
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -32,10 +33,12 @@ from statsig_export.dagster.metadata import failure, newest
 from statsig_export.dagster.pools import pool_of
 from statsig_export.dagster.resources import ExportResource
 from statsig_export.dagster.workers import tell_process
-from statsig_export.errors import DestinationError, PartitionFileError, StatsigExportError
+from statsig_export.errors import ConfigError, DestinationError, PartitionFileError, StatsigExportError
 from statsig_export.runs import REAL_TIME, Timing
 from statsig_export.shipping.reports import ShipReport, report_of
 from statsig_export.shipping.ship import ship
+from statsig_export.shipping.status import exported
+from statsig_export.windows import split_partition_key
 
 STOPS_AFTER = timedelta(minutes=50)
 """A ship run then ends in good order, and what remains is due for the next. So a run that is gone without a word (its
@@ -81,6 +84,19 @@ def stop_in_good_time() -> Timing:
     return replace(REAL_TIME, stopping=lambda: time.monotonic() > stops)
 
 
+def refuse_unexported(config: Config, partitions: Sequence[str]) -> None:
+    """Raises ConfigError for a key that is none, or of a partition that was never exported."""
+    for key in partitions:
+        split_partition_key(key)
+    known = {line.partition for line in exported(config)} if partitions else set()
+    missing = [key for key in partitions if key not in known]
+    if missing:
+        raise ConfigError(
+            f"partitions that were never exported: {len(missing)}, such as {missing[0]}",
+            hint="name exported ones, as the asset's tab Partitions lists them",
+        )
+
+
 def _ship(context: dg.OpExecutionContext, config: ShipConfig, statsig_export: ExportResource) -> None:
     tell_process(context)
     prefer_jemalloc(os.environ)
@@ -88,6 +104,8 @@ def _ship(context: dg.OpExecutionContext, config: ShipConfig, statsig_export: Ex
     timing = stop_in_good_time()
     try:
         claim_keys(context, settings, statsig_export.config_path)
+        if GROUP_TAG not in context.run.tags:
+            refuse_unexported(settings, config.partitions or ())
         report = ship(settings, config.partitions or None, orchestrator_run_id=context.run.run_id, timing=timing)
     except DestinationError as error:
         _take_refusal(context, settings, error)
@@ -107,7 +125,8 @@ def _take_refusal(context: dg.OpExecutionContext, config: Config, error: Destina
     if report is not None:
         log_shipments(context, config, report)
     context.instance.add_run_tags(context.run.run_id, {OUTCOME_TAG: HALTED})
-    if error.halts or GROUP_TAG not in context.run.tags:
+    by_the_sensor = GROUP_TAG in context.run.tags and context.run.parent_run_id is None
+    if error.halts or not by_the_sensor:
         raise failure(error, {**_destination(config), **_counts(report)}) from None
     context.log.warning("the destination is halted, as the run says that met it first: what was left stays pending")
 

@@ -28,7 +28,7 @@ from statsig_export.dagster.metadata import MOST, failure, newest, run_link
 from statsig_export.dagster.partitions import event_partitions, freshness_policy
 from statsig_export.dagster.pools import export_pool_of
 from statsig_export.dagster.resources import ExportResource
-from statsig_export.dagster.retries import retry_if_it_may_heal, retry_never
+from statsig_export.dagster.retries import may_be_retried, retry_if_it_may_heal, retry_never
 from statsig_export.dagster.workers import tell_process
 from statsig_export.errors import ConfigError, StatsigExportError
 from statsig_export.export.export import each_window, may_heal
@@ -126,8 +126,11 @@ def _export(context: dg.AssetExecutionContext, config: Config) -> None:
             hint=f"Materialize on {names_of(config).events.to_user_string()}, or the job's tab Partitions, asks for "
             "windows and categories",
         )
-    work = work_of(context.instance, context.run, context.partition_keys, config)
-    _refuse_open_windows(context, config, work.own)
+    everything = work_of(context.instance, context.run, _partition_keys(context), config)
+    not_closed = _open_windows(config, everything.own)
+    work = everything.without(not_closed)
+    if not work.own:
+        raise _not_exported(context, config, not_closed, ())
     context.set_data_version(names_of(config).events, dg.DataVersion(_data_version(config)))
     prefer_jemalloc(os.environ)
     outside = count_outside(config, sorted({name for part in work.asked_for.values() for name in part}))
@@ -139,6 +142,7 @@ def _export(context: dg.AssetExecutionContext, config: Config) -> None:
         if not exports.handled.issuperset(left):  # it gave up: what fails so fails for every window
             exports.untried = [window for window in work.own if window not in exports.handled]
             break
+    exports.failed |= not_closed
     skipped = {*exports.failed, *exports.untried}
     others = [window for window in work.own if window not in skipped]
     exports.recorded |= _exported_by_others(context, config, work, others, exports.recorded)
@@ -214,8 +218,8 @@ def _not_exported(
 ) -> dg.Failure:
     """Names each window that failed, and why. What cannot heal by itself is not run again at once."""
     first, *others = failed.values()
-    if not any(may_heal(config, error) for error in {type(error): error for error in failed.values()}.values()):
-        retry_never(context)
+    heals = any(may_heal(config, error) for error in {type(error): error for error in failed.values()}.values())
+    (may_be_retried if heals else retry_never)(context)
     left = [window.key for window in untried]
     windows = [window.key for window in failed]
     more = [f"{len(others):,} more failed: {', '.join(newest(windows[1:]))}"] if others else []
@@ -255,17 +259,29 @@ def _exported_by_others(
     return found
 
 
-def _refuse_open_windows(context: dg.AssetExecutionContext, config: Config, windows: Iterable[Window]) -> None:
-    """A window exported before it settled would look finished and miss rows: nothing of the run is done then."""
+def _partition_keys(context: dg.AssetExecutionContext) -> Sequence[str]:
+    """Raises ConfigError for a range whose end comes before its start: Dagster launches it, with no partition."""
+    keys: Sequence[str] = context.partition_keys
+    if not keys:
+        span = context.partition_key_range
+        raise ConfigError(
+            f"no partition is between {span.start} and {span.end}",
+            hint="name the earlier window, and of the categories the one that is listed first, as the start",
+        )
+    return keys
+
+
+def _open_windows(config: Config, windows: Iterable[Window]) -> dict[Window, StatsigExportError]:
+    """A window exported before it settled would look finished and miss rows. Dagster offers it when it has ended."""
     now, settle = datetime.now(UTC), config.windows.settle
-    for window in sorted(windows, reverse=True):
-        if not window.is_closed(now, settle):
-            retry_never(context)
-            closes = f"{window.closes_at(settle):%Y-%m-%d %H:%M:%S} UTC"
-            raise dg.Failure(
-                description=f"window {window.key} is not closed yet: rows may arrive until {closes}; run it after that",
-                allow_retries=False,
-            )
+    return {
+        window: ConfigError(
+            f"it is not closed yet, rows may arrive until {window.closes_at(settle):%Y-%m-%d %H:%M:%S} UTC",
+            hint="run it after that",
+        )
+        for window in sorted(windows)
+        if not window.is_closed(now, settle)
+    }
 
 
 def _outside(outside: RowsOutside) -> Mapping[str, dg.MetadataValue]:

@@ -5,8 +5,8 @@ category. So a run exports, of its windows, all the categories that its backfill
 backfill find them exported, and only report them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -35,6 +35,10 @@ class Work:
     """When the backfill began; None where the run has its partitions to itself."""
     backwards: bool = False
     """Whether it begins with the newest window, so that two runs over the same windows meet in the middle."""
+
+    def without(self, windows: Collection[Window]) -> "Work":
+        own = {window: categories for window, categories in self.own.items() if window not in windows}
+        return replace(self, own=own, asked_for={window: self.asked_for[window] for window in own})
 
     def parts(self, config: Config) -> Iterator[Categories]:
         """What is left to export, part by part. Each part looks anew at what other runs have exported."""

@@ -11,7 +11,7 @@ from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.config import Config
 from statsig_export.dagster.claims import claim_keys
 from statsig_export.dagster.delivery.assets import log_shipments
-from statsig_export.dagster.delivery.jobs import MAX_RUNTIME_S, failed_shipment, stop_in_good_time
+from statsig_export.dagster.delivery.jobs import MAX_RUNTIME_S, failed_shipment, refuse_unexported, stop_in_good_time
 from statsig_export.dagster.keys import (
     DESTINATION_TAG,
     MAX_RETRIES,
@@ -34,13 +34,15 @@ from statsig_export.windows import split_partition_key, window_from_key, windows
 
 
 class ReplayConfig(dg.Config):
-    """What to send again."""
+    """What to send again. The UI takes a value that was left blank, which is null, for each of them."""
 
-    partitions: list[str] = Field(default=[], description="Keys `category|window`; or name windows below.")
-    first_window: str = Field(default="", description="The first window to send again, as 2026-11-20.")
-    last_window: str = Field(default="", description="The last one; the first alone where it is left out.")
-    categories: list[str] = Field(default=[], description="Of these windows; all that were exported where it is empty.")
-    failed_only: bool = Field(default=False, description="Only what failed in delivery, not what was delivered.")
+    partitions: list[str] | None = Field(default=None, description="Keys `category|window`; or name windows below.")
+    first_window: str | None = Field(default=None, description="The first window to send again, as 2026-11-20.")
+    last_window: str | None = Field(default=None, description="The last one; the first alone where it is left out.")
+    categories: list[str] | None = Field(
+        default=None, description="Of these windows; all that were exported where it is left out."
+    )
+    failed_only: bool | None = Field(default=None, description="Only what failed in delivery, not what was delivered.")
 
 
 def replay_job(config: Config) -> dg.JobDefinition:
@@ -72,7 +74,7 @@ def _replay(context: dg.OpExecutionContext, config: ReplayConfig, statsig_export
         report = replay(
             statsig_export.config(),
             _replayed(config, statsig_export.config()),
-            failed_only=config.failed_only,
+            failed_only=bool(config.failed_only),
             orchestrator_run_id=context.run.run_id,
             timing=stop_in_good_time(),
         )
@@ -85,22 +87,14 @@ def _replay(context: dg.OpExecutionContext, config: ReplayConfig, statsig_export
 
 def _replayed(asked: ReplayConfig, config: Config) -> list[str]:
     """The partitions to send again. Raises ConfigError where none is named, or one was never exported."""
-    known = [line.partition for line in exported(config)]
-    keys = list(asked.partitions)
+    keys = list(asked.partitions or ())
+    refuse_unexported(config, keys)
     if asked.first_window:
-        first = window_from_key(asked.first_window, config.windows)
-        last = window_from_key(asked.last_window or asked.first_window, config.windows)
-        wrong = [name for name in asked.categories if name not in list(Category)]
-        if wrong:
-            raise ConfigError(f"{wrong[0]!r} is no category", hint=f"these are: {', '.join(Category)}")
-        between = {window.key for window in windows_between(first.start, last.end, config.windows)}
-        found = [key for key in known if split_partition_key(key)[1] in between]
-        keys += [key for key in found if not asked.categories or split_partition_key(key)[0] in asked.categories]
-    missing = [key for key in keys if not split_partition_key(key) or key not in known]
-    if missing:
+        keys += _exported_between(asked, asked.first_window, config)
+    elif asked.last_window or asked.categories:
         raise ConfigError(
-            f"partitions that were never exported: {len(missing)}, such as {missing[0]}",
-            hint="name exported ones, as the asset's tab Partitions lists them",
+            f"{'last_window' if asked.last_window else 'categories'} without first_window",
+            hint="name the first window to send again",
         )
     if not keys:
         raise ConfigError(
@@ -108,6 +102,19 @@ def _replayed(asked: ReplayConfig, config: Config) -> list[str]:
             hint="name partitions, or first_window and last_window",
         )
     return keys
+
+
+def _exported_between(asked: ReplayConfig, first_window: str, config: Config) -> list[str]:
+    first = window_from_key(first_window, config.windows)
+    last = window_from_key(asked.last_window or first_window, config.windows)
+    if last < first:
+        raise ConfigError(f"last_window, {last.key}, is before first_window, {first.key}", hint="exchange them")
+    wrong = [name for name in asked.categories or () if name not in list(Category)]
+    if wrong:
+        raise ConfigError(f"{wrong[0]!r} is no category", hint=f"these are: {', '.join(Category)}")
+    between = {window.key for window in windows_between(first.start, last.end, config.windows)}
+    found = [(line.partition, *split_partition_key(line.partition)) for line in exported(config)]
+    return [key for key, category, window in found if window in between and category in (asked.categories or Category)]
 
 
 def _verify(context: dg.OpExecutionContext, statsig_export: ExportResource) -> None:

@@ -26,7 +26,7 @@ class PruneConfig(dg.Config):
     """What `statsig-export prune` takes."""
 
     before: str = Field(description="Prune windows that ended at or before this: ISO 8601, UTC by default.")
-    dry_run: bool = Field(default=False, description="Say what would be removed; remove nothing.")
+    dry_run: bool | None = Field(default=None, description="Say what would be removed; remove nothing.")
 
 
 def _resume(context: dg.OpExecutionContext, statsig_export: ExportResource) -> None:
@@ -50,7 +50,7 @@ def _prune(context: dg.OpExecutionContext, config: PruneConfig, statsig_export: 
         raise failure(ConfigError(f"before = {config.before!r} is not a time", hint=hint)) from None
     before = before if before.tzinfo else before.replace(tzinfo=UTC)
     try:
-        report = prune_windows(statsig_export.config(), before, datetime.now(UTC), dry_run=config.dry_run)
+        report = prune_windows(statsig_export.config(), before, datetime.now(UTC), dry_run=bool(config.dry_run))
     except StatsigExportError as error:
         raise failure(error) from None
     verb = "would be pruned" if report.dry_run else "pruned"
