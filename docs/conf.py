@@ -27,10 +27,12 @@ myst_fence_as_directive = ["mermaid"]
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
 nitpicky = False
+smartquotes = False  # it makes an en dash of the two hyphens of an option
 
 html_theme = "furo"
 html_title = "statsig-export"
 html_show_sphinx = False
+html_show_copyright = False
 copybutton_prompt_text = "$ "
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # the same table, as type checkers read it; a test holds the 
     from statsig_export.export.export import export_window as export_window
     from statsig_export.export.export import export_windows as export_windows
     from statsig_export.export.plan import plan as plan
+    from statsig_export.lineage.arrival_frame import arrivals as arrivals
     from statsig_export.lineage.frames import deliveries as deliveries
     from statsig_export.lineage.frames import event_chunks as event_chunks
     from statsig_export.lineage.frames import failed_rows as failed_rows
@@ -23,6 +24,7 @@ if TYPE_CHECKING:  # the same table, as type checkers read it; a test holds the 
     from statsig_export.windows import window_from_key as window_from_key
 
 _HOMES = {
+    "arrivals": "statsig_export.lineage.arrival_frame",
     "deliveries": "statsig_export.lineage.frames",
     "event_chunks": "statsig_export.lineage.frames",
     "export_window": "statsig_export.export.export",

@@ -12,12 +12,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from types import NoneType
+from typing import Any, Self, get_args
 
 from pydantic import BaseModel, PrivateAttr, ValidationError
 from pydantic_core import ErrorDetails
 from sqlalchemy.engine import URL
 
+from statsig_export.arrivals_settings import ArrivalsSettings
 from statsig_export.config_file import read_document
 from statsig_export.connect_arguments import looked_up
 from statsig_export.database_urls import read_url
@@ -65,6 +67,7 @@ class Config(Settings):
     checks: CheckSettings = CheckSettings()
     dagster: DagsterSettings = DagsterSettings()
     lineage: LineageSettings = LineageSettings()
+    arrivals: ArrivalsSettings | None = None
 
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
     _environ: Mapping[str, str] = PrivateAttr(default_factory=lambda: os.environ)
@@ -116,6 +119,22 @@ class Config(Settings):
     def source_arguments(self) -> dict[str, object]:
         """[source.connect] as the driver takes it: secrets looked up, files by their absolute paths."""
         return looked_up(self.source.connect, self.resolve, self._folder)
+
+    def arrivals_settings(self) -> ArrivalsSettings:
+        """[arrivals], which has no default. Raises ConfigError where export.toml has none."""
+        if self.arrivals is None:
+            raise ConfigError(
+                "export.toml has no [arrivals]", hint="name the table that Fivetran writes: docs/how-to/arrivals.md"
+            )
+        return self.arrivals
+
+    def arrivals_url(self) -> URL:
+        """The URL of the database that Fivetran writes to, a SQLite path made absolute."""
+        return self._database_url(self.arrivals_settings().url, "arrivals.url")
+
+    def arrivals_arguments(self) -> dict[str, object]:
+        """[arrivals.connect] as the driver takes it."""
+        return looked_up(self.arrivals_settings().connect, self.resolve, self._folder)
 
     def ledger_url(self) -> URL:
         """The ledger database's URL, a SQLite path made absolute."""
@@ -170,8 +189,10 @@ class Config(Settings):
         return self.model_copy(update={"filter": changed})
 
     def fingerprint(self) -> str:
-        """Names this configuration in the lineage: equal settings, equal fingerprint. Secrets are no part of it."""
-        return _fingerprint(self)
+        """Names this configuration in the lineage: equal settings, equal fingerprint. Secrets are no part of it, nor is
+        [arrivals], which changes nothing that is exported.
+        """
+        return _fingerprint(self, exclude={"arrivals"})
 
     def filter_fingerprint(self) -> str:
         """Names the filter alone, so that a run shows whether it was the filter that changed."""
@@ -279,13 +300,15 @@ def _explain(problem: ErrorDetails, table: tuple[str, ...]) -> str:
 def _known_keys(model: type[BaseModel], path: list[str]) -> list[str]:
     """The keys of the table at `path`, as the file spells them."""
     for part in path:
-        inner = model.model_fields[part].annotation
+        annotation = model.model_fields[part].annotation
+        inner = next((kind for kind in get_args(annotation) if kind is not NoneType), annotation)  # it may be absent
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
             return []
         model = inner
     return [field.alias or key for key, field in model.model_fields.items()]
 
 
-def _fingerprint(settings: Settings) -> str:
-    text = json.dumps(settings.model_dump(mode="json", by_alias=True), sort_keys=True, separators=(",", ":"))
+def _fingerprint(settings: Settings, exclude: set[str] | None = None) -> str:
+    document = settings.model_dump(mode="json", by_alias=True, exclude=exclude)
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

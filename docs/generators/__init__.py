@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from generators import command_line, configuration, fault_file, layouts, ledger, reasons
+from generators import command_line, configuration, fault_file, json_objects, layouts, ledger, reasons
 
 PAGES: dict[str, Callable[[], str]] = {
     "configuration": configuration.page,
     "command-line": command_line.page,
+    "json": json_objects.page,
     "layouts": layouts.page,
     "reasons": reasons.page,
     "ledger": ledger.page,

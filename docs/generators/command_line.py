@@ -3,6 +3,7 @@
 import click
 
 from generators.markdown import code, prose, table
+from statsig_export.cli.examples import EXAMPLES
 from statsig_export.cli.options import VERBS, cli
 
 INTRODUCTION = """\
@@ -10,7 +11,7 @@ INTRODUCTION = """\
 
 `statsig-export [--config FILE] [--debug] VERB ...`, also `python -m statsig_export`. `--config` and `--debug` may stand
 before or after the verb. Times are ISO 8601, and UTC if they name no zone. [Exit codes](../exit-codes.md) has
-those of each verb.
+those of each verb, [JSON](json.md) what each prints with `--json`.
 """
 
 
@@ -25,4 +26,5 @@ def _section(context: click.Context, verb: str, command: click.Command) -> str:
     usage = command.get_usage(inner).removeprefix("Usage: ")
     records = [record for option in command.get_params(inner) if (record := option.get_help_record(inner))]
     options = table(["option", "meaning"], [(code(names), meaning) for names, meaning in records])
-    return f"## {verb}\n\n```text\n{usage}\n```\n\n{prose(command.help)}\n\n{options}"
+    examples = "\n".join(f"statsig-export {words}" for words in EXAMPLES[verb])
+    return f"## {verb}\n\n```text\n{usage}\n```\n\n{prose(command.help)}\n\n{options}\n\n```text\n{examples}\n```"

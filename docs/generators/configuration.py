@@ -18,8 +18,8 @@ INTRODUCTION = """\
 # export.toml
 
 The configuration is the file that `--config` names, else the one that `$STATSIG_EXPORT_CONFIG` names, else
-`export.toml` in the current folder. Every key has a default; a key that is not listed here is an error that names the
-closest one.
+`export.toml` in the current folder. Every key is optional, but for the two of `[arrivals]` that say so. A key that is
+not listed here is an error that names the closest one.
 Relative paths start at the folder of the file. Secrets appear only as `env:NAME`, the name of an environment variable.
 """
 
@@ -60,8 +60,10 @@ def _lead(model: type[Settings]) -> str:
 
 def _model_of(field: FieldInfo) -> type[Settings] | None:
     """The model of a key that is a table of its own."""
-    made = field.annotation
-    return made if isinstance(made, type) and issubclass(made, Settings) else None
+    for made in (field.annotation, *get_args(field.annotation)):  # the latter of a table that may be absent
+        if isinstance(made, type) and issubclass(made, Settings):
+            return made
+    return None
 
 
 def _type(field: FieldInfo) -> str:
@@ -93,6 +95,8 @@ def _limits(field: FieldInfo) -> Iterator[str]:
 
 def _default(field: FieldInfo) -> str:
     value = field.default
+    if field.is_required():
+        return "required"
     if value is PydanticUndefined or value is None:
         return ""
     return code(_literal(value))

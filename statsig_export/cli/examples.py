@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 EXAMPLES: Final[Mapping[str, Sequence[str]]] = {
+    "arrivals": ("arrivals", "arrivals --last 7d", "arrivals --from 2026-11-01 --to 2026-11-08 --json"),
     "check": ("check", "check --pending-age 30m --export-age 6h", "check --json"),
     "demo": ("demo", "demo --events 5000 --home /tmp/demo"),
     "events": ("events", "events --last 7d --all", "events --last 1d --format csv"),
@@ -24,6 +25,7 @@ EXAMPLES: Final[Mapping[str, Sequence[str]]] = {
         "replay --from 2026-11-20 --to 2026-11-21",
         "replay --from 2026-11-20 --to 2026-11-23 --category gate_exposure --category layer_exposure",
         "replay --from 2026-11-20 --to 2026-11-21 --failed",
+        "replay --last 7d --missing --dry-run",
     ),
     "resume": ("resume",),
     "run": (

@@ -24,6 +24,7 @@ from statsig_export.terminal_text import EscapingFormatter
 Verb = TypeVar("Verb", bound=Callable[..., object])
 
 VERBS: Final = {
+    "arrivals": "Compare what was forwarded with the table that Fivetran wrote.",
     "check": "Report for a monitor: one line and an exit code (Nagios).",
     "demo": "Run the whole pipeline on local stand-ins.",
     "events": "Count each event, and show whether the filter lets it through.",

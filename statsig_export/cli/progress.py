@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from rich.console import Console
@@ -20,14 +20,25 @@ from rich.progress import (
 from rich.text import Text
 
 from statsig_export.cli import output
+from statsig_export.errors import StatsigExportError
 
 LOG_EVERY: Final = 30.0
 """Seconds between two lines in a log. A verb that takes no longer says nothing."""
 
 
 @contextmanager
+def row_count(title: str) -> Iterator[Callable[[int], None]]:
+    """A running count of rows whose number nobody knows before."""
+    with event_count(title) as advance:
+        yield advance
+
+
+@contextmanager
 def event_count(title: str, total: Callable[[], int] | None = None) -> Iterator[Callable[[int], None]]:
-    """A running count of events with its rate. On a terminal `total` is asked once, for the bar and the time left."""
+    """A running count of events with its rate. On a terminal `total` is asked once, for the bar and the time left.
+
+    If `total` raises an error of ours there is no bar: the work that follows meets the same error, and reports it.
+    """
     console = Console(stderr=True)
     if not console.is_terminal:
         yield LogLines(title, time.monotonic, output.note).advance
@@ -35,7 +46,10 @@ def event_count(title: str, total: Callable[[], int] | None = None) -> Iterator[
     left = (BarColumn(), TimeRemainingColumn()) if total is not None else ()
     columns = (SpinnerColumn(), TextColumn("{task.description}"), _Counted(), *left, TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(title, total=None if total is None else total())
+        task = bar.add_task(title, total=None)
+        if total is not None:
+            with suppress(StatsigExportError):
+                bar.update(task, total=total())
         yield lambda count: bar.advance(task, count)
 
 

@@ -55,6 +55,11 @@ url = "./storage"
 
 [ledger]
 url = "sqlite:///ledger.db"
+
+[arrivals]  # the table that the stand-in lays down as Fivetran does, at once
+url = "sqlite:///received.db"
+table = "statsig_events"
+grace = "0s"
 """
 
 

@@ -13,6 +13,7 @@ from statsig_export.account import Account, total
 from statsig_export.config import load_config
 from statsig_export.demo.home import DAYS, Home, fill, new_home, running_webhook
 from statsig_export.ledger.records import PartitionStatus
+from statsig_export.reconciliation.check import check_arrivals
 from statsig_export.shipping.status import status
 from statsig_export.testing.sample.sample import SampleSummary
 from statsig_export.vocabulary import Category
@@ -70,9 +71,12 @@ def play(folder: Path, events: int, run_demo: RunDemo, on_step: Callable[[str], 
         part = run_demo(home.config, home.dagster, environ, on_step)
         config = load_config(home.config, environ)
         statuses = status(config)
+        arrived = check_arrivals(config)[0].total
     account = total(line.account for line in statuses)
     received, distinct = _received(home)
     problems = _problems(account, (received, distinct), made, _events_by_partition(statuses))
+    if arrived.arrived != account.forwarded:
+        problems.append(f"{arrived.arrived:,} of {account.forwarded:,} forwarded events are in the table")
     return DemoReport(
         home=home,
         statuses=statuses,

@@ -99,11 +99,11 @@ class SeenIds:
 
     def contains(self, ids: Column) -> Mask:
         """For each id (no null) whether it was added before."""
-        return self._contains(*_hashes(ids))
+        return self._contains(*hashes(ids))
 
     def add_new(self, ids: Column) -> Mask:
         """Add the ids (no null); for each, whether it is new: its first occurrence here, and never added before."""
-        first, second = _hashes(ids)
+        first, second = hashes(ids)
         order = np.lexsort((second, first))
         first, second = first[order], second[order]
         added = _begins(first, second) & ~self._contains(first, second)
@@ -157,7 +157,8 @@ def _begins(first: Words, second: Words) -> Mask:
     return begins
 
 
-def _hashes(ids: Column) -> tuple[Words, Words]:
+def hashes(ids: Column) -> tuple[Words, Words]:
+    """128-bit hashes of ids (no null), as two words each."""
     values: Any = ids.to_numpy(zero_copy_only=False).astype(object)
     first, second = (pd.util.hash_array(values, hash_key=key, categorize=False) for key in _HASH_KEYS)
     return first, second

@@ -42,7 +42,7 @@ class TracedBatch:
     """A batch that held an event: consecutive rows of its file, [first_row, first_row + rows)."""
 
     number: int
-    """What `parent` and `replay_of` name: a replay has the batch_id of what it sends again."""
+    """What `parent` and `replay_of` name: a replay of a whole batch has its batch_id."""
     batch_id: str
     """The `webhook-id` of its requests."""
     first_row: int
@@ -55,7 +55,7 @@ class TracedBatch:
     parent: int | None
     """The batch that it was split from."""
     replay_of: int | None
-    """The delivered batch that it sends again."""
+    """The delivered batch that it sends again, whole or in part."""
 
 
 @dataclass(frozen=True, slots=True)

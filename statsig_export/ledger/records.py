@@ -297,6 +297,15 @@ class PartitionStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplayPlan:
+    """What a replay would send."""
+
+    events: int
+    requests: int
+    """At least: a request that is too large is split."""
+
+
+@dataclass(frozen=True, slots=True)
 class DuePartition:
     """What the sensor asks for: a partition with batches that are due now."""
 

@@ -1,14 +1,17 @@
 """Replays: failed batches are taken up again, delivered ones are planned once more."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
-from sqlalchemy import BigInteger, Connection, func, insert, literal, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, func, insert, literal, select
 
+from statsig_export.delivery.batch import Batch
 from statsig_export.delivery.rules import State, Step
 from statsig_export.ledger.conditions import PENDING_STATES
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.list_parameters import among
 from statsig_export.ledger.pruned import refuse_pruned
+from statsig_export.ledger.records import ReplayPlan
 from statsig_export.ledger.states import move_all, open_to
 from statsig_export.ledger.tables import batches, partitions
 
@@ -35,28 +38,75 @@ def plan_replay(database: LedgerDatabase, partition: int, now_ms: int, *, failed
         return take_up(connection, partition, now_ms)
 
 
+def plan_parts(
+    database: LedgerDatabase, partition: int, parts: Mapping[int, Sequence[tuple[int, Batch]]], now_ms: int
+) -> int:
+    """Plan some rows of this partition's delivered batches, as batches of their own with their generation, by the batch
+    that they are of. Those of a batch of which a replay is pending are left out. Returns the events.
+
+    Raises ConfigError, and plans nothing, if the partition was pruned.
+    """
+    with database.write() as connection:
+        connection.execute(select(partitions.c.id).where(partitions.c.id == partition).with_for_update())
+        refuse_pruned(connection, partitions.c.id == partition)
+        open_to_it = set(connection.execute(select(batches.c.id).where(*_delivered(partition))).scalars())
+        planned = [
+            {**asdict(batch), "partition": partition, "generation": generation, "replay_of": of}
+            for of, cut in parts.items()
+            if of in open_to_it
+            for generation, batch in cut
+        ]
+        if planned:
+            standing = {"state": State.PLANNED.value, "planned_ms": now_ms, "due_ms": now_ms}
+            connection.execute(insert(batches), [{**one, **standing} for one in planned])
+    return sum(batch.rows for of, cut in parts.items() if of in open_to_it for _, batch in cut)
+
+
+def replayable(database: LedgerDatabase, ids: Sequence[int], *, failed_only: bool) -> ReplayPlan:
+    """What `plan_replays` would plan. Raises ConfigError likewise."""
+    with database.read() as connection:
+        refuse_pruned(connection, among(partitions.c.id, ids))
+        found = [
+            connection.execute(
+                select(func.count(), func.coalesce(func.sum(batches.c.rows), 0)).where(
+                    *(_failed(partition) if failed_only else _delivered(partition))
+                )
+            ).one()
+            for partition in ids
+        ]
+    return ReplayPlan(requests=sum(int(one[0]) for one in found), events=sum(int(one[1]) for one in found))
+
+
+def _failed(partition: int) -> tuple[ColumnElement[bool], ...]:
+    return (batches.c.partition == partition, batches.c.replay_of.is_(None), open_to(Step.REPLAY))
+
+
 def _take_up_failed(connection: Connection, partition: int, now_ms: int) -> int:
-    columns = batches.c
-    chosen = (columns.partition == partition, columns.replay_of.is_(None))
-    events = connection.execute(select(func.sum(columns.rows)).where(*chosen, open_to(Step.REPLAY))).scalar()
+    chosen, columns = _failed(partition), batches.c
+    events = connection.execute(select(func.sum(columns.rows)).where(*chosen)).scalar()
     # Its age, and with it the time until it is given up, begins anew.
     move_all(connection, Step.REPLAY, *chosen, replayed_after=columns.attempts, planned_ms=now_ms, due_ms=now_ms)
     return int(events or 0)
 
 
-def _repeat_delivered(connection: Connection, partition: int, now_ms: int) -> int:
+def _delivered(partition: int) -> tuple[ColumnElement[bool], ...]:
+    """The delivered batches, but for those that are being sent again already."""
     columns, replays = batches.c, batches.alias("replays").c
     under_way = select(replays.replay_of).where(
         replays.partition == partition,
         replays.replay_of.is_not(None),
         replays.state.in_(PENDING_STATES),
     )
-    chosen = (
+    return (
         columns.partition == partition,
         columns.state == State.DELIVERED.value,
         columns.replay_of.is_(None),
         columns.id.not_in(under_way),
     )
+
+
+def _repeat_delivered(connection: Connection, partition: int, now_ms: int) -> int:
+    chosen, columns = _delivered(partition), batches.c
     events = connection.execute(select(func.sum(columns.rows)).where(*chosen)).scalar()
     same = [columns[name] for name in ("batch_id", "partition", "generation", "first_row", "rows", "body_bytes")]
     now = literal(now_ms, BigInteger)

@@ -16,7 +16,15 @@ from statsig_export.delivery.rules import PENDING, State
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.pruned import NOT_PRUNED, PrunedPartition, keep, pruned_partitions_of
 from statsig_export.ledger.standings import standings
-from statsig_export.ledger.tables import attempts, batches, export_runs, generations, partitions, pruned_partitions
+from statsig_export.ledger.tables import (
+    arrivals,
+    attempts,
+    batches,
+    export_runs,
+    generations,
+    partitions,
+    pruned_partitions,
+)
 from statsig_export.vocabulary import Category
 from statsig_export.windows import length_of, partition_key
 
@@ -88,6 +96,7 @@ def prune_partition(database: LedgerDatabase, partition: int, now_ms: int) -> Pr
             return None
         keep(connection, partition, left, quarantine)
         of_partition = select(batches.c.id).where(batches.c.partition == partition)
+        connection.execute(delete(arrivals).where(arrivals.c.batch.in_(of_partition)))
         connection.execute(delete(attempts).where(attempts.c.batch.in_(of_partition)))
         reach(CrashPoint.PRUNING)
         connection.execute(delete(batches).where(batches.c.partition == partition))

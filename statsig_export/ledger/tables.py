@@ -13,9 +13,9 @@ from sqlalchemy.types import TypeDecorator
 
 from statsig_export.delivery.answer_text import stored_reason
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 """Of the tables below. An older ledger is brought up to it by migrations/, a newer one is refused."""
-REVISION: Final = "0002"
+REVISION: Final = "0003"
 """The migration that makes them what they are, as Alembic knows it."""
 LEDGER: Final = MetaData()
 
@@ -191,4 +191,29 @@ identities = Table(  # what the ids and windows of a source table are made of; s
     Column("own_ids", Boolean, nullable=False),  # whether any row had an id of the source's own
     Column("derived_ids", Boolean, nullable=False),  # whether an id was derived for any
     Column("other_keys", Boolean, nullable=False),  # whether it was from a key that is no integer
+)
+
+arrivals = Table(  # what the latest comparison with the table that Fivetran wrote found; since schema version 3
+    "arrivals",
+    LEDGER,
+    Column("batch", ForeignKey("batches.id"), primary_key=True),  # of the account, no replay
+    Column("checked_ms", BigInteger, nullable=False),
+    Column("arrived", BigInteger, nullable=False),  # events, as are the next six
+    Column("missing", BigInteger, nullable=False),
+    Column("not_yet", BigInteger, nullable=False),
+    Column("repeated_replay", BigInteger, nullable=False),
+    Column("repeated_unknown", BigInteger, nullable=False),
+    Column("repeated_other", BigInteger, nullable=False),
+    Column("unconfirmed", BigInteger, nullable=False),  # there, though pending or failed
+    Column("landed_ms", BigInteger),  # when the last of them was first there
+)
+
+arrival_checks = Table(  # the latest comparison; since schema version 3
+    "arrival_checks",
+    LEDGER,
+    Column("destination", String(64), primary_key=True),
+    Column("checked_ms", BigInteger, nullable=False),
+    Column("since_ms", BigInteger, nullable=False),  # rows that were synced before were not looked at
+    Column("landed", BigInteger, nullable=False),  # rows
+    Column("alien", BigInteger, nullable=False),  # rows with an id that is none of ours
 )

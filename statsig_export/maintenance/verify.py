@@ -170,7 +170,7 @@ def _against_halves(batch: RecordedBatch, halves: Sequence[RecordedBatch]) -> st
 
 
 def _against_origin(batch: RecordedBatch, by_id: dict[int, RecordedBatch]) -> str | None:
-    """A replay repeats a delivered batch; `_against_halves` checks its halves."""
+    """A replay repeats a delivered batch, or some of its rows; `_against_halves` checks its halves."""
     if batch.parent is not None and batch.parent not in by_id:
         return f"is a half of batch {batch.parent}, which is not there"
     if batch.replay_of is None or batch.parent is not None:
@@ -178,7 +178,8 @@ def _against_origin(batch: RecordedBatch, by_id: dict[int, RecordedBatch]) -> st
     origin = by_id.get(batch.replay_of)
     if origin is None or origin.state != State.DELIVERED or origin.replay_of is not None:
         return f"is a replay of batch {batch.replay_of}, which was not delivered"
-    if (batch.batch_id, batch.range) != (origin.batch_id, origin.range):
+    within = batch.generation == origin.generation and origin.first_row <= batch.first_row and batch.end <= origin.end
+    if not within or (batch.range == origin.range and batch.batch_id != origin.batch_id):
         return f"is a replay of batch {origin.id}, but not of its rows"
     return None
 

@@ -11,8 +11,9 @@ from functools import partial
 from statsig_export.config import Config
 from statsig_export.delivery.rules import DEFAULT_POLICY, RetryPolicy
 from statsig_export.ledger import queries
-from statsig_export.ledger.replays import plan_replays
-from statsig_export.ledger.transactions import ledger_of
+from statsig_export.ledger.records import ReplayPlan
+from statsig_export.ledger.replays import plan_replays, replayable
+from statsig_export.ledger.transactions import ledger_of, ledger_to_read
 from statsig_export.runs import REAL_TIME, Job, RunStart, Timing, no_progress, observed
 from statsig_export.shipping.context import ShipContext
 from statsig_export.shipping.reports import ReplayReport
@@ -47,7 +48,24 @@ def _replay(config: Config, keys: Sequence[str], context: ShipContext, *, failed
     with ledger_of(config) as ledger:
         ids = list(queries.partition_ids(ledger.database, config.webhook.name, wanted).values())
         replayed = plan_replays(ledger.database, ids, context.timing.now_ms(), failed_only=failed_only)
+    return replay_of_planned(config, keys, context, replayed)
+
+
+def replay_plan(config: Config, keys: Sequence[str], *, failed_only: bool = False) -> ReplayPlan:
+    """What `replay` would send of these partitions, beside what is due there anyway. Raises ConfigError likewise."""
+    wanted = [split_partition_key(key) for key in partition_keys(keys)]
+    with ledger_to_read(config) as ledger:
+        if ledger is None:
+            return ReplayPlan(events=0, requests=0)
+        ids = list(queries.partition_ids(ledger.database, config.webhook.name, wanted).values())
+        return replayable(ledger.database, ids, failed_only=failed_only)
+
+
+def replay_of_planned(config: Config, keys: Sequence[str], context: ShipContext, replayed: int) -> ReplayReport:
+    """Send what is due of these partitions, after `replayed` events of them were planned to be sent again."""
+    wanted = [split_partition_key(key) for key in keys]
     shipped = send(config, keys, context)
     with ledger_of(config) as ledger:
+        ids = list(queries.partition_ids(ledger.database, config.webhook.name, wanted).values())
         pending, failed = queries.unfinished_replays(ledger.database, ids, shipped.run_id)
     return ReplayReport(replayed, pending, failed, shipped)

@@ -4,6 +4,7 @@ A message holds a code and its name, host and port or the file. The driver's tex
 URL, and is not in it.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import URL
@@ -15,7 +16,6 @@ from statsig_export.databases.poolers import refused_by_pooler
 from statsig_export.errors import ConfigError, SourceError, StatsigExportError
 from statsig_export.source.backends.backend import Arguments
 
-URL_KEY: Final = "source.url"
 _CAST: Final = "a value cannot be cast as a view or a generated column does: mend the view, or the row"
 _GONE: Final = "the table or view reads what is gone: mend the view, or the name in export.toml"
 _SLOW: Final = 'raise it for this user, index the window column, or make windows shorter ([windows] every = "hour")'
@@ -56,14 +56,33 @@ _NOT_TAKEN: Final = ("invalid connection option", "invalid dsn", "options were n
 _READING: Final = "mend the database or the access to it"
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What messages call a database, and where export.toml names it."""
+
+    table: str
+    """The table of export.toml: its `url` and its `connect` are meant."""
+    database: str
+    after_a_read: str
+    """What to do after a read that failed."""
+
+    @property
+    def url(self) -> str:
+        return f"{self.table}.url"
+
+
+SOURCE: Final = Named("source", "the source database", "Nothing of the window was planned: run the window again")
+
+
 class SourceErrors:
     """Makes the errors of one database. They are raised `from None`."""
 
-    def __init__(self, url: URL, arguments: Arguments) -> None:
+    def __init__(self, url: URL, arguments: Arguments, named: Named = SOURCE) -> None:
         self._url = url
         self._arguments = arguments
+        self._named = named
         self._place = place_of(url, arguments)
-        self._database = f"the source database ({url.get_backend_name()})"
+        self._database = f"{named.database} ({url.get_backend_name()})"
 
     def unreachable(self, error: Exception) -> StatsigExportError:
         """For a connection that failed."""
@@ -71,11 +90,12 @@ class SourceErrors:
         if self._arguments and not_taken:
             names = ", ".join(sorted(self._arguments))
             return ConfigError(
-                f"source.connect: the driver does not take one of these as it stands: {names} ({type(error).__name__})",
+                f"{self._named.table}.connect: the driver does not take one of these as it stands: {names} "
+                f"({type(error).__name__})",
                 hint="they are the arguments of its own connect(): docs/databases.md",
             )
         reached = "reached" if file_of(self._url) is None else "opened"
-        return self._made(error, f"{self._database} cannot be {reached}", CHECK.format(url=URL_KEY))
+        return self._made(error, f"{self._database} cannot be {reached}", CHECK.format(url=self._named.url))
 
     def unlisted(self, error: Exception, table: str | None) -> StatsigExportError:
         """For a look at the catalog that failed, or at one of its tables."""
@@ -91,15 +111,15 @@ class SourceErrors:
         made = self._made(error, f"reading table {table} failed", _READING)
         if isinstance(made, ConfigError) or AGAIN in made.hint.lower():
             return made
-        return SourceError(made.message, hint=f"{made.hint}. Nothing of the window was planned: run the window again")
+        return SourceError(made.message, hint=f"{made.hint}. {self._named.after_a_read}")
 
     def _made(self, error: Exception, what: str, otherwise: str, own: Advice = _OWN) -> StatsigExportError:
         cause = cause_of(error)
-        refused = refused_by_pooler(cause, self._place, URL_KEY)
+        refused = refused_by_pooler(cause, self._place, self._named.url)
         return refused or SourceError(f"{what}: {cause}, at {self._place}", hint=self._hint(cause, otherwise, own))
 
     def _hint(self, cause: Cause, otherwise: str, own: Advice) -> str:
         if cause.name == "query_wait_timeout":
             return "the pooler has no server connection left: raise its pool size, or run fewer at once"
-        hint = advice_on(cause, self._url, URL_KEY, own)
-        return otherwise if hint == CHECK.format(url=URL_KEY) else hint
+        hint = advice_on(cause, self._url, self._named.url, own)
+        return otherwise if hint == CHECK.format(url=self._named.url) else hint

@@ -24,6 +24,9 @@ start = "2026-11-20T00:00:00Z"
 max_failed_share = 0.5
 [webhook]
 url = "env:FIVETRAN_WEBHOOK_URL"
+[arrivals]
+url = "sqlite:///landed.db"
+table = "statsig_events"
 """
 STAND_INS = {
     # A server that stays: what it would serve is loaded, and it ends.
@@ -65,12 +68,13 @@ def reading(folder: Path) -> Iterator[Reader]:
     create_sample(engine, events=EVENTS, start=datetime(2026, 11, 20, tzinfo=UTC), days=3)
     engine.dispose()
     (folder / "export.toml").write_text(CONFIGURATION, "utf-8")
-    with Receiver(keep_events=False) as receiver:
+    with Receiver(keep_events=False, tables=folder / "landed.db") as receiver:
         environ = {
             "PATH": f"{_stand_ins(folder)}:{Path(sys.executable).parent}:{os.environ['PATH']}",
             "HOME": str(folder),
             "STATSIG_DATABASE_URL": f"sqlite:///{folder}/source.db",
             "FIVETRAN_WEBHOOK_URL": receiver.url,
+            "FIVETRAN_WEBHOOK_SECRET": "of-the-stand-in",
         }
         reader = Reader(folder, environ)
         done = reader.follow("statsig-export run --from 2026-11-20 --to 2026-11-23")

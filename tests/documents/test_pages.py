@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import sqlglot
 import yaml
-from blocks import LOADED, PAGES, ROOT, RUN, SHOWN, blocks, script
+from blocks import LOADED, PAGES, ROOT, RUN, SHOWN, Block, blocks, script
 from fivetran_api import GROUP, KEY, SECRET, fivetran_api
 from reader import reading
 
@@ -18,6 +18,11 @@ from statsig_export.config import parse_config
 
 FIVETRAN = ROOT / "docs/how-to/set-up-fivetran.md"
 FOLLOWED = [page for page in PAGES if page != FIVETRAN and any(blocks(page, *RUN))]
+
+
+def is_output(block: Block) -> bool:
+    """Whether it shows what one of the page's commands prints: a table of an account."""
+    return block.text.startswith("Destination ")
 
 
 def named(page: Path) -> str:
@@ -35,6 +40,8 @@ def test_a_reader_who_types_what_the_page_says_gets_to_its_end(page: Path, tmp_p
         done = reader.follow(script(page))
 
     assert done.returncode == 0, done.stderr[-3_000:]
+    printed = "\n".join(line.rstrip() for line in done.stdout.splitlines())
+    assert [str(block) for block in blocks(page, "text") if is_output(block) and block.text not in printed] == []
 
 
 @pytest.mark.parametrize("block", [block for page in PAGES for block in blocks(page, "toml")], ids=str)

@@ -7,11 +7,15 @@ from typing import Any
 import pytest
 from execution import FOLDER, committed, environment, executed, figures
 from home import Home
+from landing import EVENTS, landing_in
 
+from statsig_export import read_events
 from statsig_export.account import total
+from statsig_export.arrivals_settings import ArrivalsSettings
 from statsig_export.config import Config
 from statsig_export.export.export import export_window
 from statsig_export.export.plan import plan
+from statsig_export.reconciliation.check import check_arrivals
 from statsig_export.runs import Timing
 from statsig_export.shipping.ship import ship
 from statsig_export.shipping.status import status
@@ -24,6 +28,7 @@ WITHOUT_WAITING = Timing(clock=time, sleep=lambda _: None, roll=lambda: 0.5)
 CHARTS = {
     "watch_deliveries": {"by-minute", "outcomes", "backlog"},
     "preview_filter_change": {"chart"},
+    "check_arrivals": {"chart", "latency-chart"},
 }
 
 
@@ -93,6 +98,23 @@ def test_the_audit_names_the_fields_that_hold_addresses_and_shows_none(run_cells
     assert "@" not in capsys.readouterr().out + names["suspect"].to_string() + names["fields"].to_string()
 
 
+def test_what_arrived_what_is_missing_and_what_is_there_twice_is_counted(exported: Config, run_cells, tmp_path: Path):
+    with pytest.raises(LookupError, match="nothing was compared yet: `statsig-export arrivals`"):
+        run_cells(notebook("check_arrivals"))
+    landing = landing_in(tmp_path)
+    sent = read_events(exported, columns=["time_uuid"])["time_uuid"].to_list()
+    landing.land({"eventName": "e", "timestamp": 0, "timeUUID": one} for one in (*sent[3:], sent[5]))
+    settings = ArrivalsSettings(url=landing.url, table=EVENTS, grace="0s")
+    check_arrivals(exported.model_copy(update={"arrivals": settings}))
+
+    names = run_cells(notebook("check_arrivals"))
+
+    assert names["account"].sum()[["forwarded", "arrived", "missing"]].to_list() == [len(sent), len(sent) - 3, 3]
+    assert names["missing"]["missing"].sum() == 3
+    assert names["by_window"][list(names["CAUSES"])].sum().sum() == 1
+    assert (names["latency"] >= 0).all()
+
+
 @pytest.mark.parametrize("name", OTHERS)
 def test_before_the_first_export_it_says_what_to_do(name: str, sqlite_url: str, export_home, run_cells):
     export_home(sqlite_url)
@@ -113,4 +135,4 @@ def test_a_notebook_is_copied_once_and_listed_with_its_title(tmp_path: Path):
     assert "watch_deliveries       Watching deliveries\n" in listed.output
     assert (tmp_path / "new/watch_deliveries.ipynb").read_bytes() == notebook("watch_deliveries").read_bytes()
     assert "exists already" in again.output
-    assert "there are account_for_one_event, explore_export" in unknown.output
+    assert "there are account_for_one_event, check_arrivals, explore_export" in unknown.output

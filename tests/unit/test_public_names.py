@@ -13,6 +13,7 @@ import pytest
 import statsig_export
 
 NAMES = {
+    "arrivals",
     "deliveries",
     "event_chunks",
     "export_window",

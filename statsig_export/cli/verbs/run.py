@@ -18,6 +18,7 @@ from statsig_export.errors import LedgerError, PartitionFileError, SourceError, 
 from statsig_export.export.export import MOST_FAILURES, try_windows
 from statsig_export.export.outside import count_outside
 from statsig_export.export.reports import ExportReport
+from statsig_export.export.row_count import count_rows
 from statsig_export.export.rows_outside import RowsOutside
 from statsig_export.shipping.reports import ShipReport
 from statsig_export.storage.file_faults import joined
@@ -55,7 +56,7 @@ def command(ctx: click.Context, asked: Range, names: tuple[str, ...], *, json_: 
     """
     config: Config = config_of(ctx.obj)
     windows, chosen = windows_in(config, asked), categories_of(names)
-    with progress.event_count("export") as advance:
+    with progress.event_count("export", lambda: count_rows(config, windows, chosen)) as advance:
         exports = _export(config, windows, chosen, advance)
     if not exports.reports and not exports.partly:  # nothing was exported: there are only errors to report
         _say_missing(exports, windows)

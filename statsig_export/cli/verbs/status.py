@@ -8,13 +8,15 @@ import click
 import statsig_export
 from statsig_export.account import total
 from statsig_export.cli import output, tables
+from statsig_export.cli.arrival_tables import print_last_figures
 from statsig_export.cli.verb_options import as_json, config_of, list_failed, optional_range
 from statsig_export.cli.verdict import not_exported, verdict, waiting
 from statsig_export.config import Config
 from statsig_export.errors import DestinationError
 from statsig_export.export.gaps import skipped_windows
 from statsig_export.export.reports import FailedRow
-from statsig_export.ledger.records import PartitionStatus
+from statsig_export.ledger.records import PartitionStatus, Selection
+from statsig_export.reconciliation.report import report_of
 from statsig_export.shipping.status import how_it_stands, status
 from statsig_export.vocabulary import Category
 
@@ -48,6 +50,7 @@ def command(
     asked = start is not None or end is not None
     skipped = missing if asked else [window.key for window in skipped_windows(config, now)]
     unsent = waiting(statuses, now, paused_until=standing.paused_until)
+    arrived = report_of(config, Selection.between(config.webhook.name, start, end))
     if json_:
         report = {
             "account": account.to_dict(),
@@ -57,12 +60,14 @@ def command(
             "pending": [one.to_dict() for one in unsent],
             "missing": missing,
             "not_exported": skipped,
+            **({} if config.arrivals is None else {"arrivals": arrived.to_dict()}),
         }
         lines = [asdict(row) for row in rows] if failed else [_partition(line) for line in statuses]
         output.print_json({**report, **({"failed_rows": lines} if failed else {})}, lines)
     else:
         _print_status(config, statuses, rows if failed else None, len(listed), skipped)
         tables.print_waiting(unsent, standing.paused_until, rate_limited=standing.rate_limited)
+        print_last_figures(arrived)
         if standing.halted:
             output.note(f"HALTED: {standing.halted}. Repair the set-up, then run `statsig-export resume`.")
     tables.note_missing(skipped)

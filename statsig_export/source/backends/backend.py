@@ -271,6 +271,8 @@ class Backend:
     """Whether the text of a float has all its digits; else floats are selected as they are."""
     json_text: Callable[[SqlColumn], SqlColumn] = _cast_to_text
     """The JSON text of a column of the family NESTED."""
+    json_member: Callable[[SqlColumn, Family, str], SqlColumn] | None = None
+    """A member of the JSON object that a column holds, as text; null where there is none. None: not known here."""
     exact_text: Callable[[SqlColumn, Family], SqlColumn | None] = _exact_text
     """The column for comparisons of text that see every difference; None if the database has no such comparison."""
     utc: Callable[[SqlColumn, Family], SqlColumn] = _itself

@@ -59,6 +59,10 @@ def _dataset(url: URL, table: SourceTable) -> DatasetName:
     return DatasetName("bigquery", dotted(url.host, table.schema or url.database, table.table))
 
 
+def _json_member(column: SqlColumn, _: Family, key: str) -> SqlColumn:
+    return func.json_value(column, f"$.{key}")
+
+
 BIGQUERY: Final = Backend(
     name="bigquery",
     extra="bigquery",
@@ -70,6 +74,7 @@ BIGQUERY: Final = Backend(
     casts_text=False,
     floats_as_text=False,
     json_text=func.to_json_string,
+    json_member=_json_member,
     utc=if_zoned(_to_utc),
     bound=cast_bound(naive="DATETIME", zoned="TIMESTAMP"),
     dataset=_dataset,

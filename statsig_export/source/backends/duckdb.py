@@ -38,6 +38,10 @@ def _json_text(nested: SqlColumn) -> SqlColumn:
     return cast(func.to_json(nested), Text)
 
 
+def _json_member(column: SqlColumn, _: Family, key: str) -> SqlColumn:
+    return func.json_extract_string(column, f"$.{key}")
+
+
 CATALOG: Final = catalog_view("columns", schema="information_schema")
 
 LOOK: Final = information_schema_look(
@@ -52,6 +56,7 @@ DUCKDB: Final = Backend(
     catalog=CATALOG,
     look=LOOK,
     json_text=_json_text,
+    json_member=_json_member,
     utc=_utc,
     far_years=True,
     is_no_moment=is_null_or_infinite,

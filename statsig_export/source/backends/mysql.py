@@ -9,9 +9,10 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any, Final
 
-from sqlalchemy import CHAR, URL, Connection, Engine, event, literal_column
+from sqlalchemy import CHAR, URL, Connection, Engine, event, func, literal_column
 from sqlalchemy.engine.interfaces import DBAPICursor
 
+from statsig_export.layouts.families import Family
 from statsig_export.layouts.model import SourceTable
 from statsig_export.source.backends.backend import (
     LOCK_WAIT_MS,
@@ -85,6 +86,10 @@ def _dataset(url: URL, table: SourceTable) -> DatasetName:
     return server_dataset(url, table, scheme="mysql", port=3306, schema="", host=url.host or "localhost")
 
 
+def _json_member(column: SqlColumn, _: Family, key: str) -> SqlColumn:
+    return func.json_unquote(func.json_extract(column, f"$.{key}"))
+
+
 MYSQL: Final = Backend(
     name="mysql",
     extra="mysql",
@@ -96,6 +101,7 @@ MYSQL: Final = Backend(
     text_type=CHAR(),
     casts_text=False,
     floats_as_text=False,
+    json_member=_json_member,
     exact_text=never_exact,
     is_no_moment=_is_no_moment,
     dataset=_dataset,

@@ -9,7 +9,8 @@ from collections.abc import Collection
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import URL, Connection, Engine, func
+from sqlalchemy import URL, Connection, Engine, cast, func
+from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from statsig_export.databases.sessions import (
@@ -18,6 +19,7 @@ from statsig_export.databases.sessions import (
     set_in_transactions,
     settings_of_a_transaction,
 )
+from statsig_export.layouts.families import Family
 from statsig_export.layouts.model import SourceTable
 from statsig_export.source.backends.backend import (
     LOCK_WAIT_MS,
@@ -26,6 +28,7 @@ from statsig_export.source.backends.backend import (
     DatasetName,
     Driver,
     Reader,
+    SqlColumn,
     if_zoned,
     is_null_or_infinite,
     pooled_engine,
@@ -102,6 +105,11 @@ def _dataset(url: URL, table: SourceTable) -> DatasetName:
     return server_dataset(url, table, scheme="postgres", port=PORT, schema="public", host=url.host or "localhost")
 
 
+def _json_member(column: SqlColumn, family: Family, key: str) -> SqlColumn:
+    member: SqlColumn = (column if family is Family.JSON else cast(column, JSON)).op("->>")(key)
+    return member
+
+
 POSTGRESQL: Final = Backend(
     name="postgresql",
     extra="postgres",
@@ -111,6 +119,7 @@ POSTGRESQL: Final = Backend(
     prepare=_prepare,
     case_sensitive=True,
     look=_look,
+    json_member=_json_member,
     utc=if_zoned(to_utc),
     far_years=True,
     is_no_moment=is_null_or_infinite,

@@ -12,14 +12,16 @@ SVV_COLUMNS). It is read with psycopg2: redshift_connector holds all rows of a r
 import re
 from typing import Final
 
-from sqlalchemy import URL, VARCHAR, Engine, func
+from sqlalchemy import URL, VARCHAR, Engine, func, literal_column
 
 from statsig_export.databases.sessions import set_in_transactions
+from statsig_export.layouts.families import Family
 from statsig_export.layouts.model import SourceTable
 from statsig_export.source.backends.backend import (
     Arguments,
     Backend,
     DatasetName,
+    SqlColumn,
     catalog_view,
     if_zoned,
     information_schema_look,
@@ -47,6 +49,12 @@ def _dataset(url: URL, table: SourceTable) -> DatasetName:
     return server_dataset(url, table, scheme="redshift", port=5439, schema="public", host=host)
 
 
+def _json_member(column: SqlColumn, family: Family, key: str) -> SqlColumn:
+    """The last argument makes null of what is no JSON."""
+    text = func.json_serialize(column) if family is Family.NESTED else column
+    return func.json_extract_path_text(text, key, literal_column("true"))
+
+
 REDSHIFT: Final = Backend(
     name="redshift",
     extra="redshift",
@@ -59,6 +67,7 @@ REDSHIFT: Final = Backend(
     casts_text=False,
     floats_as_text=False,
     json_text=func.json_serialize,
+    json_member=_json_member,
     exact_text=never_exact,
     utc=if_zoned(to_utc),
     far_years=True,

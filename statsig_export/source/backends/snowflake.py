@@ -11,7 +11,7 @@ The driver downloads the parts of a result as they are asked for (a few ahead: c
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import URL, cast, func
+from sqlalchemy import URL, VARCHAR, cast, func
 from sqlalchemy.types import UserDefinedType
 
 from statsig_export.layouts.families import Family
@@ -38,6 +38,12 @@ class _TimestampNtz(UserDefinedType[datetime]):
 
 def _to_utc(column: SqlColumn) -> SqlColumn:
     return cast(func.convert_timezone("UTC", column), _TimestampNtz())
+
+
+def _json_member(column: SqlColumn, family: Family, key: str) -> SqlColumn:
+    """GET_PATH is what `column:key` stands for."""
+    document = column if family is Family.NESTED else func.try_parse_json(column)
+    return cast(func.get_path(document, key), VARCHAR())
 
 
 def _look(schema: str | None) -> str:
@@ -74,6 +80,7 @@ SNOWFLAKE: Final = Backend(
     casts_text=False,
     floats_as_text=False,
     json_text=func.to_json,
+    json_member=_json_member,
     utc=if_zoned(_to_utc),
     bound=cast_bound(naive="TIMESTAMP_NTZ", zoned="TIMESTAMP_TZ"),
     dataset=_dataset,

@@ -234,6 +234,11 @@ def _exact_text(column: SqlColumn, _: Family) -> SqlColumn:
     return column.collate("BINARY")
 
 
+def _json_member(column: SqlColumn, _: Family, key: str) -> SqlColumn:
+    """Null for a row that holds no JSON: else it would end the read."""
+    return case((func.json_valid(column), func.json_extract(column, f"$.{key}")))
+
+
 SQLITE: Final = Backend(
     name="sqlite",
     file_format="SQLite",
@@ -242,6 +247,7 @@ SQLITE: Final = Backend(
     look=_look,
     values_have_types=True,
     also_accepted={kind: _ANYTHING | ({Family.TEXT} if kind in _MAYBE_TEXT else frozenset()) for kind in Kind},
+    json_member=_json_member,
     exact_text=_exact_text,
     window=_window,
     unplaced=_unplaced,

@@ -17,7 +17,7 @@ from sqlalchemy.exc import NoSuchTableError, SAWarning, SQLAlchemyError
 
 from statsig_export.source.backends.backend import AT_ONCE, Arguments, Backend
 from statsig_export.source.catalogs import Catalog, catalog_of, columns_query, found_columns
-from statsig_export.source.errors import SourceErrors
+from statsig_export.source.errors import SOURCE, Named, SourceErrors
 from statsig_export.source.readers.bounds import bounded_rows
 from statsig_export.source.readers.inspection import inspected_catalog
 from statsig_export.source.schema import FoundColumn, found_column
@@ -29,9 +29,9 @@ class SqlDatabase:
     SQLAlchemy's rows would double what a row costs.
     """
 
-    def __init__(self, url: URL, backend: Backend, arguments: Arguments) -> None:
+    def __init__(self, url: URL, backend: Backend, arguments: Arguments, named: Named = SOURCE) -> None:
         """Raises ImportError or ArgumentError if the URL's driver cannot be loaded, or `backend.other_errors`."""
-        self.told = SourceErrors(url, arguments)
+        self.told = SourceErrors(url, arguments, named)
         self._backend = backend
         self._engine = backend.engine(url, arguments)
         self._driver = backend.drivers.get(self._engine.dialect.driver)

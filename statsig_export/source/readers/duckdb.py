@@ -17,7 +17,7 @@ from statsig_export.errors import SourceError
 from statsig_export.source.backends.backend import Arguments
 from statsig_export.source.backends.duckdb import CATALOG, DUCKDB, LOOK, DuckDbDialect
 from statsig_export.source.catalogs import Catalog, catalog_of, columns_query, found_columns
-from statsig_export.source.errors import SourceErrors
+from statsig_export.source.errors import SOURCE, Named, SourceErrors
 from statsig_export.source.readers.bounds import joined_batches
 from statsig_export.source.schema import FoundColumn
 
@@ -41,9 +41,9 @@ class DuckDbDatabase:
     errors: Final[tuple[type[Exception], ...]] = (duckdb.Error, pa.ArrowException)
     dialect: Final[Dialect] = DuckDbDialect()  # type: ignore[no-untyped-call]
 
-    def __init__(self, url: URL, arguments: Arguments) -> None:
+    def __init__(self, url: URL, arguments: Arguments, named: Named = SOURCE) -> None:
         """`duckdb:///relative/path`, `duckdb:////absolute/path`; what follows "?" and the arguments are settings."""
-        self.told = SourceErrors(url, arguments)
+        self.told = SourceErrors(url, arguments, named)
         self._path = url.database or ""
         given = {name: value if isinstance(value, str) else value[-1] for name, value in url.query.items()}
         self._settings: dict[str, str | bool | int | float | list[str]] = {**SETTINGS, **given, **arguments}

@@ -10,12 +10,14 @@ from statsig_export.database_urls import file_of, refuse_asynchronous
 from statsig_export.errors import ConfigError, SourceError
 from statsig_export.source.backends.backend import Arguments, Backend, Reader
 from statsig_export.source.backends.known import BACKENDS, backend_of
-from statsig_export.source.errors import URL_KEY, SourceErrors
+from statsig_export.source.errors import SOURCE, Named, SourceErrors
 from statsig_export.source.readers.cursor import SqlDatabase
 from statsig_export.source.readers.reader import Database
 
 
-def open_reader(url: URL, arguments: Arguments | None = None, *, plain: bool = False) -> Database:
+def open_reader(
+    url: URL, arguments: Arguments | None = None, *, plain: bool = False, named: Named = SOURCE
+) -> Database:
     """Connects only when it is used, but a database that is one file must exist now.
 
     The fastest reader that is installed, or with `plain` the driver that the URL names. `arguments` are the driver's
@@ -23,31 +25,31 @@ def open_reader(url: URL, arguments: Arguments | None = None, *, plain: bool = F
     not have, SourceError for a missing file or a driver that is not installed.
     """
     backend, arguments = backend_of(url.get_backend_name()), arguments or {}
-    refuse_asynchronous(url, URL_KEY)
+    refuse_asynchronous(url, named.url)
     if backend.file_format is not None:
-        _require_file(url, backend.file_format)
+        _require_file(url, backend.file_format, named)
     try:
-        return _reader(url, backend, arguments, plain=plain)
+        return _reader(url, backend, arguments, named, plain=plain)
     except (ImportError, NoSuchModuleError) as error:
         raise _no_driver(url, backend, error) from None
     except (ArgumentError, TypeError) as error:  # a dialect names parts of the URL, so its text is not shown
         given = ", ".join(sorted({*url.query, *arguments}))
         raise ConfigError(
-            f"source.url, or [source.connect]: one of these is refused by {url.drivername}: {given or 'the URL'} "
-            f"({type(error).__name__})",
-            hint="what a driver does not take in its URL belongs in [source.connect], secrets as env:NAME "
+            f"{named.url}, or [{named.table}.connect]: one of these is refused by {url.drivername}: "
+            f"{given or 'the URL'} ({type(error).__name__})",
+            hint=f"what a driver does not take in its URL belongs in [{named.table}.connect], secrets as env:NAME "
             "(docs/databases.md, Signing in)",
         ) from None
     except backend.other_errors() as error:  # some dialects look for credentials at once
-        raise SourceErrors(url, arguments).unreachable(error) from None
+        raise SourceErrors(url, arguments, named).unreachable(error) from None
 
 
-def _reader(url: URL, backend: Backend, arguments: Arguments, *, plain: bool) -> Database:
+def _reader(url: URL, backend: Backend, arguments: Arguments, named: Named, *, plain: bool) -> Database:
     if backend.reader is Reader.DUCKDB:
         from statsig_export.source.readers.duckdb import DuckDbDatabase  # noqa: PLC0415 - only where it is installed
 
-        return DuckDbDatabase(url, arguments)
-    database = SqlDatabase(url, backend, arguments)
+        return DuckDbDatabase(url, arguments, named)
+    database = SqlDatabase(url, backend, arguments, named)
     adbc = backend.reader is Reader.ADBC and database.dialect.driver == "psycopg"
     if plain or not adbc or find_spec("adbc_driver_postgresql") is None:
         return database
@@ -72,8 +74,8 @@ def _no_driver(url: URL, backend: Backend, error: Exception) -> SourceError:
     return SourceError(f"no driver for {url.drivername} can be loaded: {type(error).__name__}", hint=hint)
 
 
-def _require_file(url: URL, file_format: str) -> None:
+def _require_file(url: URL, file_format: str, named: Named) -> None:
     """SQLite would make an empty database of a mistyped path."""
     path = file_of(url)
     if path is not None and not path.is_file():
-        raise SourceError(f"there is no {file_format} database at {path}", hint="source.url names that file")
+        raise SourceError(f"there is no {file_format} database at {path}", hint=f"{named.url} names that file")

@@ -2,7 +2,12 @@
 
 import csv
 import io
+import os
+import pty
 import shlex
+import subprocess
+import sys
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -182,3 +187,30 @@ def test_a_receiver_that_cannot_be_meant_is_refused(words: tuple[str, ...], why:
     assert result.exit_code == 2
     assert why in result.output
     assert "hunter2" not in result.output
+
+
+def test_on_a_terminal_a_run_shows_how_much_of_it_is_done(shell: Shell):
+    controller, terminal = pty.openpty()
+    with Receiver() as receiver:
+        environ = {**os.environ, **shell.home.environ, "HOOK": receiver.url, "TERM": "xterm", "COLUMNS": "120"}
+        done = subprocess.run(
+            [sys.executable, "-m", "statsig_export", "--config", shell.config, "run", *DAY],
+            env=environ,
+            stdout=subprocess.DEVNULL,
+            stderr=terminal,
+            check=False,
+        )
+    os.close(terminal)
+    shown = _all_of(controller)
+
+    assert done.returncode in {0, 1}, shown
+    assert "3 of 3 events" in shown, "the rows that the source counted are the end of the bar"
+
+
+def _all_of(controller: int) -> str:
+    """What was printed on the other end, which is closed."""
+    read = bytearray()
+    with suppress(OSError), open(controller, "rb", buffering=0) as stream:  # Linux says EIO at the end
+        while piece := stream.read(65_536):
+            read += piece
+    return read.decode("utf-8", "replace")

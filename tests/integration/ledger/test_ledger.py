@@ -264,7 +264,7 @@ def test_a_ledger_of_a_newer_version_is_refused_with_both_versions(ledger: Ledge
     with ledger.database.write() as connection:
         connection.execute(text("UPDATE meta SET value = '99' WHERE key = 'schema_version'"))
 
-    with pytest.raises(LedgerError, match=r"version 99.*version 2"):
+    with pytest.raises(LedgerError, match=r"version 99.*version 3"):
         open_to_write(ledger.database.engine.url)
 
 

@@ -1,0 +1,58 @@
+"""Hashes of ids on disk, cut into buckets by their first bits, so that two sides of any size are compared in parts.
+
+A bucket of 10 million ids out of 64 is 160,000, or 4 MB. What is written is hashes, row numbers and times: no id, no
+payload. The folder is this user's alone and goes with the comparison.
+"""
+
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+Records = npt.NDArray[np.void]
+
+BUCKETS: Final = 64
+_HELD: Final = 1 << 18
+"""Bytes of a bucket in memory before they are written."""
+
+
+class Buckets:
+    """Records of one dtype, whose field `first` is the first word of a hash, spread over BUCKETS files."""
+
+    def __init__(self, folder: Path, name: str, dtype: np.dtype[Any]) -> None:
+        self._folder = folder
+        self._name = name
+        self._dtype = dtype
+        self._held: list[list[bytes]] = [[] for _ in range(BUCKETS)]
+        self._bytes = [0] * BUCKETS
+        self.records = 0
+
+    def add(self, records: Records) -> None:
+        """Raises OSError where the disk is full."""
+        self.records += len(records)
+        bucket = (records["first"] >> np.uint64(58)).astype(np.int64)
+        order = np.argsort(bucket, kind="stable")
+        ends = np.searchsorted(bucket[order], np.arange(BUCKETS + 1))
+        for number in range(BUCKETS):
+            part = records[order[ends[number] : ends[number + 1]]]
+            if len(part):
+                self._held[number].append(part.tobytes())
+                self._bytes[number] += part.nbytes
+                if self._bytes[number] >= _HELD:
+                    self._write(number)
+
+    def read(self, number: int) -> Records:
+        """All records of one bucket."""
+        self._write(number)
+        path = self._path(number)
+        return np.fromfile(path, dtype=self._dtype) if path.exists() else np.empty(0, dtype=self._dtype)
+
+    def _write(self, number: int) -> None:
+        if self._held[number]:
+            with self._path(number).open("ab") as file:
+                file.writelines(self._held[number])
+            self._held[number], self._bytes[number] = [], 0
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{self._name}-{number}"

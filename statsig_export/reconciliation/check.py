@@ -1,0 +1,120 @@
+"""Compares the ledger with the table that Fivetran wrote, and records what is found."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from statsig_export.config import Config
+from statsig_export.errors import PartitionFileError, StorageError
+from statsig_export.ledger import arrivals as ledger_arrivals
+from statsig_export.ledger.arrivals import ArrivalCheck
+from statsig_export.ledger.database import LedgerDatabase
+from statsig_export.ledger.records import Selection
+from statsig_export.ledger.transactions import ledger_of
+from statsig_export.reconciliation.buckets import BUCKETS, Buckets
+from statsig_export.reconciliation.comparison import LANDED, SENT, Comparison
+from statsig_export.reconciliation.landed import LandedTable
+from statsig_export.reconciliation.report import report_of
+from statsig_export.reconciliation.reports import ArrivalsReport
+from statsig_export.reconciliation.segments import segments
+from statsig_export.reconciliation.sent import File, add_sent
+from statsig_export.runs import REAL_TIME, no_progress
+from statsig_export.storage.files import StoredFile
+from statsig_export.storage.storage import Storage
+
+ASKED_AGAIN: Final = timedelta(days=30)
+"""What is not there is looked for on each comparison without a range, until its first attempt is so long ago."""
+CLOCKS_DIFFER: Final = timedelta(hours=1)
+"""A row may have been written so long before its attempt began, by the table's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What one comparison has found."""
+
+    comparison: Comparison
+    check: ArrivalCheck
+    files: Mapping[File, StoredFile]
+    """The files of what was sent."""
+    unreadable: Sequence[PartitionFileError]
+    """Files that are lost: what they hold was not compared, and counts as alien where it is there."""
+
+
+def check_arrivals(
+    config: Config,
+    selection: Selection | None = None,
+    *,
+    now_ms: int | None = None,
+    on_progress: Callable[[int], None] = no_progress,
+) -> tuple[ArrivalsReport, Sequence[PartitionFileError]]:
+    """Compare these partitions, or what is not settled yet, and record it. `on_progress` gets the rows of the table.
+
+    Settled is what was found whole once `grace` had passed after its last attempt; what was first sent ASKED_AGAIN ago
+    is compared with a selection only. Returns the figures of the selection, by default of all partitions, and the
+    files that could not be read. Raises ConfigError, SourceError for the table, LedgerError, StorageError; then nothing
+    is recorded.
+    """
+    now_ms = REAL_TIME.now_ms() if now_ms is None else now_ms
+    with ledger_of(config) as ledger:
+        compared = compare(config, ledger.database, selection, now_ms, on_progress=on_progress)
+        found = compared.comparison.by_batch()
+        ledger_arrivals.record(ledger.database, config.webhook.name, found, compared.check)
+    return report_of(config, selection), compared.unreadable
+
+
+def compare(
+    config: Config,
+    database: LedgerDatabase,
+    selection: Selection | None,
+    now_ms: int,
+    *,
+    keep_missing: bool = False,
+    on_progress: Callable[[int], None] = no_progress,
+) -> Compared:
+    """The same without a record of it. The table is read before the ledger: what is sent meanwhile is ours too."""
+    grace_ms = _ms(config.arrivals_settings().grace)
+    if selection is None:
+        horizon_ms = now_ms - _ms(ASKED_AGAIN)
+        first_ms = ledger_arrivals.unsettled_since(database, config.webhook.name, horizon_ms, grace_ms)
+    else:
+        first_ms = ledger_arrivals.sent_since(database, selection)
+    since_ms = now_ms if first_ms is None else first_ms - _ms(CLOCKS_DIFFER)
+    with _scratch() as folder, Storage(config.storage_url()) as storage:
+        landed, sent = Buckets(folder, "landed", LANDED), Buckets(folder, "sent", SENT)
+        if first_ms is not None:
+            with LandedTable(config) as table:
+                for records in table.read(datetime.fromtimestamp(since_ms / 1000, UTC)):
+                    landed.add(records)
+                    on_progress(len(records))
+        ids = ledger_arrivals.partitions_sent(database, config.webhook.name, since_ms)
+        known = list(segments(ledger_arrivals.sent_batches(database, ids)))
+        compared = [one for one in known if first_ms is not None and one.sent_ms >= first_ms]
+        numbers = {segment: number for number, segment in enumerate(compared)}
+        files = ledger_arrivals.sent_files(database, ids)
+        lost = add_sent(storage, files, known, numbers, sent)
+        comparison = Comparison(compared, now_ms - grace_ms, frozenset(lost), keep_missing=keep_missing)
+        for number in range(BUCKETS):
+            comparison.add(sent.read(number), landed.read(number))
+    check = ArrivalCheck(now_ms, since_ms, landed.records, comparison.alien)
+    return Compared(comparison, check, files, tuple(lost.values()))
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """A folder of this user alone. Raises StorageError where its disk is full."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="statsig-export-arrivals-") as folder:
+            yield Path(folder)
+    except OSError as error:
+        raise StorageError(
+            f"the temporary folder {tempfile.gettempdir()} cannot be written ({error.strerror})",
+            hint="free space there, or name another folder in TMPDIR: a comparison needs 24 bytes an event and a row",
+        ) from None
+
+
+def _ms(duration: timedelta) -> int:
+    return round(duration.total_seconds() * 1000)
