@@ -6,6 +6,10 @@ from typing import Final
 EXAMPLES: Final[Mapping[str, Sequence[str]]] = {
     "arrivals": ("arrivals", "arrivals --last 7d", "arrivals --from 2026-11-01 --to 2026-11-08 --json"),
     "check": ("check", "check --pending-age 30m --export-age 6h", "check --json"),
+    "dedupe-view": (
+        "dedupe-view --database snowflake",
+        "dedupe-view --database bigquery --mode unpacked --table events.statsig_events --view events.statsig_once",
+    ),
     "demo": ("demo", "demo --events 5000 --home /tmp/demo"),
     "events": ("events", "events --last 7d --all", "events --last 1d --format csv"),
     "init": ("init", "init --layout native --tables"),

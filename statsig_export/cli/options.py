@@ -26,6 +26,7 @@ Verb = TypeVar("Verb", bound=Callable[..., object])
 VERBS: Final = {
     "arrivals": "Compare what was forwarded with the table that Fivetran wrote.",
     "check": "Report for a monitor: one line and an exit code (Nagios).",
+    "dedupe-view": "Print the view that takes each event once.",
     "demo": "Run the whole pipeline on local stand-ins.",
     "events": "Count each event, and show whether the filter lets it through.",
     "init": "Write an export.toml that fits a database.",

@@ -11,6 +11,13 @@ import dagster as dg
 
 from statsig_export.config import config_path as named_config
 from statsig_export.config import load_config
+from statsig_export.dagster.arrivals import (
+    arrival_checks,
+    arrivals_job,
+    arrivals_schedules,
+    landed_specs,
+    other_checks,
+)
 from statsig_export.dagster.automation import say_that_it_is_off, sensor_status
 from statsig_export.dagster.checks import asset_checks
 from statsig_export.dagster.delivery.assets import delivered_spec
@@ -62,10 +69,12 @@ def definitions_for(
         # Both beta: the backfill policy, which keeps a backfill of a year from being 2,000 runs, and the references
         # that lead from an asset in the UI to its code.
         warnings.simplefilter("ignore", dg.BetaWarning)
-        assets = dg.with_source_code_references([*source_specs(config), events_asset(config), delivered_spec(config)])
+        assets = dg.with_source_code_references(
+            [*source_specs(config), events_asset(config), delivered_spec(config), *landed_specs(config)]
+        )
     return dg.Definitions(
         assets=assets,
-        asset_checks=asset_checks(config),
+        asset_checks=[*asset_checks(config), *arrival_checks(config)],
         jobs=[
             dg.define_asset_job(
                 names(EXPORT_JOB),
@@ -76,7 +85,7 @@ def definitions_for(
             ),
             dg.define_asset_job(
                 names(CHECK_JOB),
-                selection=dg.AssetSelection.checks_for_assets(names.events, names.delivered),
+                selection=other_checks(config),
                 description="The checks of what was exported inside the lookback, and of what was delivered.",
                 executor_def=dg.in_process_executor,
             ),
@@ -84,8 +93,9 @@ def definitions_for(
             replay_job(config),
             verify_job(names),
             *operations(names),
+            *arrivals_job(config, names),
         ],
-        schedules=[export_schedule(config), check_schedule(config)],
+        schedules=[export_schedule(config), check_schedule(config), *arrivals_schedules(config)],
         sensors=[sensor(sensor_status(config), names) for sensor in (ship_sensor_of, late_rows_sensor_of)],
         resources={
             names(RESOURCE): export_resource(path, config),

@@ -19,6 +19,7 @@ GROUP = "statsig_export"
 """The group of the assets."""
 EVENTS = dg.AssetKey(["statsig", "events"])
 DELIVERED = dg.AssetKey(["fivetran", "statsig_events"])
+LANDED = dg.AssetKey(["fivetran", "landed_events"])
 RESOURCE = "statsig_export"
 STORED = "stored_events"
 """The key of the IO manager that reads the partition files."""
@@ -29,7 +30,9 @@ SHIP_OP = "ship"
 CHECK_JOB = "check_deliveries"
 REPLAY_JOB = "replay_batches"
 VERIFY_JOB = "verify_ledger"
+ARRIVALS_JOB = "compare_arrivals"
 SCHEDULE = "export_schedule"
+ARRIVALS_SCHEDULE = "arrivals_schedule"
 
 PARTITION = "dagster/partition"
 RANGE_START = "dagster/asset_partition_range_start"
@@ -77,6 +80,10 @@ class Names:
     @property
     def delivered(self) -> dg.AssetKey:
         return DELIVERED.with_prefix(self.prefix)
+
+    @property
+    def landed(self) -> dg.AssetKey:
+        return LANDED.with_prefix(self.prefix)
 
     def source(self, table: SourceTable) -> dg.AssetKey:
         return dg.AssetKey([*self.prefix, "source", table.role.value])

@@ -59,11 +59,11 @@ class Landing:
 
     def remove(self, ids: Iterable[str]) -> None:
         marks = ", ".join("'" + one + "'" for one in ids)
-        self.run(f"DELETE FROM {EVENTS} WHERE {self._id} IN ({marks})")  # noqa: S608 - ids of this test
+        self.run(f"DELETE FROM {EVENTS} WHERE {self.event_id} IN ({marks})")  # noqa: S608 - ids of this test
 
     def run(self, statement: str, rows: Sequence[Sequence[object]] | None = None) -> None:
         if self.database == "postgresql":
-            with psycopg.connect(_libpq(self.place), autocommit=True) as connection, connection.cursor() as cursor:
+            with psycopg.connect(libpq(self.place), autocommit=True) as connection, connection.cursor() as cursor:
                 cursor.executemany(statement, rows) if rows else cursor.execute(statement)
             return
         connection = duckdb.connect(self.place) if self.database == "duckdb" else sqlite3.connect(self.place)
@@ -77,7 +77,8 @@ class Landing:
             connection.close()
 
     @property
-    def _id(self) -> str:
+    def event_id(self) -> str:
+        """The expression for an id of the table."""
         if self.mode == "unpacked":
             return self.quoted(NAMES[self.naming]["timeUUID"])
         return "json_extract(data, '$.timeUUID')" if self.database == "sqlite" else "data->>'timeUUID'"
@@ -89,7 +90,7 @@ class Landing:
         return [values[name] for name in self.columns]
 
 
-def _libpq(url: str) -> str:
+def libpq(url: str) -> str:
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 

@@ -43,7 +43,7 @@ WORDS = {
     "check": ["check", *NO_GAPS],
     "arrivals": ["arrivals", *DAY],
 }
-STANDS_ALONE = {"init", "demo", "notebook", "receiver"}
+STANDS_ALONE = {"init", "demo", "dedupe-view", "notebook", "receiver"}
 
 
 def table() -> dict[tuple[str, str], int]:

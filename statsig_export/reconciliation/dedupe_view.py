@@ -1,0 +1,76 @@
+"""The view over the table that Fivetran wrote which takes each event once, as each database writes it. Pure."""
+
+from enum import StrEnum
+from typing import Final
+
+from sqlalchemy import column, func
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.engine import Dialect
+from sqlalchemy.engine.default import DefaultDialect
+
+from statsig_export.layouts.families import Family
+from statsig_export.reconciliation.landed_columns import EVENT_ID
+from statsig_export.source.backends.backend import SqlColumn
+from statsig_export.source.backends.known import backend_of
+from statsig_export.source.expressions import compiled
+
+
+class Warehouse(StrEnum):
+    """The databases that the view is written for."""
+
+    SNOWFLAKE = "snowflake"
+    BIGQUERY = "bigquery"
+    REDSHIFT = "redshift"
+    DATABRICKS = "databricks"
+    POSTGRESQL = "postgresql"
+    DUCKDB = "duckdb"
+    MYSQL = "mysql"
+    SQLITE = "sqlite"
+
+
+_DIALECTS: Final = {
+    Warehouse.POSTGRESQL: postgresql.dialect,
+    Warehouse.DUCKDB: postgresql.dialect,
+    Warehouse.REDSHIFT: postgresql.dialect,
+    Warehouse.MYSQL: mysql.dialect,
+    Warehouse.SQLITE: sqlite.dialect,
+}
+"""What SQLAlchemy has itself: no driver is needed to print a statement."""
+_STORED_AS: Final = {
+    Warehouse.SNOWFLAKE: Family.NESTED,
+    Warehouse.BIGQUERY: Family.NESTED,
+    Warehouse.POSTGRESQL: Family.JSON,
+    Warehouse.DUCKDB: Family.JSON,
+}
+"""The type of the column `data` as Fivetran makes it; text where it is not named."""
+_QUALIFIES: Final = {Warehouse.SNOWFLAKE, Warehouse.BIGQUERY, Warehouse.DATABRICKS, Warehouse.DUCKDB}
+"""Have QUALIFY as a clause of its own; Redshift takes it for the table's alias where nothing stands between."""
+_REPLACES: Final = {one for one in Warehouse if one is not Warehouse.SQLITE}
+"""Have CREATE OR REPLACE VIEW."""
+
+
+def dedupe_view(database: Warehouse, *, table: str, view: str, packed: bool, id_column: str = "time_uuid") -> str:
+    """The statement that creates `view` over `table`: the first row of each id, by `_fivetran_synced`.
+
+    The names are written as they are given. Rows without an id are in it as well, each of them.
+    """
+    event_id = _packed_id(database) if packed else id_column
+    order = "_fivetran_synced"
+    create = f"create {'or replace ' if database in _REPLACES else ''}view {view} as"
+    ranked = f"row_number() over (partition by {event_id} order by {order})"
+    if database in _QUALIFIES:
+        return f"{create}\nselect *\nfrom {table}\nwhere true\nqualify {event_id} is null or {ranked} = 1\n"
+    numbered = f"{event_id} as event_id, {ranked} as occurrence"
+    inner = f"(select t.*, {numbered} from {table} t) ranked"  # noqa: S608 - printed, and run by nobody here
+    return f"{create}\nselect *\nfrom {inner}\nwhere event_id is null or occurrence = 1\n"
+
+
+def _packed_id(database: Warehouse) -> str:
+    data: SqlColumn = column("data")
+    if database is Warehouse.DATABRICKS:
+        return compiled(func.get_json_object(data, f"$.{EVENT_ID}"), DefaultDialect())
+    member = backend_of(database.value).json_member
+    if member is None:
+        raise ValueError(f"{database} has no way to read JSON")
+    dialect: Dialect = _DIALECTS.get(database, DefaultDialect)()
+    return compiled(member(data, _STORED_AS.get(database, Family.TEXT), EVENT_ID), dialect)

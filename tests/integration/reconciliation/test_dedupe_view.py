@@ -1,0 +1,57 @@
+"""The view takes each event once, in the databases that are here, and is well-formed in the others."""
+
+import sqlite3
+from pathlib import Path
+
+import duckdb
+import psycopg
+import pytest
+import sqlglot
+from click.testing import CliRunner
+from landing import EVENTS, Landing, landing_in, libpq
+
+from statsig_export.cli.options import cli
+from statsig_export.reconciliation.dedupe_view import Warehouse, dedupe_view
+
+SQLGLOT = {"postgresql": "postgres"}
+SENT = [{"eventName": "e", "timestamp": 1, "timeUUID": f"id-{number}"} for number in range(5)]
+
+
+def rows(landing: Landing) -> list[str]:
+    """The ids of the view, in their order."""
+    statement = dedupe_view(
+        Warehouse(landing.database), table=EVENTS, view="once", packed=landing.mode == "packed", id_column="time_uuid"
+    )
+    query = f"SELECT {landing.event_id} FROM once ORDER BY 1"  # noqa: S608 - names of the test's own
+    landing.run(statement)
+    if landing.database == "postgresql":
+        with psycopg.connect(libpq(landing.place)) as opened:
+            return [row[0] for row in opened.execute(query)]
+    connect = duckdb.connect if landing.database == "duckdb" else sqlite3.connect
+    opened = connect(landing.place)
+    try:
+        return [row[0] for row in opened.execute(query).fetchall()]
+    finally:
+        opened.close()
+
+
+@pytest.mark.parametrize("mode", ["packed", "unpacked"])
+@pytest.mark.parametrize("database", ["sqlite", "duckdb", "postgresql"])
+def test_each_event_is_in_the_view_once(tmp_path: Path, request: pytest.FixtureRequest, database: str, mode: str):
+    if database == "postgresql":
+        landing = Landing(database, request.getfixturevalue("postgres_url"), mode)
+    else:
+        landing = landing_in(tmp_path, database, mode)
+    landing.land(SENT)
+    landing.land(SENT[1:3])
+
+    assert rows(landing) == [event["timeUUID"] for event in SENT]
+
+
+@pytest.mark.parametrize("mode", ["packed", "unpacked"])
+@pytest.mark.parametrize("warehouse", Warehouse)
+def test_the_verb_prints_one_statement_of_that_database(warehouse: Warehouse, mode: str):
+    result = CliRunner().invoke(cli, ["dedupe-view", "--database", warehouse.value, "--mode", mode])
+
+    assert result.exit_code == 0
+    assert len(sqlglot.parse(result.stdout, dialect=SQLGLOT.get(warehouse, warehouse))) == 1
