@@ -31,6 +31,10 @@ def read_document(file: Path) -> dict[str, object]:
         if other:
             raise ConfigError(f"{file} is {other}", hint=_IS_TOML) from None
         raise ConfigError(f"{file} is not valid TOML: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{file} is nested too deeply to be read", hint=_IS_TOML) from None
+    except ValueError:  # Python reads no number of thousands of digits
+        raise ConfigError(f"{file} has a number of more digits than can be read", hint=_IS_TOML) from None
 
 
 def _text(file: Path) -> str:

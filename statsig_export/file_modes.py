@@ -5,6 +5,7 @@ A partition file's follow the umask alone (storage/new_file.py).
 
 import os
 from pathlib import Path
+from stat import S_IMODE
 from typing import Final
 
 OWN: Final = 0o600
@@ -22,3 +23,16 @@ def of_writers(file: Path) -> int:
     """Read and write for those who may write to a file, and nothing for those who may not."""
     writers = file.stat().st_mode & 0o222
     return writers | writers << 1 | OWN
+
+
+def of_folder(mode: int) -> int:
+    """The rights of a folder whose files have these: who may read a file may enter, who may write one may remove it."""
+    return mode | (mode & 0o444) >> 2
+
+
+def close_to_others(folder: Path, mode: int) -> None:
+    """Take from a folder the rights that are not in `mode`; it gets none. Raises OSError."""
+    found = S_IMODE(folder.stat().st_mode)
+    kept = found & (mode | 0o7000)
+    if kept != found:
+        folder.chmod(kept)

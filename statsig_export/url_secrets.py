@@ -21,7 +21,7 @@ _BY_TOKEN_ALONE: Final = frozenset({"http", "https", "github", "gitlab"})
 def secret_in(url: str) -> str | None:
     """Where a URL holds a secret, in words of our own; None where it holds none."""
     for part in url.split("::"):  # fsspec's chains
-        place, _, query = part.replace("#", "?").partition("?")
+        place, _, query = re.sub("[#;]", "?", part).partition("?")
         if _has_password(place):
             return "a password before its host"
         if any(_is_secret(name) for name in _names_in(query)):
@@ -39,7 +39,7 @@ def _has_password(place: str) -> bool:
 
 def _names_in(query: str) -> list[str]:
     """The parameters that have a value. Some drivers separate them by `;`, some nest a query in a value."""
-    pairs = parse_qsl(re.sub("[?;]", "&", query), keep_blank_values=False)
+    pairs = parse_qsl(query.replace("?", "&"), keep_blank_values=False)
     return [name for name, _ in pairs]
 
 
@@ -47,4 +47,4 @@ def _is_secret(name: str) -> bool:
     bare = re.sub(r"[^a-z0-9]", "", name.lower())
     if bare.endswith(_NAMES_A_FILE):
         return False
-    return bare in _IS or bare.endswith("key") or any(word in bare for word in _HOLDS)
+    return bare in _IS or bare.endswith(("key", "pass")) or any(word in bare for word in _HOLDS)

@@ -15,6 +15,8 @@ import click
 from statsig_export.terminal_text import escaped
 
 FORMATS: Final = ("table", "json", "csv")
+_FORMULA: Final = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""How a spreadsheet knows a formula, also in its wide forms."""
 _ASKED, _REPORT, _ROWS, _ERRORS = (f"statsig_export.json_{name}" for name in ("asked", "report", "rows", "errors"))
 
 
@@ -61,7 +63,9 @@ def _pairs(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _csv(rows: Sequence[Mapping[str, object]]) -> str:
-    """A header and a line per row. A key within an object is `outer.inner`; a list is left out."""
+    """A header and a line per row. A key within an object is `outer.inner`; a list is left out. A text that a
+    spreadsheet would compute has an apostrophe before it.
+    """
     flat = [dict(_cells(row)) for row in rows]
     header = list(dict.fromkeys(key for row in flat for key in row))
     text = io.StringIO()
@@ -82,6 +86,11 @@ def _cells(value: object, name: str = "") -> Iterator[tuple[str, object]]:
         case bool():
             yield name, str(value).lower()
         case str():
-            yield name, escaped(value)
+            yield name, _no_formula(escaped(value))
         case _:
             yield name, value
+
+
+def _no_formula(text: str) -> str:
+    """A cell that a spreadsheet shows and does not compute: by its name an event could send the others away."""
+    return f"'{text}" if text.startswith(_FORMULA) else text

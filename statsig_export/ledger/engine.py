@@ -171,8 +171,13 @@ def _connect_to_read(file: Path, wait_ms: int) -> Reader:
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     except sqlite3.OperationalError as error:
         connection.close()
-        unable = error.sqlite_errorcode == sqlite3.SQLITE_IOERR_SHMSIZE
-        unable = unable or error.sqlite_errorcode & 0xFF in _NO_FILES_BESIDE_IT
+        not_here = error.sqlite_errorcode & 0xFF in _NO_FILES_BESIDE_IT
+        unable = not_here or error.sqlite_errorcode == sqlite3.SQLITE_IOERR_SHMSIZE
+        if not_here and _write_ahead_log(file) and not Path(f"{file}-shm").exists():
+            raise LedgerError(
+                f"the ledger at {file} has commits in {file}-wal, which only who may write to its folder can read",
+                hint="run `ship` as the user that writes it: that brings them into the file",
+            ) from None
         if not unable or not file.is_file() or _write_ahead_log(file):
             raise
     else:

@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from statsig_export.databases.causes import cause_of
 from statsig_export.errors import LedgerError
-from statsig_export.file_modes import OWN, of_writers
+from statsig_export.file_modes import OWN, close_to_others, of_folder, of_writers
 from statsig_export.ledger.errors import ledger_errors
 from statsig_export.ledger.tables import meta
 
@@ -103,6 +103,7 @@ class FileLocks:
                 hint="raise the limit of open files (ulimit -n)" if few else "check the ledger's folder and its disk",
             ) from error
         with suppress(OSError):  # another user made it, and has set its rights
+            close_to_others(self._folder, of_folder(self._mode))  # who removes a lock file lets a second run send
             os.fchmod(handle, self._mode)  # the umask does not count, nor what an earlier version gave it
         return handle
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
-from operator import attrgetter
+from operator import attrgetter, index
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -67,7 +67,8 @@ def event_chunks(
     """
     schema = _schema_of(columns)
     selection = _selection(config, start, end, categories)
-    return (table.to_pandas(types_mapper=pd.ArrowDtype) for table in _event_tables(config, selection, schema, rows))
+    tables = _event_tables(config, selection, schema, _checked_rows(rows))
+    return (table.to_pandas(types_mapper=pd.ArrowDtype) for table in tables)
 
 
 def partition_files(config: Config, start: Moment | None = None, end: Moment | None = None) -> pd.DataFrame:
@@ -169,6 +170,8 @@ _DELIVERIES = {
 _LABELS = pa.schema([("category", pa.large_string()), ("window", pa.large_string())])
 _EVENTS = pa.schema([*_LABELS, *EVENTS])
 _CHUNK_ROWS = 100_000
+_MOST_ROWS = 2**31
+"""In one chunk: more than a file has, and a number that Arrow takes."""
 _NO_FAILED = pa.schema([*_LABELS, *QUARANTINE]).empty_table()
 
 
@@ -187,9 +190,28 @@ def _listed(
 
 
 def _schema_of(columns: Sequence[str] | None) -> pa.Schema:
-    if unknown := set(columns or ()) - set(_EVENTS.names):
-        raise ConfigError(f"events have no column {min(unknown)!r}", hint=f"they have {', '.join(_EVENTS.names)}")
-    return _EVENTS if columns is None else pa.schema([_EVENTS.field(name) for name in columns])
+    if columns is None:
+        return _EVENTS
+    hint = f"they have {', '.join(_EVENTS.names)}"
+    if isinstance(columns, str):
+        raise ConfigError("columns are a list of names, not one text", hint=hint)
+    names = list(columns)
+    for number, name in enumerate(names):
+        if name not in _EVENTS.names:
+            raise ConfigError(f"events have no column {name!r}", hint=hint)
+        if name in names[:number]:
+            raise ConfigError(f"the column {name!r} is asked for twice", hint="a frame has each once")
+    return pa.schema([_EVENTS.field(name) for name in names])
+
+
+def _checked_rows(rows: int) -> int:
+    try:
+        count = index(rows)
+    except TypeError:
+        count = 0
+    if count < 1:
+        raise ConfigError("rows is how many rows a frame has at most", hint="a whole number, 1 or more")
+    return min(count, _MOST_ROWS)
 
 
 def _event_tables(config: Config, selection: Selection, schema: pa.Schema, rows: int) -> Iterator[pa.Table]:

@@ -69,6 +69,37 @@ def test_a_lock_file_that_an_earlier_version_left_open_to_all_is_closed_to_them(
         assert mode(file) == 0o600
 
 
+@pytest.mark.fault("F360")
+@pytest.mark.parametrize(("rights", "folder"), [(0o600, 0o700), (0o644, 0o700), (0o660, 0o770), (0o666, 0o777)])
+@pytest.mark.parametrize("before", [None, 0o777])
+def test_nobody_who_may_not_write_to_the_ledger_may_remove_a_lock_file(
+    home: ExportHome, rights: int, folder: int, before: int | None
+):
+    home.add([custom_event(1)])
+    home.export()
+    (home.folder / "ledger.db").chmod(rights)
+    locks = home.folder / "ledger.db.locks"
+    if before is not None:
+        locks.mkdir()
+        locks.chmod(before)
+    with umask(0):
+        assert home.ship().sent == 1
+
+    assert mode(locks) == folder
+
+
+@pytest.mark.fault("F360")
+def test_a_folder_of_locks_keeps_what_its_owner_took_from_it_and_its_group(home: ExportHome):
+    home.add([custom_event(1)])
+    home.export()
+    locks = home.folder / "ledger.db.locks"
+    locks.mkdir()
+    locks.chmod(0o2700)
+
+    assert home.ship().sent == 1
+    assert mode(locks) == 0o2700
+
+
 @pytest.mark.fault("F261")
 def test_a_ledger_that_is_there_keeps_the_rights_that_its_owner_gave_it(home: ExportHome):
     home.export()

@@ -45,6 +45,9 @@ def test_utf_8_is_read_with_a_byte_order_mark_and_any_line_end(tmp_path: Path, c
         (b'{"source": {"url": "env:DB"}}', "is JSON. export.toml is TOML"),
         (b"source:\n  url: env:DB\n", "is YAML. export.toml is TOML"),
         (b"---\n# ours\nsource: {}\n", "is YAML"),
+        (b"a = " + b"[" * 100_000, "is nested too deeply to be read"),
+        (b"a = " + b"{ a = " * 20_000, "is nested too deeply to be read"),
+        (b"[webhook]\nmax_events = " + b"9" * 5_000, "has a number of more digits than can be read"),
         (b"[source\nurl = 1\n", "is not valid TOML: Expected ']' at the end of a table declaration (at line 1"),
     ],
 )

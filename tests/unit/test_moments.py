@@ -53,7 +53,18 @@ def test_one_moment_is_the_same_in_every_type_and_without_a_zone_it_is_utc(momen
 @pytest.mark.parametrize(
     "moment",
     [
-        *(pd.NaT, np.datetime64("NaT"), np.datetime64("20000-01-01"), None, 5, 1e12, True, "", "yesterday", [MIDNIGHT]),
+        *(
+            pd.NaT,
+            np.datetime64("NaT", "ns"),
+            np.datetime64("20000-01-01"),
+            None,
+            5,
+            1e12,
+            True,
+            "",
+            "yesterday",
+            [MIDNIGHT],
+        ),
         *(pd.Period("2026-11"), datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5)))),
     ],
     ids=repr,

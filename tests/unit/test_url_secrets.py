@@ -29,6 +29,8 @@ DATABASES = [
     f"redshift+psycopg2://db/app?secret-access-key={SECRET}",
     f"mssql+pyodbc:///?odbc_connect=Driver%3D1%3BPWD%3D{SECRET}",
     f"postgresql://db/app#token={SECRET}",
+    f"postgresql://reader@db/app;password={SECRET}",
+    f"sqlite:///events.db?_auth_pass={SECRET}",
 ]
 STORAGES = [
     f"s3://AKIA:{SECRET}@bucket/events",
@@ -55,6 +57,7 @@ HARMLESS = [
     "snowflake://reader@account/db?authenticator=externalbrowser&private_key_file=/srv/key.p8",
     "sqlite:///events.db",
     "sqlite:////srv/a:b@c/events.db?timeout=5",
+    "sqlite:////srv/a;b/token;c/events.db?timeout=5",
     "postgresql://db/app?password=",
     "s3://bucket/events",
     "abfs://container@account.dfs.core.windows.net/events",
@@ -66,6 +69,7 @@ HARMLESS = [
 
 
 @pytest.mark.fault("F257")
+@pytest.mark.fault("F359")
 @pytest.mark.parametrize(
     ("table", "url"),
     [("source", url) for url in DATABASES]

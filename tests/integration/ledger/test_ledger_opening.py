@@ -200,6 +200,51 @@ def test_a_user_who_may_write_neither_the_file_nor_its_folder_reads_the_ledger()
     assert done.returncode == 0, done.stderr
 
 
+_AFTER_A_CRASH = """
+import os, shutil, sys
+from pathlib import Path
+from sqlalchemy import make_url, text
+from statsig_export.errors import LedgerError
+from statsig_export.ledger.database import open_to_write, open_to_read
+
+file, copy = Path(sys.argv[1], "ledger.db"), Path(sys.argv[1], "crashed", "ledger.db")
+copy.parent.mkdir()
+owner = open_to_write(make_url(f"sqlite:///{file}"))
+with owner.write() as connection:
+    connection.execute(text("INSERT INTO meta VALUES ('a', 'b')"))
+for name in ("ledger.db", "ledger.db-wal"):
+    shutil.copy(file.with_name(name), copy.with_name(name))
+    copy.with_name(name).chmod(0o644)
+owner.close()
+open_to_read(make_url(f"sqlite:///{file}")).close()
+for folder in (copy.parent, copy.parent.parent):
+    folder.chmod(0o755)
+os.seteuid(65534)
+try:
+    open_to_read(make_url(f"sqlite:///{copy}"))
+except LedgerError as error:
+    assert f"commits in {copy}-wal" in str(error) and "run `ship` as the user that writes it" in str(error), error
+else:
+    raise AssertionError("read without what was committed last")
+os.seteuid(0)
+open_to_write(make_url(f"sqlite:///{copy}")).close()
+os.seteuid(65534)
+with open_to_read(make_url(f"sqlite:///{copy}")).read() as connection:
+    assert connection.execute(text("SELECT count(*) FROM meta")).scalar() == 3
+"""
+
+
+@pytest.mark.fault("F357")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_commits_that_a_crash_left_beside_the_ledger_are_named_to_a_user_who_may_only_read():
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [sys.executable, "-c", _AFTER_A_CRASH, folder], check=False, capture_output=True, text=True, timeout=60
+        )
+
+    assert done.returncode == 0, done.stderr
+
+
 @contextmanager
 def user(url: str, *grants: str, **settings: str) -> Iterator[str]:
     """The URL for a new user of the database, who may do what was granted."""

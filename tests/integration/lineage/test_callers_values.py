@@ -117,6 +117,42 @@ def test_a_categorys_text_is_the_category(home: ExportHome):
     assert replay(config, "custom_event|2026-11-20").replayed == 3
 
 
+@pytest.mark.fault("F356")
+@pytest.mark.parametrize("rows", [0, -1, 1.5, "10", None, [1]])
+def test_a_number_of_rows_that_is_none_is_the_callers_fault_and_not_the_files(home: ExportHome, rows):
+    with pytest.raises(ConfigError, match="a whole number, 1 or more"):
+        event_chunks(home.config, rows=rows)
+
+
+@pytest.mark.fault("F356")
+@pytest.mark.parametrize("rows", [1, np.int64(1), 2**80])
+def test_every_whole_number_of_rows_is_taken(home: ExportHome, rows):
+    assert sum(len(frame) for frame in event_chunks(home.config, rows=rows)) == len(read_events(home.config))
+
+
+@pytest.mark.fault("F356")
+@pytest.mark.parametrize(
+    ("columns", "sentence"),
+    [
+        ("event", "a list of names, not one text"),
+        (["event", "event"], "'event' is asked for twice"),
+        (["event", 1], "no column 1"),
+        ([["event"]], "no column"),
+        ([None], "no column None"),
+    ],
+)
+def test_columns_that_are_none_are_one_sentence(home: ExportHome, columns, sentence: str):
+    for function in (read_events, event_chunks):
+        with pytest.raises(ConfigError, match=sentence):
+            function(home.config, columns=columns)
+
+
+@pytest.mark.fault("F356")
+@pytest.mark.parametrize("kind", [list, tuple, pd.Index, np.array, pd.Series, dict.fromkeys, iter])
+def test_columns_may_be_named_by_what_pandas_has(home: ExportHome, kind):
+    assert list(read_events(home.config, columns=kind(["event_name", "window"]))) == ["event_name", "window"]
+
+
 @pytest.mark.fault("F281")
 def test_a_frame_has_the_same_types_empty_full_and_before_any_answer(home: ExportHome):
     config, nothing = home.config, ("2026-01-01", "2026-01-02")
