@@ -17,6 +17,7 @@ from statsig_export.layouts.detection import FoundTable, Match
 from statsig_export.layouts.families import Family
 from statsig_export.layouts.model import ROW_KEY, ColumnRule, Kind, SourceTable
 from statsig_export.source.backends.backend import Arguments
+from statsig_export.source.backends.known import backend_of
 from statsig_export.source.catalogs import CatalogTable
 from statsig_export.source.epochs import EPOCH
 from statsig_export.source.names import plain_name
@@ -78,11 +79,14 @@ class Discovery:
     def tables(self, schema: str | None = None) -> Tables:
         """The tables and views of the schema; None: of all schemas, where the database can tell them at once.
 
-        Raises SourceError.
+        Where a schema is a database, those of the URL's, if it names one that has any. Raises SourceError.
         """
         with self._errors():
             catalog = self._database.catalog(schema)
-        found = (self._found(table, schema) for table in catalog.tables)
+        tables = catalog.tables
+        if schema is None and backend_of(self._database.dialect.name).schemas_are_databases:
+            tables = tuple(table for table in tables if table.visible) or tables
+        found = (self._found(table, schema) for table in tables)
         return Tables(tuple(sorted(found, key=lambda table: (table.schema or "", table.name))), catalog.broken)
 
     def looked_into(self, match: Match) -> FoundTable:
@@ -167,13 +171,15 @@ class Discovery:
         named = plain_name(table.schema or schema or "", dialect)
         kinds = {kind: accepted_families(kind, dialect) for kind in Kind}
         columns = {plain_name(column.name, dialect): column for column in table.columns}
+        barred = frozenset(name for name, column in columns.items() if column.name in table.barred)
         return FoundTable(
             plain_name(table.name, dialect),
             tuple(columns),
             None if table.visible and schema is None else schema if schema and "." in schema else named,
-            {name: _can_hold(column, kinds) for name, column in columns.items()},
+            {name: frozenset() if name in barred else _can_hold(column, kinds) for name, column in columns.items()},
             frozenset(name for name, column in columns.items() if _UUID_TYPE.match(column.declared)),
             table.readable,
+            barred,
         )
 
     @contextmanager

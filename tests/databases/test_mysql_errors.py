@@ -12,6 +12,7 @@ from sqlalchemy import create_engine, make_url
 
 from statsig_export.errors import SourceError
 from statsig_export.layouts.native_tables import create_tables
+from statsig_export.source.discovery import Discovery
 
 SERVER = os.environ.get("STATSIG_EXPORT_TEST_DATABASE", "")
 
@@ -105,3 +106,21 @@ def test_a_view_of_what_is_gone_says_so_by_its_number(native: RealDatabase):
             source.check_schema(source.tables[0])
     finally:
         native.run("DROP VIEW IF EXISTS exposures")
+
+
+@pytest.mark.fault("F341")
+def test_init_looks_at_the_urls_database_and_at_others_only_where_it_is_empty(native: RealDatabase):
+    native.run("DROP DATABASE IF EXISTS other_database")
+    native.run("CREATE DATABASE other_database")
+    try:
+        native.run("CREATE TABLE other_database.custom_events AS SELECT * FROM custom_events")
+        native.run("DROP TABLE exposures")
+        with Discovery(make_url(native.url)) as discovery:
+            assert {(table.schema, table.name) for table in discovery.tables().found} == {(None, "custom_events")}
+            named = discovery.tables("other_database").found
+        assert {(table.schema, table.name) for table in named} == {("other_database", "custom_events")}
+        native.run("DROP TABLE custom_events")
+        with Discovery(make_url(native.url)) as discovery:
+            assert "other_database" in {table.schema for table in discovery.tables().found}
+    finally:
+        native.run("DROP DATABASE other_database")

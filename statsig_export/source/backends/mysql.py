@@ -93,6 +93,7 @@ MYSQL: Final = Backend(
     look=information_schema_look(
         current="database()", kind="column_type", system=("information_schema", "mysql", "performance_schema", "sys")
     ),
+    schemas_are_databases=True,
     text_type=CHAR(),
     casts_text=False,
     floats_as_text=False,
