@@ -357,13 +357,13 @@ def test_a_column_without_which_there_is_no_event_is_told_to_be_kept_from_the_us
     database: psycopg.Connection, postgres_url: str, tmp_path: Path
 ):
     events_at(database, "custom_events")
-    database.execute("DROP ROLE IF EXISTS keyless_reader")
-    database.execute("CREATE ROLE keyless_reader LOGIN")
+    database.execute("DROP ROLE IF EXISTS timeless_reader")
+    database.execute("CREATE ROLE timeless_reader LOGIN")
     database.execute(
-        'GRANT SELECT (event_name, user_id, "user", value, metadata, statsig_metadata, "timestamp", ingested_at)'
-        " ON custom_events TO keyless_reader"
+        'GRANT SELECT (id, time_uuid, event_name, user_id, "user", value, metadata, statsig_metadata)'
+        " ON custom_events TO timeless_reader"
     )
-    url = make_url(postgres_url).set(username="keyless_reader").render_as_string(hide_password=False)
+    url = make_url(postgres_url).set(username="timeless_reader").render_as_string(hide_password=False)
     result = init(tmp_path, STATSIG_DATABASE_URL=url)
 
-    assert "lacks id (no right to read it)" in result.stdout
+    assert "lacks timestamp (no right to read it)" in result.stdout
