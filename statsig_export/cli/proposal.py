@@ -42,7 +42,7 @@ def section(match: Match) -> str:
 def _columns(match: Match) -> list[str]:
     """One line where it is short, else a line per column."""
     columns = match.columns
-    there = {**dict.fromkeys(match.unusable, "of another type"), **dict.fromkeys(match.barred, "no right to read it")}
+    there = {**dict.fromkeys(match.unusable, "holds something else"), **dict.fromkeys(match.barred, "no right to read it")}
     line = f"columns = {inline(columns)}"
     if not columns or (len(line) <= _LONGEST and not there.keys() & columns):
         return [commented(line, 'canonical = "yours"; "": no such column')] if columns else []
@@ -138,7 +138,7 @@ def _mapping(match: Match) -> Iterable[str]:
     absent = [name for name, column in match.columns.items() if not column]
     told = {
         "not there": [name for name in absent if name not in {*match.barred, *match.unusable}],
-        "there, but of a type that it cannot be read from": match.unusable,
+        "there, but its type or its values are not what is meant": match.unusable,
         "there, but this user has no right to read it (GRANT SELECT)": match.barred,
     }
     yield from (f"{what}: {', '.join(names)}" for what, names in told.items() if names)
@@ -148,7 +148,7 @@ def _mapping(match: Match) -> Iterable[str]:
 
 def _lacks(match: Match) -> str:
     if match.missing:
-        why = {**dict.fromkeys(match.barred, " (no right to read it)"), **dict.fromkeys(match.unusable, " (its type)")}
+        why = {**dict.fromkeys(match.barred, " (no right to read it)"), **dict.fromkeys(match.unusable, " (holds something else)")}
         return f", lacks {', '.join(name + why.get(name, '') for name in match.missing)}"
     return "" if match.found.readable else ", but this user has no right to read it (GRANT SELECT)"
 
