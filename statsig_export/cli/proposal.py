@@ -42,7 +42,7 @@ def section(match: Match) -> str:
 def _columns(match: Match) -> list[str]:
     """One line where it is short, else a line per column."""
     columns = match.columns
-    there = {**dict.fromkeys(match.unusable, "holds something else"), **dict.fromkeys(match.barred, "no right to read it")}
+    there = _there(match)
     line = f"columns = {inline(columns)}"
     if not columns or (len(line) <= _LONGEST and not there.keys() & columns):
         return [commented(line, 'canonical = "yours"; "": no such column')] if columns else []
@@ -146,10 +146,16 @@ def _mapping(match: Match) -> Iterable[str]:
         yield "the key is a UUID, so it is the timeUUID too: the same in every copy of the database"
 
 
+def _there(match: Match) -> dict[str, str]:
+    """A column that is there, and is mapped to nothing all the same -> why."""
+    why = dict.fromkeys(match.unusable, "holds something else")
+    return {**why, **dict.fromkeys(match.barred, "no right to read it")}
+
+
 def _lacks(match: Match) -> str:
     if match.missing:
-        why = {**dict.fromkeys(match.barred, " (no right to read it)"), **dict.fromkeys(match.unusable, " (holds something else)")}
-        return f", lacks {', '.join(name + why.get(name, '') for name in match.missing)}"
+        why = _there(match)
+        return f", lacks {', '.join(f'{name} ({why[name]})' if name in why else name for name in match.missing)}"
     return "" if match.found.readable else ", but this user has no right to read it (GRANT SELECT)"
 
 
