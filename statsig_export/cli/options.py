@@ -134,6 +134,8 @@ class _Verbs(click.Group):
 
 _DEBUG = "statsig_export.debug"
 _SHOWN = ("statsig_export", "urllib3.connectionpool")
+_OURS = logging.Filter("statsig_export")
+"""Warnings of drivers and clients are no news for who runs a verb, and may hold what is secret: --debug shows them."""
 """The loggers that --debug shows: ours, and the one of requests, of which http_records.py lets only the status through.
 """
 _CONFIG_HELP = "Configuration file; by default $STATSIG_EXPORT_CONFIG, else ./export.toml."
@@ -185,6 +187,7 @@ def cli(context: click.Context, config_path: Path | None, *, debug: bool) -> Non
     context.obj = Invocation(config_path, debug)
     records = logging.StreamHandler(sys.stderr)
     records.setFormatter(EscapingFormatter(logging.BASIC_FORMAT))
+    records.addFilter(_OURS)
     logging.basicConfig(level=logging.WARNING, handlers=[records])
     if debug:
         _show_everything(context)
@@ -192,17 +195,22 @@ def cli(context: click.Context, config_path: Path | None, *, debug: bool) -> Non
 
 def _show_everything(ctx: click.Context) -> None:
     """Show what this library logs, and the status of its requests, until the verb has ended; then restore the levels,
-    since the caller may be in the same process. Other libraries' logs stay hidden: drivers and clients of object
-    storage log session tokens, signed URLs and rows.
+    since the caller may be in the same process. Of other libraries only warnings are shown: below that, drivers and
+    clients of object storage log session tokens, signed URLs and rows.
     """
     loggers = [logging.getLogger(name) for name in _SHOWN]
     before = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.DEBUG)
+    filtered = [handler for handler in logging.getLogger().handlers if _OURS in handler.filters]
+    for handler in filtered:
+        handler.removeFilter(_OURS)
 
     def restore() -> None:
         for logger, level in zip(loggers, before, strict=True):
             logger.setLevel(level)
+        for handler in filtered:
+            handler.addFilter(_OURS)
 
     ctx.call_on_close(restore)
     ctx.call_on_close(quiet_records())

@@ -32,22 +32,24 @@ def section(match: Match) -> str:
         if match.window_column == match.sources.get("timestamp"):
             comment = "the event's own time: rows come late, so see [windows] lookback"
         lines.append(commented(f"window_column = {json.dumps(match.window_column)}", comment))
-    lines += _columns(match.columns)
+    lines += _columns(match)
     if match.custom_ids:
         line = f"# custom_ids = {inline(match.custom_ids)}"
         lines.append(commented(line, "custom ID -> its column: keep those that are IDs"))
     return "\n".join(lines) + "\n"
 
 
-def _columns(columns: Mapping[str, str]) -> list[str]:
+def _columns(match: Match) -> list[str]:
     """One line where it is short, else a line per column."""
+    columns = match.columns
+    there = _there(match)
     line = f"columns = {inline(columns)}"
-    if not columns or len(line) <= _LONGEST:
+    if not columns or (len(line) <= _LONGEST and not there.keys() & columns):
         return [commented(line, 'canonical = "yours"; "": no such column')] if columns else []
     lines = [f"columns.{json.dumps(name)} = {json.dumps(column)}" for name, column in columns.items()]
     return [
-        line if column else commented(line, "no such column")
-        for line, column in zip(lines, columns.values(), strict=True)
+        line if column else commented(line, there.get(name, "no such column"))
+        for line, (name, column) in zip(lines, columns.items(), strict=True)
     ]
 
 
@@ -134,15 +136,26 @@ def _mapping(match: Match) -> Iterable[str]:
         if column:
             yield f"{name} is {printable(column)}"
     absent = [name for name, column in match.columns.items() if not column]
-    if absent:
-        yield f"not there: {', '.join(absent)}"
+    told = {
+        "not there": [name for name in absent if name not in {*match.barred, *match.unusable}],
+        "there, but its type or its values are not what is meant": match.unusable,
+        "there, but this user has no right to read it (GRANT SELECT)": match.barred,
+    }
+    yield from (f"{what}: {', '.join(names)}" for what, names in told.items() if names)
     if ROW_KEY in match.sources and match.sources.get("time_uuid") == match.sources[ROW_KEY]:
         yield "the key is a UUID, so it is the timeUUID too: the same in every copy of the database"
 
 
+def _there(match: Match) -> dict[str, str]:
+    """A column that is there, and is mapped to nothing all the same -> why."""
+    why = dict.fromkeys(match.unusable, "holds something else")
+    return {**why, **dict.fromkeys(match.barred, "no right to read it")}
+
+
 def _lacks(match: Match) -> str:
     if match.missing:
-        return f", lacks {', '.join(match.missing)}"
+        why = _there(match)
+        return f", lacks {', '.join(f'{name} ({why[name]})' if name in why else name for name in match.missing)}"
     return "" if match.found.readable else ", but this user has no right to read it (GRANT SELECT)"
 
 

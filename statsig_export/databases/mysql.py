@@ -47,6 +47,7 @@ ADVICE: Final[Advice] = (
     ("1053", f"the server went down; {AGAIN}"),
     ("1969", "the server's max_statement_time ended it: raise it for this user, or index the window column"),
     ("3024", "the server's max_execution_time ended it: raise it for this user, or index the window column"),
+    ("1104", "the server's max_join_size ends it: raise it, or set sql_big_selects for this user"),
     ("1292", "a value cannot be cast as a view does: mend the view, or the row"),
     ("1366", "a value cannot be cast as a view does: mend the view, or the row"),
     ("1021", "free space on the server's disk"),

@@ -37,6 +37,11 @@ _LIGHT: Final = dict.fromkeys(("time_uuid", "statsig_metadata", "user_dimensions
 _TELLS_WHAT: Final = ("event", "event_name", "name")
 _OF_EXPOSURES: Final = ("exposure_type", "rule_id", "group_name", "gate_value")
 _SURE: Final = 0.8
+_OWN: Final = 0.95
+_DECISIVE: Final = ColumnRule("gate_value", "gate_value", Kind.BOOLEAN)
+"""What a table of exposures has in some layouts alone: others take a gate's value from its group."""
+_UNREAD: Final = 0.8
+"""What is left of the score of a layout that would leave such a column unread."""
 _A_USER: Final = frozenset({"user_id", "user", "unit_id"})
 
 
@@ -54,6 +59,8 @@ class FoundTable:
     """The columns that hold UUIDs, by their type or their values."""
     readable: bool = True
     """Whether the user has the right to read it."""
+    barred: frozenset[str] = frozenset()
+    """Columns that the user has no right to read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +103,16 @@ class Match:
         return (*self.missing, *(name for name, own in self.columns.items() if not own))
 
     @property
+    def barred(self) -> tuple[str, ...]:
+        """Of these, those that are there under the layout's own name, and that the user may not read."""
+        return tuple(name for name in self.absent if name in self.found.barred)
+
+    @property
+    def unusable(self) -> tuple[str, ...]:
+        """Of these, those that are there under the layout's own name, and whose type cannot hold what is meant."""
+        return tuple(name for name in self.absent if name in {*self.found.columns} - self.found.barred)
+
+    @property
     def proposable(self) -> bool:
         return self.found.readable and not self.missing and self.score >= FITS_FROM
 
@@ -119,10 +136,22 @@ class Proposal:
 
 
 def propose(found: Sequence[FoundTable]) -> Proposal | None:
-    """The layout that fits best; None where no table fits any."""
-    proposals = [_proposal(layout, tables, found) for layout, tables in LAYOUTS.items()]
-    best = max(proposals, key=_rank)
-    return best if best.matches else None
+    """The layout that fits best; None where no table fits any.
+
+    Where a table fits as well that the connection finds without a schema, tables of other schemas, on MySQL of other
+    databases, are not what the URL means, however many they are.
+    """
+    best, own = (_fitting_best(tables) for tables in (found, [table for table in found if table.schema is None]))
+    chosen = own if own.matches and _best_score(own) >= _best_score(best) else best
+    return chosen if chosen.matches else None
+
+
+def _fitting_best(found: Sequence[FoundTable]) -> Proposal:
+    return max((_proposal(layout, tables, found) for layout, tables in LAYOUTS.items()), key=_rank)
+
+
+def _best_score(proposal: Proposal) -> float:
+    return max((match.score for match in proposal.matches), default=0.0)
 
 
 def candidates(found: Sequence[FoundTable], proposal: Proposal | None) -> list[tuple[str, Match]]:
@@ -144,7 +173,7 @@ def compare(table: SourceTable, found: FoundTable) -> Match:
     """How far a table of the database is the layout's."""
     rules = _rules(table)
     chosen = _with_shared(table, found, _chosen(rules, found))
-    worth = sum(_weight(table, rule) for rule in rules)
+    worth = sum(_weight(table, rule) for rule in rules) / (_UNREAD if _leaves_unread(table, found) else 1)
     score = sum(_weight(table, rule) * chosen[rule.canonical][1] for rule in rules if rule.canonical in chosen) / worth
     missing = [rule.column for rule in rules if rule.canonical in table.required and rule.canonical not in chosen]
     users = [rule for rule in rules if rule.canonical in _A_USER or is_unit_column(rule.canonical)]
@@ -163,6 +192,14 @@ def compare(table: SourceTable, found: FoundTable) -> Match:
         tells_what=_tells_what(table, {name: sure for name, (_, sure) in chosen.items()}),
         custom_ids=_custom_ids(table, found, {name for name, _ in chosen.values()}),
     )
+
+
+def _leaves_unread(table: SourceTable, found: FoundTable) -> bool:
+    """Whether the table has gates' values in a column, and the layout would look for them elsewhere."""
+    if table.role is not Role.EXPOSURES or any(rule.canonical == _DECISIVE.canonical for rule in table.columns):
+        return False
+    names = [name for name in found.columns if quality(_DECISIVE, name) >= _OWN]
+    return any(_can_hold(found, name, _DECISIVE.kind) for name in names)
 
 
 def _proposal(layout: str, tables: Sequence[SourceTable], found: Sequence[FoundTable]) -> Proposal:

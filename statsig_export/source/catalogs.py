@@ -28,6 +28,8 @@ class CatalogTable:
     """Whether the connection finds it without its schema."""
     readable: bool = True
     """Whether the user has the right to read it."""
+    barred: frozenset[str] = frozenset()
+    """The columns of a table that is readable otherwise which the user has no right to read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +81,11 @@ def catalog_of(rows: Iterable[Sequence[Any]], families: Mapping[str, Family]) ->
     texts = ([_text(value) for value in row[:4]] + [bool(value) for value in row[4:]] for row in rows)
     tables = []
     for (schema, name), columns in groupby(texts, key=lambda row: (row[0], row[1])):
-        (*_, visible, readable), *_ = table = list(columns)
+        (*_, visible, _), *_ = table = list(columns)
         found = found_columns(((row[2], row[3]) for row in table), families)
-        tables.append(CatalogTable(str(schema), str(name), tuple(found), bool(visible), bool(readable)))
+        readable = any(row[5] for row in table)
+        barred = frozenset(str(row[2]) for row in table if readable and not row[5])
+        tables.append(CatalogTable(str(schema), str(name), tuple(found), bool(visible), readable, barred))
     return Catalog(tuple(tables))
 
 

@@ -10,19 +10,20 @@ from typing import Any, Final, Self
 
 import pyarrow as pa
 from sqlalchemy import URL, ColumnElement
+from sqlalchemy.engine import Dialect
 
 from statsig_export.arrow.columns import array, values_of
 from statsig_export.arrow.timestamps import EARLIEST_MS, to_epoch_ms
 from statsig_export.layouts.detection import FoundTable, Match
-from statsig_export.layouts.families import Family
 from statsig_export.layouts.model import ROW_KEY, ColumnRule, Kind, SourceTable
 from statsig_export.source.backends.backend import Arguments
+from statsig_export.source.backends.known import backend_of
 from statsig_export.source.catalogs import CatalogTable
 from statsig_export.source.epochs import EPOCH
 from statsig_export.source.names import plain_name
 from statsig_export.source.outside import Place
 from statsig_export.source.readers.factory import open_reader
-from statsig_export.source.schema import FoundColumn, accepted_families, check_columns
+from statsig_export.source.schema import FoundColumn, can_hold, check_columns
 from statsig_export.source.statement import PlacedTable
 from statsig_export.source.window import rows_between, rows_outside
 
@@ -78,11 +79,14 @@ class Discovery:
     def tables(self, schema: str | None = None) -> Tables:
         """The tables and views of the schema; None: of all schemas, where the database can tell them at once.
 
-        Raises SourceError.
+        Where a schema is a database, those of the URL's, if it names one that has any. Raises SourceError.
         """
         with self._errors():
             catalog = self._database.catalog(schema)
-        found = (self._found(table, schema) for table in catalog.tables)
+        tables = catalog.tables
+        if schema is None and backend_of(self._database.dialect.name).schemas_are_databases:
+            tables = tuple(table for table in tables if table.visible) or tables
+        found = (self._found(table, schema) for table in tables)
         return Tables(tuple(sorted(found, key=lambda table: (table.schema or "", table.name))), catalog.broken)
 
     def looked_into(self, match: Match) -> FoundTable:
@@ -165,15 +169,16 @@ class Discovery:
     def _found(self, table: CatalogTable, schema: str | None) -> FoundTable:
         dialect = self._database.dialect
         named = plain_name(table.schema or schema or "", dialect)
-        kinds = {kind: accepted_families(kind, dialect) for kind in Kind}
         columns = {plain_name(column.name, dialect): column for column in table.columns}
+        barred = frozenset(name for name, column in columns.items() if column.name in table.barred)
         return FoundTable(
             plain_name(table.name, dialect),
             tuple(columns),
             None if table.visible and schema is None else schema if schema and "." in schema else named,
-            {name: _can_hold(column, kinds) for name, column in columns.items()},
+            {name: frozenset() if name in barred else _kinds_of(column, dialect) for name, column in columns.items()},
             frozenset(name for name, column in columns.items() if _UUID_TYPE.match(column.declared)),
             table.readable,
+            barred,
         )
 
     @contextmanager
@@ -193,8 +198,8 @@ def _to_look_into(match: Match) -> list[str]:
     return [name for name in dict.fromkeys(names) if Kind.TEXT in match.found.kinds.get(name, ())]
 
 
-def _can_hold(column: FoundColumn, kinds: dict[Kind, frozenset[Family]]) -> frozenset[Kind]:
-    return frozenset(kind for kind, families in kinds.items() if column.family in families)
+def _kinds_of(column: FoundColumn, dialect: Dialect) -> frozenset[Kind]:
+    return frozenset(kind for kind in Kind if can_hold(column, kind, dialect))
 
 
 def _plain_rows(batch: Any) -> list[Sequence[Any]]:  # noqa: ANN401 - a chunk of either kind

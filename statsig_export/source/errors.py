@@ -23,7 +23,7 @@ _SLOW: Final = 'raise it for this user, index the window column, or make windows
 _UNLOCKED: Final = "or if nobody writes to it, end {url} in ?immutable=1"
 _OWN: Final[Advice] = (
     ("25006", "a view or function that is read writes, and an export only reads: mend the view"),
-    ("42501", "grant this user SELECT on the table, and USAGE on its schema"),
+    ("42501", "grant this user SELECT on the table (or on all columns that are read), and USAGE on its schema"),
     ("42P01", _GONE),
     ("42703", _GONE),
     ("42883", _GONE),

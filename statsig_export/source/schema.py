@@ -3,6 +3,7 @@
 Pure: takes the columns that an inspection found. Extra columns are ignored.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -56,6 +57,9 @@ _FAMILIES: Final[tuple[tuple[type[TypeEngine[Any]], Family], ...]] = (
 )
 
 
+_TIMES: Final = frozenset({Kind.WINDOW, Kind.TIME})
+_TOO_SMALL: Final = re.compile(r"u?(tinyint|smallint|mediumint|int[12]\b)", re.IGNORECASE)
+"""Integers that hold no epoch time of this century. MySQL's BOOLEAN is one of them, TINYINT(1)."""
 _UNIT_SETTINGS: Final = {unit_column(unit): column for column, unit in EXPORTED_UNITS.items()}
 """What `columns` of export.toml calls the IDs that have a column each; custom IDs are named by `custom_ids`."""
 
@@ -102,7 +106,7 @@ def check_columns(table: SourceTable, found: Iterable[FoundColumn], dialect: Dia
             near = nearest(rule, _fitting(spare, rule, dialect))
             problems.append(_missing(table, rule, near))
             suggested |= _suggestion(table, rule, near)
-        elif present[name].family not in accepted_families(rule.kind, dialect):
+        elif not can_hold(present[name], rule.kind, dialect):
             problems.append(_mistyped(rule, present[name]))
         else:
             placed[rule.column] = present[name]
@@ -112,14 +116,16 @@ def check_columns(table: SourceTable, found: Iterable[FoundColumn], dialect: Dia
     return placed
 
 
-def accepted_families(kind: Kind, dialect: Dialect) -> frozenset[Family]:
-    """The families of types that a column of this kind may have in this database."""
-    return ACCEPTED[kind] | backend_of(dialect.name).also_accepted.get(kind, frozenset())
+def can_hold(column: FoundColumn, kind: Kind, dialect: Dialect) -> bool:
+    """Whether a column of this kind may have the type in this database."""
+    backend = backend_of(dialect.name)
+    if kind in _TIMES and not backend.values_have_types and _TOO_SMALL.match(column.declared):
+        return False
+    return column.family in ACCEPTED[kind] | backend.also_accepted.get(kind, frozenset())
 
 
 def _fitting(columns: Iterable[FoundColumn], rule: ColumnRule, dialect: Dialect) -> Iterator[str]:
-    accepted = accepted_families(rule.kind, dialect)
-    return (column.name for column in columns if column.family in accepted)
+    return (column.name for column in columns if can_hold(column, rule.kind, dialect))
 
 
 def _missing(table: SourceTable, rule: ColumnRule, near: Sequence[str]) -> str:

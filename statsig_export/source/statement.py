@@ -100,8 +100,7 @@ class PlacedTable:
     def count_places(self, places: Sequence[ColumnElement[Any]]) -> str:
         """How many rows each predicate selects, by its number; a row counts for the first that does."""
         place = case(*((where, literal_column(str(number))) for number, where in enumerate(places)))
-        statement = select(place, func.count()).select_from(self.clause)
-        return compiled(statement.where(or_(*places)).group_by(place), self.dialect)
+        return self.count_rows_by(place, or_(*places))
 
     def window_text(self, where: ColumnElement[Any]) -> str:
         """The window column of one row that `where` selects, as text: no driver stumbles over what is no time."""
@@ -109,7 +108,10 @@ class PlacedTable:
         return compiled(select(text).select_from(self.clause).where(where).limit(1), self.dialect)
 
     def count_rows_by(self, group: ColumnElement[Any], where: ColumnElement[Any]) -> str:
-        """Two columns: each value of `group` among the rows, and how many of them have it."""
+        """Two columns: each value of `group` among the rows, and how many of them have it.
+
+        Grouped by a column of a subquery: MariaDB's ONLY_FULL_GROUP_BY does not know an expression again.
+        """
         rows = select(group.label("part")).select_from(self.clause).where(where).subquery("counted")
         return compiled(select(rows.c.part, func.count()).select_from(rows).group_by(rows.c.part), self.dialect)
 

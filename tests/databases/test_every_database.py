@@ -234,6 +234,7 @@ def test_a_column_is_found_under_the_name_that_the_database_makes_of_it(database
 
 
 @pytest.mark.fault("F20")
+@pytest.mark.fault("F343")
 def test_missing_tables_and_columns_and_wrong_types_are_named(database: RealDatabase):
     without = {name: kind for name, kind in EXPOSURES.items() if name != "rule_id"}
     database.create("exposures", {**without, "ruleid": "text", "ingested_at": "boolean", "user": "integer"})
@@ -247,6 +248,17 @@ def test_missing_tables_and_columns_and_wrong_types_are_named(database: RealData
     with database.source(custom_events={"table": "exposure"}) as source, pytest.raises(SourceError) as raised:
         source.check_schema(source.tables[1])
     assert "no table exposure (did you mean exposures?)" in str(raised.value)
+
+
+@pytest.mark.fault("F343")
+@pytest.mark.parametrize("kind", ["smallint", "boolean"])
+def test_a_time_is_in_no_number_that_is_too_small_for_one(database_of: Callable[[str], RealDatabase], kind: str):
+    database = database_of("postgresql")
+    database.create("exposures", {**EXPOSURES, "ingested_at": kind, "timestamp": kind})
+    with database.source() as source, pytest.raises(SourceError) as raised:
+        source.check_schema(source.tables[0])
+    assert 'column "ingested_at" has the wrong type (expected a timestamp' in str(raised.value)
+    assert 'column "timestamp" has the wrong type (expected a timestamp' in str(raised.value)
 
 
 def test_extra_columns_of_whatever_type_are_ignored(database: RealDatabase):

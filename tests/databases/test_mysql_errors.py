@@ -7,11 +7,12 @@ from contextlib import closing
 
 import pytest
 from real_databases import RealDatabase
-from source_databases import read, source_at
+from source_databases import DAY, NEXT_DAY, NOON, read, source_at
 from sqlalchemy import create_engine, make_url
 
 from statsig_export.errors import SourceError
 from statsig_export.layouts.native_tables import create_tables
+from statsig_export.source.discovery import Discovery
 
 SERVER = os.environ.get("STATSIG_EXPORT_TEST_DATABASE", "")
 
@@ -29,8 +30,8 @@ def native(database_of) -> RealDatabase:
 
 @pytest.mark.fault("F209")
 def test_a_session_is_after_a_read_as_it_was_before(native: RealDatabase):
-    settings = "SELECT @@SESSION.time_zone, @@SESSION.lock_wait_timeout, @@SESSION.sql_mode"
-    own = {"init_command": "SET SESSION time_zone = '+03:00', lock_wait_timeout = 77"}
+    settings = "SELECT @@SESSION.time_zone, @@SESSION.lock_wait_timeout, @@SESSION.sql_select_limit"
+    own = {"init_command": "SET SESSION time_zone = '+03:00', lock_wait_timeout = 77, sql_select_limit = 5"}
     with source_at(native.url, connect=own) as source:
         (within,) = source._database.chunks(settings, 1)
         read(source)
@@ -40,8 +41,19 @@ def test_a_session_is_after_a_read_as_it_was_before(native: RealDatabase):
             after = cursor.fetchone()
             cursor.close()
 
-    assert within[0][:2] == ("+00:00", 60)
-    assert after[:2] == ("+03:00", 77)
+    assert within[0] == ("+00:00", 60, 2**64 - 1)
+    assert after == ("+03:00", 77, 5)
+
+
+@pytest.mark.fault("F344")
+@pytest.mark.parametrize("setting", ["sql_select_limit = 5", "sql_mode = 'ONLY_FULL_GROUP_BY,ANSI_QUOTES'"])
+def test_no_setting_of_the_session_takes_rows_away_or_ends_a_count(native: RealDatabase, setting: str):
+    row = {"name": "g", "exposure_type": "gate", "ingested_at": NOON}
+    native.insert("exposures", [row] * 12)
+    native.insert("exposures", [{**row, "ingested_at": time} for time in ("1999-01-01", "2998-01-01")])
+    with source_at(native.url, connect={"init_command": f"SET SESSION {setting}"}) as source:
+        assert len(read(source)) == 12
+        assert source.count_outside(source.tables[0], DAY, NEXT_DAY).rows == {"before_start": 1, "in_future": 1}
 
 
 @pytest.mark.fault("F339")
@@ -105,3 +117,21 @@ def test_a_view_of_what_is_gone_says_so_by_its_number(native: RealDatabase):
             source.check_schema(source.tables[0])
     finally:
         native.run("DROP VIEW IF EXISTS exposures")
+
+
+@pytest.mark.fault("F341")
+def test_init_looks_at_the_urls_database_and_at_others_only_where_it_is_empty(native: RealDatabase):
+    native.run("DROP DATABASE IF EXISTS other_database")
+    native.run("CREATE DATABASE other_database")
+    try:
+        native.run("CREATE TABLE other_database.custom_events AS SELECT * FROM custom_events")
+        native.run("DROP TABLE exposures")
+        with Discovery(make_url(native.url)) as discovery:
+            assert {(table.schema, table.name) for table in discovery.tables().found} == {(None, "custom_events")}
+            named = discovery.tables("other_database").found
+        assert {(table.schema, table.name) for table in named} == {("other_database", "custom_events")}
+        native.run("DROP TABLE custom_events")
+        with Discovery(make_url(native.url)) as discovery:
+            assert "other_database" in {table.schema for table in discovery.tables().found}
+    finally:
+        native.run("DROP DATABASE other_database")

@@ -1,6 +1,7 @@
 # ruff: noqa: S608 - the statements of these tests are made of its own texts
 """`init` and `plan` on what only a server has: schemas, rights, views of every kind, names in quotes, and distance."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -326,3 +327,43 @@ def test_an_argument_that_cannot_be_written_is_refused_before_a_file_is(tmp_path
     assert says in result.stderr
     assert "hunter2" not in result.output
     assert not (tmp_path / "export.toml").exists()
+
+
+@pytest.mark.fault("F342")
+def test_a_column_that_the_user_may_not_read_or_of_another_type_is_told_as_such_and_the_rest_is_read(
+    database: psycopg.Connection, postgres_url: str, tmp_path: Path
+):
+    events_at(database, "custom_events")
+    database.execute("ALTER TABLE custom_events ALTER time_uuid TYPE bytea USING NULL")
+    database.execute("DROP ROLE IF EXISTS partial_reader")
+    database.execute("CREATE ROLE partial_reader LOGIN")
+    database.execute(
+        'GRANT SELECT (id, time_uuid, event_name, user_id, "user", value, statsig_metadata, "timestamp", ingested_at)'
+        " ON custom_events TO partial_reader"
+    )
+    url = make_url(postgres_url).set(username="partial_reader").render_as_string(hide_password=False)
+    result = init(tmp_path, STATSIG_DATABASE_URL=url)
+
+    assert result.exit_code == 0, result.output
+    assert "there, but this user has no right to read it (GRANT SELECT): metadata" in result.stdout
+    assert "there, but its type or its values are not what is meant: time_uuid" in result.stdout
+    assert "not there" not in result.stdout
+    assert re.search('"metadata" = "" +# no right to read it', (tmp_path / "export.toml").read_text())
+    assert planned(tmp_path, url) == 1
+
+
+@pytest.mark.fault("F342")
+def test_a_column_without_which_there_is_no_event_is_told_to_be_kept_from_the_user(
+    database: psycopg.Connection, postgres_url: str, tmp_path: Path
+):
+    events_at(database, "custom_events")
+    database.execute("DROP ROLE IF EXISTS timeless_reader")
+    database.execute("CREATE ROLE timeless_reader LOGIN")
+    database.execute(
+        'GRANT SELECT (id, time_uuid, event_name, user_id, "user", value, metadata, statsig_metadata)'
+        " ON custom_events TO timeless_reader"
+    )
+    url = make_url(postgres_url).set(username="timeless_reader").render_as_string(hide_password=False)
+    result = init(tmp_path, STATSIG_DATABASE_URL=url)
+
+    assert "lacks timestamp (no right to read it)" in result.stdout

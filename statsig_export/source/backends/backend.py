@@ -85,7 +85,7 @@ class Look(Protocol):
 
     Its rows are the columns of all tables and views of `schema` (None: of all schemas but the system's own) in order of
     table and position: schema, table, column, type, whether the table is found without its schema, whether the user may
-    read it.
+    read the column.
     """
 
     def __call__(self, schema: str | None, /) -> str: ...
@@ -251,6 +251,8 @@ class Backend:
     """Where the columns of a table are looked up; None: through SQLAlchemy's inspection."""
     look: Look | None = None
     """Looks at the whole catalog in one statement; None: SQLAlchemy's inspection does, table by table where it must."""
+    schemas_are_databases: bool = False
+    """Whether what `look` calls a schema is a database, of which the URL names one."""
     families: Mapping[str, Family] = field(default_factory=dict)
     """Types that are placed wrongly or nowhere otherwise, by the name that the dialect's class compiles under, or by
     their name in `catalog` in lower case, without its parameters.

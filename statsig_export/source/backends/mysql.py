@@ -27,7 +27,8 @@ from statsig_export.source.backends.backend import (
     server_dataset,
 )
 
-_SETTINGS: Final = ("time_zone", "lock_wait_timeout")
+_SETTINGS: Final = ("time_zone", "lock_wait_timeout", "sql_select_limit")
+_NO_LIMIT: Final = 2**64 - 1
 _AS_THEY_WERE: Final = "settings before our transaction"
 
 
@@ -40,13 +41,15 @@ def _engine(url: URL, arguments: Arguments) -> Engine:
 
 
 def _set(connection: Connection) -> None:
-    """UTC for TIMESTAMP columns, a bound on waiting for a table that is being altered, and no writing.
+    """UTC for TIMESTAMP columns, a bound on waiting for a table that is being altered, all rows, and no writing.
+
+    A sql_select_limit, which servers and tools for people set, would leave out the rows beyond it without a word.
 
     There are no settings of a transaction here but the last, so those of the session are noted, and set back.
     """
     row = connection.exec_driver_sql("SELECT " + ", ".join(f"@@SESSION.{name}" for name in _SETTINGS)).one()
     connection.info[_AS_THEY_WERE] = tuple(row)
-    _change(connection, "+00:00", LOCK_WAIT_MS // 1_000)
+    _change(connection, "+00:00", LOCK_WAIT_MS // 1_000, _NO_LIMIT)
     connection.exec_driver_sql("START TRANSACTION READ ONLY")
 
 
@@ -56,9 +59,10 @@ def _set_back(connection: Connection) -> None:
         _change(connection, *before)
 
 
-def _change(connection: Connection, time_zone: str, lock_wait_timeout: int) -> None:
+def _change(connection: Connection, *values: str | int) -> None:
     cursor = connection.connection.cursor()  # of the driver: SQLAlchemy begins no statement while a transaction ends
-    cursor.execute(f"SET SESSION time_zone = '{time_zone}', lock_wait_timeout = {lock_wait_timeout}")
+    settings = zip(_SETTINGS, values, strict=True)
+    cursor.execute("SET SESSION " + ", ".join(f"{name} = {value!r}" for name, value in settings))
     cursor.close()
 
 
@@ -98,6 +102,7 @@ MYSQL: Final = Backend(
     look=information_schema_look(
         current="database()", kind="column_type", system=("information_schema", "mysql", "performance_schema", "sys")
     ),
+    schemas_are_databases=True,
     text_type=CHAR(),
     casts_text=False,
     floats_as_text=False,

@@ -162,3 +162,23 @@ def test_cron_sees_the_codes_of_the_table(shell: Shell):
     unset = subprocess.run(command(shell, "run", *DAY), capture_output=True, check=False, env={**environ, "DB": ""})
 
     assert (ran.returncode, unset.returncode) == (0, 2)
+
+
+LOGS = """
+import logging
+from statsig_export.cli.options import cli
+try:
+    cli.main(["--config", "/nowhere/export.toml", "status"], standalone_mode=False)
+except BaseException:
+    pass
+logging.getLogger("a_driver.core").warning("a token, perhaps")
+logging.getLogger("statsig_export.source").warning("news of ours")
+"""
+
+
+@pytest.mark.fault("F345")
+def test_a_warning_of_a_driver_is_no_line_on_standard_error():
+    process = subprocess.run([sys.executable, "-c", LOGS], capture_output=True, text=True, check=False)
+
+    assert "news of ours" in process.stderr
+    assert "a token, perhaps" not in process.stderr

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from statsig_export.layouts.detection import FoundTable, compare, propose
@@ -125,3 +127,25 @@ def test_a_time_of_the_last_update_is_no_window_column():
     match = proposal.tables[Role.CUSTOM_EVENTS]
     assert match is not None
     assert match.window_column == "timestamp"
+
+
+@pytest.mark.fault("F341")
+def test_gates_values_in_a_column_of_their_own_are_not_left_unread():
+    columns = ("Id", "exposure_type", "name", "rule_id", "gate_value", "group_name", "user_id", "unit_type", "unit_id")
+    proposal = propose([FoundTable("flags", (*columns, "created_at"))])
+
+    assert proposal is not None
+    assert proposal.layout == "native"
+
+
+@pytest.mark.fault("F341")
+def test_tables_of_another_schema_are_not_proposed_over_one_that_fits_as_well():
+    exposures, events = laid_down("native")
+    others = [replace(table, schema="copy") for table in (exposures, events)]
+    proposal = propose([events, *others])
+
+    assert proposal is not None
+    assert [match.found for match in proposal.matches] == [events]
+    better = propose([replace(events, columns=events.columns[:7]), *others])
+    assert better is not None
+    assert [match.found for match in better.matches] == others
