@@ -1,5 +1,8 @@
-"""The home that the browser looks at: ten days of a shop, of which all but the first are exported and shipped."""
+"""The home that the browser looks at: eleven days of a shop, of which all but the first are exported and shipped."""
 
+import os
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -7,11 +10,12 @@ from pathlib import Path
 
 import dagster as dg
 from home import toml
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, create_engine, delete
 
 from statsig_export.dagster.definitions import definitions_for
-from statsig_export.dagster.keys import CHECK_JOB
+from statsig_export.dagster.keys import BACKFILL, CHECK_JOB
 from statsig_export.demo.dagster_stage import OF_LOCATION, DemoRun, run_demo
+from statsig_export.layouts.native_tables import EXPOSURES
 from statsig_export.testing.sample.sample import create_sample
 from statsig_export.testing.webhook.receiver import Receiver
 from statsig_export.vocabulary import Category
@@ -21,12 +25,16 @@ SECRET = "canary-of-the-signature"
 PAYLOAD = ("@example.com", "us_0000", "sku_", "Mozilla/5.0")
 """What many of the sample's events hold, and no page may show."""
 
-EVENTS = 16_000
+EVENTS = 17_600
 """So many that every category has some each day, or nearly."""
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-DAYS = [f"{TODAY - timedelta(days=days):%Y-%m-%d}" for days in range(10, 0, -1)]
-MISSED, SHIPPED = DAYS[:3], DAYS[3:]
-"""The days before the export was set up, which somebody wants as well; and those that it has brought."""
+DAYS = [f"{TODAY - timedelta(days=days):%Y-%m-%d}" for days in range(11, 0, -1)]
+MISSED, BY_COMMAND_LINE, SHIPPED = DAYS[:3], DAYS[3], DAYS[4:]
+"""The days before the export was set up, which somebody wants as well; one that the command line has brought; and those
+that Dagster has.
+"""
+WITHOUT = Category.LAYER_EXPOSURE
+"""Of this the command line's day has no event."""
 
 EXPORT_TOML = toml(
     {
@@ -71,7 +79,9 @@ class BrowsedHome:
         engine = create_engine(self.environ["STATSIG_DATABASE_URL"])
         start = datetime.fromisoformat(DAYS[0])
         self.rows.update(create_sample(engine, events=EVENTS, start=start, days=len(DAYS), bad_rows=0).rows)
+        _leave_out(engine)
         engine.dispose()
+        self.rows[BY_COMMAND_LINE, WITHOUT] = 0
         self.config_path.write_text(EXPORT_TOML)
         done = run_demo(self.config_path, self.dagster_home, self.environ, lambda _: None)
         checks = definitions_for(self.config_path).resolve_job_def(CHECK_JOB)
@@ -79,3 +89,26 @@ class BrowsedHome:
             assert checks.execute_in_process(instance=instance, tags=OF_LOCATION).success
         self.config_path.write_text(EXPORT_TOML.replace(SHIPPED[0], MISSED[0]))
         return done
+
+    def shows(self, page: str, day: str) -> bool:
+        """Whether Dagster shows all the partitions of a day, of the asset with this page."""
+        asset = dg.AssetKey(page.removeprefix("/assets/").split("/"))
+        with dg.DagsterInstance.from_config(str(self.dagster_home)) as instance:
+            return instance.get_materialized_partitions(asset) >= {f"{category}|{day}" for category in Category}
+
+    def runs_of(self, backfill: str) -> int:
+        with dg.DagsterInstance.from_config(str(self.dagster_home)) as instance:
+            return instance.get_runs_count(dg.RunsFilter(tags={BACKFILL: backfill}))
+
+    def run_by_command_line(self) -> None:
+        verb = ["--config", str(self.config_path), "run", "--from", BY_COMMAND_LINE, "--to", SHIPPED[0]]
+        subprocess.run(
+            [sys.executable, "-m", "statsig_export", *verb], env={**os.environ, **self.environ}, check=True, timeout=240
+        )
+
+
+def _leave_out(engine: Engine) -> None:
+    columns = EXPOSURES.c
+    of_the_day = columns.ingested_at.between(*(datetime.fromisoformat(day) for day in (BY_COMMAND_LINE, SHIPPED[0])))
+    with engine.begin() as connection:
+        connection.execute(delete(EXPOSURES).where(columns.exposure_type == "layer", of_the_day))

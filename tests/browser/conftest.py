@@ -11,6 +11,7 @@ from browsed_home import SECRET, URL_SECRET, BrowsedHome
 from dagster_processes import DagsterDev, dagster_dev, environment, wait_for
 from pictures import VIEWPORT
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+from ui_queries import without_failures
 
 from statsig_export.demo.dagster_stage import DemoRun
 from statsig_export.testing.webhook.endpoint import Authentication
@@ -85,8 +86,11 @@ def browser(chromium, services) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def page(browser, tmp_path: Path) -> Iterator[Page]:
-    """A new tab. Its last look stays in `tmp_path`."""
+    """A new tab, of which no query may fail. Its last look stays in `tmp_path`."""
     tab = browser.new_page()
-    yield tab
-    tab.screenshot(path=tmp_path / "last.png")
-    tab.close()
+    try:
+        with without_failures(tab):
+            yield tab
+    finally:
+        tab.screenshot(path=tmp_path / "last.png")
+        tab.close()

@@ -11,6 +11,7 @@ FOLDER = "STATSIG_EXPORT_PICTURES"
 """The variable that names the folder; without it no picture is taken."""
 VIEWPORT: ViewportSize = {"width": 1400, "height": 900}
 WIDE: ViewportSize = {"width": 1400, "height": 600}
+PLOTS: ViewportSize = {"width": 1700, "height": 1020}
 NAVIGATION = 241
 """How wide the menu on the left is, the same on every page: pictures leave it out."""
 COLOURS = 128

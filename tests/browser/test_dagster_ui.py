@@ -6,20 +6,22 @@ takes some ticks of the daemon: the others look at their pages meanwhile.
 
 import re
 from collections import Counter
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from browsed_home import DAYS, MISSED, PAYLOAD, SECRET, SHIPPED, URL_SECRET
-from pictures import WIDE, take_picture
-from playwright.sync_api import Locator, Page, expect
+from browsed_home import BY_COMMAND_LINE, DAYS, MISSED, PAYLOAD, SECRET, SHIPPED, URL_SECRET, WITHOUT
+from pictures import PLOTS, WIDE, take_picture
+from playwright.sync_api import BrowserContext, Page, expect
+from ui import DELIVERED, EVENTS, LOCATION, launch, tick, value_of
+from ui_queries import without_failures
 
+from statsig_export.testing.webhook.faults import Rule, answer
 from statsig_export.vocabulary import Category
 from statsig_export.windows import split_partition_key
 
-GRAPH = "/locations/dagster_project.definitions/asset-groups/statsig_export/lineage"
-RESOURCE = "/locations/dagster_project.definitions/resources/statsig_export"
-EVENTS = "/assets/statsig/events"
-DELIVERED = "/assets/fivetran/statsig_events"
+GRAPH = f"{LOCATION}/asset-groups/statsig_export/lineage"
+RESOURCE = f"{LOCATION}/resources/statsig_export"
 WANTED = (Category.GATE_EXPOSURE, Category.EXPERIMENT_EXPOSURE)
 """The categories that are backfilled, over the days missed."""
 BACKFILLS = """{
@@ -29,20 +31,24 @@ BACKFILLS = """{
 }"""
 
 
-def value_of(within: Page | Locator, label: str) -> Locator:
-    """The value of a metadata entry."""
-    return within.locator(f"tr:has(:text-is('{label}')) td").nth(1)
-
-
 def backfills(services) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = services[0].ask(BACKFILLS)["partitionBackfillsOrError"]["results"]
     return found
 
 
 @pytest.fixture(scope="module")
-def received_before(home, shipped) -> int:
+def by_command_line(home, services) -> str:
+    """A day that it exports and ships while Dagster is there."""
+    assert services
+    home.run_by_command_line()
+    return BY_COMMAND_LINE
+
+
+@pytest.fixture(scope="module")
+def received_before(home, shipped, by_command_line) -> int:
     """How many events the webhook had taken in when the backfill was launched."""
     assert shipped
+    assert by_command_line
     return len(home.receiver.events())
 
 
@@ -130,6 +136,84 @@ def test_the_page_of_a_ship_run_tells_of_each_shipment_and_leads_to_the_export_r
     expect(page.get_by_text("export_events", exact=True).first).to_be_visible()
 
 
+@pytest.mark.fault("F312", "F326")
+def test_the_page_of_what_was_delivered_counts_all_of_it_and_leads_to_what_fills_it(page: Page, home):
+    page.goto(DELIVERED)
+    expect(page.get_by_role("link", name="ledger_sensor")).to_be_visible()
+    rows = page.get_by_text(re.compile(r"^\d+,\d{3}$")).first
+    expect(rows).to_be_visible()
+    assert int(rows.inner_text().replace(",", "")) > max(home.rows.values())
+    page.get_by_role("link", name="ship_batches").click()
+    page.wait_for_url(f"**{LOCATION}/jobs/ship_batches")
+    expect(page.get_by_text("ship_sensor").first).to_be_visible()
+
+
+def test_each_category_is_one_line_over_the_windows(page: Page):
+    page.set_viewport_size(PLOTS)
+    page.goto(DELIVERED)
+    page.get_by_role("button", name="Plots").click()
+    for category in Category:
+        expect(page.get_by_text(f"events of {category}", exact=True)).to_be_visible()
+    first = page.get_by_text(f"events of {Category.CONFIG_CHANGE}", exact=True)
+    first.evaluate("title => { title.style.scrollMarginTop = '16px'; title.scrollIntoView() }")
+    take_picture(page, "plots")
+
+
+def test_metadata_of_a_partition_holds_no_statement_and_no_lineage(page: Page):
+    """Dagster stores all metadata of every partition: what is the whole run's is with its last."""
+    page.goto(f"{EVENTS}?view=partitions&partition={Category.GATE_EXPOSURE}|{SHIPPED[2]}")
+    expect(value_of(page, "planned")).to_be_visible()
+    assert page.get_by_text("queries", exact=True).count() == 0
+    assert page.get_by_text("dagster/column_lineage", exact=True).count() == 0
+
+
+@pytest.mark.fault("F326")
+def test_no_query_of_any_page_fails(browser: BrowserContext, shipped):
+    jobs = (
+        "export_events",
+        "check_deliveries",
+        "ship_batches",
+        "sync_with_ledger",
+    )  # as the others, which are launched
+    paths = {
+        **{f"{asset}?view={view}": "Lineage" for asset in (EVENTS, DELIVERED) for view in ("events", "lineage")},
+        f"{DELIVERED}?view=checks": "everything_due_is_sent",
+        "/assets/source/exposures": "Lineage",
+        **{f"{LOCATION}/jobs/{job}": job for job in jobs},
+        f"{LOCATION}/schedules/export_schedule": "export_schedule",
+        f"/runs/{shipped.export_runs[0]}": "RUN_SUCCESS",
+        "/automation": "ledger_sensor",
+        "/deployment/concurrency": "fivetran_webhook",
+    }
+    todo, at_once = list(paths.items()), 3
+    for at in range(0, len(todo), at_once):
+        with ExitStack() as stack:
+            opened = []
+            for path, seen in todo[at : at + at_once]:
+                tab = browser.new_page()
+                stack.callback(tab.close)
+                opened.append((tab, seen, stack.enter_context(without_failures(tab))))
+                tab.goto(path, wait_until="commit")
+            for tab, seen, queries in opened:
+                expect(tab.get_by_text(seen).first).to_be_visible()
+                queries.settle()
+
+
+@pytest.mark.fault("F325", "F332")
+def test_what_the_command_line_shipped_shows_though_nobody_started_a_job(page: Page, home, services, by_command_line):
+    _, until = services
+    until(lambda: home.shows(DELIVERED, by_command_line))
+    page.goto(f"{DELIVERED}?view=partitions&partition={Category.GATE_EXPOSURE}|{by_command_line}")
+    delivered = str(home.rows[by_command_line, Category.GATE_EXPOSURE])
+    expect(value_of(page, "delivered events")).to_have_text(delivered)
+    expect(page.get_by_text("Materialized", exact=True)).to_be_visible()
+    page.goto(f"{DELIVERED}?view=partitions&partition={WITHOUT}|{by_command_line}")
+    expect(value_of(page, "nothing to send")).to_contain_text("the window has no event of this category")
+    expect(page.get_by_text("Materialized", exact=True)).to_be_visible()
+    page.goto(f"{EVENTS}?view=partitions&partition={Category.GATE_EXPOSURE}|{by_command_line}")
+    expect(value_of(page, "events")).to_have_text(delivered)
+
+
 def test_no_page_shows_a_secret_or_what_an_event_says(page: Page, shipped):
     for path, seen in {
         RESOURCE: "FIVETRAN_WEBHOOK_SECRET",
@@ -152,3 +236,36 @@ def test_what_was_backfilled_by_clicking_arrives_once(page: Page, home, services
     page.goto(f"/runs/b/{backfill['id']}")
     expect(page.get_by_text("Succeeded", exact=True).first).to_be_visible()
     until(lambda: [done["status"] for done in backfills(services)] == ["COMPLETED_SUCCESS"])
+    assert home.runs_of(backfill["id"]) == len(WANTED)  # one a category, of all the windows
+
+
+@pytest.mark.fault("F314", "F315")
+def test_a_halt_shows_on_the_page_of_the_sensor_and_is_lifted_by_a_job(page: Page, home):
+    partition = f"{Category.CONFIG_CHANGE}|{SHIPPED[2]}"
+    replay = f"ops: {{replay: {{config: {{partitions: ['{partition}']}}}}}}"
+    launch(page, "replay_batches", replay.replace(SHIPPED[2], "2020-01-01"))
+    expect(page.get_by_text("partitions that were never exported: 1").first).to_be_visible()
+    home.receiver.play([Rule(actions=(answer(401),))])
+    launch(page, "replay_batches", replay)
+    expect(page.get_by_text("RUN_FAILURE").first).to_be_visible()
+    expect(tick(page, "ship_sensor")).to_contain_text("the destination fivetran is halted: ")
+    take_picture(page, "halted", page.get_by_role("dialog"))
+    home.receiver.play([])
+    launch(page, "resume_destination")
+    expect(page.get_by_text("RUN_SUCCESS").first).to_be_visible()
+    expect(tick(page, "ship_sensor")).not_to_contain_text("halted")
+    launch(page, "send_test_event")
+    expect(page.get_by_text("RUN_SUCCESS").first).to_be_visible()
+
+
+@pytest.mark.fault("F302")
+def test_what_ships_needs_no_variable_of_the_source(page: Page, home):
+    """The last one: from here on nothing can be exported."""
+    home.config_path.write_text(home.config_path.read_text().replace("STATSIG_DATABASE_URL", "NOT_SET_HERE"))
+    page.goto("/deployment/locations")
+    with page.expect_response(re.compile("ReloadRepositoryLocationMutation")):
+        page.get_by_role("button").filter(has_text=re.compile("^Reload$")).click()
+    page.goto(RESOURCE)
+    expect(page.get_by_text("NOT_SET_HERE").first).to_be_visible()
+    for sensor in ("ship_sensor", "ledger_sensor"):
+        expect(tick(page, sensor)).to_contain_text("Skip reason")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.request import Request, urlopen
 
+import dagster as dg
 import pytest
 
 from statsig_export.demo.code_location import LOCATION
@@ -122,6 +123,14 @@ def daemon(
             yield running
         finally:
             kill_all(running)
+
+
+def as_if_away_for(instance: dg.DagsterInstance, hours: int) -> None:
+    """Turn the schedule's past back: what it has ticked for is that long ago."""
+    (state,) = [each for each in instance.all_instigator_state() if each.name == "export_schedule"]
+    earlier = state.instigator_data
+    data = earlier._replace(start_timestamp=earlier.start_timestamp - hours * 3_600, last_iteration_timestamp=None)
+    instance.update_instigator_state(state.with_data(data))
 
 
 def kill_all(process: subprocess.Popen[bytes]) -> None:

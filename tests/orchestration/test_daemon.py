@@ -10,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from dagster_folder import DAYS, Project
-from dagster_processes import ROOT, daemon, environment, kill_all, wait_for
+from dagster_processes import ROOT, as_if_away_for, daemon, environment, kill_all, wait_for
 from sqlalchemy import select
 
 from statsig_export.dagster.pools import SHIP_RUNS_AT_ONCE
@@ -41,14 +41,6 @@ def instance(project: Project) -> Iterator[dg.DagsterInstance]:
 def ended_well(instance: dg.DagsterInstance, job: str) -> int:
     """How many runs of a job have."""
     return instance.get_runs_count(dg.RunsFilter(job_name=job, statuses=[dg.DagsterRunStatus.SUCCESS]))
-
-
-def as_if_away_for(instance: dg.DagsterInstance, hours: int) -> None:
-    """Turn the schedule's past back: what it has ticked for is that long ago."""
-    (state,) = [each for each in instance.all_instigator_state() if each.name == "export_schedule"]
-    earlier = state.instigator_data
-    data = earlier._replace(start_timestamp=earlier.start_timestamp - hours * 3_600, last_iteration_timestamp=None)
-    instance.update_instigator_state(state.with_data(data))
 
 
 def at_once(project: Project) -> int:

@@ -9,6 +9,7 @@ from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 from dagster_folder import DAYS, Project
 from sqlalchemy import update
 
+from statsig_export.dagster.events import sensors as late_rows
 from statsig_export.dagster.keys import BACKFILL, DELIVERED, EVENTS
 from statsig_export.dagster.reconciling import picture
 from statsig_export.dagster.reconciling import sensor as reconciling
@@ -446,3 +447,30 @@ def test_a_run_that_has_just_been_ended_is_left_for_a_later_tick(project: Projec
     tick(project, cursor)
 
     assert materializations(project) == BOTH
+
+
+@pytest.mark.fault("F333")
+def test_a_tick_that_was_cut_off_counts_though_its_cursor_is_lost(project: Project, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(reconciling, "BUDGET", timedelta(seconds=-1))
+    exported(project, DAYS[0])
+    tick(project)
+
+    for _ in range(2 * len(Category)):
+        tick(project)
+
+    assert materializations(project, EVENTS) == EVERY
+
+
+@pytest.mark.fault("F333")
+def test_a_tick_stops_before_a_proxy_cuts_it_off():
+    assert max(reconciling.BUDGET, late_rows.BUDGET) <= timedelta(seconds=10)
+
+
+@pytest.mark.fault("F332")
+def test_the_metadata_of_a_partition_says_that_it_has_nothing_to_send(project: Project):
+    exported(project, DAYS[0])
+
+    tick(project)
+
+    told = project.metadata(*DELIVERED.path, partition=f"layer_exposure|{DAYS[0]}")
+    assert told["nothing to send"] == "the window has no event of this category that the filter lets through"

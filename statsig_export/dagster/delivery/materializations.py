@@ -57,13 +57,16 @@ def of_the_asset(config: Config) -> Metadata:
 
 
 def nothing_to_send(names: Names, partition: str) -> dg.AssetMaterialization:
-    """A partition that was exported and holds no event: without a word it would look as if it were missing."""
-    return _materialization(
-        names,
-        partition,
-        {**_counts(partition, 0), "pending": dg.MetadataValue.int(0)},
-        "Nothing to send: the window has no event of this category that the filter lets through.",
-    )
+    """A partition that was exported and holds no event: without a word it would look as if it were missing. The page of
+    a partition shows no description, so its metadata says it too.
+    """
+    why = "the window has no event of this category that the filter lets through"
+    metadata = {
+        **_counts(partition, 0),
+        "pending": dg.MetadataValue.int(0),
+        "nothing to send": dg.MetadataValue.text(why),
+    }
+    return _materialization(names, partition, metadata, f"Nothing to send: {why}.")
 
 
 def of_ledger(names: Names, line: PartitionStatus) -> dg.AssetMaterialization:
@@ -75,6 +78,7 @@ def of_ledger(names: Names, line: PartitionStatus) -> dg.AssetMaterialization:
         "failed": dg.MetadataValue.int(account.failed),
         "rate limited": dg.MetadataValue.int(account.rate_limited),
         "exported partition": dg.MetadataValue.asset(names.events),
+        "pruned": dg.MetadataValue.text("its files and requests were removed, its account was kept"),
     }
     return _materialization(names, line.partition, metadata, "Delivered, and pruned since.")
 
@@ -140,4 +144,4 @@ def _files(files: Mapping[str, str]) -> dict[str, dg.MetadataValue]:
 
 def _latencies(shipment: Shipment) -> dict[str, dg.MetadataValue]:
     values = {"latency ms (median)": shipment.latency_ms_median, "latency ms (max)": shipment.latency_ms_max}
-    return {label: dg.MetadataValue.float(value) for label, value in values.items() if value is not None}
+    return {label: dg.MetadataValue.float(round(value, 1)) for label, value in values.items() if value is not None}

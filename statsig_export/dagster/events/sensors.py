@@ -26,8 +26,8 @@ MAX_REQUESTS = 10
 EVERY = timedelta(minutes=10)
 FROM_THE_FIRST = "0"
 """The cursor before the first window: less than every key. Dagster takes an empty one for none, and keeps the last."""
-BUDGET = timedelta(seconds=25)
-"""No other count is begun after that: Dagster ends a tick after 60 s."""
+BUDGET = timedelta(seconds=10)
+"""No other count is begun after that: Dagster ends a tick after 60 s, a proxy before the code server maybe after 15."""
 PAUSED = "their last runs failed, the next try waits up to an hour (or export them by hand)"
 
 

@@ -18,8 +18,10 @@ from statsig_export.dagster.reconciling.picture import Picture
 from statsig_export.dagster.resources import ExportResource
 from statsig_export.shipping.changes import LedgerChanges, ledger_changes
 
-BUDGET = timedelta(seconds=20)
-"""Dagster ends a tick after 60 s. On SQLite a materialization is two writes to the disk."""
+BUDGET = timedelta(seconds=10)
+"""Dagster ends a tick after 60 s, a proxy before the code server maybe after 15. On SQLite a materialization is two
+writes to the disk.
+"""
 AT_ONCE = 100
 """Partitions that are compared together."""
 MOST_A_TICK = 2_000
