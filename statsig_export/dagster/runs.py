@@ -19,7 +19,7 @@ from statsig_export.dagster.keys import (
 )
 from statsig_export.errors import ConfigError
 from statsig_export.vocabulary import Category
-from statsig_export.windows import Window, partition_key, split_partition_key, window_from_key, windows_between
+from statsig_export.windows import LENGTH, Window, partition_key, split_partition_key, window_from_key, windows_between
 
 FIRST_PAUSE_S = 60
 LONGEST_PAUSE_S = 3_600
@@ -99,7 +99,9 @@ def partition_keys_of(run: dg.DagsterRun, config: Config) -> set[str]:
         return set()
     categories = list(Category)
     box = categories[categories.index(first_category) : categories.index(last_category) + 1]
-    windows = windows_between(first_window.start, last_window.end, config.windows)
+    # Of the future there is none, whatever a tag says: a range of millennia would take the tick's time.
+    end = min(last_window.end, datetime.now(UTC) + LENGTH[config.windows.every])
+    windows = windows_between(first_window.start, end, config.windows)
     return {partition_key(category, window.key) for window in windows for category in box}
 
 
