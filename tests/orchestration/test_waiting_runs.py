@@ -81,3 +81,22 @@ def test_a_range_of_millennia_in_run_storage_holds_the_windows_that_there_are(pr
     days = (datetime.now(UTC) - START).days
     assert set(map("gate_exposure|{}".format, DAYS)) <= held
     assert len(held) <= days + 2
+
+
+@pytest.mark.fault("F373")
+def test_a_tick_does_not_read_the_thousands_of_runs_of_others_that_wait(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[dg.RunsFilter] = []
+    real = dg.DagsterInstance.get_run_records
+
+    def asking(instance: dg.DagsterInstance, filters: dg.RunsFilter, *arguments: object, **named: object):
+        asked.append(filters)
+        return real(instance, filters, *arguments, **named)
+
+    monkeypatch.setattr(dg.DagsterInstance, "get_run_records", asking)
+    project.tick()
+
+    of_everybody = [filters for filters in asked if filters.job_name is None]
+    assert of_everybody
+    assert not any(dg.DagsterRunStatus.QUEUED in filters.statuses for filters in of_everybody)
