@@ -90,7 +90,7 @@ def test_a_tick_does_not_read_the_thousands_of_runs_of_others_that_wait(
     asked: list[dg.RunsFilter] = []
     real = dg.DagsterInstance.get_run_records
 
-    def asking(instance: dg.DagsterInstance, filters: dg.RunsFilter, *arguments: object, **named: object):
+    def asking(instance: dg.DagsterInstance, filters: dg.RunsFilter, *arguments: object, **named: object) -> object:
         asked.append(filters)
         return real(instance, filters, *arguments, **named)
 
