@@ -59,6 +59,11 @@ def _most_exports(instance: dg.DagsterInstance) -> float:
     return max(1, queue.max_concurrent_runs - 1)
 
 
+def limit_of(instance: dg.DagsterInstance, pool: str) -> int | None:
+    limits = {limit.name: limit.limit for limit in instance.event_log_storage.get_pool_limits()}
+    return limits.get(pool)
+
+
 def free_places(instance: dg.DagsterInstance, config: Config) -> int:
     """Free the places that ended and deleted runs hold in the pools. Returns how many runs held any.
 

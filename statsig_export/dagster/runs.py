@@ -1,5 +1,6 @@
 """The runs under way, and the partitions they carry. The run storage is the truth; nothing is cached here."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -19,22 +20,28 @@ from statsig_export.dagster.keys import (
 )
 from statsig_export.errors import ConfigError
 from statsig_export.vocabulary import Category
-from statsig_export.windows import Window, partition_key, split_partition_key, window_from_key, windows_between
+from statsig_export.windows import LENGTH, Window, partition_key, split_partition_key, window_from_key, windows_between
 
 FIRST_PAUSE_S = 60
 LONGEST_PAUSE_S = 3_600
 _REMEMBERED_FAILURES = 100
 FINISHED = frozenset({dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED})
 LIVE = [status for status in dg.DagsterRunStatus if status not in FINISHED]
+WAITING = frozenset({dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED})
+"""No process has them yet. An instance may hold thousands, of others too."""
+AT_WORK = [status for status in LIVE if status not in WAITING]
 ABANDONED_AFTER = timedelta(minutes=10)
 """A run that was created and never submitted (the daemon died in between, twice) holds its partitions no longer."""
 
 
 def under_way(
-    instance: dg.DagsterInstance, job_name: str | None = None, tags: dict[str, str] | None = None
+    instance: dg.DagsterInstance,
+    job_name: str | None = None,
+    tags: dict[str, str] | None = None,
+    statuses: Sequence[dg.DagsterRunStatus] = LIVE,
 ) -> list[dg.DagsterRun]:
     """The runs that wait or run, of one job and with these tags where they are given."""
-    records = instance.get_run_records(dg.RunsFilter(job_name=job_name, tags=tags, statuses=LIVE))
+    records = instance.get_run_records(dg.RunsFilter(job_name=job_name, tags=tags, statuses=statuses))
     oldest = datetime.now(UTC) - ABANDONED_AFTER
     return [
         record.dagster_run
@@ -99,7 +106,9 @@ def partition_keys_of(run: dg.DagsterRun, config: Config) -> set[str]:
         return set()
     categories = list(Category)
     box = categories[categories.index(first_category) : categories.index(last_category) + 1]
-    windows = windows_between(first_window.start, last_window.end, config.windows)
+    # Of the future there is none, whatever a tag says: a range of millennia would take the tick's time.
+    end = min(last_window.end, datetime.now(UTC) + LENGTH[config.windows.every])
+    windows = windows_between(first_window.start, end, config.windows)
     return {partition_key(category, window.key) for window in windows for category in box}
 
 

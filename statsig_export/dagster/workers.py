@@ -26,7 +26,7 @@ from statsig_export.dagster.keys import (
     names_of,
 )
 from statsig_export.dagster.pools import free_places
-from statsig_export.dagster.runs import under_way
+from statsig_export.dagster.runs import AT_WORK, under_way
 
 UNKNOWN_FOR = timedelta(minutes=3)
 """A run that has been starting for so long, and has not told its process, has none."""
@@ -68,7 +68,7 @@ def clear_the_dead(instance: dg.DagsterInstance, config: Config, now: datetime) 
     """Report runs whose process is gone as failed, or as canceled where that was asked for; free the places that ended
     runs hold.
     """
-    for run in under_way(instance):
+    for run in under_way(instance, statuses=AT_WORK):
         if _is_ours(run, config) and _is_dead(instance, run, now):
             canceled = run.status is dg.DagsterRunStatus.CANCELING
             (instance.report_run_canceled if canceled else instance.report_run_failed)(run, GONE)
@@ -84,8 +84,6 @@ def _is_ours(run: dg.DagsterRun, config: Config) -> bool:
 
 
 def _is_dead(instance: dg.DagsterInstance, run: dg.DagsterRun, now: datetime) -> bool:
-    if run.status in (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED):
-        return False  # no process has it yet
     worker = _worker_of(run)
     if worker is not None and worker["host"] == _host():
         return worker["began"] != _began(int(worker["pid"]))

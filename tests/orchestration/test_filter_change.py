@@ -1,5 +1,7 @@
 """What the UI shows of a changed filter, partition by partition."""
 
+from datetime import UTC, datetime
+
 import dagster as dg
 import pytest
 from dagster._core.definitions.data_version import CachingStaleStatusResolver
@@ -7,8 +9,10 @@ from dagster._core.loader import LoadingContextForTest
 from dagster_folder import DAYS, Project
 
 from statsig_export.dagster.keys import EVENTS
+from statsig_export.export.gaps import missing_windows
 from statsig_export.shipping.ship import ship
 from statsig_export.shipping.status import status
+from statsig_export.vocabulary import Category
 
 EXPORTED = f"custom_event|{DAYS[0]}"
 WIDER = ("debug_ping = false", "debug_ping = true")
@@ -92,3 +96,20 @@ def test_what_a_narrower_filter_leaves_out_is_still_sent_where_it_was_planned_be
         "custom_events.events.debug_ping": 1,
         "custom_events.events.purchase": 2,
     }
+
+
+def test_a_category_that_is_on_again_is_missing_in_the_windows_since_its_first_export(project: Project):
+    """The ledger cannot tell a window in which it was off from one that was skipped: nothing is left out unseen."""
+    project.fill()
+    project.configure('lookback = "10d"', 'lookback = "1d"')
+    project.export_days(DAYS[0], DAYS[0])
+    off = ("[filter.custom_events]", "[filter]\nexposures = false\n[filter.custom_events]")
+    project.configure(*off)
+    project.export(f"config_change|{DAYS[1]}", f"custom_event|{DAYS[3]}")
+    assert not missing_windows(project.config, datetime.now(UTC))
+
+    project.configure(off[1], off[0])
+
+    missing = missing_windows(project.config, datetime.now(UTC))
+    assert [window.key for window in missing] == DAYS[1:]
+    assert all(Category.GATE_EXPOSURE in categories for categories in missing.values())

@@ -39,6 +39,23 @@ def test_a_run_that_repeats_another_tells_its_own_process_and_not_how_the_other_
     assert run.tags[MAX_RETRIES] == "2"
 
 
+@pytest.mark.fault("F374")
+def test_a_run_that_is_resumed_in_another_process_tells_that_one(project: Project):
+    """Run monitoring resumes a run whose worker died, where the launcher can."""
+    project.fill(DAYS[:1])
+    job = project.definitions().resolve_job_def("ship_batches")
+    run = project.instance.create_run_for_job(job, tags=job.tags)
+    project.instance.add_run_tags(run.run_id, {WORKER_TAG: f"elsewhere 1 1 {run.run_id}"})
+    resumed = project.instance.get_run_by_id(run.run_id)
+    assert resumed is not None
+
+    list(api.execute_run_iterator(InMemoryJob(job), resumed, project.instance))
+
+    ended = project.instance.get_run_by_id(run.run_id)
+    assert ended is not None
+    assert ended.tags[WORKER_TAG] == f"{workers._process(os.getpid())} {run.run_id}"
+
+
 @pytest.mark.fault("F365")
 def test_a_ship_run_that_somebody_repeats_says_that_the_destination_is_halted(project: Project):
     project.fill([DAYS[0]])

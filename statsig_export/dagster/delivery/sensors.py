@@ -4,7 +4,7 @@ It keeps no cursor: every tick asks the ledger what is due and the run storage w
 failed run or a daemon that was away heals at the next one.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -26,7 +26,7 @@ from statsig_export.dagster.keys import (
     Names,
     names_of,
 )
-from statsig_export.dagster.pools import limit_pools
+from statsig_export.dagster.pools import limit_of, limit_pools, pool_of
 from statsig_export.dagster.resources import ExportResource
 from statsig_export.dagster.runs import FINISHED, under_way
 from statsig_export.dagster.workers import clear_the_dead
@@ -58,7 +58,7 @@ def _tick(context: dg.SensorEvaluationContext, statsig_export: ExportResource) -
     live = under_way(instance, names(SHIP_JOB), _of(config))
     carried = {key for run in live for key in _partitions_of(run, names)}
     if _takes_all(live, names) or len(live) >= MAX_RUNS or carried.issuperset(partition.partition for partition in due):
-        return dg.SensorResult(skip_reason=f"partitions due: {len(due)}; ship runs under way: {len(live)}")
+        return dg.SensorResult(skip_reason=f"partitions due: {len(due)}; {_what_is_under_way(instance, config, live)}")
     pausing = paused(_ended_runs(instance, config), now)
     waiting = groups((partition for partition in due if partition.partition not in pausing), carried)
     if not waiting:
@@ -69,6 +69,24 @@ def _tick(context: dg.SensorEvaluationContext, statsig_export: ExportResource) -
 def _of(config: Config) -> dict[str, str]:
     """What tells this destination's runs from those of another code location on the same instance."""
     return {DESTINATION_TAG: config.webhook.name}
+
+
+def _what_is_under_way(instance: dg.DagsterInstance, config: Config, live: Sequence[dg.DagsterRun]) -> str:
+    """How many ship runs; whether they wait for a place, which may be for ever."""
+    under_way, queued = (
+        f"ship runs under way: {len(live)}",
+        [run for run in live if run.status is dg.DagsterRunStatus.QUEUED],
+    )
+    if not queued:
+        return under_way
+    pool, runs = pool_of(config), instance.get_concurrency_config().run_queue_config
+    if limit_of(instance, pool) == 0:
+        why = f": the pool {pool} has no place (Deployment, Concurrency)"
+    elif runs is not None and runs.max_concurrent_runs == 0:
+        why = ": the instance allows no run (concurrency.runs.max_concurrent_runs)"
+    else:
+        why = ""
+    return f"{under_way}, of which {len(queued)} wait for a place{why}"
 
 
 def _why_nothing_is_tried(instance: dg.DagsterInstance, config: Config) -> str:
