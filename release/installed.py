@@ -22,6 +22,8 @@ from release.probes import PROBES
 ROOT = Path(__file__).parents[1]
 AT_ONCE = 2
 PROBE = Path(__file__).with_name("probes.py")
+NOT_ALL_TRIED = 3
+"""The exit code where all that was tried works, and a Python that the wheel names is not on this machine."""
 VERSION = re.compile(r"^Classifier: Programming Language :: Python :: (3\.\d+)$", re.MULTILINE)
 EXTRA = re.compile(r"^Provides-Extra: (\S+)$", re.MULTILINE)
 
@@ -36,19 +38,25 @@ class Attempt:
 
 
 def attempts(metadata: str, pythons: Mapping[str, str]) -> Iterator[Attempt]:
-    """What to try: each extra on the first Python, and on the others the wheel by itself and what Dagster needs.
+    """What to try: each extra on the first Python that is here, and on the others the wheel by itself and what Dagster
+    needs.
 
-    Raises LookupError, naming it, for a Python that the wheel says it runs on and that is not here, and for an extra
-    that nobody has said how to try.
+    Raises LookupError where none is here that the wheel says it runs on, and for an extra that nobody has said how to
+    try.
     """
-    versions, extras = VERSION.findall(metadata), EXTRA.findall(metadata)
-    if missing := [version for version in versions if version not in pythons]:
-        raise LookupError(f"the wheel says that it runs on Python {', '.join(missing)}, which is not here")
+    versions, extras = [one for one in VERSION.findall(metadata) if one in pythons], EXTRA.findall(metadata)
+    if not versions:
+        raise LookupError("no Python is here that the wheel says it runs on")
     if unknown := sorted(set(extras) - set(PROBES)):
         raise LookupError(f"release/probes.py does not say how to try the extra {', '.join(unknown)}")
     first, *others = versions
     yield from (Attempt(first, extra, pythons[first]) for extra in ("", *extras))
     yield from (Attempt(version, extra, pythons[version]) for version in others for extra in ("", "dagster"))
+
+
+def not_here(metadata: str, pythons: Mapping[str, str]) -> list[str]:
+    """The Pythons that the wheel says it runs on and that cannot be tried."""
+    return [version for version in VERSION.findall(metadata) if version not in pythons]
 
 
 def found_pythons() -> dict[str, str]:
@@ -96,12 +104,11 @@ def main(uv: str, dist: Path) -> int:
     with ZipFile(wheel) as archive:
         (name,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
         metadata = archive.read(name).decode()
-    problems = False
+    problems, pythons = False, found_pythons()
     with tempfile.NamedTemporaryFile(suffix=".txt") as constraints, ThreadPoolExecutor(AT_ONCE) as pool:
         _write_locked(Path(constraints.name), uv)
         trials = {
-            pool.submit(tried, one, wheel, Path(constraints.name), uv): one
-            for one in attempts(metadata, found_pythons())
+            pool.submit(tried, one, wheel, Path(constraints.name), uv): one for one in attempts(metadata, pythons)
         }
         for done in as_completed(trials):
             attempt, problem = trials[done], done.result()
@@ -109,7 +116,10 @@ def main(uv: str, dist: Path) -> int:
             label = f"Python {attempt.version}, {attempt.extra or 'no extra'}"
             sys.stdout.write(f"{label}: {f'FAILED{chr(10)}{problem}' if problem else 'works'}\n")
             sys.stdout.flush()
-    return 1 if problems else 0
+    absent = not_here(metadata, pythons)
+    if absent:
+        sys.stdout.write(f"NOT TRIED on Python {', '.join(absent)}: not on this machine\n")
+    return 1 if problems else NOT_ALL_TRIED if absent else 0
 
 
 def _write_locked(file: Path, uv: str) -> None:

@@ -5,7 +5,7 @@ import tomllib
 import pytest
 
 from release.distributions import ROOT
-from release.installed import EXTRA, VERSION, Attempt, attempts
+from release.installed import EXTRA, VERSION, Attempt, attempts, not_here
 from release.probes import PROBES
 
 METADATA = """\
@@ -28,9 +28,13 @@ def test_every_extra_is_tried_on_the_first_python_and_dagster_on_all():
 
 
 @pytest.mark.fault("F386")
-def test_a_python_that_the_wheel_names_and_that_cannot_be_tried_is_an_error():
-    with pytest.raises(LookupError, match=r"runs on Python 3\.12, which is not here"):
-        list(attempts(METADATA, {"3.11": "/first"}))
+def test_a_python_that_the_wheel_names_and_that_is_not_here_is_named_and_the_others_are_tried():
+    there = {"3.12": "/second"}
+
+    assert not_here(METADATA, there) == ["3.11"]
+    assert [attempt.version for attempt in attempts(METADATA, there)] == ["3.12"] * 3
+    with pytest.raises(LookupError, match="no Python is here"):
+        list(attempts(METADATA, {"3.10": "/old"}))
 
 
 @pytest.mark.fault("F386")
