@@ -117,8 +117,8 @@ def test_a_server_that_ends_idle_transactions_leaves_the_one_with_the_locks(post
     with connect(stage.home.environ["LEDGER"]) as admin:
         name = make_url(stage.home.environ["LEDGER"]).database
         for setting in ("idle_in_transaction_session_timeout", "transaction_timeout"):
-            admin.execute(f'ALTER DATABASE "{name}" SET {setting} = 250')
-    stage.receiver.play(slow(0.4))
+            admin.execute(f'ALTER DATABASE "{name}" SET {setting} = 800')
+    stage.receiver.play(slow(1.2))
     stage.add_rows(20)
     stage.export()
     stage.ship()

@@ -6,6 +6,7 @@ is exact. pymysql streams with its SSCursor; the default cursor holds the whole 
 """
 
 from dataclasses import replace
+from datetime import datetime
 from importlib import import_module
 from typing import Any, Final
 
@@ -90,6 +91,11 @@ def _dataset(url: URL, table: SourceTable) -> DatasetName:
     return server_dataset(url, table, scheme="mysql", port=3306, schema="", host=url.host or "localhost")
 
 
+def _bound(utc: datetime, _: Family) -> SqlColumn:
+    """Written out: Dagster teaches SQLAlchemy another spelling of the type for the whole process."""
+    return literal_column(f"CAST('{utc:%Y-%m-%d %H:%M:%S}' AS DATETIME)")
+
+
 def _json_member(column: SqlColumn, _: Family, key: str) -> SqlColumn:
     return func.json_unquote(func.json_extract(column, f"$.{key}"))
 
@@ -107,6 +113,7 @@ MYSQL: Final = Backend(
     casts_text=False,
     floats_as_text=False,
     json_member=_json_member,
+    bound=_bound,
     exact_text=never_exact,
     is_no_moment=_is_no_moment,
     dataset=_dataset,
