@@ -16,10 +16,10 @@ from sqlalchemy.sql import quoted_name
 from statsig_export.arrow.columns import TEXT, Column, array, pc
 from statsig_export.config import Config
 from statsig_export.errors import ConfigError, SourceError
-from statsig_export.events.seen_ids import hashes
 from statsig_export.layouts.families import TIMESTAMPS, Family
 from statsig_export.reconciliation.buckets import Records
 from statsig_export.reconciliation.comparison import LANDED, NO_TIME
+from statsig_export.reconciliation.id_hashes import id_hashes
 from statsig_export.reconciliation.landed_columns import EVENT_ID, LandedColumns, landed_columns
 from statsig_export.source.backends.backend import SqlColumn
 from statsig_export.source.backends.known import backend_of
@@ -51,8 +51,8 @@ class LandedTable:
         self._database.close()
 
     def read(self, since: datetime) -> Iterator[Records]:
-        """The rows that were written at `since` or later, as LANDED; all rows where the table has no such time. A row
-        without an id has a hash that no event has. Raises ConfigError, SourceError.
+        """The rows that were written at `since` or later, or nobody knows when, as LANDED; all rows where the table has
+        no such time. A row without an id has a hash that no event has. Raises ConfigError, SourceError.
         """
         name = self._settings.table
         errors: tuple[type[Exception], ...] = (*self._database.errors, UnicodeError)
@@ -99,7 +99,8 @@ class LandedTable:
             return compiled(select(event_id.label("id")).select_from(clause), dialect)
         time: SqlColumn = clause.c[synced.name]
         moment = as_utc(time, synced.family, backend) if synced.family in TIMESTAMPS else time
-        recent = rows_since(time, synced.family, since.astimezone(UTC).replace(microsecond=0), backend)
+        # A row whose time nobody wrote is there all the same.
+        recent = time.is_(None) | rows_since(time, synced.family, since.astimezone(UTC).replace(microsecond=0), backend)
         return compiled(select(event_id.label("id"), moment.label("synced")).select_from(clause).where(recent), dialect)
 
 
@@ -108,7 +109,7 @@ def _records(chunk: Chunk) -> Records:
     ids = _texts(columns[0])
     records = np.zeros(len(ids), LANDED)
     known = np.asarray(pc.is_valid(ids))
-    records["first"][known], records["second"][known] = hashes(ids.drop_null())
+    records["first"][known], records["second"][known] = id_hashes(ids.drop_null())
     records["synced"] = _moments(columns[1]) if len(columns) > 1 else NO_TIME
     return records
 

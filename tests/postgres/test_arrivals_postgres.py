@@ -1,4 +1,7 @@
-"""Arrivals in a table of PostgreSQL, in both of Fivetran's forms and through both readers."""
+"""Arrivals in a table of PostgreSQL, in both of Fivetran's forms and through both readers; and a ledger there."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from home import ExportHome
@@ -28,3 +31,21 @@ def test_what_is_there_and_what_is_not_is_told_in_both_forms(tmp_path, postgres_
 
     assert not unreadable
     assert (report.total.arrived, report.total.missing, report.total.repeated_other, report.alien) == (10, 1, 1, 1)
+
+
+@pytest.mark.fault("F404")
+def test_several_comparisons_at_once_record_what_they_find(tmp_path: Path, postgres_url: str):
+    landing = Landing("postgresql", postgres_url)
+    with Receiver() as receiver:
+        home = ExportHome(tmp_path, receiver, ledger_url=postgres_url)
+        home.environ["LANDED"] = postgres_url
+        home.set("arrivals", url="env:LANDED", table=EVENTS, grace="0s")
+        home.set("webhook", max_events=1)
+        home.add([custom_event(key) for key in range(1, 31)])
+        home.export()
+        home.ship()
+        landing.land(receiver.events()[1:])
+        with ThreadPoolExecutor(6) as threads:
+            reports = list(threads.map(lambda _: check_arrivals(home.config)[0], range(12)))
+
+    assert {(one.total.arrived, one.total.missing) for one in reports} == {(29, 1)}
