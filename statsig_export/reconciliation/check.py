@@ -39,7 +39,7 @@ class Compared:
     """What the ledger had of every batch."""
     files: Mapping[File, StoredFile]
     """The files of what was sent."""
-    unreadable: Sequence[PartitionFileError]
+    unreadable: Mapping[File, PartitionFileError]
     """Files that are lost: what they hold was not compared, and counts as alien where it is there."""
 
 
@@ -62,7 +62,7 @@ def check_arrivals(
         compared = compare(config, ledger.database, selection, now_ms, on_progress=on_progress)
         found = compared.comparison.by_batch()
         ledger_arrivals.record(ledger.database, config.webhook.name, found, compared.check)
-    return report_of(config, selection), compared.unreadable
+    return report_of(config, selection), tuple(compared.unreadable.values())
 
 
 def compare(
@@ -101,7 +101,7 @@ def compare(
         for number in range(BUCKETS):
             comparison.add(sent.read(number), landed.read(number))
     check = ArrivalCheck(now_ms, since_ms, landed.records, comparison.alien)
-    return Compared(comparison, check, frozenset(batches), files, tuple(lost.values()))
+    return Compared(comparison, check, frozenset(batches), files, lost)
 
 
 def _unsettled_since(database: LedgerDatabase, destination: str, horizon_ms: int, grace_ms: int) -> int | None:

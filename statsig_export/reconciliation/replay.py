@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -40,6 +40,7 @@ class Missing:
     compared: frozenset[SentBatch]
     """What the ledger had of each batch when it was compared."""
     unreadable: Sequence[PartitionFileError]
+    """Files of these partitions that are lost: whether their events are missing nobody knows."""
 
     @property
     def plan(self) -> ReplayPlan:
@@ -83,7 +84,7 @@ def _replay(config: Config, selection: Selection, keys: Sequence[str], context: 
         replayed = sum(
             plan_parts(ledger.database, one, parts, found.compared, now_ms) for one, parts in found.parts.items()
         )
-    return replay_of_planned(config, keys, context, replayed)
+    return replace(replay_of_planned(config, keys, context, replayed), unreadable=tuple(found.unreadable))
 
 
 def _missing(config: Config, ledger: Ledger, selection: Selection, keys: Sequence[str], now_ms: int) -> Missing:
@@ -99,7 +100,8 @@ def _missing(config: Config, ledger: Ledger, selection: Selection, keys: Sequenc
                 made = body(storage.read_events(file, first_row, count))
                 batch = Batch(batch_id(config.webhook.name, made), first_row, count, len(made))
                 parts[segment.partition][segment.batch].append((segment.generation, batch))
-    return Missing(parts, compared.batches, compared.unreadable)
+    unreadable = [error for (partition, _), error in compared.unreadable.items() if partition in ids]
+    return Missing(parts, compared.batches, unreadable)
 
 
 def _of_partitions(compared: Compared, ids: set[int]) -> Iterator[tuple[Segment, Rows]]:
