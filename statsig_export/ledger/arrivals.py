@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Integer, Select, and_, case, cast, delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Integer, Select, and_, case, cast, delete, func, insert, or_, select
 
 from statsig_export.delivery.rules import Outcome, State
 from statsig_export.ledger.conditions import of_selection
@@ -13,7 +13,7 @@ from statsig_export.ledger.list_parameters import among
 from statsig_export.ledger.pruned import NOT_PRUNED
 from statsig_export.ledger.records import Selection
 from statsig_export.ledger.stored_files import STORED, stored_file
-from statsig_export.ledger.tables import arrival_checks, arrivals, attempts, batches, generations, partitions
+from statsig_export.ledger.tables import arrival_checks, arrivals, attempts, batches, generations, meta, partitions
 from statsig_export.storage.files import StoredFile
 
 SINCE_VERSION: Final = 3
@@ -129,27 +129,27 @@ def sent_since(database: LedgerDatabase, selection: Selection) -> int | None:
         return connection.execute(wanted).scalar()
 
 
-def unsettled_since(database: LedgerDatabase, destination: str, horizon_ms: int, grace_ms: int) -> int | None:
-    """When the first attempt began, not before `horizon_ms`, of a batch that no comparison has found whole so long
-    after its last attempt that nothing more of it is to come; None where there is none.
+def unsettled(database: LedgerDatabase, destination: str, horizon_ms: int, grace_ms: int) -> dict[int, int]:
+    """Batch -> partition, of those of which something was attempted since `horizon_ms` and which no comparison has
+    found whole so long after the last attempt that nothing more of it is to come.
     """
     target = func.coalesce(batches.c.replay_of, batches.c.id)
     last = func.max(func.coalesce(attempts.c.finished_ms, attempts.c.started_ms))
     made = (
         _attempts(target.label("batch"), Selection(destination))
-        .add_columns(func.min(attempts.c.started_ms).label("first"), last.label("last"))
+        .add_columns(partitions.c.id.label("partition"), last.label("last"))
         .where(attempts.c.started_ms >= horizon_ms, batches.c.state != State.SPLIT.value)
-        .group_by(target)
+        .group_by(target, partitions.c.id)
         .subquery()
     )
     settled = and_(arrivals.c.missing == 0, arrivals.c.not_yet == 0, arrivals.c.checked_ms >= made.c.last + grace_ms)
     wanted = (
-        select(func.min(made.c.first))
+        select(made.c.batch, made.c.partition)
         .outerjoin(arrivals, arrivals.c.batch == made.c.batch)
         .where(or_(arrivals.c.batch.is_(None), ~settled))
     )
     with database.read() as connection:
-        return connection.execute(wanted).scalar()
+        return {row.batch: row.partition for row in connection.execute(wanted)}
 
 
 def partitions_sent(database: LedgerDatabase, destination: str, since_ms: int) -> list[int]:
@@ -161,6 +161,12 @@ def partitions_sent(database: LedgerDatabase, destination: str, since_ms: int) -
 
 def sent_batches(database: LedgerDatabase, ids: Sequence[int]) -> list[SentBatch]:
     """Every batch of these partitions, by partition, generation, first row and id."""
+    with database.read() as connection:
+        return sent_batches_of(connection, ids)
+
+
+def sent_batches_of(connection: Connection, ids: Sequence[int]) -> list[SentBatch]:
+    """The same, as a transaction sees them."""
     columns = batches.c
     ended = func.coalesce(attempts.c.finished_ms, attempts.c.started_ms)
     counted = [
@@ -179,8 +185,7 @@ def sent_batches(database: LedgerDatabase, ids: Sequence[int]) -> list[SentBatch
         .group_by(columns.id)
         .order_by(columns.partition, columns.generation, columns.first_row, columns.id)
     )
-    with database.read() as connection:
-        rows = connection.execute(wanted).all()
+    rows = connection.execute(wanted).all()
     return [SentBatch._make((*row[:8], bool(row[8]), bool(row[9]), *row[10:])) for row in rows]
 
 
@@ -194,16 +199,25 @@ def sent_files(database: LedgerDatabase, ids: Sequence[int]) -> dict[tuple[int, 
 
 
 def record(database: LedgerDatabase, destination: str, found: Iterable[BatchArrivals], check: ArrivalCheck) -> None:
-    """Keep what a comparison found, in place of what an earlier one did. None of batches pruned meanwhile."""
+    """Keep what a comparison found, in place of what an earlier one did: earlier by when it began, as two may be at
+    work at once. None of batches pruned meanwhile.
+    """
     rows = [{**_columns(one), "checked_ms": check.checked_ms} for one in found]
     with database.write() as connection:
+        # One at a time: none of the rows below is there to be locked before the first comparison.
+        connection.execute(select(meta).where(meta.c.key == "schema_version").with_for_update())
         ids = [one["batch"] for one in rows]
+        mine, earlier = among(arrivals.c.batch, ids), arrivals.c.checked_ms <= check.checked_ms
         kept = set(connection.execute(select(batches.c.id).where(among(batches.c.id, ids))).scalars())
-        connection.execute(delete(arrivals).where(among(arrivals.c.batch, ids)))
+        connection.execute(delete(arrivals).where(mine, earlier))
+        kept -= set(connection.execute(select(arrivals.c.batch).where(mine)).scalars())
         if present := [row for row in rows if row["batch"] in kept]:
             connection.execute(insert(arrivals), present)
-        connection.execute(delete(arrival_checks).where(arrival_checks.c.destination == destination))
-        connection.execute(insert(arrival_checks).values(destination=destination, **check._asdict()))
+        of_destination = arrival_checks.c.destination == destination
+        latest = connection.execute(select(arrival_checks.c.checked_ms).where(of_destination)).scalar()
+        if latest is None or latest <= check.checked_ms:
+            connection.execute(delete(arrival_checks).where(of_destination))
+            connection.execute(insert(arrival_checks).values(destination=destination, **check._asdict()))
 
 
 def latest_check(database: LedgerDatabase, destination: str) -> ArrivalCheck | None:

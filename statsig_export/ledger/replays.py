@@ -1,12 +1,13 @@
 """Replays: failed batches are taken up again, delivered ones are planned once more."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, func, insert, literal, select
 
 from statsig_export.delivery.batch import Batch
 from statsig_export.delivery.rules import State, Step
+from statsig_export.ledger.arrivals import SentBatch, sent_batches_of
 from statsig_export.ledger.conditions import PENDING_STATES
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.list_parameters import among
@@ -39,17 +40,28 @@ def plan_replay(database: LedgerDatabase, partition: int, now_ms: int, *, failed
 
 
 def plan_parts(
-    database: LedgerDatabase, partition: int, parts: Mapping[int, Sequence[tuple[int, Batch]]], now_ms: int
+    database: LedgerDatabase,
+    partition: int,
+    parts: Mapping[int, Sequence[tuple[int, Batch]]],
+    compared: Collection[SentBatch],
+    now_ms: int,
 ) -> int:
     """Plan some rows of this partition's delivered batches, as batches of their own with their generation, by the batch
-    that they are of. Those of a batch of which a replay is pending are left out. Returns the events.
+    that they are of. Those of a batch of which a replay is pending are left out, and those of a batch of which
+    something was attempted that is not in `compared`: it may be on its way. Returns the events.
 
     Raises ConfigError, and plans nothing, if the partition was pruned.
     """
     with database.write() as connection:
         connection.execute(select(partitions.c.id).where(partitions.c.id == partition).with_for_update())
         refuse_pruned(connection, partitions.c.id == partition)
-        open_to_it = set(connection.execute(select(batches.c.id).where(*_delivered(partition))).scalars())
+        sent_since = {
+            one.id if one.replay_of is None else one.replay_of
+            for one in sent_batches_of(connection, [partition])
+            if one.sent and one not in compared
+        }
+        delivered = connection.execute(select(batches.c.id).where(*_delivered(partition))).scalars()
+        open_to_it = set(delivered) - sent_since
         planned = [
             {**asdict(batch), "partition": partition, "generation": generation, "replay_of": of}
             for of, cut in parts.items()

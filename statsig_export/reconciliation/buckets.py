@@ -4,17 +4,44 @@ A bucket of 10 million ids out of 64 is 160,000, or 4 MB. What is written is has
 payload. The folder is this user's alone and goes with the comparison.
 """
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from statsig_export.errors import StorageError
+
 Records = npt.NDArray[np.void]
 
 BUCKETS: Final = 64
 _HELD: Final = 1 << 18
 """Bytes of a bucket in memory before they are written."""
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder of this user alone. Raises StorageError where there is no place for one."""
+    with ExitStack() as stack:
+        with told_as_temporary():
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="statsig-export-arrivals-"))
+        yield Path(folder)
+
+
+@contextmanager
+def told_as_temporary() -> Iterator[None]:
+    """Errors of the disk as StorageError, with what to do about them."""
+    try:
+        yield
+    except OSError as error:
+        place = tempfile.tempdir or "of this process"  # none is known where no folder can be written
+        raise StorageError(
+            f"the temporary folder {place} cannot be written ({error.strerror})",
+            hint="free space there, or name another folder in TMPDIR: a comparison needs 24 bytes an event and a row",
+        ) from None
 
 
 class Buckets:
@@ -29,7 +56,7 @@ class Buckets:
         self.records = 0
 
     def add(self, records: Records) -> None:
-        """Raises OSError where the disk is full."""
+        """Raises StorageError where the disk is full."""
         self.records += len(records)
         bucket = (records["first"] >> np.uint64(58)).astype(np.int64)
         order = np.argsort(bucket, kind="stable")
@@ -43,14 +70,15 @@ class Buckets:
                     self._write(number)
 
     def read(self, number: int) -> Records:
-        """All records of one bucket."""
+        """All records of one bucket. Raises StorageError likewise."""
         self._write(number)
         path = self._path(number)
-        return np.fromfile(path, dtype=self._dtype) if path.exists() else np.empty(0, dtype=self._dtype)
+        with told_as_temporary():
+            return np.fromfile(path, dtype=self._dtype) if path.exists() else np.empty(0, dtype=self._dtype)
 
     def _write(self, number: int) -> None:
         if self._held[number]:
-            with self._path(number).open("ab") as file:
+            with told_as_temporary(), self._path(number).open("ab") as file:
                 file.writelines(self._held[number])
             self._held[number], self._bytes[number] = [], 0
 

@@ -1,21 +1,18 @@
 """Compares the ledger with the table that Fivetran wrote, and records what is found."""
 
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Final
 
 from statsig_export.config import Config
-from statsig_export.errors import PartitionFileError, StorageError
+from statsig_export.errors import PartitionFileError
 from statsig_export.ledger import arrivals as ledger_arrivals
-from statsig_export.ledger.arrivals import ArrivalCheck
+from statsig_export.ledger.arrivals import ArrivalCheck, SentBatch
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.records import Selection
 from statsig_export.ledger.transactions import ledger_of
-from statsig_export.reconciliation.buckets import BUCKETS, Buckets
+from statsig_export.reconciliation.buckets import BUCKETS, Buckets, temporary_folder
 from statsig_export.reconciliation.comparison import LANDED, SENT, Comparison
 from statsig_export.reconciliation.landed import LandedTable
 from statsig_export.reconciliation.report import report_of
@@ -27,7 +24,7 @@ from statsig_export.storage.files import StoredFile
 from statsig_export.storage.storage import Storage
 
 ASKED_AGAIN: Final = timedelta(days=30)
-"""What is not there is looked for on each comparison without a range, until its first attempt is so long ago."""
+"""What is not there is looked for on each comparison without a range, until its last attempt is so long ago."""
 CLOCKS_DIFFER: Final = timedelta(hours=1)
 """A row may have been written so long before its attempt began, by the table's clock."""
 
@@ -38,9 +35,11 @@ class Compared:
 
     comparison: Comparison
     check: ArrivalCheck
+    batches: frozenset[SentBatch]
+    """What the ledger had of every batch."""
     files: Mapping[File, StoredFile]
     """The files of what was sent."""
-    unreadable: Sequence[PartitionFileError]
+    unreadable: Mapping[File, PartitionFileError]
     """Files that are lost: what they hold was not compared, and counts as alien where it is there."""
 
 
@@ -53,7 +52,7 @@ def check_arrivals(
 ) -> tuple[ArrivalsReport, Sequence[PartitionFileError]]:
     """Compare these partitions, or what is not settled yet, and record it. `on_progress` gets the rows of the table.
 
-    Settled is what was found whole once `grace` had passed after its last attempt; what was first sent ASKED_AGAIN ago
+    Settled is what was found whole once `grace` had passed after its last attempt; what was last sent ASKED_AGAIN ago
     is compared with a selection only. Returns the figures of the selection, by default of all partitions, and the
     files that could not be read. Raises ConfigError, SourceError for the table, LedgerError, StorageError; then nothing
     is recorded.
@@ -63,7 +62,7 @@ def check_arrivals(
         compared = compare(config, ledger.database, selection, now_ms, on_progress=on_progress)
         found = compared.comparison.by_batch()
         ledger_arrivals.record(ledger.database, config.webhook.name, found, compared.check)
-    return report_of(config, selection), compared.unreadable
+    return report_of(config, selection), tuple(compared.unreadable.values())
 
 
 def compare(
@@ -77,21 +76,23 @@ def compare(
 ) -> Compared:
     """The same without a record of it. The table is read before the ledger: what is sent meanwhile is ours too."""
     grace_ms = _ms(config.arrivals_settings().grace)
+    database.bring_up_to_date()  # what is asked of it below is in no ledger of an older version
     if selection is None:
-        horizon_ms = now_ms - _ms(ASKED_AGAIN)
-        first_ms = ledger_arrivals.unsettled_since(database, config.webhook.name, horizon_ms, grace_ms)
+        first_ms = _unsettled_since(database, config.webhook.name, now_ms - _ms(ASKED_AGAIN), grace_ms)
     else:
         first_ms = ledger_arrivals.sent_since(database, selection)
     since_ms = now_ms if first_ms is None else first_ms - _ms(CLOCKS_DIFFER)
-    with _scratch() as folder, Storage(config.storage_url()) as storage:
+    with temporary_folder() as folder, Storage(config.storage_url()) as storage:
         landed, sent = Buckets(folder, "landed", LANDED), Buckets(folder, "sent", SENT)
         if first_ms is not None:
             with LandedTable(config) as table:
                 for records in table.read(datetime.fromtimestamp(since_ms / 1000, UTC)):
                     landed.add(records)
                     on_progress(len(records))
-        ids = ledger_arrivals.partitions_sent(database, config.webhook.name, since_ms)
-        known = list(segments(ledger_arrivals.sent_batches(database, ids)))
+        # What was sent before may have been written since, and is ours too.
+        ids = ledger_arrivals.partitions_sent(database, config.webhook.name, since_ms - grace_ms)
+        batches = ledger_arrivals.sent_batches(database, ids)
+        known = list(segments(batches))
         compared = [one for one in known if first_ms is not None and one.sent_ms >= first_ms]
         numbers = {segment: number for number, segment in enumerate(compared)}
         files = ledger_arrivals.sent_files(database, ids)
@@ -100,20 +101,16 @@ def compare(
         for number in range(BUCKETS):
             comparison.add(sent.read(number), landed.read(number))
     check = ArrivalCheck(now_ms, since_ms, landed.records, comparison.alien)
-    return Compared(comparison, check, files, tuple(lost.values()))
+    return Compared(comparison, check, frozenset(batches), files, lost)
 
 
-@contextmanager
-def _scratch() -> Iterator[Path]:
-    """A folder of this user alone. Raises StorageError where its disk is full."""
-    try:
-        with tempfile.TemporaryDirectory(prefix="statsig-export-arrivals-") as folder:
-            yield Path(folder)
-    except OSError as error:
-        raise StorageError(
-            f"the temporary folder {tempfile.gettempdir()} cannot be written ({error.strerror})",
-            hint="free space there, or name another folder in TMPDIR: a comparison needs 24 bytes an event and a row",
-        ) from None
+def _unsettled_since(database: LedgerDatabase, destination: str, horizon_ms: int, grace_ms: int) -> int | None:
+    """When the first attempt began of what is not settled, those before it was split included, however long ago that
+    is: what was sent again since `horizon_ms` may have arrived the first time. None where all is settled.
+    """
+    wanted = ledger_arrivals.unsettled(database, destination, horizon_ms, grace_ms)
+    batches = ledger_arrivals.sent_batches(database, sorted(set(wanted.values())))
+    return min((one.sent_ms for one in segments(batches) if one.batch in wanted), default=None)
 
 
 def _ms(duration: timedelta) -> int:

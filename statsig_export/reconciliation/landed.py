@@ -7,19 +7,19 @@ from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 from sqlalchemy import column, select
 from sqlalchemy import table as table_clause
 from sqlalchemy.sql import quoted_name
 
 from statsig_export.arrow.columns import TEXT, Column, array, pc
+from statsig_export.arrow.timestamps import to_epoch_ms
 from statsig_export.config import Config
 from statsig_export.errors import ConfigError, SourceError
-from statsig_export.events.seen_ids import hashes
 from statsig_export.layouts.families import TIMESTAMPS, Family
 from statsig_export.reconciliation.buckets import Records
 from statsig_export.reconciliation.comparison import LANDED, NO_TIME
+from statsig_export.reconciliation.id_hashes import id_hashes
 from statsig_export.reconciliation.landed_columns import EVENT_ID, LandedColumns, landed_columns
 from statsig_export.source.backends.backend import SqlColumn
 from statsig_export.source.backends.known import backend_of
@@ -51,8 +51,8 @@ class LandedTable:
         self._database.close()
 
     def read(self, since: datetime) -> Iterator[Records]:
-        """The rows that were written at `since` or later, as LANDED; all rows where the table has no such time. A row
-        without an id has a hash that no event has. Raises ConfigError, SourceError.
+        """The rows that were written at `since` or later, or nobody knows when, as LANDED; all rows where the table has
+        no such time. A row without an id has a hash that no event has. Raises ConfigError, SourceError.
         """
         name = self._settings.table
         errors: tuple[type[Exception], ...] = (*self._database.errors, UnicodeError)
@@ -63,7 +63,7 @@ class LandedTable:
                     f"arrivals.table: there is no table {self._qualified}",
                     hint="name the table of the Webhooks connection; Fivetran makes it at its first sync",
                 )
-            columns = landed_columns(found, self._settings)
+            columns = landed_columns(found, self._settings, self._database.dialect)
             with closing(self._database.chunks(self._statement(columns, since), _ROWS)) as chunks:
                 yield from map(_records, chunks)
         except errors as error:
@@ -98,8 +98,16 @@ class LandedTable:
         if synced is None:
             return compiled(select(event_id.label("id")).select_from(clause), dialect)
         time: SqlColumn = clause.c[synced.name]
-        moment = as_utc(time, synced.family, backend) if synced.family in TIMESTAMPS else time
-        recent = rows_since(time, synced.family, since.astimezone(UTC).replace(microsecond=0), backend)
+        moment = time
+        if synced.family in TIMESTAMPS | {Family.DATE}:
+            moment = as_utc(time, synced.family, backend)
+        elif synced.family is Family.NUMERIC:  # which readers give back in types of their own
+            moment = as_text(time, synced.family, backend)
+        first = since.astimezone(UTC).replace(microsecond=0)
+        if synced.family is Family.DATE:  # a day stands for its first moment
+            first = first.replace(hour=0, minute=0, second=0)
+        # A row whose time nobody wrote is there all the same.
+        recent = time.is_(None) | rows_since(time, synced.family, first, backend)
         return compiled(select(event_id.label("id"), moment.label("synced")).select_from(clause).where(recent), dialect)
 
 
@@ -108,7 +116,7 @@ def _records(chunk: Chunk) -> Records:
     ids = _texts(columns[0])
     records = np.zeros(len(ids), LANDED)
     known = np.asarray(pc.is_valid(ids))
-    records["first"][known], records["second"][known] = hashes(ids.drop_null())
+    records["first"][known], records["second"][known] = id_hashes(ids.drop_null())
     records["synced"] = _moments(columns[1]) if len(columns) > 1 else NO_TIME
     return records
 
@@ -116,15 +124,20 @@ def _records(chunk: Chunk) -> Records:
 def _texts(values: Any) -> Column:  # noqa: ANN401 - an Arrow array, or the driver's values
     if isinstance(values, pa.Array):
         return values.cast(TEXT)
-    return array([value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in values], TEXT)
+    return array([None if value is None else _text(value) for value in values], TEXT)
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def _moments(values: Any) -> npt.NDArray[np.int64]:  # noqa: ANN401 - likewise
-    """Milliseconds since the epoch; NO_TIME for what is no time. A time without a zone is UTC."""
-    if isinstance(values, pa.Array):
-        values = values.to_pandas()
-    elif any(isinstance(value, bytes) for value in values):
-        values = [value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in values]
-    times = pd.to_datetime(pd.Series(values), utc=True, format="ISO8601", errors="coerce")
-    ms = times.dt.tz_localize(None).astype("datetime64[ms]").astype("int64").to_numpy()
-    return np.where(times.isna().to_numpy(), NO_TIME, ms)
+    """Milliseconds since the epoch; NO_TIME for what is no time of this century. A time without a zone is UTC."""
+    if not isinstance(values, pa.Array):
+        values = _times(values) if any(isinstance(value, datetime) for value in values) else _texts(values)
+    ms: npt.NDArray[np.int64] = to_epoch_ms(values).fill_null(NO_TIME).to_numpy(zero_copy_only=False)
+    return ms
+
+
+def _times(values: Sequence[Any]) -> Column:
+    return array([value if isinstance(value, datetime) else None for value in values], pa.timestamp("us", "UTC"))

@@ -7,9 +7,13 @@ compared without case and underscores.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sqlalchemy.engine import Dialect
+
 from statsig_export.arrivals_settings import ArrivalsSettings
 from statsig_export.errors import ConfigError, SourceError
-from statsig_export.source.schema import FoundColumn
+from statsig_export.layouts.families import EXPECTED
+from statsig_export.layouts.model import Kind
+from statsig_export.source.schema import FoundColumn, can_hold
 
 EVENT_ID = "timeUUID"
 """The key of the event that holds its id."""
@@ -28,11 +32,11 @@ class LandedColumns:
     """When the row was written; None where the table does not say."""
 
 
-def landed_columns(found: Sequence[FoundColumn], settings: ArrivalsSettings) -> LandedColumns:
+def landed_columns(found: Sequence[FoundColumn], settings: ArrivalsSettings, dialect: Dialect) -> LandedColumns:
     """The columns to be read, of all that the table has.
 
-    Raises ConfigError for a column of export.toml that is not there and for a choice between several, SourceError
-    where the table has none that fits.
+    Raises ConfigError for a column of export.toml that is not there, for a choice between several and for a type that
+    cannot be compared, SourceError where the table has none that fits.
     """
     named = settings.columns
     ids = _called(found, named.time_uuid, EVENT_ID, "time_uuid", settings)
@@ -46,7 +50,16 @@ def landed_columns(found: Sequence[FoundColumn], settings: ArrivalsSettings) -> 
             f"(its columns: {', '.join(column.name for column in found)})",
             hint="name the table of the Webhooks connection, or the column in [arrivals] columns",
         )
-    return LandedColumns(holding, packed, _only(synced, "synced", settings))
+    columns = LandedColumns(holding, packed, _only(synced, "synced", settings))
+    for column, kind in ((holding, Kind.JSON if packed else Kind.IDENTIFIER), (columns.synced, Kind.WINDOW)):
+        if column is not None and not can_hold(column, kind, dialect):
+            raise ConfigError(
+                f"arrivals.table: {_table(settings)} has {column.name} as {column.declared} "
+                f"(expected {EXPECTED[kind]})",
+                hint="name a view that casts it, or another column in [arrivals] columns"
+                + (': with synced = "" the whole table is read each time' if column is columns.synced else ""),
+            )
+    return columns
 
 
 def _called(

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -14,6 +14,7 @@ from statsig_export.delivery.rules import DEFAULT_POLICY, RetryPolicy
 from statsig_export.errors import PartitionFileError
 from statsig_export.ledger import arrivals as ledger_arrivals
 from statsig_export.ledger import queries
+from statsig_export.ledger.arrivals import SentBatch
 from statsig_export.ledger.records import ReplayPlan, Selection
 from statsig_export.ledger.replays import plan_parts
 from statsig_export.ledger.transactions import Ledger, ledger_of
@@ -36,7 +37,10 @@ class Missing:
     """What is missing of some partitions, as it was just compared."""
 
     parts: Parts
+    compared: frozenset[SentBatch]
+    """What the ledger had of each batch when it was compared."""
     unreadable: Sequence[PartitionFileError]
+    """Files of these partitions that are lost: whether their events are missing nobody knows."""
 
     @property
     def plan(self) -> ReplayPlan:
@@ -77,8 +81,10 @@ def _replay(config: Config, selection: Selection, keys: Sequence[str], context: 
     now_ms = context.timing.now_ms()
     with ledger_of(config) as ledger:
         found = _missing(config, ledger, selection, keys, now_ms)
-        replayed = sum(plan_parts(ledger.database, one, parts, now_ms) for one, parts in found.parts.items())
-    return replay_of_planned(config, keys, context, replayed)
+        replayed = sum(
+            plan_parts(ledger.database, one, parts, found.compared, now_ms) for one, parts in found.parts.items()
+        )
+    return replace(replay_of_planned(config, keys, context, replayed), unreadable=tuple(found.unreadable))
 
 
 def _missing(config: Config, ledger: Ledger, selection: Selection, keys: Sequence[str], now_ms: int) -> Missing:
@@ -94,7 +100,8 @@ def _missing(config: Config, ledger: Ledger, selection: Selection, keys: Sequenc
                 made = body(storage.read_events(file, first_row, count))
                 batch = Batch(batch_id(config.webhook.name, made), first_row, count, len(made))
                 parts[segment.partition][segment.batch].append((segment.generation, batch))
-    return Missing(parts, compared.unreadable)
+    unreadable = [error for (partition, _), error in compared.unreadable.items() if partition in ids]
+    return Missing(parts, compared.batches, unreadable)
 
 
 def _of_partitions(compared: Compared, ids: set[int]) -> Iterator[tuple[Segment, Rows]]:

@@ -7,9 +7,9 @@ import numpy as np
 
 from statsig_export.arrow.columns import TEXT, column
 from statsig_export.errors import PartitionFileError
-from statsig_export.events.seen_ids import hashes
 from statsig_export.reconciliation.buckets import Buckets
 from statsig_export.reconciliation.comparison import KNOWN, SENT
+from statsig_export.reconciliation.id_hashes import id_hashes
 from statsig_export.reconciliation.segments import Segment
 from statsig_export.storage.files import StoredFile
 from statsig_export.storage.storage import Storage
@@ -58,7 +58,7 @@ def _records(
         within = (place >= 0) & (rows < ends[place])
         place = place[within]
         records = np.zeros(len(place), SENT)
-        first, second = hashes(column(chunk, "time_uuid", TEXT))
+        first, second = id_hashes(column(chunk, "time_uuid", TEXT))
         records["first"], records["second"] = first[within], second[within]
         records["segment"], records["row"] = labels[place], rows[within] - begins[place]
         yield records

@@ -1,10 +1,10 @@
 """What a ship run and a replay report."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from statsig_export.account import Account, summary_of, total
-from statsig_export.errors import StatsigExportError
+from statsig_export.errors import PartitionFileError, StatsigExportError
 from statsig_export.ledger.records import PartitionStatus, Shipment
 from statsig_export.summary import Summarized, Summary
 
@@ -71,6 +71,8 @@ class ReplayReport(Summarized):
     failed: int
     """Events that failed in this run, of replays or of anything else that was due."""
     shipped: ShipReport
+    unreadable: Sequence[PartitionFileError] = ()
+    """Files that are lost, so that what is missing of them was not found, and not sent (`replay --missing` alone)."""
 
     @property
     def account(self) -> Account:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from landing import EVENTS, landing_in
 from ledger_of_version_1 import DELIVERED, FAULTY, Left
 from sqlalchemy import create_engine, inspect, make_url
 
@@ -18,10 +19,12 @@ from statsig_export.export.export import export_window
 from statsig_export.export.late_rows import changed_windows
 from statsig_export.export.plan import plan
 from statsig_export.ledger.database import open_to_write
+from statsig_export.ledger.records import Selection
 from statsig_export.ledger.tables import REVISION, SCHEMA_VERSION
 from statsig_export.lineage.frames import deliveries, read_events
 from statsig_export.lineage.trace import trace
 from statsig_export.maintenance.verify import verify
+from statsig_export.reconciliation.check import check_arrivals
 from statsig_export.shipping.replay import replay
 from statsig_export.shipping.ship import ship
 from statsig_export.shipping.status import due_partitions, status
@@ -68,6 +71,19 @@ def shape(url: str) -> dict[str, object]:
     }
     engine.dispose()
     return tables
+
+
+@pytest.mark.fault("F399")
+@pytest.mark.parametrize("selection", [None, Selection("fivetran")])
+def test_a_ledger_of_version_1_is_compared_with_what_arrived(left: Left, tmp_path: Path, selection: Selection | None):
+    landing = landing_in(tmp_path)
+    left.set("arrivals", url=landing.url, table=EVENTS)
+    forwarded = sum(line.account.forwarded for line in status(left.config))
+
+    total = check_arrivals(left.config, selection)[0].total
+
+    assert total.missing + total.not_yet + total.unchecked == total.forwarded == forwarded > 0
+    assert left.version() == str(SCHEMA_VERSION)
 
 
 @pytest.mark.fault("F126")

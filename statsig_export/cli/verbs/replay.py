@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import click
 
-from statsig_export.cli import output, progress, tables
+from statsig_export.cli import failures, output, progress, tables
 from statsig_export.cli.exit_codes import DONE, NOT_ALL_DONE
 from statsig_export.cli.ranges import Range
 from statsig_export.cli.shipments import (
@@ -25,7 +25,7 @@ from statsig_export.cli.verb_options import (
     window_range,
 )
 from statsig_export.config import Config
-from statsig_export.errors import DestinationError, LedgerError
+from statsig_export.errors import DestinationError, LedgerError, PartitionFileError
 from statsig_export.ledger.records import ReplayPlan, Selection
 from statsig_export.reconciliation.replay import missing as missing_of
 from statsig_export.reconciliation.replay import replay_missing
@@ -64,8 +64,7 @@ def command(  # noqa: PLR0913  an argument per option, as click has it
     windows = exactly_windows_in(config, asked)
     what = _What(config, windows, categories_of(names), failed=failed, missing=missing)
     if dry_run:
-        _print_plan(what, json_=json_)
-        return
+        ctx.exit(failures.report_all(_print_plan(what, json_=json_), debug=ctx.obj.debug))
     _replay(ctx, what, json_=json_)
 
 
@@ -88,10 +87,12 @@ class _What:
         first, last = self.windows[0], self.windows[-1]
         return Selection.between(self.config.webhook.name, first.start, last.end, self.categories)
 
-    def plan(self) -> ReplayPlan:
+    def plan(self) -> tuple[ReplayPlan, Sequence[PartitionFileError]]:
+        """With it the files that are lost, so that what is missing of them is not in the plan."""
         if self.missing:
-            return missing_of(self.config, self.selection, self.keys).plan
-        return replay_plan(self.config, self.keys, failed_only=self.failed)
+            found = missing_of(self.config, self.selection, self.keys)
+            return found.plan, found.unreadable
+        return replay_plan(self.config, self.keys, failed_only=self.failed), ()
 
     def send(self, advance: Callable[[int], None], timing: Timing) -> ReplayReport:
         if self.missing:
@@ -99,13 +100,14 @@ class _What:
         return replay(self.config, self.keys, failed_only=self.failed, on_progress=advance, timing=timing)
 
 
-def _print_plan(what: _What, *, json_: bool) -> None:
-    plan = what.plan()
+def _print_plan(what: _What, *, json_: bool) -> Sequence[PartitionFileError]:
+    plan, unreadable = what.plan()
     if json_:
         output.print_json({"dry_run": True, "events": plan.events, "requests": plan.requests})
     else:
         click.echo(f"{plan.events:,} events in {plan.requests:,} requests would be sent again; nothing was sent.")
         output.note("Fivetran makes another row of each event: see What it costs in docs/how-to/set-up-fivetran.md.")
+    return unreadable
 
 
 def _replay(ctx: click.Context, what: _What, *, json_: bool) -> None:
@@ -130,4 +132,5 @@ def _replay(ctx: click.Context, what: _What, *, json_: bool) -> None:
             output.note(f"Of the replay, {report.pending:,} events are pending and {report.failed:,} failed.")
     tables.note_missing(missing)
     unsent = sum(status.unsent for status in report.shipped.statuses.values())
-    ctx.exit(NOT_ALL_DONE if unsent or report.failed or missing else DONE)
+    code = failures.report_all(report.unreadable, debug=ctx.obj.debug)
+    ctx.exit(max(code, NOT_ALL_DONE if unsent or report.failed or missing else DONE))

@@ -1,13 +1,13 @@
 """Forwarded = Arrived + Missing + Not yet: the ledger held against a table in a real database."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from home import ExportHome
 from landing import EVENTS, Landing, landing_in
-from rows import custom_event, exposure
+from rows import custom_event
+from sent_home import GRACE, compared, fifteen_sent, points_at
 
 from statsig_export import read_events
 from statsig_export.errors import ConfigError, PartitionFileError, SourceError
@@ -24,7 +24,6 @@ KINDS = [
     ("sqlite", "unpacked", "fivetran"),
     ("duckdb", "unpacked", "source"),
 ]
-GRACE = timedelta(hours=12)
 KEYS = ["custom_event|2026-11-20", "gate_exposure|2026-11-20"]
 
 
@@ -34,30 +33,12 @@ def landing(tmp_path: Path) -> Landing:
 
 
 @pytest.fixture
-def home(home: ExportHome, landing: Landing) -> Iterator[ExportHome]:
-    """Ten custom events and five exposures are exported and shipped; the table is there and empty."""
-    points_at(home, landing)
-    home.set("webhook", max_events=4)
-    home.add([custom_event(key) for key in range(1, 11)], [exposure(key) for key in range(1, 6)])
-    home.export()
-    home.ship()
-    return home
-
-
-def points_at(home: ExportHome, landing: Landing) -> None:
-    home.environ["LANDED"] = landing.url
-    home.set("arrivals", url="env:LANDED", table=EVENTS)
+def home(home: ExportHome, landing: Landing) -> ExportHome:
+    return fifteen_sent(home, landing)
 
 
 def ids(home: ExportHome) -> list[str]:
     return [event["timeUUID"] for event in home.receiver.events()]
-
-
-def compared(home: ExportHome, after: timedelta = timedelta(0)) -> ArrivalsReport:
-    now_ms = round((datetime.now(UTC) + after).timestamp() * 1000)
-    report, unreadable = check_arrivals(home.config, now_ms=now_ms)
-    assert not unreadable
-    return report
 
 
 def figures(report: ArrivalsReport) -> tuple[int, int, int, int]:

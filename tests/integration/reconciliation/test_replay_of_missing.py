@@ -94,6 +94,25 @@ def test_what_is_being_sent_again_already_is_not_sent_twice(shell: Shell):
     assert len(shell.home.receiver.events()) == before + 4
 
 
+@pytest.mark.fault("F394")
+@pytest.mark.parametrize("dry", [["--dry-run"], []])
+def test_a_lost_file_is_said_and_what_is_missing_elsewhere_is_sent(
+    shell: Shell, landing: Landing, dry: tuple[str, ...]
+):
+    exposures = [event for event in shell.home.receiver.events() if event["eventName"] == "statsig::gate_exposure"]
+    landing.remove(event["timeUUID"] for event in exposures)
+    before = len(shell.home.receiver.events())
+    for file in (shell.home.folder / "files").rglob("*.parquet"):
+        if "custom_event" in str(file):
+            file.unlink()
+
+    result = shell("replay", *DAY, "--missing", *dry, "--json")
+
+    assert result.exit_code == 5
+    assert "custom_event" in json.loads(result.stdout)["errors"][0]
+    assert len(shell.home.receiver.events()) == before + (0 if dry else 1)
+
+
 def test_a_category_and_a_window_that_were_not_asked_for_stay_as_they_are(shell: Shell):
     assert shell.json("replay", *DAY, "--missing", "--dry-run", "--category", "gate_exposure")["events"] == 0
 

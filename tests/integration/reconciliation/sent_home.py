@@ -1,0 +1,52 @@
+"""What tests of arrivals start from: events that were exported and sent, and a table that is there and empty."""
+
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+from home import ExportHome
+from landing import EVENTS, Landing
+from rows import custom_event, exposure
+
+from statsig_export.reconciliation.check import check_arrivals
+from statsig_export.reconciliation.reports import ArrivalsReport
+
+GRACE = timedelta(hours=12)
+"""The default."""
+
+
+def points_at(home: ExportHome, landing: Landing) -> None:
+    home.environ["LANDED"] = landing.url
+    home.set("arrivals", url="env:LANDED", table=EVENTS)
+
+
+def fifteen_sent(home: ExportHome, landing: Landing) -> ExportHome:
+    """Ten custom events and five exposures, in batches of four."""
+    points_at(home, landing)
+    home.set("webhook", max_events=4)
+    home.add([custom_event(key) for key in range(1, 11)], [exposure(key) for key in range(1, 6)])
+    home.export()
+    home.ship()
+    return home
+
+
+def compared(home: ExportHome, after: timedelta = timedelta(0)) -> ArrivalsReport:
+    now_ms = round((datetime.now(UTC) + after).timestamp() * 1000)
+    report, unreadable = check_arrivals(home.config, now_ms=now_ms)
+    assert not unreadable
+    return report
+
+
+def sent_earlier(home: ExportHome, by: timedelta, since_attempt: int = 0) -> None:
+    """Let the attempts with a later number have been made so much earlier."""
+    ms = round(by.total_seconds() * 1000)
+    with closing(sqlite3.connect(home.folder / "ledger.db")) as ledger, ledger:
+        ledger.execute(
+            "UPDATE attempts SET started_ms = started_ms - ?, finished_ms = finished_ms - ? WHERE id > ?",
+            (ms, ms, since_attempt),
+        )
+
+
+def last_attempt(home: ExportHome) -> int:
+    with closing(sqlite3.connect(home.folder / "ledger.db")) as ledger:
+        return int(ledger.execute("SELECT max(id) FROM attempts").fetchone()[0])

@@ -1,0 +1,121 @@
+"""Histories and tables that a comparison could misread: too much said to be missing is sent twice."""
+
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from home import ExportHome
+from landing import Landing, landing_in
+from rows import custom_event
+from sent_home import GRACE, compared, fifteen_sent, last_attempt, points_at, sent_earlier
+from shell import DAY
+
+from statsig_export.reconciliation.reports import Arrivals
+from statsig_export.testing.webhook.faults import Rule, answer
+
+
+@pytest.fixture
+def landing(tmp_path: Path) -> Landing:
+    return landing_in(tmp_path)
+
+
+@pytest.fixture
+def home(home: ExportHome, landing: Landing) -> ExportHome:
+    return fifteen_sent(home, landing)
+
+
+@pytest.mark.fault("F400")
+@pytest.mark.parametrize("database", ["sqlite", "duckdb"])
+def test_a_row_without_a_time_is_there_all_the_same(home: ExportHome, tmp_path: Path, database: str):
+    landing = Landing(database, str(tmp_path / f"other.{database}"))
+    points_at(home, landing)
+    landing.land(home.receiver.events())
+    landing.run("UPDATE statsig_events SET _fivetran_synced = NULL WHERE _index < 3")
+
+    assert compared(home, after=GRACE).total == Arrivals(forwarded=15, arrived=15)
+
+
+@pytest.mark.fault("F400")
+@pytest.mark.parametrize("spelt", [str.upper, lambda one: one.replace("-", "")])
+def test_a_uuid_is_the_same_in_every_spelling(home: ExportHome, landing: Landing, spelt):
+    landing.land({**event, "timeUUID": spelt(event["timeUUID"])} for event in home.receiver.events())
+
+    report = compared(home, after=GRACE)
+
+    assert (report.total, report.alien) == (Arrivals(forwarded=15, arrived=15), 0)
+
+
+@pytest.mark.fault("F400")
+def test_an_id_that_is_no_uuid_is_compared_letter_by_letter(home: ExportHome, landing: Landing):
+    home.add([custom_event(11, time_uuid="Ab-1"), custom_event(12, time_uuid="aB-1")])
+    home.export()
+    home.ship()
+    landing.land(event for event in home.receiver.events() if event["timeUUID"] != "aB-1")
+
+    assert compared(home, after=GRACE).total == Arrivals(forwarded=17, arrived=16, missing=1)
+
+
+@pytest.mark.fault("F401")
+def test_what_was_first_sent_long_ago_and_is_sent_again_now_is_compared(home: ExportHome, landing: Landing):
+    sent_earlier(home, timedelta(days=40))
+    home.write()
+    landing.land(home.receiver.events()[4:], datetime.now(UTC) - timedelta(days=40))
+    home.verb("replay", *DAY, "--missing")
+    landing.land(home.receiver.events()[15:])
+
+    assert compared(home).total == Arrivals(forwarded=15, arrived=15)
+
+
+@pytest.mark.fault("F401")
+def test_parts_of_a_batch_whose_result_was_unknown_before_it_was_split_are_compared(tmp_path: Path, home: ExportHome):
+    landing = Landing("sqlite", str(tmp_path / "other.sqlite"))
+    points_at(home, landing)
+    landing.land(home.receiver.events())
+    compared(home, after=GRACE)  # all is settled but for what comes now
+    home.add([custom_event(key) for key in range(11, 15)])
+    home.export()
+    request = len(home.receiver.requests)
+    home.receiver.play([Rule(actions=[answer(500), answer(413), answer(200)], requests=set(range(request + 1, 99)))])
+    before = last_attempt(home)
+    home.write()
+    home.ship()
+    sent_earlier(home, timedelta(hours=3), since_attempt=before)
+    home.verb("ship", "--now")
+    home.verb("ship", "--now")
+    landing.land(home.receiver.events()[15:])
+
+    total = compared(home, after=GRACE).total
+
+    assert (total.forwarded, total.arrived, total.missing, total.unchecked) == (19, 19, 0, 0)
+
+
+@pytest.mark.fault("F402")
+def test_what_was_sent_before_the_table_is_read_from_and_synced_after_is_ours(home: ExportHome, landing: Landing):
+    sent_earlier(home, timedelta(hours=26))
+    landing.land(home.receiver.events(), datetime.now(UTC) - timedelta(hours=18))
+    assert compared(home).alien == 0
+    settled = last_attempt(home)
+    home.add([custom_event(11)])
+    home.export()
+    home.ship()
+    sent_earlier(home, timedelta(hours=19), since_attempt=settled)
+
+    report = compared(home)
+
+    assert (report.landed, report.alien, report.total.missing) == (15, 0, 1)
+
+
+@pytest.mark.fault("F403")
+def test_where_no_temporary_folder_is_to_be_had_the_error_says_so(
+    home: ExportHome, landing: Landing, monkeypatch: pytest.MonkeyPatch
+):
+    landing.land(home.receiver.events())
+    home.write()
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/proc/nowhere"])
+
+    result = home.verb("arrivals")
+
+    assert result.exit_code == 5
+    assert "the temporary folder of this process cannot be written (No usable temporary directory" in result.output
