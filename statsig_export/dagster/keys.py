@@ -42,6 +42,8 @@ SCHEDULED_BY = "dagster/schedule_name"
 BACKFILL = "dagster/backfill"
 MAX_RUNTIME = "dagster/max_runtime"
 MAX_RETRIES = "dagster/max_retries"
+WILL_RETRY = "dagster/will_retry"
+RETRIED_BY = "dagster/auto_retry_run_id"
 """Dagster's own tags."""
 
 DESTINATION_TAG = "statsig_export/destination"

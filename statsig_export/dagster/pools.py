@@ -8,6 +8,7 @@ import re
 from math import inf
 
 import dagster as dg
+from dagster._utils.concurrency import ConcurrencyKeyInfo  # what its storage returns, for the type alone
 
 from statsig_export.config import Config
 from statsig_export.dagster.keys import names_of
@@ -69,13 +70,25 @@ def free_places(instance: dg.DagsterInstance, config: Config) -> int:
 
     Dagster does so only with run monitoring, which it does not have unless dagster.yaml says so.
     """
-    storage = instance.event_log_storage
-    pools = [storage.get_concurrency_info(pool) for pool in (pool_of(config), export_pool_of(config))]
+    storage, pools = instance.event_log_storage, _pools(instance, config)
     holders = {run for pool in pools for run in (*pool.active_run_ids, *pool.pending_run_ids, *pool.assigned_run_ids)}
     ended = [run for run in holders if (known := instance.get_run_by_id(run)) is None or known.is_finished]
     for run in ended:
         storage.free_concurrency_slots_for_run(run)
     return len(ended)
+
+
+def waiting_for_a_place(instance: dg.DagsterInstance, config: Config) -> set[str]:
+    """The runs that have begun, and a step of which waits in a pool. A place is assigned before the run takes it."""
+    return {
+        run
+        for pool in _pools(instance, config)
+        for run in (pool.pending_run_ids | pool.assigned_run_ids) - pool.active_run_ids
+    }
+
+
+def _pools(instance: dg.DagsterInstance, config: Config) -> list[ConcurrencyKeyInfo]:
+    return [instance.event_log_storage.get_concurrency_info(pool) for pool in (pool_of(config), export_pool_of(config))]
 
 
 def _word(destination: str) -> str:

@@ -16,6 +16,9 @@ from statsig_export.dagster.keys import (
     PARTITION,
     RANGE_END,
     RANGE_START,
+    RETRIED_BY,
+    SCHEDULED_BY,
+    WILL_RETRY,
     names_of,
 )
 from statsig_export.errors import ConfigError
@@ -50,10 +53,33 @@ def under_way(
     ]
 
 
-def being_exported(instance: dg.DagsterInstance, config: Config) -> set[str]:
-    """The partitions that queued and running export runs carry."""
-    live = under_way(instance)
+def being_exported(instance: dg.DagsterInstance, config: Config, for_schedule: str | None = None) -> set[str]:
+    """The partitions that export runs carry: queued and running ones, and those that Dagster is about to repeat.
+
+    Not what the schedule of that name, which asks, has created in a tick that was never finished: the daemon died.
+    Asked for again by the same tick, Dagster submits just those runs.
+    """
+    live = [run for run in under_way(instance) if not _is_left_over(run, for_schedule)] + _to_be_repeated(instance)
     return {key for run in live if _is_export(run, config) for key in partition_keys_of(run, config)}
+
+
+def _is_left_over(run: dg.DagsterRun, schedule: str | None) -> bool:
+    """A schedule ticks once at a time, and submits each run before its tick ends."""
+    never_submitted = run.status is dg.DagsterRunStatus.NOT_STARTED
+    return never_submitted and schedule is not None and run.tags.get(SCHEDULED_BY) == schedule
+
+
+def _to_be_repeated(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    """Runs that have just failed, of which Dagster's run retries have launched no other yet."""
+    if not instance.run_retries_enabled:
+        return []
+    since = (datetime.now(UTC) - ABANDONED_AFTER).timestamp()
+    failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], tags={WILL_RETRY: "true"})
+    return [
+        record.dagster_run
+        for record in instance.get_run_records(failed, limit=_REMEMBERED_FAILURES)
+        if RETRIED_BY not in record.dagster_run.tags and (record.end_time or 0.0) > since
+    ]
 
 
 def _is_export(run: dg.DagsterRun, config: Config) -> bool:

@@ -1,8 +1,8 @@
 """Runs whose process is gone without a word: killed, or their machine died.
 
 Dagster's run monitoring ends such runs by their age, where dagster.yaml enables it. Otherwise they are under way for
-ever, and hold their windows, partitions and places. So a run tells in a tag which process it is, and the sensor looks
-for that process. On another host it cannot; there, and before the tag is set, age tells.
+ever, and hold their windows, partitions and places. So a run tells in a tag which process it is, and ship_sensor and
+the schedule look for that process. On another host it cannot; there, and before the tag is set, age tells.
 """
 
 import os
@@ -22,22 +22,24 @@ from statsig_export.dagster.keys import (
     MAX_RUNTIME,
     NONE,
     OUTCOME_TAG,
+    REPLAY_JOB,
+    SHIP_JOB,
     WORKER_TAG,
     names_of,
 )
-from statsig_export.dagster.pools import free_places
+from statsig_export.dagster.pools import free_places, waiting_for_a_place
 from statsig_export.dagster.runs import AT_WORK, under_way
 
 UNKNOWN_FOR = timedelta(minutes=3)
-"""A run that has been starting for so long, and has not told its process, has none."""
+"""A run that has been starting, or has logged nothing, for so long, and has not told its process, has none."""
 _ONE_PROCESS = frozenset({"in_process", "execute_in_process_executor"})
 """The executors whose steps run in the run's own process."""
+_THAT_TELL = (EXPORT_JOB, SHIP_JOB, REPLAY_JOB)
+"""The jobs whose first step tells its process: their executor is one of those."""
 EXPORT_MAX_RUNTIME = timedelta(hours=6)
 """An export run that is gone without a word (its machine died) holds its windows no longer than that."""
 EXPORT_MAX_RUNTIME_S = str(round(EXPORT_MAX_RUNTIME.total_seconds()))
-GONE = (
-    "its process is gone, as the sensor has seen: killed, or its machine died. What it left undone is asked for again"
-)
+GONE = "its process is gone, as a tick has seen: killed, or its machine died. What it left undone is asked for again"
 
 
 _SECONDS = re.compile(r"[0-9]{1,9}")
@@ -69,7 +71,7 @@ def clear_the_dead(instance: dg.DagsterInstance, config: Config, now: datetime) 
     runs hold.
     """
     for run in under_way(instance, statuses=AT_WORK):
-        if _is_ours(run, config) and _is_dead(instance, run, now):
+        if _is_ours(run, config) and _is_dead(instance, run, config, now):
             canceled = run.status is dg.DagsterRunStatus.CANCELING
             (instance.report_run_canceled if canceled else instance.report_run_failed)(run, GONE)
     free_places(instance, config)
@@ -83,15 +85,31 @@ def _is_ours(run: dg.DagsterRun, config: Config) -> bool:
     return WORKER_TAG in run.tags or run.tags.get(DESTINATION_TAG) == destination or exports or asset
 
 
-def _is_dead(instance: dg.DagsterInstance, run: dg.DagsterRun, now: datetime) -> bool:
+def _is_dead(instance: dg.DagsterInstance, run: dg.DagsterRun, config: Config, now: datetime) -> bool:
     worker = _worker_of(run)
     if worker is not None and worker["host"] == _host():
         return worker["began"] != _began(int(worker["pid"]))
+    if worker is None and _is_silent(instance, run, config, now):
+        return True
     record = instance.get_run_record_by_id(run.run_id)
     if record is None:
         return False
     began = datetime.fromtimestamp(record.start_time or record.create_timestamp.timestamp(), UTC)
     return now - began > _longest(run, known=worker is not None)
+
+
+def _is_silent(instance: dg.DagsterInstance, run: dg.DagsterRun, config: Config, now: datetime) -> bool:
+    """A run of ours that was killed between its start and its first step, which tells the process.
+
+    A living one logs its first step at once, or waits for a place. Only the jobs: with another executor no run tells.
+    """
+    names = names_of(config)
+    if run.status is dg.DagsterRunStatus.STARTING or run.job_name not in {names(job) for job in _THAT_TELL}:
+        return False
+    if run.run_id in waiting_for_a_place(instance, config):
+        return False
+    newest = instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
+    return bool(newest) and now.timestamp() - newest[0].event_log_entry.timestamp > UNKNOWN_FOR.total_seconds()
 
 
 def _worker_of(run: dg.DagsterRun) -> Mapping[str, str] | None:

@@ -112,6 +112,20 @@ class Project:
             tick = sensor.evaluate_tick(context)
         return list(tick.run_requests or ()), tick.skip_message or ""
 
+    def schedule_tick(self, hours: float = 1) -> list[dg.RunRequest] | str:
+        """The schedule's tick so many hours after the last midnight: its requests, or why it skipped."""
+        definitions = self.definitions()
+        (schedule,) = [each for each in definitions.schedules or () if each.name == "export_schedule"]
+        assert isinstance(schedule, dg.ScheduleDefinition)
+        with dg.build_schedule_context(
+            instance=self.instance,
+            scheduled_execution_time=TODAY + timedelta(hours=hours),
+            repository_def=definitions.get_repository_def(),
+            resources={"statsig_export": (definitions.resources or {})["statsig_export"]},
+        ) as context:
+            tick = schedule.evaluate_tick(context)
+        return list(tick.run_requests or ()) or (tick.skip_message or "")
+
     def carry_out(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
         """Run what a request asks for, with the tags that the daemon adds."""
         return self.run(

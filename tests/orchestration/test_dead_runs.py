@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 from dagster._core.events import DagsterEvent  # how a worker tells that it has begun: Dagster has no public way
-from dagster_folder import DAYS, Project
+from dagster_folder import DAYS, Project, box
 from dagster_processes import daemon, environment, kill_all, wait_for
 
 from statsig_export.dagster import workers
-from statsig_export.dagster.keys import MAX_RUNTIME, WORKER_TAG
+from statsig_export.dagster.keys import MAX_RUNTIME, RANGE_END, RANGE_START, RETRIED_BY, WORKER_TAG
 from statsig_export.dagster.runs import being_exported
 from statsig_export.export.export import export_window
 from statsig_export.maintenance.verify import verify
@@ -23,6 +23,8 @@ from statsig_export.testing.webhook.faults import Action, Rule
 from statsig_export.windows import window_from_key
 
 POOLS = ("fivetran_webhook", "fivetran_exports")
+EVERYTHING = {RANGE_START: f"gate_exposure|{DAYS[0]}", RANGE_END: f"custom_event|{DAYS[-1]}"}
+UNDER_WAY = "the 4 closed windows of the lookback are exported or under way"
 STARTED, FAILED = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.FAILURE
 
 
@@ -34,15 +36,15 @@ def process() -> Iterator[subprocess.Popen[bytes]]:
         living.kill()
 
 
-def started(project: Project, pool: str, repeats: str | None = None, **tags: str) -> str:
-    """A run under way that holds a place of a pool, as a worker makes it. Returns its id."""
+def started(project: Project, pool: str, repeats: str | None = None, *, waits: bool = False, **tags: str) -> str:
+    """A run under way that holds or awaits a place of a pool, as a worker makes it. Returns its id."""
     job = "ship_batches" if pool == "fivetran_webhook" else "export_events"
     definition = project.definitions().resolve_job_def(job)
     run = project.instance.create_run_for_job(
         definition, tags={**definition.tags, **tags}, parent_run_id=repeats, root_run_id=repeats
     )
     project.instance.handle_new_event(_event(run, dg.DagsterEventType.PIPELINE_START))
-    assert project.instance.event_log_storage.claim_concurrency_slot(pool, run.run_id, "step").is_claimed
+    assert project.instance.event_log_storage.claim_concurrency_slot(pool, run.run_id, "step").is_claimed is not waits
     return run.run_id
 
 
@@ -139,6 +141,62 @@ def test_what_a_killed_export_run_held_is_asked_for_again(project: Project):
     project.tick()
 
     assert being_exported(project.instance, project.config) == set()
+
+
+@pytest.mark.fault("F331")
+def test_the_tick_that_the_schedule_missed_asks_for_what_killed_runs_held_before_any_sensor_has_ticked(
+    project: Project,
+):
+    project.tick()
+    started(project, POOLS[1], **EVERYTHING, **{WORKER_TAG: workers._process(os.getpid()) + "0"})
+
+    requests = project.schedule_tick()
+
+    assert [box(request) for request in requests] == [
+        (f"gate_exposure|{DAYS[0]}", f"custom_event|{DAYS[1]}"),
+        (f"gate_exposure|{DAYS[2]}", f"custom_event|{DAYS[3]}"),
+    ]
+
+
+@pytest.mark.fault("F331")
+def test_what_dagster_repeats_by_itself_is_not_asked_for_beside_it(project: Project):
+    home = project.folder / "retrying"
+    home.mkdir()
+    retries = {"run_retries": {"enabled": True, "max_retries": 2}}
+    with dg.DagsterInstance.local_temp(str(home), overrides=retries) as project.instance:
+        project.tick()
+        dead = started(project, POOLS[1], **EVERYTHING, **{WORKER_TAG: workers._process(os.getpid()) + "0"})
+
+        assert project.schedule_tick() == UNDER_WAY
+        assert status(project, dead) is FAILED
+
+        project.instance.add_run_tags(dead, {RETRIED_BY: "another, which has failed too"})
+        assert len(project.schedule_tick()) == 2
+
+
+@pytest.mark.fault("F331")
+@pytest.mark.parametrize("pool", POOLS)
+def test_a_run_that_was_killed_before_it_could_tell_its_process_is_ended_after_three_minutes(
+    project: Project, pool: str
+):
+    project.tick()
+    run, now = started(project, pool), datetime.now(UTC)
+
+    workers.clear_the_dead(project.instance, project.config, now + timedelta(minutes=2))
+    assert status(project, run) is STARTED
+    workers.clear_the_dead(project.instance, project.config, now + timedelta(minutes=4))
+    assert (status(project, run), holders(project, pool)) == (FAILED, set())
+
+
+@pytest.mark.fault("F331")
+def test_a_run_that_waits_for_a_place_is_no_dead_one_however_silent_it_is(project: Project):
+    project.tick()
+    first, second = (started(project, POOLS[1], **{WORKER_TAG: workers._process(os.getpid())}) for _ in range(2))
+    third = started(project, POOLS[1], waits=True)
+
+    workers.clear_the_dead(project.instance, project.config, datetime.now(UTC) + timedelta(minutes=59))
+
+    assert {status(project, run) for run in (first, second, third)} == {STARTED}
 
 
 @pytest.mark.fault("F306")

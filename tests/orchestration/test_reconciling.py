@@ -2,9 +2,11 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import NoReturn
 
 import dagster as dg
 import pytest
+from dagster._core.events import DagsterEvent, StepMaterializationData  # as a run logs what it has materialized
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill  # as the daemon stores it
 from dagster_folder import DAYS, Project
 from sqlalchemy import update
@@ -234,6 +236,37 @@ def test_an_export_run_that_is_killed_between_the_ledger_and_its_report_is_shown
     told = project.metadata(*EVENTS.path, partition=BOTH[1])
     assert (told["export run"], told["dagster/partition_row_count"], told["events"]) == (run.run_id, 3, 3)
     assert project.materialized(*DELIVERED.path) == {key for key in EVERY if key not in BOTH}
+
+
+@pytest.mark.fault("F327", "F331")
+def test_what_dagster_wrote_to_a_runs_log_and_not_to_the_asset_when_it_was_killed_is_shown(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+):
+    """On SQLite these are two databases, one written after the other."""
+    project.fill([DAYS[0]])
+    run = run_under_way(project, "export_events")
+    export_window(project.config, window_from_key(DAYS[0], project.config.windows), orchestrator_run_id=run.run_id)
+    with monkeypatch.context() as dying:
+        dying.setattr(project.instance.event_log_storage, "index_transaction", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            project.instance.report_dagster_event(_materialized(BOTH[0]), run.run_id)
+    kind = dg.DagsterEventType.ASSET_MATERIALIZATION
+    assert len(project.instance.get_records_for_run(run.run_id, of_type=kind).records) == 1
+    project.instance.report_run_failed(run)
+
+    tick(project)
+
+    assert materializations(project, EVENTS) == EVERY
+
+
+def _killed() -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _materialized(partition: str) -> DagsterEvent:
+    event = StepMaterializationData(dg.AssetMaterialization(EVENTS, partition=partition))
+    kind = dg.DagsterEventType.ASSET_MATERIALIZATION.value
+    return DagsterEvent(event_type_value=kind, job_name="export_events", event_specific_data=event)
 
 
 @pytest.mark.fault("F328")

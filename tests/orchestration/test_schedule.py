@@ -31,21 +31,6 @@ def missing_partitions(settings: Config, windows: list[Window], present: set[str
     return without(dict.fromkeys(windows, settings.filter.enabled_categories()), present)
 
 
-def ticked(project: Project, hours: float = 1) -> list[dg.RunRequest] | str:
-    """The schedule's tick `hours` after the last midnight: its requests, or why it skipped."""
-    definitions = project.definitions()
-    (schedule,) = [each for each in definitions.schedules or () if each.name == "export_schedule"]
-    assert isinstance(schedule, dg.ScheduleDefinition)
-    with dg.build_schedule_context(
-        instance=project.instance,
-        scheduled_execution_time=TODAY + timedelta(hours=hours),
-        repository_def=definitions.get_repository_def(),
-        resources={"statsig_export": (definitions.resources or {})["statsig_export"]},
-    ) as context:
-        tick = schedule.evaluate_tick(context)
-    return list(tick.run_requests or ()) or (tick.skip_message or "")
-
-
 @pytest.mark.parametrize(
     ("every", "settle", "expected"),
     [
@@ -118,7 +103,7 @@ def test_the_boxes_hold_the_missing_partitions_and_nothing_else():
 
 
 def test_the_first_tick_asks_for_every_closed_window_of_the_lookback(project: Project):
-    (request,) = ticked(project)
+    (request,) = project.schedule_tick()
 
     assert box(request) == (f"gate_exposure|{DAYS[0]}", f"custom_event|{DAYS[-1]}")
 
@@ -126,7 +111,7 @@ def test_the_first_tick_asks_for_every_closed_window_of_the_lookback(project: Pr
 def test_the_lookback_bounds_what_the_schedule_catches_up(project: Project):
     project.configure('lookback = "10d"', 'lookback = "1d"')
 
-    (request,) = ticked(project)
+    (request,) = project.schedule_tick()
 
     assert box(request) == (f"gate_exposure|{DAYS[-1]}", f"custom_event|{DAYS[-1]}")
 
@@ -134,19 +119,19 @@ def test_the_lookback_bounds_what_the_schedule_catches_up(project: Project):
 def test_a_window_that_has_not_settled_is_left_for_the_next_tick(project: Project):
     project.configure('settle = "1s"', 'settle = "2h"')
 
-    (request,) = ticked(project, hours=1)
+    (request,) = project.schedule_tick(hours=1)
 
     assert box(request) == (f"gate_exposure|{DAYS[0]}", f"custom_event|{DAYS[-2]}")
 
 
 def test_the_requested_run_does_what_is_missing_and_the_next_tick_skips(project: Project):
     project.fill()
-    (request,) = ticked(project)
+    (request,) = project.schedule_tick()
 
     result = project.run("export_events", request.run_config, request.tags)
 
     assert result.success
-    assert ticked(project) == "the 4 closed windows of the lookback are exported or under way"
+    assert project.schedule_tick() == "the 4 closed windows of the lookback are exported or under way"
 
 
 def test_partitions_that_a_live_run_exports_are_not_asked_for_again(project: Project):
@@ -157,7 +142,7 @@ def test_partitions_that_a_live_run_exports_are_not_asked_for_again(project: Pro
     ):
         project.instance.create_run_for_job(job, tags=tags, status=dg.DagsterRunStatus.STARTED)
 
-    (request,) = ticked(project)
+    (request,) = project.schedule_tick()
 
     assert box(request) == (f"config_exposure|{DAYS[3]}", f"custom_event|{DAYS[3]}")
 
@@ -182,13 +167,13 @@ def test_runs_of_other_windows_and_of_jobs_and_schedules_that_share_our_names_ke
         scheduled_too = {**tags, "dagster/schedule_name": "export_schedule"}
         project.instance.create_run_for_job(of_another_location, tags=scheduled_too, status=status)
 
-    (request,) = ticked(project)
+    (request,) = project.schedule_tick()
 
     assert box(request) == (f"gate_exposure|{DAYS[0]}", f"custom_event|{DAYS[-1]}")
 
 
 def test_each_tick_has_run_keys_of_its_own_so_that_a_failed_window_is_tried_again(project: Project):
-    (first,), (second,) = ticked(project, hours=1), ticked(project, hours=2)
+    (first,), (second,) = project.schedule_tick(hours=1), project.schedule_tick(hours=2)
 
     assert first.run_key != second.run_key
 
@@ -202,11 +187,11 @@ def scheduled(project: Project, first: str, last: str, status: dg.DagsterRunStat
 
 def test_a_window_whose_export_failed_is_asked_for_by_the_next_tick(project: Project):
     project.folder.joinpath("source.db").touch()
-    (request,) = ticked(project, hours=1)
+    (request,) = project.schedule_tick(hours=1)
     failed = project.run("export_events", request.run_config, request.tags)
     assert not failed.success
 
-    (again,) = ticked(project, hours=2)
+    (again,) = project.schedule_tick(hours=2)
 
     assert box(again) == box(request)
 
@@ -215,7 +200,7 @@ def test_one_tick_asks_for_every_hour_of_the_ticks_that_were_missed(project: Pro
     project.configure("[windows]", '[windows]\nevery = "hour"')
     project.configure('lookback = "10d"', 'lookback = "6h"')
 
-    (request,) = ticked(project, hours=5.1)
+    (request,) = project.schedule_tick(hours=5.1)
 
     last = f"{TODAY + timedelta(hours=4):%Y-%m-%d-%H:%M}"
     first = f"{TODAY - timedelta(hours=1):%Y-%m-%d-%H:%M}"
@@ -234,7 +219,7 @@ def test_a_daemon_that_was_away_for_longer_than_the_lookback_goes_on_where_it_st
     project.fill()
     exported(project, DAYS[0])
 
-    new, skipped = ticked(project)
+    new, skipped = project.schedule_tick()
 
     assert box(new) == (f"gate_exposure|{DAYS[-1]}", f"custom_event|{DAYS[-1]}")
     assert box(skipped) == (f"gate_exposure|{DAYS[1]}", f"custom_event|{DAYS[-2]}")
@@ -245,10 +230,10 @@ def test_what_the_ledger_holds_is_not_asked_for_whatever_dagster_shows(project: 
     project.fill()
     exported(project, *DAYS)
 
-    assert ticked(project) == "the 4 closed windows of the lookback are exported or under way"
+    assert project.schedule_tick() == "the 4 closed windows of the lookback are exported or under way"
 
     project.configure("[webhook]", '[webhook]\nname = "another"')
-    (request,) = ticked(project)
+    (request,) = project.schedule_tick()
     assert box(request) == (f"gate_exposure|{DAYS[0]}", f"custom_event|{DAYS[-1]}")
 
 
@@ -258,7 +243,10 @@ def test_a_gap_is_asked_for_again_however_old_it_is_and_the_windows_of_the_lookb
     project.fill()
     exported(project, DAYS[0], DAYS[2])
 
-    assert [box(request)[0] for request in ticked(project)] == [f"gate_exposure|{DAYS[3]}", f"gate_exposure|{DAYS[1]}"]
+    assert [box(request)[0] for request in project.schedule_tick()] == [
+        f"gate_exposure|{DAYS[3]}",
+        f"gate_exposure|{DAYS[1]}",
+    ]
 
 
 @pytest.mark.fault("F295")
@@ -267,10 +255,12 @@ def test_windows_of_the_first_lookback_that_failed_before_anything_was_exported_
     exported(project, DAYS[2])
     project.configure('lookback = "10d"', 'lookback = "0s"')
 
-    assert [box(request) for request in ticked(project)] == [(f"gate_exposure|{DAYS[3]}", f"custom_event|{DAYS[3]}")]
+    assert [box(request) for request in project.schedule_tick()] == [
+        (f"gate_exposure|{DAYS[3]}", f"custom_event|{DAYS[3]}")
+    ]
 
     project.configure('lookback = "0s"', 'lookback = "3d"')
-    assert f"gate_exposure|{DAYS[1]}" in [box(request)[0] for request in ticked(project, hours=24 * 30)]
+    assert f"gate_exposure|{DAYS[1]}" in [box(request)[0] for request in project.schedule_tick(hours=24 * 30)]
 
 
 @pytest.mark.fault("F295")
@@ -283,7 +273,7 @@ def test_a_year_of_skipped_hours_is_asked_for_oldest_first_and_bounded_a_tick(pr
     exported(project, first)
     began = time.perf_counter()
 
-    requests = ticked(project)
+    requests = project.schedule_tick()
 
     assert time.perf_counter() - began < 10
     assert len(requests) == 10
@@ -297,7 +287,7 @@ def test_hours_of_days_that_were_exported_as_days_are_no_gap(project: Project):
     project.configure("[windows]", '[windows]\nevery = "hour"')
     project.configure('lookback = "10d"', 'lookback = "6h"')
 
-    keys = [box(request)[0] for request in ticked(project, hours=0.1)]
+    keys = [box(request)[0] for request in project.schedule_tick(hours=0.1)]
 
     assert keys == [f"gate_exposure|{DAYS[3]}-18:00", f"gate_exposure|{DAYS[3]}-00:00"]
 
@@ -309,7 +299,7 @@ def test_a_range_that_failed_is_split_and_asked_for_after_what_has_not_failed(pr
     exported(project, DAYS[0])
     scheduled(project, f"gate_exposure|{DAYS[1]}", f"custom_event|{DAYS[2]}", dg.DagsterRunStatus.FAILURE)
 
-    assert [box(request)[1] for request in ticked(project)] == [f"custom_event|{DAYS[at]}" for at in (3, 1, 2)]
+    assert [box(request)[1] for request in project.schedule_tick()] == [f"custom_event|{DAYS[at]}" for at in (3, 1, 2)]
 
 
 @pytest.mark.fault("F296")
@@ -323,7 +313,7 @@ def test_the_lookback_is_counted_from_the_last_closed_window(
     project.configure('settle = "1s"', f'settle = "{settle}"')
     project.configure('lookback = "10d"', f'lookback = "{lookback}"')
 
-    (request,) = ticked(project)
+    (request,) = project.schedule_tick()
 
     assert box(request) == (f"gate_exposure|{expected}", f"custom_event|{expected}")
 
@@ -332,10 +322,25 @@ def test_a_run_that_was_never_submitted_holds_its_windows_for_ten_minutes_only(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ):
     everything = (f"gate_exposure|{DAYS[0]}", f"custom_event|{DAYS[-1]}")
-    scheduled(project, *everything, dg.DagsterRunStatus.NOT_STARTED)
-    assert isinstance(ticked(project), str)
+    job = project.definitions().resolve_job_def("export_events")
+    tags = {RANGE_START: everything[0], RANGE_END: everything[1]}
+    project.instance.create_run_for_job(job, tags=tags, status=dg.DagsterRunStatus.NOT_STARTED)
+    assert isinstance(project.schedule_tick(), str)
     monkeypatch.setattr(runs, "ABANDONED_AFTER", timedelta(seconds=0))
 
-    (request,) = ticked(project)
+    (request,) = project.schedule_tick()
 
     assert box(request) == everything
+
+
+@pytest.mark.fault("F334")
+def test_a_tick_that_died_before_it_submitted_its_run_asks_for_the_same_when_it_is_done_again(project: Project):
+    (first,) = project.schedule_tick()
+    scheduled(project, *box(first), dg.DagsterRunStatus.NOT_STARTED)
+
+    (again,) = project.schedule_tick()
+
+    assert (again.run_key, box(again)) == (
+        first.run_key,
+        box(first),
+    )  # Dagster finds the run by its key

@@ -3,7 +3,7 @@ or a run that failed heals at the next tick, an hour later, however long ago tha
 began are a backfill's work.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
@@ -14,6 +14,7 @@ from statsig_export.dagster.events.ranges import boxes, without
 from statsig_export.dagster.keys import CHECK_JOB, EXPORT_JOB, RANGE_END, RANGE_START, SCHEDULE, names_of
 from statsig_export.dagster.resources import ExportResource
 from statsig_export.dagster.runs import FailedExport, being_exported, failed_exports
+from statsig_export.dagster.workers import clear_the_dead
 from statsig_export.export.gaps import Missing, missing_windows
 from statsig_export.settings import WindowSettings
 from statsig_export.windows import (
@@ -56,8 +57,11 @@ def export_schedule(config: Config) -> dg.ScheduleDefinition:
     ) -> list[dg.RunRequest] | dg.SkipReason:
         current, now = statsig_export.config(), context.scheduled_execution_time
         claim_keys(context, current, statsig_export.config_path)
+        # A daemon that is back makes up at once for the tick that it missed, before ship_sensor ends the dead runs:
+        # what they hold would wait for the next hour.
+        clear_the_dead(context.instance, current, datetime.now(UTC))
         missing = missing_windows(current, now)
-        waiting = without(missing, being_exported(context.instance, current))
+        waiting = without(missing, being_exported(context.instance, current, names(SCHEDULE)))
         if waiting:
             return [
                 dg.RunRequest(run_key=f"{now.isoformat()} {first}", tags={RANGE_START: first, RANGE_END: last})

@@ -12,6 +12,8 @@ from statsig_export.ledger.changes import LedgerRun
 
 ENDED_FOR = timedelta(minutes=1)
 """A run that is marked as ended by force may have a request under way still."""
+_MOST_OF_A_PARTITION = 100
+"""Materializations that are looked through."""
 _MATERIALIZED = dg.DagsterEventType.ASSET_MATERIALIZATION
 
 
@@ -66,7 +68,14 @@ class Picture:
             events = [record.asset_materialization for record in records]
             self._told[run.orchestrator_run] = [event for event in events if event is not None]
         told = self._told[run.orchestrator_run]
-        return [event for event in told if event.asset_key == asset and str(event.partition) == partition]
+        ours = [event for event in told if event.asset_key == asset and str(event.partition) == partition]
+        return ours if ours and self._shows(asset, partition, run.orchestrator_run) else []
+
+    def _shows(self, asset: dg.AssetKey, partition: str, run_id: str) -> bool:
+        """Whether the asset has it too: on SQLite Dagster writes the run's log first, and may be killed in between."""
+        of_partition = dg.AssetRecordsFilter(asset_key=asset, asset_partitions=[partition])
+        records = self.instance.fetch_materializations(of_partition, limit=_MOST_OF_A_PARTITION).records
+        return any(record.run_id == run_id for record in records)
 
     def _will_report(self, record: dg.RunRecord) -> bool:
         run = record.dagster_run
