@@ -16,7 +16,7 @@ from statsig_export.ledger import arrivals as ledger_arrivals
 from statsig_export.ledger import queries
 from statsig_export.ledger.arrivals import SentBatch
 from statsig_export.ledger.records import ReplayPlan, Selection
-from statsig_export.ledger.replays import plan_parts
+from statsig_export.ledger.replays import open_to_parts, plan_parts, refuse_pruned_of
 from statsig_export.ledger.transactions import Ledger, ledger_of
 from statsig_export.reconciliation.check import Compared, compare
 from statsig_export.reconciliation.comparison import Rows
@@ -51,7 +51,7 @@ class Missing:
 def missing(config: Config, selection: Selection, keys: Sequence[str], *, now_ms: int | None = None) -> Missing:
     """Compare the partitions of the selection, record it, and say what is missing of `keys`. Sends nothing.
 
-    Raises ConfigError, SourceError, LedgerError, StorageError.
+    Raises ConfigError, also if one of `keys` was pruned, SourceError, LedgerError, StorageError.
     """
     with ledger_of(config) as ledger:
         return _missing(config, ledger, selection, keys, REAL_TIME.now_ms() if now_ms is None else now_ms)
@@ -90,11 +90,17 @@ def _replay(config: Config, selection: Selection, keys: Sequence[str], context: 
 def _missing(config: Config, ledger: Ledger, selection: Selection, keys: Sequence[str], now_ms: int) -> Missing:
     wanted = [split_partition_key(key) for key in keys]
     ids = set(queries.partition_ids(ledger.database, config.webhook.name, wanted).values())
+    refuse_pruned_of(ledger.database, sorted(ids))
     compared = compare(config, ledger.database, selection, now_ms, keep_missing=True)
     ledger_arrivals.record(ledger.database, config.webhook.name, compared.comparison.by_batch(), compared.check)
     parts: dict[int, dict[int, list[tuple[int, Batch]]]] = defaultdict(lambda: defaultdict(list))
+    found = list(_of_partitions(compared, ids))
+    touched = sorted({segment.partition for segment, _ in found})
+    may_be_sent = open_to_parts(ledger.database, touched, compared.batches)
     with Storage(config.storage_url()) as storage:
-        for segment, rows in _of_partitions(compared, ids):
+        for segment, rows in found:
+            if segment.batch not in may_be_sent:
+                continue
             file = compared.files[segment.partition, segment.generation]
             for first_row, count in _runs(rows):
                 made = body(storage.read_events(file, first_row, count))
