@@ -18,9 +18,8 @@ from statsig_export.ledger.arrivals import SentBatch
 from statsig_export.ledger.records import ReplayPlan, Selection
 from statsig_export.ledger.replays import open_to_parts, plan_parts, refuse_pruned_of
 from statsig_export.ledger.transactions import Ledger, ledger_of
-from statsig_export.reconciliation.check import Compared, compare
+from statsig_export.reconciliation.check import compare
 from statsig_export.reconciliation.comparison import Rows
-from statsig_export.reconciliation.segments import Segment
 from statsig_export.runs import REAL_TIME, Job, RunStart, Timing, no_progress, observed
 from statsig_export.shipping.context import ShipContext
 from statsig_export.shipping.replay import replay_of_planned
@@ -94,13 +93,14 @@ def _missing(config: Config, ledger: Ledger, selection: Selection, keys: Sequenc
     compared = compare(config, ledger.database, selection, now_ms, keep_missing=True)
     ledger_arrivals.record(ledger.database, config.webhook.name, compared.comparison.by_batch(), compared.check)
     parts: dict[int, dict[int, list[tuple[int, Batch]]]] = defaultdict(lambda: defaultdict(list))
-    found = list(_of_partitions(compared, ids))
-    touched = sorted({segment.partition for segment, _ in found})
+    comparison = compared.comparison
+    found = {number: comparison.segments[number] for number in comparison.missing_in()}
+    touched = sorted({segment.partition for segment in found.values()} & ids)
     may_be_sent = open_to_parts(ledger.database, touched, compared.batches)
+    chosen = [number for number, segment in found.items() if segment.batch in may_be_sent]
     with Storage(config.storage_url()) as storage:
-        for segment, rows in found:
-            if segment.batch not in may_be_sent:
-                continue
+        for number, rows in comparison.missing_rows(chosen).items():
+            segment = found[number]
             file = compared.files[segment.partition, segment.generation]
             for first_row, count in _runs(rows):
                 made = body(storage.read_events(file, first_row, count))
@@ -108,13 +108,6 @@ def _missing(config: Config, ledger: Ledger, selection: Selection, keys: Sequenc
                 parts[segment.partition][segment.batch].append((segment.generation, batch))
     unreadable = [error for (partition, _), error in compared.unreadable.items() if partition in ids]
     return Missing(parts, compared.batches, unreadable)
-
-
-def _of_partitions(compared: Compared, ids: set[int]) -> Iterator[tuple[Segment, Rows]]:
-    for number, rows in compared.comparison.missing_rows().items():
-        segment = compared.comparison.segments[number]
-        if segment.partition in ids:
-            yield segment, rows
 
 
 def _runs(rows: Rows) -> Iterator[tuple[int, int]]:

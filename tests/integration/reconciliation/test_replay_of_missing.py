@@ -116,6 +116,24 @@ def test_a_lost_file_is_said_and_what_is_missing_elsewhere_is_sent(
     assert len(shell.home.receiver.events()) == before + (0 if dry else 1)
 
 
+@pytest.mark.fault("F397")
+def test_an_event_that_two_windows_sent_is_sent_again_once(shell: Shell, landing: Landing):
+    missing, home = gone(shell.home), shell.home
+    later = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    home.add([custom_event(40, time_uuid=missing[0], ingested_at=later)])
+    home.export("2026-11-21")
+    home.ship()
+    before = len(home.receiver.events())
+
+    shell("replay", "--from", "2026-11-20", "--to", "2026-11-22", "--missing")
+    again = home.receiver.events()[before:]
+
+    assert shell.json("arrivals")["missing"] == 5, "in each of the windows that sent it"
+    assert sorted(event["timeUUID"] for event in again) == sorted(missing)
+    landing.land(again)
+    assert shell.json("arrivals")["missing"] == 0
+
+
 @pytest.mark.fault("F398")
 def test_a_dry_run_leaves_out_what_is_being_sent_again(shell: Shell):
     shell.home.receiver.play([Rule(actions=[answer(500)], cycle=True)])
