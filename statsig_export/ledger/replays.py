@@ -22,8 +22,7 @@ def plan_replays(database: LedgerDatabase, ids: Sequence[int], now_ms: int, *, f
 
     Raises ConfigError, and plans nothing, if one of them was pruned.
     """
-    with database.read() as connection:
-        refuse_pruned(connection, among(partitions.c.id, ids))
+    refuse_pruned_of(database, ids)
     return sum(plan_replay(database, partition, now_ms, failed_only=failed_only) for partition in ids)
 
 
@@ -47,21 +46,14 @@ def plan_parts(
     now_ms: int,
 ) -> int:
     """Plan some rows of this partition's delivered batches, as batches of their own with their generation, by the batch
-    that they are of. Those of a batch of which a replay is pending are left out, and those of a batch of which
-    something was attempted that is not in `compared`: it may be on its way. Returns the events.
+    that they are of, if it is one of `open_to_parts`. Returns the events.
 
     Raises ConfigError, and plans nothing, if the partition was pruned.
     """
     with database.write() as connection:
         connection.execute(select(partitions.c.id).where(partitions.c.id == partition).with_for_update())
         refuse_pruned(connection, partitions.c.id == partition)
-        sent_since = {
-            one.id if one.replay_of is None else one.replay_of
-            for one in sent_batches_of(connection, [partition])
-            if one.sent and one not in compared
-        }
-        delivered = connection.execute(select(batches.c.id).where(*_delivered(partition))).scalars()
-        open_to_it = set(delivered) - sent_since
+        open_to_it = _open_to_parts(connection, partition, compared)
         planned = [
             {**asdict(batch), "partition": partition, "generation": generation, "replay_of": of}
             for of, cut in parts.items()
@@ -72,6 +64,29 @@ def plan_parts(
             standing = {"state": State.PLANNED.value, "planned_ms": now_ms, "due_ms": now_ms}
             connection.execute(insert(batches), [{**one, **standing} for one in planned])
     return sum(batch.rows for of, cut in parts.items() if of in open_to_it for _, batch in cut)
+
+
+def open_to_parts(database: LedgerDatabase, ids: Sequence[int], compared: Collection[SentBatch]) -> set[int]:
+    """The delivered batches of these partitions of which some rows may be sent again: none of which a replay is pending
+    or something was attempted that is not in `compared`, since it may be on its way.
+    """
+    with database.read() as connection:
+        return {batch for partition in ids for batch in _open_to_parts(connection, partition, compared)}
+
+
+def _open_to_parts(connection: Connection, partition: int, compared: Collection[SentBatch]) -> set[int]:
+    sent_since = {
+        one.id if one.replay_of is None else one.replay_of
+        for one in sent_batches_of(connection, [partition])
+        if one.sent and one not in compared
+    }
+    return set(connection.execute(select(batches.c.id).where(*_delivered(partition))).scalars()) - sent_since
+
+
+def refuse_pruned_of(database: LedgerDatabase, ids: Sequence[int]) -> None:
+    """Raises ConfigError if one of these partitions was pruned."""
+    with database.read() as connection:
+        refuse_pruned(connection, among(partitions.c.id, ids))
 
 
 def replayable(database: LedgerDatabase, ids: Sequence[int], *, failed_only: bool) -> ReplayPlan:

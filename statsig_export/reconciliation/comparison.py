@@ -1,7 +1,7 @@
 """Compares what was sent with what is there, a bucket of hashed ids at a time. Pure."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
@@ -58,8 +58,8 @@ class Comparison:
     alien: int = 0
     """Rows of the table whose id is none of ours."""
     keep_missing: bool = False
-    missing: list[tuple[npt.NDArray[np.int32], npt.NDArray[np.uint32]]] = field(default_factory=list)
-    """Segment and row of what is missing, if they are to be kept."""
+    missing: list[Records] = field(default_factory=list)
+    """The records of what is missing, if they are to be kept."""
     _facts: _Facts = field(init=False)
     _counts: dict[str, Counts] = field(init=False)
     _landed: Counts = field(init=False)
@@ -74,7 +74,7 @@ class Comparison:
         times, shared, first = _occurrences(sent, landed)
         self.alien += len(landed) - int(times[_first_of_each(sent)].sum()) if len(sent) else len(landed)
         ours = sent["segment"] != KNOWN
-        segment, row = sent["segment"][ours], sent["row"][ours]
+        segment = sent["segment"][ours]
         times, shared, first = times[ours], shared[ours], first[ours]
         facts = self._facts
         there, forwarded = times > 0, facts.forwarded[segment]
@@ -94,7 +94,7 @@ class Comparison:
             self._counts[name] += np.bincount(segment[which], minlength=len(self.segments))
         np.maximum.at(self._landed, segment[there], first[there])
         if self.keep_missing and found["missing"].any():
-            self.missing.append((segment[found["missing"]], row[found["missing"]]))
+            self.missing.append(sent[ours][found["missing"]])
 
     def by_batch(self) -> list[BatchArrivals]:
         """The figures of each batch, its segments together; none of those whose file is lost."""
@@ -111,12 +111,21 @@ class Comparison:
             for batch, counts in totals.items()
         ]
 
-    def missing_rows(self) -> dict[int, Rows]:
-        """Number of the segment -> the rows of the partition file that are missing of it, ascending."""
-        if not self.missing:
+    def missing_in(self) -> set[int]:
+        """The numbers of the segments of which something is missing."""
+        return {int(number) for part in self.missing for number in np.unique(part["segment"])}
+
+    def missing_rows(self, wanted: Collection[int]) -> dict[int, Rows]:
+        """Number of the segment, of those wanted -> the rows of the partition file that are missing of it, ascending.
+
+        An id that several of them sent is in one of them: it takes one row to have arrived for all.
+        """
+        records = np.concatenate([np.empty(0, SENT), *self.missing])
+        records = records[np.isin(records["segment"], list(wanted))]
+        if not len(records):
             return {}
-        segment = np.concatenate([part for part, _ in self.missing])
-        row = np.concatenate([part for _, part in self.missing]).astype(np.int64)
+        records = records[_first_of_each(records)]
+        segment, row = records["segment"], records["row"].astype(np.int64)
         order = np.lexsort((row, segment))
         segment, row = segment[order], row[order]
         numbers, begins = np.unique(segment, return_index=True)

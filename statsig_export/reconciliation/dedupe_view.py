@@ -45,6 +45,8 @@ _STORED_AS: Final = {
 """The type of the column `data` as Fivetran makes it; text where it is not named."""
 _QUALIFIES: Final = {Warehouse.SNOWFLAKE, Warehouse.BIGQUERY, Warehouse.DATABRICKS, Warehouse.DUCKDB}
 """Have QUALIFY as a clause of its own; Redshift takes it for the table's alias where nothing stands between."""
+_ID, _OCCURRENCE = "statsig_export_id", "statsig_export_occurrence"
+"""Columns that the view has more than the table where there is no QUALIFY: no event has a key of these names."""
 _REPLACES: Final = {one for one in Warehouse if one is not Warehouse.SQLITE}
 """Have CREATE OR REPLACE VIEW."""
 
@@ -60,9 +62,9 @@ def dedupe_view(database: Warehouse, *, table: str, view: str, packed: bool, id_
     ranked = f"row_number() over (partition by {event_id} order by {order})"
     if database in _QUALIFIES:
         return f"{create}\nselect *\nfrom {table}\nwhere true\nqualify {event_id} is null or {ranked} = 1\n"
-    numbered = f"{event_id} as event_id, {ranked} as occurrence"
+    numbered = f"{event_id} as {_ID}, {ranked} as {_OCCURRENCE}"
     inner = f"(select t.*, {numbered} from {table} t) ranked"  # noqa: S608 - printed, and run by nobody here
-    return f"{create}\nselect *\nfrom {inner}\nwhere event_id is null or occurrence = 1\n"
+    return f"{create}\nselect *\nfrom {inner}\nwhere {_ID} is null or {_OCCURRENCE} = 1\n"
 
 
 def _packed_id(database: Warehouse) -> str:

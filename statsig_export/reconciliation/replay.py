@@ -16,11 +16,10 @@ from statsig_export.ledger import arrivals as ledger_arrivals
 from statsig_export.ledger import queries
 from statsig_export.ledger.arrivals import SentBatch
 from statsig_export.ledger.records import ReplayPlan, Selection
-from statsig_export.ledger.replays import plan_parts
+from statsig_export.ledger.replays import open_to_parts, plan_parts, refuse_pruned_of
 from statsig_export.ledger.transactions import Ledger, ledger_of
-from statsig_export.reconciliation.check import Compared, compare
+from statsig_export.reconciliation.check import compare
 from statsig_export.reconciliation.comparison import Rows
-from statsig_export.reconciliation.segments import Segment
 from statsig_export.runs import REAL_TIME, Job, RunStart, Timing, no_progress, observed
 from statsig_export.shipping.context import ShipContext
 from statsig_export.shipping.replay import replay_of_planned
@@ -51,7 +50,7 @@ class Missing:
 def missing(config: Config, selection: Selection, keys: Sequence[str], *, now_ms: int | None = None) -> Missing:
     """Compare the partitions of the selection, record it, and say what is missing of `keys`. Sends nothing.
 
-    Raises ConfigError, SourceError, LedgerError, StorageError.
+    Raises ConfigError, also if one of `keys` was pruned, SourceError, LedgerError, StorageError.
     """
     with ledger_of(config) as ledger:
         return _missing(config, ledger, selection, keys, REAL_TIME.now_ms() if now_ms is None else now_ms)
@@ -90,11 +89,18 @@ def _replay(config: Config, selection: Selection, keys: Sequence[str], context: 
 def _missing(config: Config, ledger: Ledger, selection: Selection, keys: Sequence[str], now_ms: int) -> Missing:
     wanted = [split_partition_key(key) for key in keys]
     ids = set(queries.partition_ids(ledger.database, config.webhook.name, wanted).values())
+    refuse_pruned_of(ledger.database, sorted(ids))
     compared = compare(config, ledger.database, selection, now_ms, keep_missing=True)
     ledger_arrivals.record(ledger.database, config.webhook.name, compared.comparison.by_batch(), compared.check)
     parts: dict[int, dict[int, list[tuple[int, Batch]]]] = defaultdict(lambda: defaultdict(list))
+    comparison = compared.comparison
+    found = {number: comparison.segments[number] for number in comparison.missing_in()}
+    touched = sorted({segment.partition for segment in found.values()} & ids)
+    may_be_sent = open_to_parts(ledger.database, touched, compared.batches)
+    chosen = [number for number, segment in found.items() if segment.batch in may_be_sent]
     with Storage(config.storage_url()) as storage:
-        for segment, rows in _of_partitions(compared, ids):
+        for number, rows in comparison.missing_rows(chosen).items():
+            segment = found[number]
             file = compared.files[segment.partition, segment.generation]
             for first_row, count in _runs(rows):
                 made = body(storage.read_events(file, first_row, count))
@@ -102,13 +108,6 @@ def _missing(config: Config, ledger: Ledger, selection: Selection, keys: Sequenc
                 parts[segment.partition][segment.batch].append((segment.generation, batch))
     unreadable = [error for (partition, _), error in compared.unreadable.items() if partition in ids]
     return Missing(parts, compared.batches, unreadable)
-
-
-def _of_partitions(compared: Compared, ids: set[int]) -> Iterator[tuple[Segment, Rows]]:
-    for number, rows in compared.comparison.missing_rows().items():
-        segment = compared.comparison.segments[number]
-        if segment.partition in ids:
-            yield segment, rows
 
 
 def _runs(rows: Rows) -> Iterator[tuple[int, int]]:

@@ -17,12 +17,13 @@ SQLGLOT = {"postgresql": "postgres"}
 SENT = [{"eventName": "e", "timestamp": 1, "timeUUID": f"id-{number}"} for number in range(5)]
 
 
-def rows(landing: Landing) -> list[str]:
+def rows(landing: Landing, id_column: str = "time_uuid") -> list[str]:
     """The ids of the view, in their order."""
     statement = dedupe_view(
-        Warehouse(landing.database), table=EVENTS, view="once", packed=landing.mode == "packed", id_column="time_uuid"
+        Warehouse(landing.database), table=EVENTS, view="once", packed=landing.mode == "packed", id_column=id_column
     )
-    query = f"SELECT {landing.event_id} FROM once ORDER BY 1"  # noqa: S608 - names of the test's own
+    event_id = landing.event_id if landing.mode == "packed" else id_column
+    query = f"SELECT {event_id} FROM once ORDER BY 1"  # noqa: S608 - names of the test's own
     landing.run(statement)
     if landing.database == "postgresql":
         with psycopg.connect(libpq(landing.place)) as opened:
@@ -46,6 +47,20 @@ def test_each_event_is_in_the_view_once(tmp_path: Path, request: pytest.FixtureR
     landing.land(SENT[1:3])
 
     assert rows(landing) == [event["timeUUID"] for event in SENT]
+
+
+@pytest.mark.fault("F395")
+@pytest.mark.parametrize("name", ["event_id", "occurrence"])
+@pytest.mark.parametrize("database", ["sqlite", "duckdb", "postgresql"])
+def test_the_id_may_have_any_name_that_an_event_can_have(
+    tmp_path: Path, request: pytest.FixtureRequest, database: str, name: str
+):
+    place = request.getfixturevalue("postgres_url") if database == "postgresql" else str(tmp_path / "landed")
+    landing = Landing(database, place, "unpacked")
+    landing.land([*SENT, *SENT[1:3]])
+    landing.run(f"ALTER TABLE {EVENTS} RENAME COLUMN time_uuid TO {name}")
+
+    assert rows(landing, name) == [event["timeUUID"] for event in SENT]
 
 
 @pytest.mark.parametrize("mode", ["packed", "unpacked"])

@@ -1,6 +1,7 @@
 """`replay --missing` sends what did not arrive, and nothing else."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ from landing import EVENTS, Landing, landing_in
 from rows import custom_event, exposure
 from shell import DAY, Shell
 
+from statsig_export.maintenance.prune import prune
 from statsig_export.maintenance.verify import verify
+from statsig_export.testing.webhook.faults import Rule, answer
 
 
 @pytest.fixture
@@ -111,6 +114,43 @@ def test_a_lost_file_is_said_and_what_is_missing_elsewhere_is_sent(
     assert result.exit_code == 5
     assert "custom_event" in json.loads(result.stdout)["errors"][0]
     assert len(shell.home.receiver.events()) == before + (0 if dry else 1)
+
+
+@pytest.mark.fault("F397")
+def test_an_event_that_two_windows_sent_is_sent_again_once(shell: Shell, landing: Landing):
+    missing, home = gone(shell.home), shell.home
+    later = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    home.add([custom_event(40, time_uuid=missing[0], ingested_at=later)])
+    home.export("2026-11-21")
+    home.ship()
+    before = len(home.receiver.events())
+
+    shell("replay", "--from", "2026-11-20", "--to", "2026-11-22", "--missing")
+    again = home.receiver.events()[before:]
+
+    assert shell.json("arrivals")["missing"] == 5, "in each of the windows that sent it"
+    assert sorted(event["timeUUID"] for event in again) == sorted(missing)
+    landing.land(again)
+    assert shell.json("arrivals")["missing"] == 0
+
+
+@pytest.mark.fault("F398")
+def test_a_dry_run_leaves_out_what_is_being_sent_again(shell: Shell):
+    shell.home.receiver.play([Rule(actions=[answer(500)], cycle=True)])
+    shell("replay", *DAY, "--missing")
+
+    assert shell.json("replay", *DAY, "--missing", "--dry-run") == {"dry_run": True, "events": 0, "requests": 0}
+
+
+@pytest.mark.fault("F394")
+@pytest.mark.parametrize("dry", [["--dry-run"], []])
+def test_what_was_pruned_is_refused_as_by_any_replay(shell: Shell, dry: list[str]):
+    prune(shell.home.config, datetime(2026, 11, 21, tzinfo=UTC), datetime.now(UTC))
+
+    result = shell("replay", *DAY, "--missing", *dry)
+
+    assert result.exit_code == 2
+    assert "was pruned" in result.stderr
 
 
 def test_a_category_and_a_window_that_were_not_asked_for_stay_as_they_are(shell: Shell):

@@ -122,7 +122,20 @@ def test_what_is_missing_is_told_by_the_row_of_its_file():
 
     comparison.add(rows, records(["b"], LANDED))
 
-    assert {number: list(missing) for number, missing in comparison.missing_rows().items()} == {0: [10, 12, 13]}
+    assert {number: list(missing) for number, missing in comparison.missing_rows([0]).items()} == {0: [10, 12, 13]}
+
+
+@pytest.mark.fault("F397")
+def test_an_id_that_two_batches_sent_is_missing_in_both_and_sent_again_by_one():
+    comparison = Comparison([segment(rows=1), segment(batch=2, first_row=20, rows=1)], NOW, keep_missing=True)
+    rows = records(["a", "a"], SENT)
+    rows["segment"] = [0, 1]
+
+    comparison.add(rows, records([], LANDED))
+
+    assert [one.missing for one in comparison.by_batch()] == [1, 1]
+    assert comparison.missing_in() == {0, 1}
+    assert [sum(map(len, comparison.missing_rows(of).values())) for of in ([0, 1], [1], [])] == [1, 1, 0]
 
 
 def test_an_id_of_ours_that_is_not_compared_is_not_alien():
