@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 from dagster_folder import DAYS, START, Project
 from dagster_processes import as_if_away_for, daemon, environment, kill_all, wait_for
+from sqlalchemy import create_engine, text
 
 from statsig_export.dagster.keys import DELIVERED, EVENTS, EXPORT_JOB, SHIP_JOB, WORKER_TAG
 from statsig_export.dagster.runs import LIVE, partition_keys_of
@@ -38,13 +39,36 @@ def instance(project: Project) -> Iterator[dg.DagsterInstance]:
 
 @pytest.fixture
 def hours(project: Project) -> Project:
-    """Windows of an hour, so that a run takes some seconds; one of them is exported, and its shipment takes long."""
+    """Windows of an hour, many to a run; one of them is exported, and its shipment takes long."""
     project.fill(DAYS)
     project.configure("[windows]", '[windows]\nevery = "hour"')
     project.automate()
     export_window(project.config, window_at(START + timedelta(hours=12), project.config.windows))
-    project.receiver.play([Rule(actions=(Action(delay=120.0),))])
+    project.receiver.play([Rule(actions=(Action(delay=300.0),))])
+    slow_down(project)
     return project
+
+
+def slow_down(project: Project) -> None:
+    """Make each read of the custom events take a while, so that exports are under way when the shipment is."""
+    counting = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 2000000) SELECT count(*) FROM n"
+    _on_source(
+        project,
+        "ALTER TABLE custom_events RENAME TO kept",
+        f"CREATE VIEW custom_events AS SELECT * FROM kept WHERE ({counting}) > 0",  # noqa: S608
+    )
+
+
+def speed_up(project: Project) -> None:
+    _on_source(project, "DROP VIEW custom_events", "ALTER TABLE kept RENAME TO custom_events")
+
+
+def _on_source(project: Project, *statements: str) -> None:
+    engine = create_engine(project.environ["STATSIG_DATABASE_URL"])
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()
 
 
 def last_tick(project: Project, minutes_ago: int, before: str) -> str:
@@ -125,6 +149,7 @@ def test_a_machine_that_dies_while_it_exports_and_ships_leaves_nothing_stuck_los
     assert places_taken(instance) & killed
 
     hours.receiver.play([])
+    speed_up(hours)
     last_tick(hours, 15, setting)  # the one that the machine, when it is back, has missed
     as_if_away_for(instance, 1)
     with daemon(environ, log) as again:
