@@ -22,12 +22,12 @@ from sqlalchemy.engine import URL
 from statsig_export.arrivals_settings import ArrivalsSettings
 from statsig_export.config_file import read_document
 from statsig_export.connect_arguments import looked_up
+from statsig_export.dagster_settings import DagsterSettings
 from statsig_export.database_urls import read_url
 from statsig_export.errors import ConfigError
 from statsig_export.places import checked_file, checked_place, left_beside
 from statsig_export.settings import (
     CheckSettings,
-    DagsterSettings,
     FilterSettings,
     LedgerSettings,
     LineageSettings,

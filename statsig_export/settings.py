@@ -29,7 +29,6 @@ _OUR_HEADERS = frozenset(
     )
 )
 _FIRST_YEAR = 2000
-_KEY_PART = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _UNIT = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
@@ -80,20 +79,6 @@ def _database_url(text: str) -> str:
     except (ArgumentError, ValueError):  # the latter for a port that is no number: it may be part of a password
         raise ValueError("this is not an SQLAlchemy URL such as sqlite:///events.db or env:NAME") from None
     return _written_url(text)
-
-
-def _key_prefix(prefix: object) -> object:
-    """One text with slashes is a list of its parts."""
-    if isinstance(prefix, str):
-        prefix = prefix.split("/") if prefix else ()
-    if not isinstance(prefix, list | tuple):
-        return prefix  # pydantic says what is wrong
-    if not all(isinstance(part, str) and _KEY_PART.fullmatch(part) for part in prefix):
-        raise ValueError(
-            'a key prefix is "eu", "emea/eu" or ["emea", "eu"]: parts of letters, digits, "_" and "-", each of at most '
-            "64 characters that begin with a letter"
-        )
-    return tuple(prefix)
 
 
 def _written_url(text: str) -> str:
@@ -332,21 +317,6 @@ class CheckSettings(Settings):
     def tolerates(self, account: Account) -> bool:
         """Whether the share of failed events is within the limit: the rule of all exit codes and checks."""
         return account.failed_share <= self.max_failed_share
-
-
-class DagsterSettings(Settings):
-    """`[dagster]`: what only the Dagster project reads."""
-
-    max_windows_a_run: int = Field(default=31, ge=1)
-    """A backfill is cut into runs of so many windows: launching a run costs seconds, and one that fails repeats all."""
-    owners: tuple[str, ...] = ()
-    """Who owns the assets, as Dagster has it: an email address, or team:name."""
-    key_prefix: Annotated[tuple[str, ...], BeforeValidator(_key_prefix)] = ()
-    """Stands before the asset keys, and with "_" before the names of jobs, schedules, sensors, ops, pools, resources
-    and the group, so that two exports share an instance or a code location: "eu", "emea/eu" or ["emea", "eu"]."""
-    automation: bool = Field(default=False, strict=True)
-    """Whether the schedules and sensors start by themselves where nobody has switched them on or off in the UI. Off: a
-    `dagster dev` on production's variables exports and ships nothing by itself."""
 
 
 class LineageSettings(Settings):
