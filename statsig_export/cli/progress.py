@@ -40,7 +40,7 @@ def event_count(title: str, total: Callable[[], int] | None = None) -> Iterator[
     If `total` raises an error of ours there is no bar: the work that follows meets the same error, and reports it.
     """
     console = Console(stderr=True)
-    if not console.is_terminal:
+    if not _draws(console):
         yield LogLines(title, time.monotonic, output.note).advance
         return
     left = (BarColumn(), TimeRemainingColumn()) if total is not None else ()
@@ -58,9 +58,14 @@ def step_bar(title: str, count: int) -> Iterator[Callable[[int], None]]:
     """A bar over a known number of steps."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not _draws(console)) as bar:
         task = bar.add_task(title, total=count)
         yield lambda done: bar.advance(task, done)
+
+
+def _draws(console: Console) -> bool:
+    """Whether it can draw a bar over itself: a terminal that is not a dumb one, as editors and some CI systems have."""
+    return console.is_terminal and not console.is_dumb_terminal
 
 
 class LogLines:

@@ -190,10 +190,19 @@ def test_a_receiver_that_cannot_be_meant_is_refused(words: tuple[str, ...], why:
 
 
 def test_on_a_terminal_a_run_shows_how_much_of_it_is_done(shell: Shell):
+    assert "3 of 3 events" in _shown_by_a_run(shell, "xterm"), "the rows that the source counted are the end of the bar"
+
+
+def test_a_dumb_terminal_gets_no_bar_and_no_line_of_one(shell: Shell):
+    assert _shown_by_a_run(shell, "dumb") == ""
+
+
+def _shown_by_a_run(shell: Shell, kind: str) -> str:
+    """What a run says on standard error, which is a terminal of this kind."""
     controller, terminal = pty.openpty()
     with Receiver() as receiver:
-        environ = {**os.environ, **shell.home.environ, "HOOK": receiver.url, "TERM": "xterm", "COLUMNS": "120"}
-        done = subprocess.run(
+        environ = {**os.environ, **shell.home.environ, "HOOK": receiver.url, "TERM": kind, "COLUMNS": "120"}
+        subprocess.run(
             [sys.executable, "-m", "statsig_export", "--config", shell.config, "run", *DAY],
             env=environ,
             stdout=subprocess.DEVNULL,
@@ -201,10 +210,7 @@ def test_on_a_terminal_a_run_shows_how_much_of_it_is_done(shell: Shell):
             check=False,
         )
     os.close(terminal)
-    shown = _all_of(controller)
-
-    assert done.returncode in {0, 1}, shown
-    assert "3 of 3 events" in shown, "the rows that the source counted are the end of the bar"
+    return _all_of(controller)
 
 
 def _all_of(controller: int) -> str:
