@@ -26,7 +26,7 @@ JUPYTER = UV_PYTHON_DOWNLOADS=never $(UV) run --quiet --no-sync --with jupyterla
 # Each of the many processes that the targets start would compile its libraries anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo dev notebook test lint types docs bench torture fuzz audit dist installed licences pictures clean
+.PHONY: help setup demo dev notebook test acceptance lint types docs bench torture fuzz audit dist installed licences pictures clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,8 +53,14 @@ notebook: .venv/ready ## open JupyterLab on the demo's data, with a copy of the 
 	@UV_SYSTEM_CERTS=1 $(JUPYTER) jupyter --version >/dev/null || $(JUPYTER) jupyter --version >/dev/null
 	@set -a; . '$(DEMO_HOME)/environment'; $(JUPYTER) --offline jupyter lab --allow-root '$(DEMO_HOME)/explore_export.ipynb'
 
-test: .venv/ready ## run all tests
-	@$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder --ignore tests/documents  # the default order starts files of few, long tests last
+# The default order starts files of few, long tests last.
+PYTEST = $(BIN)/pytest -q --dist loadfile --no-loadscope-reorder --ignore tests/documents
+
+test: .venv/ready ## run the tests, but for those of acceptance and docs
+	@$(PYTEST) -n 3 -m 'not acceptance'
+
+acceptance: .venv/ready ## run the tests that drive whole programs: the demo, Dagster and its UI, the wheel, the benchmarks
+	@$(PYTEST) -n 3 -m acceptance
 
 lint: .venv/ready ## check style, format and imports with ruff
 	@$(BIN)/ruff check .

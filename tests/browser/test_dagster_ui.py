@@ -20,6 +20,8 @@ from statsig_export.testing.webhook.faults import Rule, answer
 from statsig_export.vocabulary import Category
 from statsig_export.windows import split_partition_key
 
+pytestmark = pytest.mark.acceptance
+
 GRAPH = f"{LOCATION}/asset-groups/statsig_export/lineage"
 RESOURCE = f"{LOCATION}/resources/statsig_export"
 WANTED = (Category.GATE_EXPOSURE, Category.EXPERIMENT_EXPOSURE)

@@ -13,6 +13,8 @@ from torture import webhook
 from torture.loop import Ordeal, torture
 from torture.report import Report
 
+pytestmark = pytest.mark.acceptance
+
 
 def never(_: int) -> Faults:
     """Reads the body and takes nothing in."""

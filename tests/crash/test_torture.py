@@ -47,6 +47,7 @@ def test_nothing_is_lost_by_kills_at_every_point_and_at_random_while_the_webhook
 
 
 @pytest.mark.fault("F49")
+@pytest.mark.acceptance
 def test_nothing_is_lost_with_the_ledger_in_postgresql(postgres_url: str):
     report = torture(Ordeal(kills=20, per_point=1, seed=SEED, ledger_url=postgres_url))
 

@@ -25,6 +25,8 @@ from statsig_export.testing.webhook.receiver import Receiver
 from statsig_export.vocabulary import EXPOSURES, Category
 from statsig_export.windows import window_from_key
 
+pytestmark = pytest.mark.acceptance
+
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 NO_DAGSTER = 'raise ModuleNotFoundError(f"No module named {__name__!r}")\n'
 WHAT_IT_FOUND = """\

@@ -23,6 +23,8 @@ from statsig_export.testing.webhook.faults import Rule, answer
 from statsig_export.testing.webhook.receiver import Receiver
 from statsig_export.windows import window_from_key
 
+pytestmark = pytest.mark.acceptance
+
 OTHERS = sorted(path.stem for path in FOLDER.glob("*.ipynb") if path.stem != "explore_export")
 WITHOUT_WAITING = Timing(clock=time, sleep=lambda _: None, roll=lambda: 0.5)
 CHARTS = {

@@ -23,6 +23,8 @@ from statsig_export.testing.webhook.faults import Action, Rule
 from statsig_export.vocabulary import Category
 from statsig_export.windows import window_from_key
 
+pytestmark = pytest.mark.acceptance
+
 POOL = "fivetran_webhook"
 EVENTS, DELIVERED = dg.AssetKey(["statsig", "events"]), dg.AssetKey(["fivetran", "statsig_events"])
 

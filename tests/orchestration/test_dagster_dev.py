@@ -8,6 +8,8 @@ from dagster_processes import backfill, dagster_dev, ended, environment, wait_fo
 
 from statsig_export.demo.dagster_stage import INSTANCE_SETTINGS
 
+pytestmark = pytest.mark.acceptance
+
 PARTITIONS = """{
   assetNodes { assetKey { path } partitionStats { numMaterialized } }
 }"""

@@ -71,6 +71,7 @@ def test_jobs_schedules_and_sensors_have_their_names_and_start_by_themselves_onl
 
 
 @pytest.mark.fault("F305")
+@pytest.mark.acceptance
 def test_a_code_location_says_when_it_loads_that_nothing_starts_by_itself(project: Project):
     said = "nothing is exported or shipped by itself here"
 
@@ -133,6 +134,7 @@ def test_a_component_takes_its_configuration_from_its_attribute_else_from_the_en
     assert definitions.executor is None
 
 
+@pytest.mark.acceptance
 def test_dagster_validates_the_code_location_without_secrets_or_deprecations(project: Project):
     result = validated(project)
 
@@ -143,6 +145,7 @@ def test_dagster_validates_the_code_location_without_secrets_or_deprecations(pro
     assert ours == []
 
 
+@pytest.mark.acceptance
 def test_dagster_shows_an_error_in_the_configuration_as_one_sentence(project: Project):
     project.configure("[windows]", "[window]")
 

@@ -10,6 +10,8 @@ from statsig_export.demo.dagster_stage import DemoRun, run_demo
 from statsig_export.shipping.status import status
 from statsig_export.testing.webhook.faults import Rule, answer
 
+pytestmark = pytest.mark.acceptance
+
 
 def demo(project: Project, steps: list[str]) -> DemoRun:
     return run_demo(project.config_path, project.folder / "demo_home", project.environ, steps.append)

@@ -13,6 +13,8 @@ from processes import kill_of_environment, none_left
 
 from statsig_export.demo.code_location import MAKES, dev_command, verb_command
 
+pytestmark = pytest.mark.acceptance
+
 BARE = {"PATH": "/usr/bin:/bin"}
 """Nothing is activated."""
 OF_WHEEL = "statsig_export.dagster.definitions"

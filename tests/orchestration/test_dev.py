@@ -15,6 +15,8 @@ from processes import kill_of_environment, none_left, of_environment, terminal
 from statsig_export.demo.dagster_stage import INSTANCE_SETTINGS
 from statsig_export.demo.home import Home, fill, new_home, read_environment, running_webhook
 
+pytestmark = pytest.mark.acceptance
+
 SERVICES = ("dagster_webserver", "dagster._daemon", "code-server", "dagster api grpc")
 
 

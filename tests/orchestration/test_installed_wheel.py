@@ -8,6 +8,8 @@ from zipfile import ZipFile
 import pytest
 from installed_wheel import Installed, install
 
+pytestmark = pytest.mark.acceptance
+
 ASSETS = {"source/exposures", "source/custom_events", "statsig/events", "fivetran/statsig_events"}
 EXPORT_TOML = '[windows]\nstart = "2026-11-01T00:00:00Z"\n'
 FILES = {

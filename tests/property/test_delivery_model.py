@@ -327,5 +327,6 @@ def test_the_ledger_is_its_model_on_sqlite(tmp_path: Path):
     run(f"sqlite:///{tmp_path}/ledger.db", share=0.2)
 
 
+@pytest.mark.acceptance
 def test_the_ledger_is_its_model_on_postgresql(postgres_url: str):
     run(postgres_url, share=0.05)

@@ -9,6 +9,8 @@ import pytest
 
 from release.distributions import ROOT, Distributions, NotReleasable, build, members
 
+pytestmark = pytest.mark.acceptance
+
 BESIDE_THE_PACKAGE = {".gitignore", "CHANGELOG.md", "LICENSE", "PKG-INFO", "README.md", "pyproject.toml"}
 
 

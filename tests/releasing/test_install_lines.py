@@ -10,6 +10,8 @@ import pytest
 
 from release.distributions import ROOT, build
 
+pytestmark = pytest.mark.acceptance
+
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LINE = re.compile(r'pip install "\$\(ls dist/\*\.whl\)\[[a-z0-9,]+\]"')
 LINES = sorted({line for page in PAGES if "_build" not in page.parts for line in LINE.findall(page.read_text("utf-8"))})

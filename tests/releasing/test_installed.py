@@ -8,6 +8,8 @@ from release.distributions import ROOT
 from release.installed import EXTRA, VERSION, Attempt, attempts, not_here
 from release.probes import PROBES
 
+pytestmark = pytest.mark.acceptance
+
 METADATA = """\
 Name: statsig-export
 Classifier: Programming Language :: Python :: 3.11

@@ -7,6 +7,8 @@ import pytest
 
 from release.licences import Package, incompatible, is_compatible, packages_of
 
+pytestmark = pytest.mark.acceptance
+
 
 @pytest.mark.parametrize(
     "licence",

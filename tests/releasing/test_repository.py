@@ -11,6 +11,8 @@ import yaml
 from release.distributions import ROOT
 from statsig_export.cli.options import VERBS
 
+pytestmark = pytest.mark.acceptance
+
 FORMS = sorted(set((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml")) - {ROOT / ".github/ISSUE_TEMPLATE/config.yml"})
 ASKS = {"textarea", "input", "dropdown", "checkboxes"}
 

@@ -18,6 +18,8 @@ from benchmarks.receiving import running_sink
 from benchmarks.source_data import DAY, FilledSource
 from statsig_export.testing.sample.sample import create_sample
 
+pytestmark = pytest.mark.acceptance
+
 ROWS = 2_000
 PEER = replace(PEERS["plain"], python=Path(sys.executable))
 """The plain script in our own environment, which has what it needs."""
