@@ -7,10 +7,12 @@ from statsig_export.reconciliation.sync_request import request_sync
 
 
 def note_sync(config: Config) -> None:
-    """On standard error. It changes no exit code: what was shipped is shipped."""
+    """On standard error, unless there is nothing to be done. It changes no exit code: what was shipped is shipped."""
     if config.arrivals is None or not config.arrivals.sync_after_shipment:
         return
     try:
-        output.note(request_sync(config).says)
+        found = request_sync(config)
+        if found.due:
+            output.note(found.says)
     except StatsigExportError as error:
         output.note(f"No sync was asked for: {error}")

@@ -28,7 +28,15 @@ from statsig_export.version import VERSION
 
 SECONDS: Final = 10.0
 """For one request, from the name's lookup to the end of the answer."""
+CLOCKS_DIFFER_MS: Final = 300_000
+"""Beyond that the times of the two cannot be compared: a clock is wrong, or the answer is an old one from a cache."""
 _ANSWER_BYTES: Final = 1 << 20
+_HEADERS: Final = {
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",
+    "Cache-Control": "no-cache",
+    "User-Agent": f"statsig-export/{VERSION}",
+}
 _SERVICE: Final = "webhooks"
 IDLE: Final = frozenset({"scheduled", "paused"})
 """The states in which no sync runs. One that is `rescheduled` has begun, and goes on later."""
@@ -90,9 +98,7 @@ class FivetranApi:
         self._session.auth = config.fivetran_api_keys()
         self._session.verify = self._ca_bundle or True
         self._session.proxies = {"https": self._proxy} if self._proxy else {}
-        self._session.headers.update(
-            {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": f"statsig-export/{VERSION}"}
-        )
+        self._session.headers.update(_HEADERS)
         for scheme in ("https://", "http://"):
             self._session.mount(scheme, WatchedAdapter())
 
@@ -110,7 +116,11 @@ class FivetranApi:
         document = _document(answer)
         if document is None:
             return Untold("it answers with something else than its JSON: is there a proxy or a login page in between?")
-        return _connection(document, asked_ms, self._ahead_ms(answer))
+        ahead_ms = self._ahead_ms(answer)
+        if abs(ahead_ms) > CLOCKS_DIFFER_MS:
+            minutes = f"{abs(ahead_ms) // 60_000:,} minutes {'ahead of' if ahead_ms > 0 else 'behind'}"
+            return Untold(f"the clock here is {minutes} its answer: set the clock, or look for a cache in between")
+        return _connection(document, asked_ms, ahead_ms)
 
     def sync(self) -> Untold | None:
         """Start a sync, unless one is running: a running one is never stopped. None where it was taken."""

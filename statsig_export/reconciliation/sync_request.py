@@ -19,6 +19,7 @@ from statsig_export.runs import REAL_TIME
 
 AGAIN: Final = timedelta(minutes=15)
 """So long after it was asked for a sync, Fivetran is not asked again for the same events."""
+_AGAIN_MS: Final = AGAIN // timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,13 @@ class SyncRequest:
     """For people."""
     asked: bool = False
     """Fivetran was asked for a sync, and took it."""
+    due: bool = True
+    """Something was shipped that no sync has brought."""
     wrong: bool = False
     """Something keeps a sync from being asked for."""
 
 
-_BROUGHT: Final = SyncRequest("A sync has brought what was shipped.")
+_BROUGHT: Final = SyncRequest("A sync has brought what was shipped.", due=False)
 
 
 def request_sync(config: Config, *, settled: bool = False, now_ms: int | None = None) -> SyncRequest:
@@ -48,7 +51,7 @@ def request_sync(config: Config, *, settled: bool = False, now_ms: int | None = 
             ledger.database, config.webhook.name, now_ms - QUEUED_MS if settled else now_ms
         )
         if newest is None:
-            return SyncRequest("Nothing was shipped that a sync could bring.")
+            return SyncRequest("Nothing was shipped that a sync could bring.", due=False)
         if change_seen(config, ledger.database, lambda before: before).covered_ms >= newest:
             return _BROUGHT
         with FivetranApi(config, REAL_TIME.now_ms) as api:
@@ -81,7 +84,7 @@ class _Claim:
 
     def take(self, known: Seen) -> Seen:
         asked = known.asked_ms
-        if asked is not None and self.newest <= asked and self.now_ms - asked < AGAIN // timedelta(milliseconds=1):
+        if asked is not None and self.newest <= asked and 0 <= self.now_ms - asked < _AGAIN_MS:
             return known
         self.before = known
         return replace(known, asked_ms=self.now_ms)

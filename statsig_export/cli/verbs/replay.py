@@ -119,6 +119,8 @@ def _replay(ctx: click.Context, what: _What, *, json_: bool) -> None:
     try:
         with progress.event_count("replay") as advance, until_stopped() as timing:
             report = what.send(advance, timing)
+            if not timing.stopping():
+                note_sync(config)
     except (DestinationError, LedgerError) as error:
         shipped = reported(config, keys, error)
         output.print_json(shipped_object(shipped), partition_rows(shipped)) if json_ else print_shipped(title, shipped)
@@ -136,7 +138,6 @@ def _replay(ctx: click.Context, what: _What, *, json_: bool) -> None:
     for sentence in report.says:
         output.note(sentence)
     tables.note_missing(missing)
-    note_sync(config)
     unsent = sum(status.unsent for status in report.shipped.statuses.values())
     code = failures.report_all(report.unreadable, debug=ctx.obj.debug)
     ctx.exit(max(code, NOT_ALL_DONE if unsent or report.failed or missing else DONE))

@@ -11,7 +11,6 @@ from statsig_export.cli import failures, output, progress, tables
 from statsig_export.cli.exit_codes import NOT_ALL_DONE
 from statsig_export.cli.ranges import Range
 from statsig_export.cli.shipments import partition_rows, print_shipped, ship_or_refusal, shipped_object
-from statsig_export.cli.sync_notes import note_sync
 from statsig_export.cli.verb_options import as_json, categories, categories_of, config_of, window_range, windows_in
 from statsig_export.cli.verdict import verdict
 from statsig_export.config import Config
@@ -70,7 +69,6 @@ def command(ctx: click.Context, asked: Range, names: tuple[str, ...], *, json_: 
         shipped, refusal = None, error
     if shipped is not None:
         _print(shipped, windows, exports, outside, json_=json_)
-    note_sync(config)
     _say_missing(exports, windows)
     errors = _files_in_one([*exports.errors, *([refusal] if refusal else [])])
     verdicts = (NOT_ALL_DONE if outside.misplaced else 0, _verdict(config, shipped, exports))

@@ -4,7 +4,6 @@ import click
 
 from statsig_export.cli import output
 from statsig_export.cli.shipments import partition_rows, print_shipped, ship_or_refusal, shipped_object
-from statsig_export.cli.sync_notes import note_sync
 from statsig_export.cli.verb_options import as_json, config_of
 from statsig_export.cli.verdict import verdict
 from statsig_export.config import Config
@@ -26,7 +25,6 @@ def command(ctx: click.Context, *, now: bool, json_: bool) -> None:
         output.print_json(shipped_object(shipped), partition_rows(shipped))
     else:
         print_shipped("The account of the partitions that had something to send", shipped)
-    note_sync(config)
     if refusal:
         raise refusal
     unsent = sum(status.unsent for status in shipped.statuses.values())

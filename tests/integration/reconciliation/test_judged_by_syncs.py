@@ -87,17 +87,29 @@ def test_what_was_sent_again_since_waits_for_the_next_sync(home: ExportHome, api
 
 
 @pytest.mark.fault("F407")
-@pytest.mark.parametrize("ahead", [-3 * HOUR, 3 * HOUR])
+@pytest.mark.parametrize("ahead", [-4 * MINUTE, 4 * MINUTE])
 def test_a_clock_that_differs_from_fivetrans_changes_nothing(home: ExportHome, api: FivetranApi, ahead: timedelta):
     api.ahead = ahead
     sent_earlier(home, 30 * MINUTE)
-    api.connection.failed_at = api.now() - 50 * MINUTE
-    api.connection.succeeded_at = api.now() - 40 * MINUTE
+    api.connection.succeeded_at = api.now() - 10 * MINUTE
+    api.connection.failed_at = api.now() - 32 * MINUTE
     assert missing_of(compared(home)) == (0, 15)
 
-    api.connection.failed_at = api.now() - 20 * MINUTE
-    api.connection.succeeded_at = api.now() - 10 * MINUTE
+    api.connection.failed_at = api.now() - 28 * MINUTE
     assert missing_of(compared(home)) == (15, 0)
+
+
+@pytest.mark.fault("F408")
+@pytest.mark.parametrize("ahead", [-25 * HOUR, 25 * HOUR])
+def test_an_answer_of_another_day_is_not_believed(home: ExportHome, api: FivetranApi, ahead: timedelta):
+    api.ahead = ahead
+    api.connection.succeeded_at, api.connection.failed_at = api.now(), api.now() - MINUTE
+
+    report = compared(home)
+
+    assert missing_of(report) == (0, 15), "they were sent a moment ago"
+    assert report.judged is not None
+    assert "look for a cache in between" in report.judged.says[0]
 
 
 FAULTS = {

@@ -157,8 +157,20 @@ def test_a_shipment_is_as_it_was_whatever_fivetran_says_of_the_sync(home: Export
     without = home.verb("ship")
 
     assert (shipped.exit_code, without.exit_code) == (0, 0)
+    assert "No sync" not in shipped.stdout
     assert "No sync of connection_id was asked for. Fivetran's API: it has a fault" in shipped.stderr
     assert "No sync was asked for: the environment variable FIVETRAN_API_KEY is not set" in without.stderr
+
+
+@pytest.mark.fault("F409")
+def test_the_verbs_note_a_sync_that_they_asked_for_and_nothing_once_it_has_come(home: ExportHome, api: FivetranApi):
+    home.write()
+    first = home.verb("ship", "--json")
+    api.connection.end(api.now() + MINUTE)
+    second = home.verb("ship")
+
+    assert "Fivetran was asked for a sync of connection_id" in first.stderr
+    assert "ync" not in second.output
 
 
 @pytest.mark.fault("F409")
