@@ -4,12 +4,14 @@ Needs statsig-export[fivetran]. The code location of an export does not import i
 is loaded: what Dagster calls the table follows from export.toml (dagster/landed_table.py).
 """
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from dagster_fivetran import DagsterFivetranTranslator, FivetranWorkspace
+from dagster_fivetran.resources import DEFAULT_POLL_INTERVAL
 from dagster_fivetran.translator import FivetranConnectorTableProps, FivetranMetadataSet
 from dagster_fivetran.utils import DAGSTER_FIVETRAN_TRANSLATOR_METADATA_KEY
 
@@ -64,6 +66,10 @@ def landed_table_asset(config_path: str | Path | None = None, **attributes: Any)
 
     @dg.multi_asset(name=names(f"sync_{connection}".replace("-", "_")), specs=[spec], can_subset=True)
     def landed_table_of_connection(context: dg.AssetExecutionContext, fivetran: FivetranWorkspace) -> Iterator[Any]:
+        client = fivetran.get_client()
+        while client.get_connector_details(str(connection))["status"]["sync_state"] == "syncing":
+            context.log.info("a sync is running, which dagster-fivetran would stop: this one waits for its end")
+            time.sleep(DEFAULT_POLL_INTERVAL)
         yield from fivetran.sync_and_poll(context=context)
 
     return landed_table_of_connection

@@ -12,6 +12,7 @@ from statsig_export.reconciliation.syncs import Seen, overdue_ms, seen
 from statsig_export.runs import REAL_TIME
 
 CONNECTED = "connected"
+INCOMPLETE = "incomplete"
 MANUAL = "manual"
 
 
@@ -60,7 +61,8 @@ def what_is_wrong(config: Config, found: Connection) -> Iterator[str]:
     if found.paused or found.sync_state == "paused":
         yield f"{name} is paused: nothing more arrives until somebody resumes it in Fivetran."
     elif found.setup_state != CONNECTED:
-        yield f"{name} is {found.setup_state}: nothing more arrives until somebody mends its set-up in Fivetran."
+        or_else = "" if found.setup_state == INCOMPLETE else ", or a sync succeeds"
+        yield f"{name} is {found.setup_state}: nothing more arrives until somebody mends it in Fivetran{or_else}."
     elif found.rescheduled_ms is not None and found.sync_state == "rescheduled":
         yield f"{name} was rescheduled by Fivetran to {_utc(found.rescheduled_ms)}: nothing more arrives before."
     elif found.sync_state == "rescheduled":

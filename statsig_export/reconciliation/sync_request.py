@@ -13,7 +13,7 @@ from statsig_export.ledger import arrivals as ledger_arrivals
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.transactions import ledger_of
 from statsig_export.reconciliation.connection import Connection, FivetranApi, Untold
-from statsig_export.reconciliation.judge import CONNECTED, MANUAL, change_seen, look, moment, what_is_wrong
+from statsig_export.reconciliation.judge import INCOMPLETE, MANUAL, change_seen, look, moment, what_is_wrong
 from statsig_export.reconciliation.syncs import QUEUED_MS, Seen
 from statsig_export.runs import REAL_TIME
 
@@ -84,7 +84,7 @@ class _Claim:
 
     def take(self, known: Seen) -> Seen:
         asked = known.asked_ms
-        if asked is not None and self.newest <= asked and 0 <= self.now_ms - asked < _AGAIN_MS:
+        if asked is not None and self.newest <= asked and abs(self.now_ms - asked) < _AGAIN_MS:
             return known
         self.before = known
         return replace(known, asked_ms=self.now_ms)
@@ -115,8 +115,10 @@ def _asked(config: Config, database: LedgerDatabase, api: FivetranApi, found: Co
 
 
 def _can_sync(found: Connection) -> bool:
-    """A sync that Fivetran has put off goes on by itself, unless the schedule is off."""
-    if found.paused or found.setup_state != CONNECTED:
+    """A sync that Fivetran has put off goes on by itself, unless the schedule is off. A connection may be broken because
+    its last sync failed for a passing reason: it is whole again once one succeeds.
+    """
+    if found.paused or found.setup_state == INCOMPLETE:
         return False
     if found.sync_state != "rescheduled":
         return found.idle

@@ -123,6 +123,22 @@ def test_the_table_as_an_asset_is_loaded_without_fivetran_and_filled_with_it(
     assert (api.connection.syncs, api.connection.schedule_type) == (1, "auto")
 
 
+@pytest.mark.fault("F410")
+def test_the_asset_stops_no_running_sync(
+    project: Project, landing: Landing, api: FivetranApi, monkeypatch: pytest.MonkeyPatch
+):
+    del landing
+    api.connection.at_once = True
+    api.connection.begin()
+    monkeypatch.setattr("statsig_export.dagster.fivetran.time.sleep", lambda _: api.connection.end(api.now()))
+
+    asset = landed_table_asset(project.config_path)
+    result = dg.materialize([asset], resources={"fivetran": workspace()}, instance=project.instance)
+
+    assert result.success
+    assert (api.connection.syncs, api.connection.restarted) == (1, 0)
+
+
 @pytest.mark.fault("F414")
 def test_without_a_connection_nothing_is_joined_and_the_error_says_so(project: Project):
     with pytest.raises(ConfigError, match=r"export.toml has no \[arrivals\]"):

@@ -195,7 +195,7 @@ def test_the_verbs_say_what_a_sync_had_to_bring_and_replay_goes_by_it_too(home: 
 
 STANDINGS: list[tuple[dict[str, object], str]] = [
     ({"paused": True}, "is paused"),
-    ({"setup_state": "broken"}, "is broken: nothing more arrives until somebody mends its set-up"),
+    ({"setup_state": "broken"}, "is broken: nothing more arrives until somebody mends it"),
     ({"setup_state": "incomplete"}, "is incomplete"),
     ({"sync_state": "rescheduled"}, "was rescheduled by Fivetran"),
     ({"schedule_type": "manual"}, "syncs only when it is asked to"),

@@ -96,7 +96,7 @@ def test_a_sync_that_was_put_off_and_that_no_schedule_takes_up_is_asked_for(home
 
 @pytest.mark.fault("F411")
 @pytest.mark.parametrize(
-    ("changes", "said"), [({"paused": True}, "is paused"), ({"setup_state": "broken"}, "is broken")], ids=str
+    ("changes", "said"), [({"paused": True}, "is paused"), ({"setup_state": "incomplete"}, "is incomplete")], ids=str
 )
 def test_a_connection_that_cannot_sync_is_said_and_not_asked(
     home: ExportHome, api: FivetranApi, changes: dict[str, object], said: str
@@ -109,6 +109,13 @@ def test_a_connection_that_cannot_sync_is_said_and_not_asked(
     assert (found.asked, found.wrong) == (False, True)
     assert said in found.says
     assert api.requests == [LOOK]
+
+
+@pytest.mark.fault("F411")
+def test_a_broken_connection_is_asked_too_since_a_sync_may_mend_it(home: ExportHome, api: FivetranApi):
+    api.connection.setup_state, api.connection.schedule_type = "broken", "manual"
+
+    assert asked(home).asked, "with its schedule off nothing else would"
 
 
 @pytest.mark.fault("F411")
