@@ -115,7 +115,7 @@ def _asked(config: Config, database: LedgerDatabase, api: FivetranApi, found: Co
 
 
 def _can_sync(found: Connection) -> bool:
-    """A sync that Fivetran has put off goes on by itself, unless the schedule is off. A connection may be broken because
+    """A sync that was put off goes on by itself, unless the schedule is off. A connection may be broken because
     its last sync failed for a passing reason: it is whole again once one succeeds.
     """
     if found.paused or found.setup_state == INCOMPLETE:
