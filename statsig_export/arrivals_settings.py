@@ -3,11 +3,19 @@
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from statsig_export.connect_arguments import ConnectArgument, checked_arguments
 from statsig_export.settings import DatabaseUrl, Duration, SecretName, Settings
 from statsig_export.webhook_setup import checked_api_url
+
+
+def _asset_key(key: object) -> object:
+    """One text with slashes is a list of its parts."""
+    parts = key.split("/") if isinstance(key, str) else key
+    if isinstance(parts, list) and not all(parts):
+        raise ValueError('an asset key is "schema/table" or ["schema", "table"]: no part of it is empty')
+    return parts
 
 
 class ArrivalColumns(Settings):
@@ -48,18 +56,18 @@ class ArrivalsSettings(Settings):
     """env:NAME of its secret."""
     api_url: Annotated[str, AfterValidator(checked_api_url)] = "https://api.fivetran.com"
     """Where that API is, for a gateway of your own in between."""
-    asset_key: tuple[Annotated[str, Field(min_length=1)], ...] | None = None
-    """What Dagster calls the table where another code location syncs it: `["schema", "table"]` unless its translator
-    calls it otherwise. Only with `connection`."""
-    sync_after_shipment: bool = False
+    asset_key: Annotated[tuple[str, ...], BeforeValidator(_asset_key)] = ()
+    """What Dagster calls the table where dagster-fivetran syncs it, "schema/table" or ["schema", "table"]. Left out:
+    `schema` and `table` in lower case, as it calls them. Only with `connection`."""
+    sync_after_shipment: bool = Field(default=False, strict=True)
     """Whether Fivetran is asked for a sync once something was shipped. Turns the connection's own schedule off, unless
     `keep_schedule` says otherwise."""
-    keep_schedule: bool = False
+    keep_schedule: bool = Field(default=False, strict=True)
     """Whether the connection's own schedule goes on beside these syncs."""
 
     @model_validator(mode="after")
     def _a_connection_is_named(self) -> "ArrivalsSettings":
-        if self.connection is None and (self.sync_after_shipment or self.asset_key is not None):
+        if self.connection is None and (self.sync_after_shipment or self.asset_key):
             raise ValueError('name the connection too: connection = "its id", as its page in Fivetran has it')
         if self.keep_schedule and not self.sync_after_shipment:
             raise ValueError("keep_schedule is for sync_after_shipment = true: else no schedule is touched")

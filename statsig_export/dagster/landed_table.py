@@ -20,7 +20,7 @@ def landed_table(config: Config) -> dg.AssetKey | None:
     settings, names = config.arrivals, names_of(config)
     if settings is None or settings.connection is None:
         return None
-    if settings.asset_key is not None:
+    if settings.asset_key:
         key = dg.AssetKey(list(settings.asset_key))
     elif settings.schema_ is not None:
         key = dg.AssetKey([settings.schema_.rpartition(".")[2].lower(), settings.table.lower()])
