@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from http.client import HTTPException
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal
 
 import requests
 from urllib3.exceptions import HTTPError
@@ -85,7 +85,7 @@ class Connection:
 
 
 class FivetranApi:
-    """The API for the connection that `[arrivals]` names. Close it, or use it as a context manager."""
+    """The API for the connection that `[arrivals]` names."""
 
     def __init__(self, config: Config, now_ms: Callable[[], int]) -> None:
         """Raises ConfigError where no connection is named, or a variable is not set or holds what cannot be used."""
@@ -93,20 +93,7 @@ class FivetranApi:
         self._url = f"{settings.api_url}/v1/connections/{settings.connection}"
         self._now_ms = now_ms
         self._proxy, self._ca_bundle = config.webhook_proxy(), config.webhook_ca_bundle()
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.auth = config.fivetran_api_keys()
-        self._session.verify = self._ca_bundle or True
-        self._session.proxies = {"https": self._proxy} if self._proxy else {}
-        self._session.headers.update(_HEADERS)
-        for scheme in ("https://", "http://"):
-            self._session.mount(scheme, WatchedAdapter())
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._session.close()
+        self._keys = config.fivetran_api_keys()
 
     def connection(self) -> Connection | Untold:
         asked_ms = self._now_ms()
@@ -135,9 +122,9 @@ class FivetranApi:
     def _ask(
         self, method: Literal["GET", "POST", "PATCH"], path: str, body: Mapping[str, object] | None = None
     ) -> HttpAnswer | Untold:
-        with _quiet(), watched(SECONDS, _ANSWER_BYTES) as progress:
+        with _quiet(), watched(SECONDS, _ANSWER_BYTES) as progress, self._session() as session:
             try:
-                self._session.request(
+                session.request(
                     method, self._url + path, json=body, timeout=(CONNECT_SECONDS, SECONDS), allow_redirects=False
                 )
             except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
@@ -150,6 +137,18 @@ class FivetranApi:
         if answer.status // 100 == 2:  # noqa: PLR2004  the class of success
             return answer
         return Untold(self._refusal(answer))
+
+    def _session(self) -> requests.Session:
+        """One a request: a connection that lay idle may have been closed by then, and a sync is asked for once."""
+        session = requests.Session()
+        session.trust_env = False
+        session.auth = self._keys
+        session.verify = self._ca_bundle or True
+        session.proxies = {"https": self._proxy} if self._proxy else {}
+        session.headers.update(_HEADERS)
+        for scheme in ("https://", "http://"):
+            session.mount(scheme, WatchedAdapter())
+        return session
 
     def _refusal(self, answer: HttpAnswer) -> str:
         if answer.status == HTTPStatus.TOO_MANY_REQUESTS:

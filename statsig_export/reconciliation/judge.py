@@ -24,8 +24,7 @@ def judged(config: Config, database: LedgerDatabase, now_ms: int) -> Judged:
     grace_ms = round(settings.grace.total_seconds() * 1000)
     if settings.connection is None:
         return Judged("grace", now_ms - grace_ms)
-    with FivetranApi(config, REAL_TIME.now_ms) as api:
-        found = api.connection()
+    found = FivetranApi(config, REAL_TIME.now_ms).connection()
     if isinstance(found, Untold):
         unasked = f"Fivetran's API was not heard on the connection {settings.connection}: {found.why}."
         rest = "So `grace` says what is missing: of a sync that failed or was late it knows nothing."

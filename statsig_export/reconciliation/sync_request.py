@@ -54,8 +54,7 @@ def request_sync(config: Config, *, settled: bool = False, now_ms: int | None = 
             return SyncRequest("Nothing was shipped that a sync could bring.", due=False)
         if change_seen(config, ledger.database, lambda before: before).covered_ms >= newest:
             return _BROUGHT
-        with FivetranApi(config, REAL_TIME.now_ms) as api:
-            return _hold_against(config, ledger.database, api, newest, now_ms)
+        return _hold_against(config, ledger.database, FivetranApi(config, REAL_TIME.now_ms), newest, now_ms)
 
 
 def _hold_against(config: Config, database: LedgerDatabase, api: FivetranApi, newest: int, now_ms: int) -> SyncRequest:

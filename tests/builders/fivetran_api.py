@@ -185,6 +185,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"  # connections are kept alive, as Fivetran's are
     server: _Server
 
     def do_GET(self) -> None:

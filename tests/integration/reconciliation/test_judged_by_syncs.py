@@ -139,14 +139,14 @@ FAULTS = {
 def test_whatever_fivetran_answers_it_is_said_in_our_own_words_and_once_asked(
     home: ExportHome, api: FivetranApi, monkeypatch: pytest.MonkeyPatch
 ):
-    with FivetranClient(home.config, REAL_TIME.now_ms) as client:
-        for name, (fault, why) in FAULTS.items():
-            monkeypatch.setattr(connection, "SECONDS", 0.3 if name == "slow" else 10.0)
-            api.faults, api.requests = [fault], []
-            found = client.connection()
-            assert isinstance(found, Untold), name
-            assert why in found.why
-            assert len(api.requests) == 1, "nothing is asked twice"
+    client = FivetranClient(home.config, REAL_TIME.now_ms)
+    for name, (fault, why) in FAULTS.items():
+        monkeypatch.setattr(connection, "SECONDS", 0.3 if name == "slow" else 10.0)
+        api.faults, api.requests = [fault], []
+        found = client.connection()
+        assert isinstance(found, Untold), name
+        assert why in found.why
+        assert len(api.requests) == 1, "nothing is asked twice"
 
 
 @pytest.mark.fault("F408")
