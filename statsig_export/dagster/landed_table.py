@@ -29,7 +29,7 @@ def landed_table(config: Config) -> dg.AssetKey | None:
     if key in {names.events, names.delivered, names.landed}:
         _LOG.warning(
             "arrivals: Dagster calls the table of the connection %s, as an asset of this export is called: "
-            "the two are not joined. Name it in arrivals.asset_key, or set [dagster] key_prefix",
+            "they are not joined. Set [dagster] key_prefix, or call it otherwise and name that in arrivals.asset_key",
             key.to_user_string(),
         )
         return None

@@ -5,6 +5,7 @@ SECONDS, and nothing here raises for what the network or the API does: an answer
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,6 +38,10 @@ _HEADERS: Final = {
     "Cache-Control": "no-cache",
     "User-Agent": f"statsig-export/{VERSION}",
 }
+_FIRST_YEAR: Final = 2000
+_LAST_YEAR: Final = 2200
+_WORD: Final = re.compile(r"[a-z_]{1,30}")
+_NAME: Final = re.compile(r"[A-Za-z0-9_.$-]{1,255}")
 _SERVICE: Final = "webhooks"
 IDLE: Final = frozenset({"scheduled", "paused"})
 """The states in which no sync runs. One that is `rescheduled` has begun, and goes on later."""
@@ -178,17 +183,31 @@ def _connection(document: Mapping[str, Any], asked_ms: int, ahead_ms: int) -> Co
         return Connection(
             asked_ms=asked_ms - ahead_ms,
             ahead_ms=ahead_ms,
-            name=str(document.get("schema") or ""),
+            name=_name(document.get("schema")),
             paused=bool(document.get("paused")),
-            setup_state=str(status["setup_state"]),
-            sync_state=str(status["sync_state"]),
+            setup_state=_word(status["setup_state"]),
+            sync_state=_word(status["sync_state"]),
             succeeded_ms=_moment(document.get("succeeded_at")),
             failed_ms=_moment(document.get("failed_at")),
             rescheduled_ms=_moment(status.get("rescheduled_for")),
-            schedule_type=str(document.get("schedule_type") or "auto"),
+            schedule_type=_word(document.get("schedule_type") or "auto"),
         )
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
         return Untold("its answer is not as Fivetran describes it: it says nothing of the syncs")
+
+
+def _word(text: object) -> str:
+    """A state, which reports say: one word, as Fivetran's are. Raises ValueError, TypeError for anything else."""
+    if not isinstance(text, str):
+        raise TypeError("no word")
+    if _WORD.fullmatch(text) is None:
+        raise ValueError("no word of Fivetran's")
+    return text
+
+
+def _name(text: object) -> str:
+    """A schema, or schema and table; nothing of what may be a sentence."""
+    return text if isinstance(text, str) and _NAME.fullmatch(text) else ""
 
 
 def _moment(text: object) -> int | None:
@@ -199,6 +218,8 @@ def _moment(text: object) -> int | None:
         raise TypeError("no time")
     moment = datetime.fromisoformat(text)
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise ValueError("no time at which anything was synced")
     return round(moment.timestamp() * 1000)
 
 

@@ -155,7 +155,7 @@ def test_a_table_that_is_called_as_an_asset_of_ours_is_not_joined_and_that_is_sa
     graph = definitions_for(project.config_path).resolve_asset_graph()
 
     assert graph.get(LANDED).parent_keys == {DELIVERED}
-    assert "Name it in arrivals.asset_key" in caplog.text
+    assert "name that in arrivals.asset_key" in caplog.text
 
 
 @pytest.mark.fault("F407")

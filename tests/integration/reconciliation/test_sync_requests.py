@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from rows import custom_event
 from sent_home import connected, fifteen_sent, sent_earlier
 
 from statsig_export.reconciliation.sync_request import AGAIN, SyncRequest, request_sync
+from statsig_export.runs import REAL_TIME
 
 MINUTE = timedelta(minutes=1)
 LOOK = "GET /v1/connections/connection_id"
@@ -178,6 +181,18 @@ def test_the_verbs_note_a_sync_that_they_asked_for_and_nothing_once_it_has_come(
 
     assert "Fivetran was asked for a sync of connection_id" in first.stderr
     assert "ync" not in second.output
+
+
+@pytest.mark.fault("F411")
+def test_a_run_that_is_being_stopped_does_not_wait_for_fivetran(
+    home: ExportHome, api: FivetranApi, monkeypatch: pytest.MonkeyPatch
+):
+    stopped = nullcontext(replace(REAL_TIME, stopping=lambda: True))
+    monkeypatch.setattr("statsig_export.cli.shipments.until_stopped", lambda: stopped)
+    home.write()
+
+    assert home.verb("ship").exit_code == 0
+    assert api.requests == []
 
 
 @pytest.mark.fault("F409")
