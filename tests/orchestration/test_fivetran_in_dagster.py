@@ -20,6 +20,8 @@ from statsig_export.errors import ConfigError
 
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.PreviewWarning")  # dagster-fivetran's own, of Dagster
 TABLE = dg.AssetKey(["statsig", "statsig_events"])
+SHIPPED_SINCE = dg.AutomationCondition.any_deps_updated().since(dg.AutomationCondition.newly_requested())
+AFTER_A_SHIPMENT = SHIPPED_SINCE & ~dg.AutomationCondition.in_progress()
 HOUR = timedelta(hours=1)
 
 
@@ -110,7 +112,7 @@ def test_the_table_as_an_asset_is_loaded_without_fivetran_and_filled_with_it(
     project: Project, landing: Landing, api: FivetranApi
 ):
     del landing
-    asset = landed_table_asset(project.config_path, automation_condition=dg.AutomationCondition.eager())
+    asset = landed_table_asset(project.config_path, automation_condition=AFTER_A_SHIPMENT)
     made = dg.Definitions(assets=[asset], resources={"fivetran": workspace()})
     assert lineage(definitions_for(project.config_path), made) == {TABLE: {DELIVERED}, LANDED: {DELIVERED, TABLE}}
     assert api.requests == []
@@ -121,6 +123,23 @@ def test_the_table_as_an_asset_is_loaded_without_fivetran_and_filled_with_it(
 
     assert [event.asset_key for event in result.get_asset_materialization_events()] == [TABLE]
     assert (api.connection.syncs, api.connection.schedule_type) == (1, "auto")
+
+
+@pytest.mark.fault("F414")
+@pytest.mark.filterwarnings("ignore::dagster.BetaWarning")  # of the report, which a shipment makes
+def test_with_the_condition_of_the_page_each_shipment_asks_for_a_sync(project: Project, landing: Landing):
+    del landing
+    asset = landed_table_asset(project.config_path, automation_condition=AFTER_A_SHIPMENT)
+    made = dg.Definitions.merge(
+        definitions_for(project.config_path), dg.Definitions(assets=[asset], resources={"fivetran": workspace()})
+    )
+    before = dg.evaluate_automation_conditions(made, project.instance)
+    partition = dg.MultiPartitionKey({"category": "custom_event", "window": DAYS[0]})
+    project.instance.report_runless_asset_event(dg.AssetMaterialization(DELIVERED, partition=partition))
+    after = dg.evaluate_automation_conditions(made, project.instance, cursor=before.cursor)
+    again = dg.evaluate_automation_conditions(made, project.instance, cursor=after.cursor)
+
+    assert [one.total_requested for one in (before, after, again)] == [0, 1, 0]
 
 
 @pytest.mark.fault("F410")
