@@ -111,9 +111,23 @@ def openlineage() -> None:
     assert {json.loads(line)["eventType"] for line in told.read_text("utf-8").splitlines()} == {"START", "COMPLETE"}
 
 
+def fivetran() -> None:
+    """It goes with the Dagster that is installed; a connection's table is an asset, and nobody was asked."""
+    path = Path("export.toml")
+    more = (
+        '[arrivals]\nurl = "sqlite:///landed.db"\nschema = "statsig"\ntable = "statsig_events"\nconnection = "some_id"'
+    )
+    path.write_text(CONFIG.format(start=datetime.now(UTC), more=more), encoding="utf-8")
+    joined = import_module("statsig_export.dagster.fivetran")
+    (key,) = joined.landed_table_asset(path).keys
+    assert key.path == ["statsig", "statsig_events"], key
+    joined.joined_translator(path)
+
+
 PROBES: Mapping[str, Callable[[], None]] = {
     "": by_itself,
     "dagster": dagster,
+    "fivetran": fivetran,
     "postgres": lambda: database("postgresql://127.0.0.1:1/events"),
     "fast": lambda: database("postgresql://127.0.0.1:1/events", "AdbcDatabase"),
     "duckdb": duckdb,

@@ -136,6 +136,12 @@ class Config(Settings):
         """[arrivals.connect] as the driver takes it."""
         return looked_up(self.arrivals_settings().connect, self.resolve, self._folder)
 
+    def fivetran_api_keys(self) -> tuple[str, str]:
+        """Key and secret of Fivetran's REST API. Raises ConfigError (without them)."""
+        settings = self.arrivals_settings()
+        key, secret = map(self._variable, (settings.api_key, settings.api_secret))
+        return checked_secret(*key, in_a_header=True), checked_secret(*secret, in_a_header=True)
+
     def ledger_url(self) -> URL:
         """The ledger database's URL, a SQLite path made absolute."""
         return self._database_url(self.ledger.url, "ledger.url")

@@ -41,6 +41,17 @@ def checked_url(variable: str, url: str) -> str:
     return url
 
 
+def checked_api_url(url: str) -> str:
+    """The base URL of an API, as export.toml has it. Raises ValueError without it."""
+    try:
+        checked_url("this", url)
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
+    if "?" in url:
+        raise ValueError("this holds a URL with a query (?...)")
+    return url.rstrip("/")
+
+
 def checked_secret(variable: str, secret: str, *, in_a_header: bool) -> str:
     """A token (which goes into a header as it is) or a key. Raises ConfigError without it."""
     _refuse_copying_faults(variable, secret, blanks=True)

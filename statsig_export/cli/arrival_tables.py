@@ -7,7 +7,7 @@ from rich.table import Table
 
 from statsig_export.cli import output, tables
 from statsig_export.cli.output import utc
-from statsig_export.reconciliation.reports import Arrivals, ArrivalsReport
+from statsig_export.reconciliation.reports import Arrivals, ArrivalsReport, Judged
 
 _FIGURES: Final = {
     "Forwarded": "forwarded",
@@ -41,6 +41,8 @@ def print_arrivals(report: ArrivalsReport, destination: str) -> None:
             f"Compared at {utc(report.checked)} with {report.landed:,} rows written since {utc(report.since)}, "
             f"{report.alien:,} of them with ids that are not ours."
         )
+    _print_judged(report.judged)
+    note_judged(report.judged)
     if report.total.missing:
         output.note(f"{report.total.missing:,} events are missing: `replay --missing` sends them again.")
 
@@ -54,8 +56,26 @@ def print_last_figures(report: ArrivalsReport) -> None:
     click.echo(f"Arrivals, as of {utc(report.checked)}: {said}.")
 
 
+def note_judged(judged: Judged | None) -> None:
+    """On standard error: that Fivetran was not heard, or how its connection stands where that explains something."""
+    for sentence in () if judged is None else judged.says:
+        output.note(sentence)
+
+
 def _cells(arrivals: Arrivals) -> list[str]:
     return [f"{getattr(arrivals, figure):,}" for figure in _FIGURES.values()]
+
+
+def _print_judged(judged: Judged | None) -> None:
+    if judged is None or judged.by != "syncs":
+        return
+    if judged.until is None:
+        click.echo("Nothing counts as missing before a sync has succeeded.")
+    else:
+        click.echo(
+            f"A sync of {judged.connection} succeeded last at {utc(judged.succeeded or judged.until)}: what was sent "
+            f"until {utc(judged.until)} and is not there is missing."
+        )
 
 
 def _print_causes(total: Arrivals) -> None:

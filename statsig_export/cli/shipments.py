@@ -11,6 +11,7 @@ import click
 from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.cli import output, progress, tables
 from statsig_export.cli.sigterm import stop_on_sigterm
+from statsig_export.cli.sync_notes import note_sync
 from statsig_export.cli.verdict import Waiting, waiting
 from statsig_export.config import Config
 from statsig_export.errors import DestinationError, LedgerError, StatsigExportError
@@ -28,11 +29,16 @@ def ship_or_refusal(
 
     Raises an error that leaves nothing to report.
     """
-    try:
-        with progress.event_count("ship", lambda: _unsent(config, keys)) as advance, until_stopped() as timing:
-            return ship(config, keys, on_progress=advance, timing=timing, now=now), None
-    except (DestinationError, LedgerError) as error:
-        return reported(config, keys, error), error
+    shipped: tuple[ShipReport, StatsigExportError | None]
+    with until_stopped() as timing:
+        try:
+            with progress.event_count("ship", lambda: _unsent(config, keys)) as advance:
+                shipped = ship(config, keys, on_progress=advance, timing=timing, now=now), None
+        except (DestinationError, LedgerError) as error:
+            shipped = reported(config, keys, error), error
+        if not timing.stopping():  # whoever stops it does not wait for Fivetran
+            note_sync(config)
+    return shipped
 
 
 def reported(config: Config, keys: Sequence[str] | None, error: DestinationError | LedgerError) -> ShipReport:

@@ -10,12 +10,13 @@ import dagster as dg
 from statsig_export.config import Config
 from statsig_export.dagster.automation import schedule_status
 from statsig_export.dagster.keys import ARRIVALS_JOB, ARRIVALS_SCHEDULE, GROUP, Names, names_of
+from statsig_export.dagster.landed_table import landed_table
 from statsig_export.dagster.metadata import failure
 from statsig_export.dagster.resources import ExportResource
 from statsig_export.dagster.retries import retry_if_it_may_heal
 from statsig_export.errors import StatsigExportError
 from statsig_export.reconciliation.check import check_arrivals
-from statsig_export.reconciliation.reports import ArrivalsReport
+from statsig_export.reconciliation.reports import ArrivalsReport, Judged
 
 CHECK = "everything_arrived"
 CRON = "15 */6 * * *"
@@ -28,12 +29,13 @@ def landed_specs(config: Config) -> Sequence[dg.AssetSpec]:
         return []
     names, settings = names_of(config), config.arrivals
     table = settings.table if settings.schema_ is None else f"{settings.schema_}.{settings.table}"
+    synced = landed_table(config)
     return [
         dg.AssetSpec(
             names.landed,
-            deps=[names.delivered],
+            deps=[names.delivered, *([] if synced is None else [synced])],
             description="The table that Fivetran writes. An observation says how much of what was forwarded is in it.",
-            metadata={"table": table},
+            metadata={"table": table, **({"connection": settings.connection} if settings.connection else {})},
             group_name=names(GROUP),
             kinds={"fivetran"},
             owners=config.dagster.owners,
@@ -99,12 +101,25 @@ def _everything_arrived(context: dg.AssetCheckExecutionContext, statsig_export: 
     except StatsigExportError as error:
         retry_if_it_may_heal(context, error)
         raise failure(error) from None
-    figures = _figures(report)
+    says = [] if report.judged is None else list(report.judged.says)
+    for sentence in says:
+        context.log.warning(sentence)
+    figures: dict[str, int | dg.MetadataValue] = {**_figures(report), **_judged(report.judged)}
     context.op_execution_context.log_event(dg.AssetObservation(names_of(config).landed, metadata=figures))
     missing = f"events missing: {report.total.missing}: `statsig-export replay --missing` sends them again"
     lost = f"partition files that cannot be read: {len(unreadable)}, their events were not compared"
-    said = [*([missing] if report.total.missing else []), *([lost] if unreadable else [])]
-    return dg.AssetCheckResult(passed=not said, description="; ".join(said) or None, metadata=figures)
+    faults = [*([missing] if report.total.missing else []), *([lost] if unreadable else [])]
+    said = " ".join(["; ".join(faults), *says]).strip()
+    return dg.AssetCheckResult(passed=not faults, description=said or None, metadata=figures)
+
+
+def _judged(judged: Judged | None) -> dict[str, dg.MetadataValue]:
+    """By what something is missing, and by when it had to be there."""
+    if judged is None:
+        return {}
+    until = "nothing yet" if judged.until is None else f"what was sent until {judged.until:%Y-%m-%d %H:%M:%S} UTC"
+    told = {"judged by": judged.by, "had to be there": until}
+    return {label: dg.MetadataValue.text(text) for label, text in told.items()}
 
 
 def _figures(report: ArrivalsReport) -> dict[str, int]:

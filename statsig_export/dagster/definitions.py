@@ -41,6 +41,7 @@ from statsig_export.dagster.maintenance.jobs import replay_job, verify_job
 from statsig_export.dagster.maintenance.operations import operations
 from statsig_export.dagster.reconciling.sensor import ledger_sensor_of
 from statsig_export.dagster.resources import export_resource
+from statsig_export.dagster.syncs import sync_sensors
 from statsig_export.dagster.workers import EXPORT_MAX_RUNTIME_S
 from statsig_export.layouts.placement import source_tables
 
@@ -98,7 +99,11 @@ def definitions_for(
         ],
         schedules=[export_schedule(config), check_schedule(config), *arrivals_schedules(config)],
         sensors=[
-            sensor(sensor_status(config), names) for sensor in (ship_sensor_of, late_rows_sensor_of, ledger_sensor_of)
+            *(
+                sensor(sensor_status(config), names)
+                for sensor in (ship_sensor_of, late_rows_sensor_of, ledger_sensor_of)
+            ),
+            *sync_sensors(config),
         ],
         resources={
             names(RESOURCE): export_resource(path, config),

@@ -34,6 +34,7 @@ ARRIVALS_JOB = "compare_arrivals"
 SYNC_JOB = "sync_with_ledger"
 SCHEDULE = "export_schedule"
 ARRIVALS_SCHEDULE = "arrivals_schedule"
+SYNC_SENSOR = "sync_sensor"
 
 PARTITION = "dagster/partition"
 RANGE_START = "dagster/asset_partition_range_start"

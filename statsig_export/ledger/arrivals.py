@@ -129,6 +129,18 @@ def sent_since(database: LedgerDatabase, selection: Selection) -> int | None:
         return connection.execute(wanted).scalar()
 
 
+def accepted_until(database: LedgerDatabase, destination: str, by_ms: int) -> int | None:
+    """When the last request that was accepted ended, of those that ended by then; None where there is none."""
+    wanted = (
+        select(func.max(attempts.c.finished_ms))
+        .join(batches, batches.c.id == attempts.c.batch)
+        .join(partitions, partitions.c.id == batches.c.partition)
+        .where(*of_selection(Selection(destination)), _ACCEPTED, attempts.c.finished_ms <= by_ms)
+    )
+    with database.read() as connection:
+        return connection.execute(wanted).scalar()
+
+
 def unsettled(database: LedgerDatabase, destination: str, horizon_ms: int, grace_ms: int) -> dict[int, int]:
     """Batch -> partition, of those of which something was attempted since `horizon_ms` and which no comparison has
     found whole so long after the last attempt that nothing more of it is to come.
@@ -152,11 +164,20 @@ def unsettled(database: LedgerDatabase, destination: str, horizon_ms: int, grace
         return {row.batch: row.partition for row in connection.execute(wanted)}
 
 
-def partitions_sent(database: LedgerDatabase, destination: str, since_ms: int) -> list[int]:
-    """The partitions of which something was attempted since then, pruned ones left out."""
-    wanted = _attempts(partitions.c.id, Selection(destination)).where(attempts.c.started_ms >= since_ms).distinct()
+def partitions_sent(database: LedgerDatabase, destination: str, since_ms: int, landed_since_ms: int) -> list[int]:
+    """The partitions of which something was attempted since the first, or was written to the table since the second, as
+    far as a comparison has seen it; pruned ones left out.
+    """
+    sent = _attempts(partitions.c.id, Selection(destination)).where(attempts.c.started_ms >= since_ms).distinct()
+    landed = (
+        select(partitions.c.id)
+        .join(batches, batches.c.partition == partitions.c.id)
+        .join(arrivals, arrivals.c.batch == batches.c.id)
+        .where(*of_selection(Selection(destination)), NOT_PRUNED, arrivals.c.landed_ms >= landed_since_ms)
+        .distinct()
+    )
     with database.read() as connection:
-        return sorted(connection.execute(wanted).scalars())
+        return sorted({*connection.execute(sent).scalars(), *connection.execute(landed).scalars()})
 
 
 def sent_batches(database: LedgerDatabase, ids: Sequence[int]) -> list[SentBatch]:
@@ -234,7 +255,13 @@ def latest_check(database: LedgerDatabase, destination: str) -> ArrivalCheck | N
 def partition_arrivals(database: LedgerDatabase, selection: Selection) -> list[PartitionArrivals]:
     """The latest figures of these partitions, those that no comparison has looked at left out; oldest first."""
     columns = partitions.c
-    sums = [func.sum(arrivals.c[name]) for name in PartitionArrivals._fields[4:]]
+    figures = {name: arrivals.c[name] for name in PartitionArrivals._fields[4:]}
+    # What was delivered since the comparison is no longer beside the sum: it is among the unchecked.
+    delivered = batches.c.state == State.DELIVERED.value
+    sums = [
+        func.sum(case((delivered, 0), else_=column) if name == "unconfirmed" else column)
+        for name, column in figures.items()
+    ]
     checked = func.sum(arrivals.c.arrived + arrivals.c.missing + arrivals.c.not_yet)
     wanted = (
         select(columns.id, columns.category, columns.window, checked, *sums)

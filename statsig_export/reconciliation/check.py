@@ -1,7 +1,7 @@
 """Compares the ledger with the table that Fivetran wrote, and records what is found."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -14,9 +14,10 @@ from statsig_export.ledger.records import Selection
 from statsig_export.ledger.transactions import ledger_of
 from statsig_export.reconciliation.buckets import BUCKETS, Buckets, temporary_folder
 from statsig_export.reconciliation.comparison import LANDED, SENT, Comparison
+from statsig_export.reconciliation.judge import judged
 from statsig_export.reconciliation.landed import LandedTable
 from statsig_export.reconciliation.report import report_of
-from statsig_export.reconciliation.reports import ArrivalsReport
+from statsig_export.reconciliation.reports import ArrivalsReport, Judged
 from statsig_export.reconciliation.segments import segments
 from statsig_export.reconciliation.sent import File, add_sent
 from statsig_export.runs import REAL_TIME, no_progress
@@ -41,6 +42,7 @@ class Compared:
     """The files of what was sent."""
     unreadable: Mapping[File, PartitionFileError]
     """Files that are lost: what they hold was not compared, and counts as alien where it is there."""
+    judged: Judged
 
 
 def check_arrivals(
@@ -62,7 +64,8 @@ def check_arrivals(
         compared = compare(config, ledger.database, selection, now_ms, on_progress=on_progress)
         found = compared.comparison.by_batch()
         ledger_arrivals.record(ledger.database, config.webhook.name, found, compared.check)
-    return report_of(config, selection), tuple(compared.unreadable.values())
+    report = replace(report_of(config, selection), judged=compared.judged)
+    return report, tuple(compared.unreadable.values())
 
 
 def compare(
@@ -74,9 +77,12 @@ def compare(
     keep_missing: bool = False,
     on_progress: Callable[[int], None] = no_progress,
 ) -> Compared:
-    """The same without a record of it. The table is read before the ledger: what is sent meanwhile is ours too."""
+    """The same without a record of it. The connection is asked before the table is read: what its syncs have brought is
+    there then. The table is read before the ledger: what is sent meanwhile is ours too.
+    """
     grace_ms = _ms(config.arrivals_settings().grace)
     database.bring_up_to_date()  # what is asked of it below is in no ledger of an older version
+    judgement = judged(config, database, now_ms)
     if selection is None:
         first_ms = _unsettled_since(database, config.webhook.name, now_ms - _ms(ASKED_AGAIN), grace_ms)
     else:
@@ -89,19 +95,19 @@ def compare(
                 for records in table.read(datetime.fromtimestamp(since_ms / 1000, UTC)):
                     landed.add(records)
                     on_progress(len(records))
-        # What was sent before may have been written since, and is ours too.
-        ids = ledger_arrivals.partitions_sent(database, config.webhook.name, since_ms - grace_ms)
+        # What was sent before may have been written since, and is ours too: up to `grace` later, or as was seen.
+        ids = ledger_arrivals.partitions_sent(database, config.webhook.name, since_ms - grace_ms, since_ms)
         batches = ledger_arrivals.sent_batches(database, ids)
         known = list(segments(batches))
         compared = [one for one in known if first_ms is not None and one.sent_ms >= first_ms]
         numbers = {segment: number for number, segment in enumerate(compared)}
         files = ledger_arrivals.sent_files(database, ids)
         lost = add_sent(storage, files, known, numbers, sent)
-        comparison = Comparison(compared, now_ms - grace_ms, frozenset(lost), keep_missing=keep_missing)
+        comparison = Comparison(compared, judgement.until_ms or 0, frozenset(lost), keep_missing=keep_missing)
         for number in range(BUCKETS):
             comparison.add(sent.read(number), landed.read(number))
     check = ArrivalCheck(now_ms, since_ms, landed.records, comparison.alien)
-    return Compared(comparison, check, frozenset(batches), files, lost)
+    return Compared(comparison, check, frozenset(batches), files, lost, judgement)
 
 
 def _unsettled_since(database: LedgerDatabase, destination: str, horizon_ms: int, grace_ms: int) -> int | None:

@@ -47,7 +47,8 @@ class _Facts:
 @dataclass(slots=True)
 class Comparison:
     """What is found, bucket by bucket. An id that several batches sent counts as arrived for each of them, and as
-    repeated once it is there more often than they sent it.
+    repeated once it is there more often than they sent it. One that is not there is not yet there for each of them as
+    long as the last of them may bring it.
     """
 
     segments: Sequence[Segment]
@@ -71,20 +72,20 @@ class Comparison:
 
     def add(self, sent: Records, landed: Records) -> None:
         """Take one bucket: all records of both sides whose hashes are in it."""
-        times, shared, first = _occurrences(sent, landed)
+        times, shared, first, awaited = _occurrences(sent, landed, self._late(sent))
         self.alien += len(landed) - int(times[_first_of_each(sent)].sum()) if len(sent) else len(landed)
         ours = sent["segment"] != KNOWN
         segment = sent["segment"][ours]
-        times, shared, first = times[ours], shared[ours], first[ours]
+        times, shared, first, awaited = times[ours], shared[ours], first[ours], awaited[ours]
         facts = self._facts
         there, forwarded = times > 0, facts.forwarded[segment]
-        absent, overdue = forwarded & ~there, facts.overdue[segment]
+        absent = forwarded & ~there
         repeated = forwarded & (times > shared)
         by_replay, by_doubt = facts.replayed[segment], facts.doubtful[segment]
         found = {
             "arrived": forwarded & there,
-            "missing": absent & overdue,
-            "not_yet": absent & ~overdue,
+            "missing": absent & ~awaited,
+            "not_yet": absent & awaited,
             "repeated_replay": repeated & by_replay,
             "repeated_unknown": repeated & ~by_replay & by_doubt,
             "repeated_other": repeated & ~by_replay & ~by_doubt,
@@ -95,6 +96,13 @@ class Comparison:
         np.maximum.at(self._landed, segment[there], first[there])
         if self.keep_missing and found["missing"].any():
             self.missing.append(sent[ours][found["missing"]])
+
+    def _late(self, sent: Records) -> npt.NDArray[np.bool_]:
+        """For each record whether a sync may still bring what its segment sent last."""
+        late = np.zeros(len(sent), np.bool_)
+        ours = sent["segment"] != KNOWN
+        late[ours] = ~self._facts.overdue[sent["segment"][ours]]
+        return late
 
     def by_batch(self) -> list[BatchArrivals]:
         """The figures of each batch, its segments together; none of those whose file is lost."""
@@ -133,13 +141,15 @@ class Comparison:
         return {int(n): self.segments[n].first_row + part for n, part in zip(numbers, parts, strict=True)}
 
 
-def _occurrences(sent: Records, landed: Records) -> tuple[Counts, Counts, Counts]:
-    """For each record that was sent: how often its id is there, by how many records it was sent, and when it was first
-    there.
+def _occurrences(
+    sent: Records, landed: Records, late: npt.NDArray[np.bool_]
+) -> tuple[Counts, Counts, Counts, npt.NDArray[np.bool_]]:
+    """For each record that was sent: how often its id is there, by how many records it was sent, when it was first
+    there, and whether one of these records is late.
     """
     if not len(sent):
         empty = np.empty(0, np.int64)
-        return empty, empty, empty
+        return empty, empty, empty, late
     group = _groups(
         np.concatenate([sent["first"], landed["first"]]), np.concatenate([sent["second"], landed["second"]])
     )
@@ -149,7 +159,8 @@ def _occurrences(sent: Records, landed: Records) -> tuple[Counts, Counts, Counts
     shared = np.bincount(mine, minlength=groups)
     first = np.full(groups, np.iinfo(np.int64).max)
     np.minimum.at(first, theirs, landed["synced"])
-    return times[mine], shared[mine], first[mine]
+    awaited = np.bincount(mine, weights=late, minlength=groups) > 0
+    return times[mine], shared[mine], first[mine], awaited[mine]
 
 
 def _groups(first: npt.NDArray[np.uint64], second: npt.NDArray[np.uint64]) -> Counts:

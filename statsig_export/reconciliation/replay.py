@@ -20,6 +20,8 @@ from statsig_export.ledger.replays import open_to_parts, plan_parts, refuse_prun
 from statsig_export.ledger.transactions import Ledger, ledger_of
 from statsig_export.reconciliation.check import compare
 from statsig_export.reconciliation.comparison import Rows
+from statsig_export.reconciliation.reports import Judged
+from statsig_export.reconciliation.segments import Segment
 from statsig_export.runs import REAL_TIME, Job, RunStart, Timing, no_progress, observed
 from statsig_export.shipping.context import ShipContext
 from statsig_export.shipping.replay import replay_of_planned
@@ -40,6 +42,7 @@ class Missing:
     """What the ledger had of each batch when it was compared."""
     unreadable: Sequence[PartitionFileError]
     """Files of these partitions that are lost: whether their events are missing nobody knows."""
+    judged: Judged
 
     @property
     def plan(self) -> ReplayPlan:
@@ -83,7 +86,8 @@ def _replay(config: Config, selection: Selection, keys: Sequence[str], context: 
         replayed = sum(
             plan_parts(ledger.database, one, parts, found.compared, now_ms) for one, parts in found.parts.items()
         )
-    return replace(replay_of_planned(config, keys, context, replayed), unreadable=tuple(found.unreadable))
+    report = replay_of_planned(config, keys, context, replayed)
+    return replace(report, unreadable=tuple(found.unreadable), says=tuple(found.judged.says))
 
 
 def _missing(config: Config, ledger: Ledger, selection: Selection, keys: Sequence[str], now_ms: int) -> Missing:
@@ -99,15 +103,25 @@ def _missing(config: Config, ledger: Ledger, selection: Selection, keys: Sequenc
     may_be_sent = open_to_parts(ledger.database, touched, compared.batches)
     chosen = [number for number, segment in found.items() if segment.batch in may_be_sent]
     with Storage(config.storage_url()) as storage:
-        for number, rows in comparison.missing_rows(chosen).items():
-            segment = found[number]
+        for segment, rows in _by_batch(comparison.missing_rows(chosen), found):
             file = compared.files[segment.partition, segment.generation]
             for first_row, count in _runs(rows):
                 made = body(storage.read_events(file, first_row, count))
                 batch = Batch(batch_id(config.webhook.name, made), first_row, count, len(made))
                 parts[segment.partition][segment.batch].append((segment.generation, batch))
     unreadable = [error for (partition, _), error in compared.unreadable.items() if partition in ids]
-    return Missing(parts, compared.batches, unreadable)
+    return Missing(parts, compared.batches, unreadable, compared.judged)
+
+
+def _by_batch(missing: Mapping[int, Rows], found: Mapping[int, Segment]) -> Iterator[tuple[Segment, Rows]]:
+    """The missing rows of each batch together, and one of its segments: where an earlier replay ended is no reason for
+    another request.
+    """
+    together: dict[int, list[int]] = defaultdict(list)
+    for number in missing:
+        together[found[number].batch].append(number)
+    for numbers in together.values():
+        yield found[numbers[0]], np.sort(np.concatenate([missing[number] for number in numbers]))
 
 
 def _runs(rows: Rows) -> Iterator[tuple[int, int]]:

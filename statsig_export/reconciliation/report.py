@@ -11,7 +11,9 @@ from statsig_export.ledger.standings import statuses
 from statsig_export.ledger.transactions import ledger_to_read
 from statsig_export.reconciliation.reports import Arrivals, ArrivalsReport, PartitionArrivalsLine
 from statsig_export.runs import REAL_TIME
+from statsig_export.vocabulary import Category
 
+_ORDER = {category.value: number for number, category in enumerate(Category)}
 NOTHING = ArrivalsReport((), None, None, 0, 0)
 
 
@@ -32,7 +34,7 @@ def report_of(config: Config, selection: Selection | None = None) -> ArrivalsRep
         if selection.categories is None or one.category in selection.categories
     ]
     return ArrivalsReport(
-        partitions=[line for line in lines if line.arrivals != Arrivals()],
+        partitions=sorted((line for line in lines if line.arrivals != Arrivals()), key=_place),
         checked=None if check is None else _moment(check.checked_ms),
         since=None if check is None else _moment(check.since_ms),
         landed=0 if check is None else check.landed,
@@ -55,6 +57,11 @@ def _arrivals(standing: PartitionStatus, found: PartitionArrivals | None) -> Arr
         repeated_other=found.repeated_other,
         unconfirmed=found.unconfirmed,
     )
+
+
+def _place(line: PartitionArrivalsLine) -> tuple[str, int]:
+    """As `status` has it: the oldest window first, and its categories in their usual order."""
+    return line.window, _ORDER[line.category]
 
 
 def _moment(ms: int) -> datetime:

@@ -1,9 +1,9 @@
 """What a comparison says, for people and programs."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from datetime import datetime
-from typing import Self
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from typing import Literal, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,7 @@ class Arrivals:
     arrived: int = 0
     """Their id is in the table."""
     missing: int = 0
-    """Their id is not there, though a sync has begun and ended after their last attempt."""
+    """Their id is not there, though a sync has begun and ended after the last attempt of every batch that sent them."""
     not_yet: int = 0
     """Their id is not there, and that sync may be still to come."""
     unchecked: int = 0
@@ -52,6 +52,33 @@ class PartitionArrivalsLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """What says whether an event that is not there is missing, or not there yet."""
+
+    by: Literal["grace", "syncs"]
+    """`[arrivals] grace`, or the syncs of the connection that `[arrivals]` names."""
+    until_ms: int | None
+    """What was last attempted by then is missing where it is not there; None: nothing is."""
+    connection: str | None = None
+    succeeded: datetime | None = None
+    """When a sync of it last succeeded; None where none has, or Fivetran was not heard."""
+    failed: datetime | None = None
+    began: datetime | None = None
+    """The sync that succeeded began then or later, as far as anybody has seen; else `grace` before its end."""
+    says: Sequence[str] = ()
+    """Sentences: that Fivetran was not heard, that the connection is paused, that its last sync failed."""
+
+    @property
+    def until(self) -> datetime | None:
+        return None if self.until_ms is None else datetime.fromtimestamp(self.until_ms / 1000, UTC)
+
+    def to_dict(self) -> Mapping[str, object]:
+        times = {"until": self.until, "succeeded": self.succeeded, "failed": self.failed, "began": self.began}
+        told = {name: None if time is None else time.isoformat() for name, time in times.items()}
+        return {"by": self.by, "connection": self.connection, **told, "says": list(self.says)}
+
+
+@dataclass(frozen=True, slots=True)
 class ArrivalsReport:
     """The latest figures of some partitions."""
 
@@ -65,6 +92,8 @@ class ArrivalsReport:
     """Rows of the table that were read."""
     alien: int
     """Of these the rows whose id is none of ours."""
+    judged: Judged | None = field(default=None, compare=False)
+    """By what this comparison judged; None of figures that were only looked up."""
 
     @property
     def total(self) -> Arrivals:
@@ -77,6 +106,7 @@ class ArrivalsReport:
             "landed": self.landed,
             "checked": None if self.checked is None else self.checked.isoformat(),
             "since": None if self.since is None else self.since.isoformat(),
+            "judged": None if self.judged is None else self.judged.to_dict(),
             "partitions": [line.to_dict() for line in self.partitions],
         }
 

@@ -36,7 +36,7 @@ from statsig_export.crashpoints import CrashPoint, reach
 from statsig_export.shipping.http_answer import HttpAnswer, read_answer, read_tunnel_status
 
 ANSWER_BYTES: Final = 16_384
-"""So much is read of an answer's body."""
+"""So much is read of an answer's body, unless more is asked for."""
 IDLE_SECONDS: Final = 1.5
 """A connection that lay idle for longer is not used again: the shortest usual patience of servers is 2 s, and a POST
 that meets their closing is one whose fate nobody knows."""
@@ -66,9 +66,11 @@ class ProxyStatusError(OSError):
 class Progress:
     """How far the request of this thread got."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, answer_bytes: int = ANSWER_BYTES) -> None:
         self.seconds = seconds
         """The deadline, from the beginning."""
+        self.answer_bytes = answer_bytes
+        """So much is read of the answer's body."""
         self.body_began = False
         """The headers are out, and from here on a byte of the body may be."""
         self.answer: HttpAnswer | None = None
@@ -119,9 +121,9 @@ _this_thread = threading.local()
 
 
 @contextmanager
-def watched(seconds: float) -> Iterator[Progress]:
+def watched(seconds: float, answer_bytes: int = ANSWER_BYTES) -> Iterator[Progress]:
     """Follow the one request that this thread makes inside, and end it after `seconds`."""
-    progress = Progress(seconds)
+    progress = Progress(seconds, answer_bytes)
     _this_thread.progress = progress
     timer = threading.Timer(seconds, progress.expire)
     timer.daemon = True
@@ -144,8 +146,8 @@ class _FinalAnswer(HTTPResponse):
 
     def begin(self) -> None:
         stream = self.fp
-        answer = read_answer(stream.read1, ANSWER_BYTES)
-        _progress().answer = answer
+        progress = _progress()
+        progress.answer = answer = read_answer(stream.read1, progress.answer_bytes)
         self.version, self.status, self.reason = 11, answer.status, ""
         self.headers = self.msg = HTTPMessage()
         self.chunked, self.length = False, 0

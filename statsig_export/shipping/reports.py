@@ -73,6 +73,8 @@ class ReplayReport(Summarized):
     shipped: ShipReport
     unreadable: Sequence[PartitionFileError] = ()
     """Files that are lost, so that what is missing of them was not found, and not sent (`replay --missing` alone)."""
+    says: Sequence[str] = ()
+    """What is to be said of how it was found out what is missing (likewise)."""
 
     @property
     def account(self) -> Account:

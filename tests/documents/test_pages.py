@@ -73,7 +73,7 @@ def test_the_page_on_fivetran_leads_from_a_new_connection_to_a_test_event(tmp_pa
         (tmp_path / "export.toml").write_text(next(blocks(FIVETRAN, "toml")).text)
         keys = {"FIVETRAN_API_KEY": KEY, "FIVETRAN_API_SECRET": SECRET, "FIVETRAN_GROUP": GROUP}
         reader.environ.update(keys)
-        typed = script(FIVETRAN).replace("https://api.fivetran.com/v1", api.url)
+        typed = script(FIVETRAN).replace("https://api.fivetran.com", api.url)
         typed = typed.replace(
             "https://webhooks.fivetran.com/webhooks/...", f"http://127.0.0.1:{port}/webhooks/stand-in"
         )

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from fivetran_api import CONNECTION, KEY, SECRET, fivetran_api
 from home import ExportHome
 from landing import EVENTS, Landing
 from rows import custom_event, exposure
@@ -14,6 +15,7 @@ from rows import custom_event, exposure
 from statsig_export import arrivals
 from statsig_export.errors import ConfigError
 from statsig_export.reconciliation.check import check_arrivals
+from statsig_export.reconciliation.sync_request import request_sync
 from statsig_export.testing.webhook.receiver import Receiver
 
 
@@ -122,3 +124,21 @@ def test_several_comparisons_at_once_record_what_they_find(tmp_path: Path, postg
             reports = list(threads.map(lambda _: check_arrivals(home.config)[0], range(12)))
 
     assert {(one.total.arrived, one.total.missing) for one in reports} == {(29, 1)}
+
+
+@pytest.mark.fault("F410")
+def test_of_many_processes_on_a_ledger_there_one_asks_for_a_sync(tmp_path: Path, postgres_url: str, landing: Landing):
+    del landing
+    with Receiver() as receiver, fivetran_api() as api:
+        home = ExportHome(tmp_path, receiver, ledger_url=postgres_url)
+        home.environ |= {"LANDED": postgres_url, "FIVETRAN_API_KEY": KEY, "FIVETRAN_API_SECRET": SECRET}
+        settings = {"connection": CONNECTION, "api_url": api.url, "sync_after_shipment": True}
+        home.set("arrivals", url="env:LANDED", table=EVENTS, **settings)
+        home.add([custom_event(1)])
+        home.export()
+        home.ship()
+        with ThreadPoolExecutor(6) as threads:
+            found = list(threads.map(lambda _: request_sync(home.config), range(12)))
+
+    assert sum(one.asked for one in found) == 1
+    assert (api.connection.syncs, api.connection.restarted) == (1, 0)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import click
 
 from statsig_export.cli import failures, output, progress, tables
+from statsig_export.cli.arrival_tables import note_judged
 from statsig_export.cli.exit_codes import DONE, NOT_ALL_DONE
 from statsig_export.cli.ranges import Range
 from statsig_export.cli.shipments import (
@@ -16,6 +17,7 @@ from statsig_export.cli.shipments import (
     until_stopped,
     windows_without,
 )
+from statsig_export.cli.sync_notes import note_sync
 from statsig_export.cli.verb_options import (
     as_json,
     categories,
@@ -91,6 +93,7 @@ class _What:
         """With it the files that are lost, so that what is missing of them is not in the plan."""
         if self.missing:
             found = missing_of(self.config, self.selection, self.keys)
+            note_judged(found.judged)
             return found.plan, found.unreadable
         return replay_plan(self.config, self.keys, failed_only=self.failed), ()
 
@@ -116,6 +119,8 @@ def _replay(ctx: click.Context, what: _What, *, json_: bool) -> None:
     try:
         with progress.event_count("replay") as advance, until_stopped() as timing:
             report = what.send(advance, timing)
+            if not timing.stopping():
+                note_sync(config)
     except (DestinationError, LedgerError) as error:
         shipped = reported(config, keys, error)
         output.print_json(shipped_object(shipped), partition_rows(shipped)) if json_ else print_shipped(title, shipped)
@@ -130,6 +135,8 @@ def _replay(ctx: click.Context, what: _What, *, json_: bool) -> None:
         print_shipped(title, report.shipped)
         if report.pending or report.failed:
             output.note(f"Of the replay, {report.pending:,} events are pending and {report.failed:,} failed.")
+    for sentence in report.says:
+        output.note(sentence)
     tables.note_missing(missing)
     unsent = sum(status.unsent for status in report.shipped.statuses.values())
     code = failures.report_all(report.unreadable, debug=ctx.obj.debug)

@@ -4,6 +4,7 @@ import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
+from fivetran_api import CONNECTION, KEY, SECRET, FivetranApi
 from home import ExportHome
 from landing import EVENTS, Landing
 from rows import custom_event, exposure
@@ -50,3 +51,14 @@ def sent_earlier(home: ExportHome, by: timedelta, since_attempt: int = 0) -> Non
 def last_attempt(home: ExportHome) -> int:
     with closing(sqlite3.connect(home.folder / "ledger.db")) as ledger:
         return int(ledger.execute("SELECT max(id) FROM attempts").fetchone()[0])
+
+
+def connected(home: ExportHome, api: FivetranApi, **settings: object) -> None:
+    """Name the connection of this stand-in."""
+    home.environ |= {"FIVETRAN_API_KEY": KEY, "FIVETRAN_API_SECRET": SECRET}
+    home.set("arrivals", connection=CONNECTION, api_url=api.url, **settings)
+
+
+def missing_of(report: ArrivalsReport) -> tuple[int, int]:
+    """Missing, and not yet there."""
+    return report.total.missing, report.total.not_yet

@@ -7,7 +7,7 @@ import pytest
 from home import ExportHome
 from landing import EVENTS, Landing, landing_in
 from rows import custom_event
-from sent_home import GRACE, compared, fifteen_sent, points_at
+from sent_home import GRACE, compared, fifteen_sent, points_at, sent_earlier
 
 from statsig_export import read_events
 from statsig_export.errors import ConfigError, PartitionFileError, SourceError
@@ -16,6 +16,7 @@ from statsig_export.reconciliation.check import ASKED_AGAIN, check_arrivals
 from statsig_export.reconciliation.report import report_of
 from statsig_export.reconciliation.reports import Arrivals, ArrivalsReport
 from statsig_export.shipping.replay import replay
+from statsig_export.shipping.ship import ship
 from statsig_export.testing.webhook.faults import Rule, answer
 
 KINDS = [
@@ -108,6 +109,44 @@ def test_what_is_there_though_the_ledger_has_it_as_pending_is_not_alien(home: Ex
     report = compared(home)
 
     assert (report.total.forwarded, report.total.unconfirmed, report.alien) == (15, 2, 0)
+
+
+@pytest.mark.fault("F412")
+def test_what_was_delivered_since_the_comparison_is_no_longer_beside_the_sum(home: ExportHome, landing: Landing):
+    home.add([custom_event(11)])
+    home.export()
+    home.receiver.play([Rule(actions=[answer(500)], cycle=True)])
+    home.ship()
+    landing.land([{"eventName": "e", "timestamp": 1, "timeUUID": read_events(home.config)["time_uuid"][10]}])
+    assert compared(home).total.unconfirmed == 1
+
+    home.receiver.play([])
+    ship(home.config, now=True)
+
+    total = report_of(home.config).total
+    assert (total.forwarded, total.unconfirmed, total.unchecked) == (16, 0, 1)
+
+
+@pytest.mark.fault("F413")
+def test_rows_that_a_late_sync_brought_are_ours_once_they_are_settled(home: ExportHome, landing: Landing):
+    sent_earlier(home, timedelta(days=3))
+    landing.land(home.receiver.events())
+    assert figures(compared(home)) == (15, 0, 0, 0)
+    home.add([custom_event(11)])
+    home.export()
+    home.ship()
+    landing.land(home.receiver.events()[15:])
+
+    report = compared(home)
+
+    assert (report.landed, report.alien) == (16, 0), "the table is read from an hour before the newest attempt"
+
+
+@pytest.mark.fault("F412")
+def test_partitions_are_in_the_order_of_status(home: ExportHome):
+    report = compared(home)
+
+    assert [line.category for line in report.partitions] == ["gate_exposure", "custom_event"]
 
 
 @pytest.mark.fault("F393")

@@ -134,6 +134,17 @@ def test_an_event_that_two_windows_sent_is_sent_again_once(shell: Shell, landing
     assert shell.json("arrivals")["missing"] == 0
 
 
+@pytest.mark.fault("F397")
+def test_where_an_earlier_replay_ended_no_other_request_begins(shell: Shell, landing: Landing):
+    shell("replay", *DAY, "--missing")
+    ids = sorted(e["timeUUID"] for e in shell.home.receiver.events() if e["eventName"] != "statsig::gate_exposure")
+    landing.remove(ids)
+
+    plan = shell.json("replay", *DAY, "--missing", "--dry-run")
+
+    assert (plan["events"], plan["requests"]) == (30, 3), "three batches of ten, of which some rows were sent again"
+
+
 @pytest.mark.fault("F398")
 def test_a_dry_run_leaves_out_what_is_being_sent_again(shell: Shell):
     shell.home.receiver.play([Rule(actions=[answer(500)], cycle=True)])

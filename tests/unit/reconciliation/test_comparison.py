@@ -75,6 +75,13 @@ def expected(batches: list[Sent], landed: list[str]) -> Counter[str]:
         Counter(one for batch in batches if batch.accepted or batch.doubtful for one in batch.ids),
     )
     counts: Counter[str] = Counter()
+    late = {
+        one
+        for batch in batches
+        if batch.accepted or batch.doubtful
+        for row, one in enumerate(batch.ids)
+        if max([batch.ended, *(end for first, rows, end in batch.replays if first <= row < first + rows)]) > NOW - GRACE
+    }
     for batch in batches:
         for row, one in enumerate(batch.ids):
             again = [ended for first, count, ended in batch.replays if first <= row < first + count]
@@ -85,8 +92,7 @@ def expected(batches: list[Sent], landed: list[str]) -> Counter[str]:
                 cause = "replay" if again else "unknown" if batch.doubtful else "other"
                 counts[f"repeated_{cause}"] += there[one] > shared[one]
             else:
-                overdue = max(batch.ended, *again, 0) <= NOW - GRACE
-                counts["missing" if overdue else "not_yet"] += 1
+                counts["not_yet" if one in late else "missing"] += 1
     counts["alien"] = sum(count for one, count in there.items() if one not in shared)
     return +counts
 
@@ -123,6 +129,19 @@ def test_what_is_missing_is_told_by_the_row_of_its_file():
     comparison.add(rows, records(["b"], LANDED))
 
     assert {number: list(missing) for number, missing in comparison.missing_rows([0]).items()} == {0: [10, 12, 13]}
+
+
+@pytest.mark.fault("F406")
+def test_an_id_that_another_batch_has_just_sent_is_not_yet_there_for_both():
+    both = [segment(rows=1), segment(batch=2, first_row=20, rows=1, ended_ms=NOW + 1)]
+    comparison = Comparison(both, NOW, keep_missing=True)
+    rows = records(["a", "a"], SENT)
+    rows["segment"] = [0, 1]
+
+    comparison.add(rows, records([], LANDED))
+
+    assert [(one.missing, one.not_yet) for one in comparison.by_batch()] == [(0, 1), (0, 1)]
+    assert comparison.missing_in() == set(), "a replay would send what is on its way"
 
 
 @pytest.mark.fault("F397")
