@@ -42,7 +42,7 @@ class Landing:
     def land(self, events: Iterable[Mapping[str, Any]], synced: datetime | None = None) -> None:
         """A row an event, as one accepted request and a sync at that time make them."""
         self.synced = synced
-        self.table.append([ReadEvent(json.dumps(event), dict(event)) for event in events])
+        self.table.append([as_read(event) for event in events])
         self.table.sync()
         self.synced = None
 
@@ -85,6 +85,11 @@ class Landing:
 
     def _now(self) -> datetime:
         return self.synced or datetime.now(UTC)
+
+
+def as_read(event: Mapping[str, Any]) -> ReadEvent:
+    """As the receiver reads it."""
+    return ReadEvent(json.dumps(event), dict(event))
 
 
 def libpq(url: str) -> str:
