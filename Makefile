@@ -29,7 +29,7 @@ JUPYTER = UV_PYTHON_DOWNLOADS=never $(UV) run --quiet --no-sync --with jupyterla
 # Each of the many processes that the targets start would compile its libraries anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo dev notebook test lint types docs dbt bench torture fuzz audit dist installed licences pictures clean
+.PHONY: help setup demo dev notebook test lint types docs dbt emulators bench torture fuzz audit dist installed licences pictures clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,7 +57,7 @@ notebook: .venv/ready ## open JupyterLab on the demo's data, with a copy of the 
 	@set -a; . '$(DEMO_HOME)/environment'; $(JUPYTER) --offline jupyter lab --allow-root '$(DEMO_HOME)/explore_export.ipynb'
 
 test: .venv/ready ## run all tests
-	@$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder --ignore tests/documents --ignore tests/dbt_package  # the default order starts files of few, long tests last
+	@$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder --ignore tests/documents --ignore tests/dbt_package --ignore tests/emulators  # the default order starts files of few, long tests last
 
 lint: .venv/ready ## check style, format and imports with ruff
 	@$(BIN)/ruff check .
@@ -74,6 +74,11 @@ docs: .venv/ready ## build the documentation site into docs/_build/html, warning
 dbt: .venv/ready ## parse the dbt package in deploy/dbt for each adapter, and build it on DuckDB and PostgreSQL
 	@$(call ENVIRONMENT,dbt)
 	@$(BIN)/pytest -q tests/dbt_package
+
+emulators: .venv/ready ## compare with tables of Snowflake and BigQuery, as emulators have them
+	@$(call ENVIRONMENT,fakesnow)
+	@$(call ENVIRONMENT,bqemulator)
+	@$(BIN)/pytest -q tests/emulators
 
 bench: .venv/ready ## measure speed against the raw read and other tools; BENCH=growth: how it grows
 	@$(BIN)/python -m benchmarks $(BENCH)
