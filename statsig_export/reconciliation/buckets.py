@@ -19,7 +19,7 @@ Records = npt.NDArray[np.void]
 
 BUCKETS: Final = 256
 _FIRST_BITS: Final = np.uint64(56)
-_HELD: Final = 1 << 16
+_HELD: Final = 1 << 14
 """Bytes of a bucket in memory before they are written."""
 
 
