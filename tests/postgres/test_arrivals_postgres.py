@@ -13,6 +13,7 @@ from rows import custom_event, exposure
 
 from statsig_export import arrivals
 from statsig_export.errors import ConfigError
+from statsig_export.reconciliation import landed
 from statsig_export.reconciliation.check import check_arrivals
 from statsig_export.testing.webhook.receiver import Receiver
 
@@ -83,6 +84,17 @@ def test_a_type_that_is_no_time_or_id_is_named(home: ExportHome, landing: Landin
 
     with pytest.raises(ConfigError, match=re.escape(said)):
         check_arrivals(home.config)
+
+
+@pytest.mark.fault("F418")
+def test_a_batch_of_the_driver_that_is_read_in_parts_is_read_as_it_is(
+    home: ExportHome, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(landed, "_ROWS", 4)
+
+    report, _ = check_arrivals(home.config)
+
+    assert (report.total.arrived, report.total.missing, report.alien) == (10, 1, 0)
 
 
 @pytest.mark.fault("F404")
