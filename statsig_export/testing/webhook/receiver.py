@@ -58,7 +58,7 @@ _BODIES_AT_ONCE = 4 * BODY_LIMIT
 class Receiver:
     """Listens from construction on; serves from `start` (or the beginning of a `with`) until `close`.
 
-    `transcript` is a file of JSON lines, `tables` the table that Fivetran would write: a file of SQLite or DuckDB, which
+    `transcript` is a file of JSON lines, `tables` the table that Fivetran would write: a file of SQLite or DuckDB that
     has it at once, or a FivetranTable, synced as its owner likes. All are made where missing, and appended to.
     `strict_delivery` also demands the headers webhook-id, -timestamp and -attempt, and equal bytes under an equal id.
     `on_request` gets each request once it is written down. `idle_timeout` (seconds) ends a connection on which nothing
