@@ -163,3 +163,16 @@ def test_what_else_is_read_with_whole_days_or_a_whole_table_is_still_ours(
     report = compared(home, timedelta(minutes=2))
 
     assert (report.landed, report.alien, report.total.missing) == (15, 0, 1)
+
+
+@pytest.mark.fault("F420")
+def test_a_text_that_is_no_json_ends_no_comparison_on_duckdb(home: ExportHome, tmp_path: Path):
+    landing = landing_in(tmp_path, "duckdb")
+    points_at(home, landing)
+    landing.run("ALTER TABLE statsig_events ALTER data TYPE TEXT")
+    landing.land(home.receiver.events())
+    landing.run("UPDATE statsig_events SET data = 'no json' WHERE _index = 0")
+
+    report = compared(home, after=GRACE)
+
+    assert (report.total.arrived, report.total.missing, report.alien) == (14, 1, 1)
