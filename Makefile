@@ -10,6 +10,9 @@ SYNC = UV_PYTHON_DOWNLOADS=never $(UV) sync --quiet --locked --python $(PYTHON)
 BIN := .venv/bin
 # What only a release needs, in an environment of its own.
 TOOLS = UV_SYSTEM_CERTS=1 UV_PROJECT_ENVIRONMENT=.tools/release $(SYNC) --only-group release
+# A tool whose packages do not go with those of uv.lock, from its own list with hashes: an environment in .tools.
+ENVIRONMENT = test -x .tools/$(1)/bin/python || $(UV) venv --quiet --python $(PYTHON) .tools/$(1); \
+	UV_SYSTEM_CERTS=1 $(UV) pip sync --quiet --require-hashes --python .tools/$(1)/bin/python .ci/$(1).txt
 DEMO_HOME ?= .statsig_export/demo
 EVENTS ?= 50000
 PORT ?= 3000
@@ -26,7 +29,7 @@ JUPYTER = UV_PYTHON_DOWNLOADS=never $(UV) run --quiet --no-sync --with jupyterla
 # Each of the many processes that the targets start would compile its libraries anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo dev notebook test acceptance lint types docs bench torture fuzz audit dist installed licences pictures clean
+.PHONY: help setup demo dev notebook test acceptance lint types docs dbt emulators bench torture fuzz audit dist installed licences pictures clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,7 +57,7 @@ notebook: .venv/ready ## open JupyterLab on the demo's data, with a copy of the 
 	@set -a; . '$(DEMO_HOME)/environment'; $(JUPYTER) --offline jupyter lab --allow-root '$(DEMO_HOME)/explore_export.ipynb'
 
 # The default order starts files of few, long tests last.
-PYTEST = $(BIN)/pytest -q --dist loadfile --no-loadscope-reorder --ignore tests/documents
+PYTEST = $(BIN)/pytest -q --dist loadfile --no-loadscope-reorder --ignore tests/documents --ignore tests/dbt_package --ignore tests/emulators
 
 test: .venv/ready ## run the tests, but for those of acceptance and docs
 	@$(PYTEST) -n 3 -m 'not acceptance'
@@ -73,6 +76,15 @@ types: .venv/ready ## check types with mypy --strict
 docs: .venv/ready ## build the documentation site into docs/_build/html, warnings are errors, and run what its pages say
 	@$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 	@$(BIN)/pytest -q -n 2 tests/documents
+
+dbt: .venv/ready ## parse the dbt package in deploy/dbt for each adapter, and build it on DuckDB and PostgreSQL
+	@$(call ENVIRONMENT,dbt)
+	@$(BIN)/pytest -q tests/dbt_package
+
+emulators: .venv/ready ## compare with tables of Snowflake and BigQuery, as emulators have them
+	@$(call ENVIRONMENT,fakesnow)
+	@$(call ENVIRONMENT,bqemulator)
+	@$(BIN)/pytest -q tests/emulators
 
 bench: .venv/ready ## measure speed against the raw read and other tools; BENCH=growth: how it grows
 	@$(BIN)/python -m benchmarks $(BENCH)

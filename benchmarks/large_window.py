@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
@@ -93,14 +93,15 @@ def main() -> None:
         for database in options.database:
             home = Path(folder) / database
             home.mkdir()
-            with _database(database, home) as url:
+            with database_in(home, database) as url:
                 figures += _measured(database, options.rows, home, url)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
 
 
 @contextmanager
-def _database(database: str, home: Path) -> Iterator[str]:
+def database_in(home: Path, database: str) -> Iterator[str]:
+    """The URL of an empty database, whose file or server is in this folder."""
     if database == "postgresql":
         with postgres_server(home / "postgres.lock") as server:
             yield server.get_uri(driver="psycopg")
@@ -133,7 +134,12 @@ def _measured(database: str, rows: int, home: Path, url: str) -> list[dict[str, 
 
 
 def _fill(database: str, url: str, rows: int) -> None:
-    statements = [TABLE, *_inserts(database, rows)]
+    then = {"sqlite": [INDEX], "postgresql": [INDEX, "VACUUM ANALYZE custom_events"]}
+    executed(database, url, [TABLE, *_inserts(database, rows), *then.get(database, [])])
+
+
+def executed(database: str, url: str, statements: Iterable[str]) -> None:
+    """Run these statements, on SQLite in one transaction."""
     if database == "duckdb":
         with duckdb.connect(make_url(url).database or "") as file:
             for statement in statements:
@@ -141,12 +147,12 @@ def _fill(database: str, url: str, rows: int) -> None:
         return
     if database == "sqlite":
         with closing(sqlite3.connect(make_url(url).database or "")) as sqlite, sqlite:
-            for statement in (*statements, INDEX):
+            for statement in statements:
                 sqlite.execute(statement)
         return
     place = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(place, autocommit=True) as server:
-        for statement in (*statements, INDEX, "VACUUM ANALYZE custom_events"):
+        for statement in statements:
             server.execute(statement.encode())
 
 

@@ -119,17 +119,17 @@ def fill(ledger: Ledger, config: Config, count: int) -> LargeLedger:
         shared, newest = (_file(storage, large, kind) for kind in (_SHARED, _NEWEST))
     windows, numbers = range(large.windows), range(large.partitions)
     files = [newest if number == large.partitions - 1 else shared for number in numbers]
-    _insert(ledger, export_runs, (_export_run_row(large.export_run(number)) for number in windows))
-    _insert(ledger, ship_runs, (_ship_run_row(large, number) for number in windows))
-    _insert(ledger, partitions, (_partition_row(large, number) for number in numbers))
-    _insert(ledger, generations, (_generation_row(number, files[number]) for number in numbers))
-    _insert(ledger, batches, (_batch_row(large, number) for number in range(count)))
-    _insert(ledger, attempts, (_attempt_row(large, number) for number in range(count - PENDING)))
+    insert_rows(ledger, export_runs, (_export_run_row(large.export_run(number)) for number in windows))
+    insert_rows(ledger, ship_runs, (_ship_run_row(large, number) for number in windows))
+    insert_rows(ledger, partitions, (_partition_row(large, number) for number in numbers))
+    insert_rows(ledger, generations, (_generation_row(number, files[number]) for number in numbers))
+    insert_rows(ledger, batches, (_batch_row(large, number) for number in range(count)))
+    insert_rows(ledger, attempts, (_attempt_row(large, number) for number in range(count - PENDING)))
     _settle(ledger)
     return large
 
 
-def _insert(ledger: Ledger, table: Table, rows: Iterable[dict[str, Any]]) -> None:
+def insert_rows(ledger: Ledger, table: Table, rows: Iterable[dict[str, Any]]) -> None:
     left = iter(rows)
     while some := list(islice(left, _ROWS_A_WRITE)):
         with ledger.database.write() as connection:

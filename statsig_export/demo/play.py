@@ -7,16 +7,20 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from statsig_export.account import Account, total
 from statsig_export.config import load_config
 from statsig_export.demo.home import DAYS, Home, fill, new_home, running_webhook
 from statsig_export.ledger.records import PartitionStatus
 from statsig_export.reconciliation.check import check_arrivals
+from statsig_export.reconciliation.dedupe_view import Warehouse, dedupe_view
 from statsig_export.shipping.status import status
 from statsig_export.testing.sample.sample import SampleSummary
 from statsig_export.vocabulary import Category
+
+DEDUPLICATED: Final = "statsig_events_deduplicated"
+"""The view over the webhook's table that takes each event once."""
 
 
 class RunDemo(Protocol):
@@ -89,9 +93,11 @@ def play(folder: Path, events: int, run_demo: RunDemo, on_step: Callable[[str], 
 
 
 def _received(home: Home) -> tuple[int, int]:
-    """Rows of the webhook's table, and rows of its deduplicated view."""
+    """Rows of the webhook's table, and rows of its deduplicated view, which is made."""
     with closing(sqlite3.connect(home.received)) as database:
-        query = "SELECT (SELECT count(*) FROM statsig_events), (SELECT count(*) FROM statsig_events_deduplicated)"
+        database.execute(f"DROP VIEW IF EXISTS {DEDUPLICATED}")
+        database.execute(dedupe_view(Warehouse.SQLITE, table="statsig_events", view=DEDUPLICATED, packed=True))
+        query = f"SELECT (SELECT count(*) FROM statsig_events), (SELECT count(*) FROM {DEDUPLICATED})"  # noqa: S608
         rows, distinct = database.execute(query).fetchone()
     return rows, distinct
 

@@ -28,6 +28,7 @@ ASKED_AGAIN: Final = timedelta(days=30)
 """What is not there is looked for on each comparison without a range, until its last attempt is so long ago."""
 CLOCKS_DIFFER: Final = timedelta(hours=1)
 """A row may have been written so long before its attempt began, by the table's clock."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +91,16 @@ def compare(
     since_ms = now_ms if first_ms is None else first_ms - _ms(CLOCKS_DIFFER)
     with temporary_folder() as folder, Storage(config.storage_url()) as storage:
         landed, sent = Buckets(folder, "landed", LANDED), Buckets(folder, "sent", SENT)
+        read_ms = since_ms
         if first_ms is not None:
             with LandedTable(config) as table:
                 for records in table.read(datetime.fromtimestamp(since_ms / 1000, UTC)):
                     landed.add(records)
                     on_progress(len(records))
+            if table.reads_from is not None:
+                read_ms = _ms(table.reads_from - _EPOCH)
         # What was sent before may have been written since, and is ours too: up to `grace` later, or as was seen.
-        ids = ledger_arrivals.partitions_sent(database, config.webhook.name, since_ms - grace_ms, since_ms)
+        ids = ledger_arrivals.partitions_sent(database, config.webhook.name, read_ms - grace_ms, read_ms)
         batches = ledger_arrivals.sent_batches(database, ids)
         known = list(segments(batches))
         compared = [one for one in known if first_ms is not None and one.sent_ms >= first_ms]

@@ -1,4 +1,7 @@
-"""The view over the table that Fivetran wrote which takes each event once, as each database writes it. Pure."""
+"""The view over the table that Fivetran wrote which takes each event once, as each database writes it. Pure.
+
+It is printed whole, and as the macros of the dbt package in `deploy/dbt` (dbt_macros.py).
+"""
 
 from enum import StrEnum
 from typing import Final
@@ -45,26 +48,32 @@ _STORED_AS: Final = {
 """The type of the column `data` as Fivetran makes it; text where it is not named."""
 _QUALIFIES: Final = {Warehouse.SNOWFLAKE, Warehouse.BIGQUERY, Warehouse.DATABRICKS, Warehouse.DUCKDB}
 """Have QUALIFY as a clause of its own; Redshift takes it for the table's alias where nothing stands between."""
-_ID, _OCCURRENCE = "statsig_export_id", "statsig_export_occurrence"
-"""Columns that the view has more than the table where there is no QUALIFY: no event has a key of these names."""
+ID: Final = "statsig_export_id"
+"""The column of the view with the id of the event: in the packed form nothing else has it."""
+_OCCURRENCE: Final = "statsig_export_occurrence"
+"""A column of its own where there is no QUALIFY. No event has a key of either name."""
 _REPLACES: Final = {one for one in Warehouse if one is not Warehouse.SQLITE}
 """Have CREATE OR REPLACE VIEW."""
 
 
 def dedupe_view(database: Warehouse, *, table: str, view: str, packed: bool, id_column: str = "time_uuid") -> str:
-    """The statement that creates `view` over `table`: the first row of each id, by `_fivetran_synced`.
+    """The statement that creates `view` over `table`: what `dedupe_query` selects."""
+    create = f"create {'or replace ' if database in _REPLACES else ''}view {view} as"
+    return f"{create}\n{dedupe_query(database, table=table, packed=packed, id_column=id_column)}"
+
+
+def dedupe_query(database: Warehouse, *, table: str, packed: bool, id_column: str = "time_uuid") -> str:
+    """The first row of each id, by `_fivetran_synced`: all columns of `table`, and ID.
 
     The names are written as they are given. Rows without an id are in it as well, each of them.
     """
     event_id = _packed_id(database) if packed else id_column
-    order = "_fivetran_synced"
-    create = f"create {'or replace ' if database in _REPLACES else ''}view {view} as"
-    ranked = f"row_number() over (partition by {event_id} order by {order})"
+    ranked = f"row_number() over (partition by {event_id} order by _fivetran_synced)"
     if database in _QUALIFIES:
-        return f"{create}\nselect *\nfrom {table}\nwhere true\nqualify {event_id} is null or {ranked} = 1\n"
-    numbered = f"{event_id} as {_ID}, {ranked} as {_OCCURRENCE}"
-    inner = f"(select t.*, {numbered} from {table} t) ranked"  # noqa: S608 - printed, and run by nobody here
-    return f"{create}\nselect *\nfrom {inner}\nwhere {_ID} is null or {_OCCURRENCE} = 1\n"
+        chosen = f"where true\nqualify {event_id} is null or {ranked} = 1\n"
+        return f"select t.*, {event_id} as {ID}\nfrom {table} t\n{chosen}"
+    inner = f"(select t.*, {event_id} as {ID}, {ranked} as {_OCCURRENCE} from {table} t) ranked"  # noqa: S608 - likewise
+    return f"select *\nfrom {inner}\nwhere {ID} is null or {_OCCURRENCE} = 1\n"
 
 
 def _packed_id(database: Warehouse) -> str:

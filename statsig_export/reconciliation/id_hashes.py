@@ -13,5 +13,7 @@ def id_hashes(ids: Column) -> tuple[Words, Words]:
     """Two words for each id (no null). A UUID is the same in every spelling: a column of that type, or one that a tool
     has cast to it, gives it back in the database's own case and with its hyphens.
     """
-    bare = pc.replace_substring(pc.ascii_lower(ids), "-", "")
+    # Not ascii_lower, which reads from the first byte of the buffer, also where the column begins later (a part of a
+    # batch that was cast). No other letter becomes one of a-f.
+    bare = pc.replace_substring(pc.utf8_lower(ids), "-", "")
     return hashes(pc.if_else(pc.match_substring_regex(bare, _UUID), bare, ids))

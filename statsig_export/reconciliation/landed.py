@@ -43,6 +43,10 @@ class LandedTable:
         """Raises ConfigError for what export.toml says, SourceError for a missing file or driver."""
         self._settings = config.arrivals_settings()
         self._database: Database = open_reader(config.arrivals_url(), config.arrivals_arguments(), named=ARRIVALS)
+        self.reads_from: datetime | None = None
+        """The first moment of the rows that `read` asked for: earlier than it was told where the table knows days
+        alone, the first of all where it knows no time.
+        """
 
     def __enter__(self) -> Self:
         return self
@@ -96,6 +100,7 @@ class LandedTable:
             event_id = as_text(backend.json_member(holding, columns.holds.family, EVENT_ID), Family.TEXT, backend)
         synced = columns.synced
         if synced is None:
+            self.reads_from = datetime.min.replace(tzinfo=UTC)
             return compiled(select(event_id.label("id")).select_from(clause), dialect)
         time: SqlColumn = clause.c[synced.name]
         moment = time
@@ -104,8 +109,9 @@ class LandedTable:
         elif synced.family is Family.NUMERIC:  # which readers give back in types of their own
             moment = as_text(time, synced.family, backend)
         first = since.astimezone(UTC).replace(microsecond=0)
-        if synced.family is Family.DATE:  # a day stands for its first moment
+        if synced.family is Family.DATE or backend.values_have_types:  # a day stands for its first moment
             first = first.replace(hour=0, minute=0, second=0)
+        self.reads_from = first
         # A row whose time nobody wrote is there all the same.
         recent = time.is_(None) | rows_since(time, synced.family, first, backend)
         return compiled(select(event_id.label("id"), moment.label("synced")).select_from(clause).where(recent), dialect)

@@ -1,10 +1,10 @@
-"""The table that Fivetran writes, in a database of the test, from what a receiver got; and changed by hand."""
+"""The table that the stand-in lays down as Fivetran does, in a database of the test; and changed by hand."""
 
 import json
 import sqlite3
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,11 @@ import duckdb
 import psycopg
 from sqlalchemy import make_url
 
-EVENTS = "statsig_events"
-JSON_TYPE = {"sqlite": "TEXT", "duckdb": "JSON", "postgresql": "jsonb"}
-TIME_TYPE = {"sqlite": "TEXT", "duckdb": "TIMESTAMPTZ", "postgresql": "timestamptz"}
-NAMES = {
-    "fivetran": {"eventName": "event_name", "timeUUID": "time_uuid", "timestamp": "timestamp"},
-    "source": {"eventName": "eventName", "timeUUID": "timeUUID", "timestamp": "timestamp"},
-}
-"""The naming of a destination -> key of the event -> column, where Fivetran unpacks the first level."""
+from statsig_export.testing.landing.destination import TABLE, Destination, Mode, Naming
+from statsig_export.testing.landing.fivetran import FivetranTable
+from statsig_export.testing.webhook.event_reader import ReadEvent
+
+EVENTS = TABLE
 
 
 @dataclass
@@ -29,71 +26,76 @@ class Landing:
 
     database: str
     place: str
-    mode: str = "packed"
-    naming: str = "fivetran"
+    mode: Mode = "packed"
+    naming: Naming = "fivetran"
+    table: FivetranTable = field(init=False)
+    """What a receiver writes to; nothing that it accepts is there before a sync."""
 
     def __post_init__(self) -> None:
-        json_type, time_type = JSON_TYPE[self.database], TIME_TYPE[self.database]
-        columns = {"_id": "TEXT", "_index": "INTEGER", "_fivetran_synced": time_type}
-        if self.mode == "packed":
-            columns |= {"_created": time_type, "event": "TEXT", "data": json_type}
-        else:
-            columns |= dict.fromkeys(NAMES[self.naming].values(), "TEXT")
-        self.columns = list(columns)
-        self.run(f"CREATE TABLE {EVENTS} ({', '.join(f'{self.quoted(n)} {kind}' for n, kind in columns.items())})")
+        self.table = FivetranTable(Destination.at(self.url, self.mode, self.naming), at_once=False, now=self._now)
+        self.synced: datetime | None = None
 
     @property
     def url(self) -> str:
         return self.place if self.database == "postgresql" else f"{self.database}:///{self.place}"
 
-    def quoted(self, name: str) -> str:
-        return f'"{name}"'
-
     def land(self, events: Iterable[Mapping[str, Any]], synced: datetime | None = None) -> None:
-        """A row an event, as one accepted request makes them."""
-        moment, request = (synced or datetime.now(UTC)).isoformat(), uuid.uuid4().hex
-        rows = [self._row(event, moment, request, index) for index, event in enumerate(events)]
-        marks = ", ".join(["%s" if self.database == "postgresql" else "?"] * len(self.columns))
-        names = ", ".join(map(self.quoted, self.columns))
-        self.run(f"INSERT INTO {EVENTS} ({names}) VALUES ({marks})", rows)  # noqa: S608 - names of this file
+        """A row an event, as one accepted request and a sync at that time make them."""
+        self.synced = synced
+        self.table.append([as_read(event) for event in events])
+        self.table.sync()
+        self.synced = None
 
     def remove(self, ids: Iterable[str]) -> None:
-        marks = ", ".join("'" + one + "'" for one in ids)
-        self.run(f"DELETE FROM {EVENTS} WHERE {self.event_id} IN ({marks})")  # noqa: S608 - ids of this test
+        self.run(f"DELETE FROM {EVENTS} WHERE {self._among(ids)}")  # noqa: S608 - ids of this test
 
-    def run(self, statement: str, rows: Sequence[Sequence[object]] | None = None) -> None:
-        if self.database == "postgresql":
-            with psycopg.connect(libpq(self.place), autocommit=True) as connection, connection.cursor() as cursor:
-                cursor.executemany(statement, rows) if rows else cursor.execute(statement)
-            return
-        connection = duckdb.connect(self.place) if self.database == "duckdb" else sqlite3.connect(self.place)
-        try:
-            if rows:
-                connection.executemany(statement, rows)
-            elif rows is None:
-                connection.execute(statement)
+    def late(self, ids: Iterable[str], synced: datetime) -> None:
+        """Let these have been written by a sync at that time."""
+        change = f"SET _fivetran_synced = '{synced.isoformat()}' WHERE {self._among(ids)}"
+        self.run(f"UPDATE {EVENTS} {change}")
+
+    def ids(self) -> list[str]:
+        """The ids of all rows, as often as they are there."""
+        return [row[0] for row in self.rows(f"SELECT {self.event_id} FROM {EVENTS}")]  # noqa: S608 - likewise
+
+    def run(self, statement: str) -> None:
+        with self._opened() as connection:
+            connection.execute(statement)
             connection.commit()
-        finally:
-            connection.close()
+
+    def rows(self, query: str) -> Sequence[tuple[Any, ...]]:
+        with self._opened() as connection:
+            return connection.execute(query).fetchall()
 
     @property
     def event_id(self) -> str:
         """The expression for an id of the table."""
         if self.mode == "unpacked":
-            return self.quoted(NAMES[self.naming]["timeUUID"])
+            return f'"{self.table.destination.column("timeUUID")}"'
         return "json_extract(data, '$.timeUUID')" if self.database == "sqlite" else "data->>'timeUUID'"
 
-    def _row(self, event: Mapping[str, Any], moment: str, request: str, index: int) -> list[object]:
-        named = {column: str(event[key]) for key, column in NAMES[self.naming].items()}
-        packed = {"_created": moment, "event": event["eventName"], "data": json.dumps(event)}
-        values: dict[str, object] = {"_id": request, "_index": index, "_fivetran_synced": moment, **named, **packed}
-        return [values[name] for name in self.columns]
+    def _among(self, ids: Iterable[str]) -> str:
+        marks = ", ".join(f"'{one}'" for one in ids)
+        return f"{self.event_id} IN ({marks})"
+
+    def _opened(self) -> Any:  # noqa: ANN401 - of one of three drivers
+        if self.database == "postgresql":
+            return closing(psycopg.connect(libpq(self.place)))
+        return closing(duckdb.connect(self.place) if self.database == "duckdb" else sqlite3.connect(self.place))
+
+    def _now(self) -> datetime:
+        return self.synced or datetime.now(UTC)
+
+
+def as_read(event: Mapping[str, Any]) -> ReadEvent:
+    """As the receiver reads it."""
+    return ReadEvent(json.dumps(event), dict(event))
 
 
 def libpq(url: str) -> str:
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
-def landing_in(folder: Path, database: str = "sqlite", mode: str = "packed", naming: str = "fivetran") -> Landing:
+def landing_in(folder: Path, database: str = "sqlite", mode: Mode = "packed", naming: Naming = "fivetran") -> Landing:
     """A table in a file of this folder."""
     return Landing(database, str(folder / f"landed.{database}"), mode, naming)

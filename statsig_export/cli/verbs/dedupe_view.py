@@ -2,6 +2,7 @@
 
 import click
 
+from statsig_export.reconciliation.dbt_macros import dbt_macros
 from statsig_export.reconciliation.dedupe_view import Warehouse, dedupe_view
 
 
@@ -9,7 +10,6 @@ from statsig_export.reconciliation.dedupe_view import Warehouse, dedupe_view
 @click.option(
     "--database",
     type=click.Choice([one.value for one in Warehouse]),
-    required=True,
     help="The warehouse that the statement is for.",
 )
 @click.option(
@@ -27,11 +27,17 @@ from statsig_export.reconciliation.dedupe_view import Warehouse, dedupe_view
     show_default=True,
     help="For unpacked: the column of timeUUID, as it is in the table.",
 )
-def command(database: str, mode: str, table: str, view: str, id_column: str) -> None:
+@click.option("--dbt", is_flag=True, help="Print the macros of the dbt package instead, for all its warehouses.")
+def command(*, database: str | None, mode: str, table: str, view: str, id_column: str, dbt: bool) -> None:
     """Print the statement of a view over Fivetran's table in which each event is once.
 
     Needs no configuration and connects to nothing. The names are printed as they are given.
     """
+    if dbt:
+        click.echo(dbt_macros(), nl=False)
+        return
+    if database is None:
+        raise click.UsageError("Missing option '--database': the warehouse that the statement is for")
     click.echo(
         dedupe_view(Warehouse(database), table=table, view=view, packed=mode == "packed", id_column=id_column), nl=False
     )

@@ -8,7 +8,7 @@ It is read without a SQLAlchemy dialect (readers/duckdb.py); statements are comp
 
 from typing import Final
 
-from sqlalchemy import Text, cast, func
+from sqlalchemy import Text, case, cast, func
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from statsig_export.layouts.families import Family
@@ -38,8 +38,10 @@ def _json_text(nested: SqlColumn) -> SqlColumn:
     return cast(func.to_json(nested), Text)
 
 
-def _json_member(column: SqlColumn, _: Family, key: str) -> SqlColumn:
-    return func.json_extract_string(column, f"$.{key}")
+def _json_member(column: SqlColumn, family: Family, key: str) -> SqlColumn:
+    """A text may be no JSON."""
+    member = func.json_extract_string(column, f"$.{key}")
+    return case((func.json_valid(column), member)) if family is Family.TEXT else member
 
 
 CATALOG: Final = catalog_view("columns", schema="information_schema")

@@ -10,7 +10,7 @@ from datetime import datetime
 from importlib import import_module
 from typing import Any, Final
 
-from sqlalchemy import CHAR, URL, Connection, Engine, event, func, literal_column
+from sqlalchemy import CHAR, URL, Connection, Engine, case, event, func, literal_column
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from statsig_export.layouts.families import Family
@@ -96,8 +96,10 @@ def _bound(utc: datetime, _: Family) -> SqlColumn:
     return literal_column(f"CAST('{utc:%Y-%m-%d %H:%M:%S}' AS DATETIME)")
 
 
-def _json_member(column: SqlColumn, _: Family, key: str) -> SqlColumn:
-    return func.json_unquote(func.json_extract(column, f"$.{key}"))
+def _json_member(column: SqlColumn, family: Family, key: str) -> SqlColumn:
+    """A text may be no JSON."""
+    member = func.json_unquote(func.json_extract(column, f"$.{key}"))
+    return case((func.json_valid(column), member)) if family is Family.TEXT else member
 
 
 MYSQL: Final = Backend(

@@ -8,7 +8,7 @@ It answers 200 to a good batch, 400 to a bad body, 401 to a wrong token or signa
 another method, 411, 413 and 415 as HTTP has them; an error's reason names positions and keys, nothing of the payload.
 A body of more than 64 kB is read only after its head has proven as much as it can: path, method, token, that there is a
 signature. Bodies, all bodies at once and connections are bounded.
-`faults.py` describes the scripts, `transcript.py` what is kept of each request, `fivetran.py` the table.
+`faults.py` describes the scripts, `transcript.py` what is kept of each request, `testing/landing` the table.
 """
 
 import socket
@@ -20,12 +20,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from statsig_export.testing.landing.destination import Destination
+from statsig_export.testing.landing.fivetran import FivetranTable, utc_now
 from statsig_export.testing.webhook.connection import Connection, Exchange
 from statsig_export.testing.webhook.endpoint import Authentication, Endpoint
 from statsig_export.testing.webhook.event_reader import Event
 from statsig_export.testing.webhook.fault_file import load_faults, parse_faults
 from statsig_export.testing.webhook.faults import NORMAL, Action, Faults, Rule, Script, Shape, Stage, answer, redirect
-from statsig_export.testing.webhook.fivetran import FivetranTable, utc_now
 from statsig_export.testing.webhook.http_wire import BODY_LIMIT, Room
 from statsig_export.testing.webhook.transcript import Received, Transcript, read_transcript
 
@@ -57,11 +58,12 @@ _BODIES_AT_ONCE = 4 * BODY_LIMIT
 class Receiver:
     """Listens from construction on; serves from `start` (or the beginning of a `with`) until `close`.
 
-    `transcript` is a file of JSON lines, `tables` a SQLite file; both are made where missing, and appended to.
+    `transcript` is a file of JSON lines, `tables` the table that Fivetran would write: a file of SQLite or DuckDB that
+    has it at once, or a FivetranTable, synced as its owner likes. All are made where missing, and appended to.
     `strict_delivery` also demands the headers webhook-id, -timestamp and -attempt, and equal bytes under an equal id.
     `on_request` gets each request once it is written down. `idle_timeout` (seconds) ends a connection on which nothing
-    comes. Raises OSError when the port is taken or a file cannot be used (then it has a name), sqlite3.Error for
-    `tables`.
+    comes. Raises OSError when the port is taken or a file cannot be used (then it has a name), what FivetranTable
+    raises for `tables`.
     """
 
     def __init__(  # noqa: PLR0913 - each is one property of the endpoint
@@ -71,7 +73,7 @@ class Receiver:
         *,
         auth: Authentication | None = None,
         transcript: Path | None = None,
-        tables: Path | None = None,
+        tables: Path | FivetranTable | None = None,
         faults: Faults | Sequence[Rule] = (),
         tls: ssl.SSLContext | None = None,
         strict_delivery: bool = False,
@@ -88,7 +90,7 @@ class Receiver:
         self._closing = threading.Event()
         self._script = Script(_script(faults))
         try:
-            table = None if tables is None else FivetranTable(tables, now=now)
+            table = FivetranTable(Destination.at(tables), now=now) if isinstance(tables, Path) else tables
             self._transcript = Transcript(transcript, table, keep_events=keep_events, on_request=on_request)
         except BaseException:  # whatever it was goes on its way, but leaves no port taken
             self._listener.close()

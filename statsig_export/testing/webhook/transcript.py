@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TextIO
 
 from statsig_export.file_modes import OWN, create
+from statsig_export.testing.landing.fivetran import FivetranTable
 from statsig_export.testing.webhook.event_reader import Event, ReadEvent
-from statsig_export.testing.webhook.fivetran import FivetranTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +114,6 @@ class Transcript:
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
-        if self._table is not None:
-            self._table.close()
 
 
 def _line(received: Received, events: tuple[ReadEvent, ...]) -> str:

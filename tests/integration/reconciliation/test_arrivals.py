@@ -19,12 +19,6 @@ from statsig_export.shipping.replay import replay
 from statsig_export.shipping.ship import ship
 from statsig_export.testing.webhook.faults import Rule, answer
 
-KINDS = [
-    ("sqlite", "packed", "fivetran"),
-    ("duckdb", "packed", "fivetran"),
-    ("sqlite", "unpacked", "fivetran"),
-    ("duckdb", "unpacked", "source"),
-]
 KEYS = ["custom_event|2026-11-20", "gate_exposure|2026-11-20"]
 
 
@@ -46,28 +40,6 @@ def figures(report: ArrivalsReport) -> tuple[int, int, int, int]:
     total = report.total
     assert total.forwarded == total.arrived + total.missing + total.not_yet + total.unchecked
     return total.arrived, total.missing, total.not_yet, total.repeated
-
-
-@pytest.mark.fault("F390")
-@pytest.mark.parametrize(("database", "mode", "naming"), KINDS)
-def test_what_was_removed_doubled_late_and_foreign_is_told_apart(
-    home: ExportHome, tmp_path: Path, database: str, mode: str, naming: str
-):
-    landing = Landing(database, str(tmp_path / f"other.{database}"), mode, naming)
-    points_at(home, landing)
-    sent = home.receiver.events()
-    landing.land(sent)
-    assert figures(compared(home)) == (15, 0, 0, 0)
-
-    landing.remove(ids(home)[:3])
-    landing.land(sent[5:7])
-    landing.land([{**sent[0], "timeUUID": "foreign"}])
-
-    early, late = compared(home), compared(home, after=GRACE)
-    assert figures(early) == (12, 0, 3, 2)
-    assert figures(late) == (12, 3, 0, 2)
-    assert late.alien == 1
-    assert late.total.repeated_other == 2, "nothing on record explains them"
 
 
 @pytest.mark.fault("F391")

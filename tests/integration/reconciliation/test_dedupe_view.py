@@ -1,14 +1,11 @@
 """The view takes each event once, in the databases that are here, and is well-formed in the others."""
 
-import sqlite3
 from pathlib import Path
 
-import duckdb
-import psycopg
 import pytest
 import sqlglot
 from click.testing import CliRunner
-from landing import EVENTS, Landing, landing_in, libpq
+from landing import EVENTS, Landing, landing_in
 
 from statsig_export.cli.options import cli
 from statsig_export.reconciliation.dedupe_view import Warehouse, dedupe_view
@@ -25,15 +22,7 @@ def rows(landing: Landing, id_column: str = "time_uuid") -> list[str]:
     event_id = landing.event_id if landing.mode == "packed" else id_column
     query = f"SELECT {event_id} FROM once ORDER BY 1"  # noqa: S608 - names of the test's own
     landing.run(statement)
-    if landing.database == "postgresql":
-        with psycopg.connect(libpq(landing.place)) as opened:
-            return [row[0] for row in opened.execute(query)]
-    connect = duckdb.connect if landing.database == "duckdb" else sqlite3.connect
-    opened = connect(landing.place)
-    try:
-        return [row[0] for row in opened.execute(query).fetchall()]
-    finally:
-        opened.close()
+    return [row[0] for row in landing.rows(query)]
 
 
 @pytest.mark.parametrize("mode", ["packed", "unpacked"])

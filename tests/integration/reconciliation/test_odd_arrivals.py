@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from home import ExportHome
+from home import ExportHome, Home
 from landing import Landing, landing_in
 from rows import custom_event
 from sent_home import GRACE, compared, fifteen_sent, last_attempt, points_at, sent_earlier
 from shell import DAY
 
+from statsig_export.reconciliation.landed import LandedTable
 from statsig_export.reconciliation.reports import Arrivals
 from statsig_export.testing.webhook.faults import Rule, answer
 
@@ -119,3 +120,59 @@ def test_where_no_temporary_folder_is_to_be_had_the_error_says_so(
 
     assert result.exit_code == 5
     assert "the temporary folder of this process cannot be written (No usable temporary directory" in result.output
+
+
+@pytest.mark.fault("F416")
+@pytest.mark.parametrize("day", ["2026-11-20", "2026-11-20 00:00:00", "2026-11-20T00:00:00Z"])
+@pytest.mark.parametrize("kind", ["TEXT", "TIMESTAMP", "VARCHAR(40)", "DATE"])
+def test_in_sqlite_a_day_stands_for_all_of_it_whatever_type_its_column_has(tmp_path: Path, kind: str, day: str):
+    home, landing = Home(tmp_path), landing_in(tmp_path)
+    points_at(home, landing)
+    landing.run("ALTER TABLE statsig_events RENAME COLUMN _fivetran_synced TO earlier")
+    landing.run(f"ALTER TABLE statsig_events ADD COLUMN _fivetran_synced {kind}")
+    landing.run(
+        "INSERT INTO statsig_events (_fivetran_synced, data) "  # noqa: S608 - likewise
+        f"""VALUES ('{day}', '{{"timeUUID": "a"}}'), ('2026-11-19', '{{"timeUUID": "b"}}')"""
+    )
+
+    with LandedTable(home.config) as table:
+        read = list(table.read(datetime(2026, 11, 20, 13, tzinfo=UTC)))
+        assert sum(map(len, read)) == 1
+        assert table.reads_from == datetime(2026, 11, 20, tzinfo=UTC)
+
+
+@pytest.mark.fault("F416")
+@pytest.mark.parametrize(("database", "synced"), [("sqlite", None), ("duckdb", None), ("sqlite", "")])
+def test_what_else_is_read_with_whole_days_or_a_whole_table_is_still_ours(
+    home: ExportHome, tmp_path: Path, database: str, synced: str | None
+):
+    landing = landing_in(tmp_path, database)
+    landing.run("ALTER TABLE statsig_events DROP COLUMN _fivetran_synced")
+    landing.run("ALTER TABLE statsig_events ADD COLUMN _fivetran_synced DATE")
+    points_at(home, landing)
+    sent_earlier(home, timedelta(hours=5))
+    home.set("arrivals", grace="1m", columns={} if synced is None else {"synced": synced})
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    rows = ", ".join(f"""('{today}', '{{"timeUUID": "{one["timeUUID"]}"}}')""" for one in home.receiver.events())
+    landing.run(f"INSERT INTO statsig_events (_fivetran_synced, data) VALUES {rows}")  # noqa: S608 - ids of this test
+    assert compared(home).total.arrived == 15
+    home.add([custom_event(11, ingested_at=datetime(2026, 11, 21, 12))])
+    home.export("2026-11-21")
+    home.ship()
+
+    report = compared(home, timedelta(minutes=2))
+
+    assert (report.landed, report.alien, report.total.missing) == (15, 0, 1)
+
+
+@pytest.mark.fault("F420")
+def test_a_text_that_is_no_json_ends_no_comparison_on_duckdb(home: ExportHome, tmp_path: Path):
+    landing = landing_in(tmp_path, "duckdb")
+    points_at(home, landing)
+    landing.run("ALTER TABLE statsig_events ALTER data TYPE TEXT")
+    landing.land(home.receiver.events())
+    landing.run("UPDATE statsig_events SET data = 'no json' WHERE _index = 0")
+
+    report = compared(home, after=GRACE)
+
+    assert (report.total.arrived, report.total.missing, report.alien) == (14, 1, 1)

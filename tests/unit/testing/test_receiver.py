@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from statsig_export.reconciliation.dedupe_view import Warehouse, dedupe_view
 from statsig_export.testing.webhook.endpoint import Authentication
 from statsig_export.testing.webhook.event_reader import Event
 from statsig_export.testing.webhook.faults import Rule, answer
@@ -270,8 +271,9 @@ def test_a_batch_sent_again_makes_new_rows_and_the_view_shows_each_event_once(tm
             post(receiver, body)
     with closing(sqlite3.connect(tables)) as database:
         rows = database.execute("select _id, _index, event, data from statsig_events").fetchall()
+        database.execute(dedupe_view(Warehouse.SQLITE, table="statsig_events", view="once", packed=True))
         seen = database.execute(
-            "select time_uuid, event, data, _created, _fivetran_synced from statsig_events_deduplicated order by 1"
+            "select statsig_export_id, event, data, _created, _fivetran_synced from once order by 1"
         ).fetchall()
     assert len(rows) == 4
     assert len({row[0] for row in rows}) == 2

@@ -1,0 +1,1 @@
+"""The destination of the stand-in: the table that Fivetran writes, in SQLite, PostgreSQL or DuckDB."""
