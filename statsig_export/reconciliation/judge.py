@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from statsig_export.config import Config
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.notes import change_note
-from statsig_export.reconciliation.connection import Connection, FivetranApi, Untold
+from statsig_export.reconciliation.connection import Connection, Untold
+from statsig_export.reconciliation.fivetran_api import FivetranApi
 from statsig_export.reconciliation.reports import Judged
 from statsig_export.reconciliation.syncs import Seen, overdue_ms, seen
 from statsig_export.runs import REAL_TIME

@@ -12,7 +12,8 @@ from statsig_export.config import Config
 from statsig_export.ledger import arrivals as ledger_arrivals
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.transactions import ledger_of
-from statsig_export.reconciliation.connection import Connection, FivetranApi, Untold
+from statsig_export.reconciliation.connection import Connection, Untold
+from statsig_export.reconciliation.fivetran_api import FivetranApi
 from statsig_export.reconciliation.judge import INCOMPLETE, MANUAL, change_seen, look, moment, what_is_wrong
 from statsig_export.reconciliation.syncs import QUEUED_MS, Seen
 from statsig_export.runs import REAL_TIME

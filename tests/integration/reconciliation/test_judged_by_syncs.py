@@ -12,9 +12,9 @@ from sent_home import compared, connected, fifteen_sent, last_attempt, missing_o
 from shell import DAY
 
 from statsig_export.errors import ConfigError
-from statsig_export.reconciliation import connection
-from statsig_export.reconciliation.connection import FivetranApi as FivetranClient
+from statsig_export.reconciliation import fivetran_api as client_module
 from statsig_export.reconciliation.connection import Untold
+from statsig_export.reconciliation.fivetran_api import FivetranApi as FivetranClient
 from statsig_export.runs import REAL_TIME
 from statsig_export.shipping.replay import replay
 
@@ -141,7 +141,7 @@ def test_whatever_fivetran_answers_it_is_said_in_our_own_words_and_once_asked(
 ):
     client = FivetranClient(home.config, REAL_TIME.now_ms)
     for name, (fault, why) in FAULTS.items():
-        monkeypatch.setattr(connection, "SECONDS", 0.3 if name == "slow" else 10.0)
+        monkeypatch.setattr(client_module, "SECONDS", 0.3 if name == "slow" else 10.0)
         api.faults, api.requests = [fault], []
         found = client.connection()
         assert isinstance(found, Untold), name

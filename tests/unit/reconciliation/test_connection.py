@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statsig_export.reconciliation.connection import Connection, Untold, _connection, _document
+from statsig_export.reconciliation.connection import Connection, Untold, connection_of, document_in
 from statsig_export.reconciliation.judge import moment
-from statsig_export.shipping.http_answer import HttpAnswer
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.datetimes().map(str),
@@ -24,7 +23,7 @@ ANSWERS = st.fixed_dictionaries({"service": st.just("webhooks"), "status": STATU
 @pytest.mark.fault("F408")
 @given(ANSWERS, st.integers(-300_000, 300_000))
 def test_whatever_it_says_is_a_connection_or_the_reason_why_not(document: dict[str, object], ahead_ms: int):
-    found = _connection(document, 0, ahead_ms)
+    found = connection_of(document, 0, ahead_ms)
 
     assert isinstance(found, Connection | Untold)
     if isinstance(found, Connection):
@@ -37,6 +36,6 @@ def test_whatever_it_says_is_a_connection_or_the_reason_why_not(document: dict[s
 @pytest.mark.fault("F408")
 @given(JSON | st.fixed_dictionaries({"data": JSON}))
 def test_a_document_is_the_object_within_or_none(document: object):
-    found = _document(HttpAnswer(200, {}, json.dumps(document).encode(), whole=True, reusable=True))
+    found = document_in(json.dumps(document).encode())
 
     assert found is None or isinstance(found, dict)
