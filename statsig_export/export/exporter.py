@@ -21,6 +21,7 @@ from statsig_export.export.reports import ExportReport, PartitionExport
 from statsig_export.export.window import identities_for, judge_window
 from statsig_export.export.writer import window_writer
 from statsig_export.ledger import queries
+from statsig_export.ledger.forgotten import forgotten_people
 from statsig_export.ledger.identities import refuse_overlapping_windows
 from statsig_export.ledger.records import ExportRun, PartitionPlan, Planned
 from statsig_export.ledger.transactions import Ledger, ledger_of
@@ -113,14 +114,17 @@ def _export(run: _Run, opened: _Opened) -> ExportReport:
     began = time.monotonic()
     refuse_overlapping_windows(ledger.database, config, [window])
     identities = identities_for(ledger.database, config, source, run.categories)
+    forgotten = forgotten_people(ledger.database, config.webhook.name)
     planned = planned_before(ledger, config, window, run.categories)
-    earlier, lost = earlier_ids(config, (storage, source), window, planned, identities)
+    earlier, lost = earlier_ids(config, (storage, source), window, planned, (identities, forgotten))
+    if lost and planned_before(ledger, config, window, run.categories) != planned:
+        raise StalePlanError("somebody's events were taken out of the files of this window", hint="export it again")
     if lost:
         run = replace(run, categories=tuple(category for category in run.categories if category in earlier))
         if not run.categories:
             raise damaged(lost, hint=HINT)
     others = planned_elsewhere(ledger, storage, config, window, run.categories)
-    judge = Judge(config.source, config.filter, config.webhook, earlier, others)
+    judge = Judge(config.source, config.filter, config.webhook, earlier, others, forgotten)
     rows_read = 0
     with window_writer(storage, config.webhook, run.categories) as writer:
         with write_behind(writer.add) as write:
@@ -130,11 +134,10 @@ def _export(run: _Run, opened: _Opened) -> ExportReport:
                 run.context.on_progress(rows)
                 reach(CrashPoint.READING)
         _check_balance(window, judge.tallies)
-        generations = {category: planned[category].generation for category in run.categories}
-        plans = writer.publish(window, generations, judge.tallies)
+        plans = writer.publish(window, planned, judge.tallies)
     reports = {plan.category: _partition_export(plan, window, judge.tallies[plan.category], storage) for plan in plans}
     known = [identity.having_seen(judge.seen.get(identity.role)) for identity in identities.values()]
-    record = replace(_export_run(run, source, judge, rows_read), identities=known)
+    record = replace(_export_run(run, source, judge, rows_read), identities=known, latest_forgotten=forgotten.latest)
     reach(CrashPoint.FILES_PUBLISHED)
     ledger.plan(record, plans)
     if lost:
@@ -185,6 +188,7 @@ def _partition_export(plan: PartitionPlan, window: Window, tally: Tally, storage
             pending=tally.new,
             filtered_by=tally.filtered_by,
             failed_by=tally.failed_by,
+            forgotten=tally.forgotten,
         ),
         planned=tally.new,
         already_planned=tally.already_planned,

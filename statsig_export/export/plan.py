@@ -9,6 +9,7 @@ from typing import Self
 from statsig_export.account import Account
 from statsig_export.arrow.columns import pc
 from statsig_export.config import Config
+from statsig_export.events.people import NOBODY, Forgotten
 from statsig_export.events.seen_ids import SeenIds
 from statsig_export.events.table_identity import TableIdentity, new_identity
 from statsig_export.export.exporter import planned_before, planned_elsewhere
@@ -19,6 +20,7 @@ from statsig_export.export.reports import FailedRow, PlanReport
 from statsig_export.export.rows_outside import RowsOutside
 from statsig_export.export.window import identities_for, judge_window, made_of_tables
 from statsig_export.layouts.model import Role
+from statsig_export.ledger.forgotten import forgotten_people
 from statsig_export.ledger.identities import refuse_overlapping_windows
 from statsig_export.ledger.transactions import Ledger, ledger_to_read
 from statsig_export.source.source import Source, open_source
@@ -59,7 +61,7 @@ class Planner:
         failed: list[FailedRow] = []
         planned, elsewhere = (_nothing_planned(names), None) if anew else self._planned_ids(window, names)
         identities = self._identities(window, names)
-        judge = Judge(config.source, config.filter, config.webhook, planned, elsewhere)
+        judge = Judge(config.source, config.filter, config.webhook, planned, elsewhere, self._forgotten)
         for judged, _ in judge_window(self._source, window, judge, identities):
             for category, events in judged.events.items():
                 if events.num_rows:
@@ -72,6 +74,7 @@ class Planner:
                 forwarded=tally.new + tally.already_planned,
                 filtered_by=tally.filtered_by,
                 failed_by=tally.failed_by,
+                forgotten=tally.forgotten,
             )
             for category, tally in judge.tallies.items()
         }
@@ -90,6 +93,10 @@ class Planner:
     def _ledger(self) -> Ledger | None:
         """None where there is no ledger yet: a dry run makes none."""
         return self._until.enter_context(ledger_to_read(self._config))
+
+    @cached_property
+    def _forgotten(self) -> Forgotten:
+        return NOBODY if self._ledger is None else forgotten_people(self._ledger.database, self._config.webhook.name)
 
     @cached_property
     def _storage(self) -> Storage:

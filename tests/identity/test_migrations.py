@@ -183,14 +183,14 @@ def test_processes_and_threads_that_migrate_at_once_do_it_once(left: Left):
 def test_a_ledger_of_a_newer_version_is_refused_in_a_sentence_and_left_as_it_is(left: Left):
     database = open_to_write(make_url(left.ledger_url))
     with database.write() as connection:
-        connection.exec_driver_sql("UPDATE meta SET value = '4' WHERE key = 'schema_version'")
+        connection.exec_driver_sql(f"UPDATE meta SET value = '{SCHEMA_VERSION + 1}' WHERE key = 'schema_version'")
     database.close()
     before = rows(left)
 
     with pytest.raises(LedgerError) as refused:
         ship(left.config)
     assert str(refused.value) == (
-        "the ledger has schema version 4, this statsig-export knows version 3 and older: "
+        f"the ledger has schema version {SCHEMA_VERSION + 1}, this statsig-export knows version {SCHEMA_VERSION} and older: "
         "run the version that wrote it, or a newer one"
     )
     assert rows(left) == before
