@@ -13,9 +13,9 @@ from sqlalchemy.types import TypeDecorator
 
 from statsig_export.delivery.answer_text import stored_reason
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 """Of the tables below. An older ledger is brought up to it by migrations/, a newer one is refused."""
-REVISION: Final = "0003"
+REVISION: Final = "0004"
 """The migration that makes them what they are, as Alembic knows it."""
 LEDGER: Final = MetaData()
 
@@ -216,4 +216,13 @@ arrival_checks = Table(  # the latest comparison; since schema version 3
     Column("since_ms", BigInteger, nullable=False),  # rows that were synced before were not looked at
     Column("landed", BigInteger, nullable=False),  # rows
     Column("alien", BigInteger, nullable=False),  # rows with an id that is none of ours
+)
+
+privacy_rules = Table(  # the [privacy] under which an export run wrote its files; since schema version 4
+    "privacy_rules",
+    LEDGER,
+    Column("export_run", String(32), ForeignKey("export_runs.id"), primary_key=True),  # none: it had no rule
+    Column("fingerprint", String(16), nullable=False),
+    Column("key_check", String(16)),  # tells two keys apart; null: nothing was hashed
+    Column("rule", Text, nullable=False),  # JSON: the settings, without the key
 )

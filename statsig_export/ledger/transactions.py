@@ -21,6 +21,7 @@ from statsig_export.errors import LedgerError, StalePlanError
 from statsig_export.ledger.database import LedgerDatabase, open_existing, open_to_read, open_to_write
 from statsig_export.ledger.identities import one_plan_at_a_time, refuse_overlapping_plan, remember
 from statsig_export.ledger.list_parameters import among
+from statsig_export.ledger.privacy import record_rule
 from statsig_export.ledger.pruned import refuse_pruned
 from statsig_export.ledger.records import Claim, ExportRun, PartitionPlan, PlannedBatch, ShipRun
 from statsig_export.ledger.states import move
@@ -57,6 +58,7 @@ class Ledger:
             refuse_overlapping_plan(connection, run.destination, run.window)
             remember(connection, run.destination, run.identities)
             connection.execute(insert(export_runs), [_export_run_row(run)])
+            record_rule(connection, run)
             for plan in plans:
                 _plan_partition(connection, run, plan)
                 reach(CrashPoint.PLANNING)
