@@ -158,8 +158,16 @@ class Rule:
     def applied(self, fate: "Node | Fate", value: str) -> str | None:
         """What stands for a text of this fate; None where it is dropped."""
         if isinstance(fate, Node):
-            return self._hash(value, fate.hashing[1]) if fate.hashing else value
+            return self.hash_value(value, fate.hashing[1]) if fate.hashing else value
         return None if fate is Fate.DROPPED else value
+
+    def user_id_fate(self) -> "Node | Fate":
+        """What becomes of the event's `userID` and of the column `user_id`."""
+        return _below(self.root("user"), USER_ID)
+
+    def moved_ids(self, custom_ids: Iterable[str]) -> frozenset[str]:
+        """Those of a user's custom IDs that are dropped or hashed, and so wherever else they stand."""
+        return frozenset(name for name in custom_ids if _moves(_below(self._ids, "user", CUSTOM_IDS, name)))
 
     def root(self, key: str, ids: Iterable[str] = (), *, of_exposure: bool = False) -> Node | Fate:
         """What becomes of a member of the event itself (`user`, `metadata`, `statsigMetadata`, `value`), whose user has
@@ -186,12 +194,17 @@ class Rule:
         """The IDs that are dropped or hashed, wherever else they may stand."""
         for name in sorted(self._known_ids | ids) if key in _PLACES_OF_IDS else ():
             fate = _below(self._ids, "user", *_place_of(name))
-            hashing = fate.hashing if isinstance(fate, Node) else None
-            if fate is Fate.DROPPED or hashing is not None:
+            if _moves(fate):
+                hashing = fate.hashing if isinstance(fate, Node) else None
                 action: Action = "drop" if hashing is None else "hash"
                 for place in _PLACES_OF_IDS[key]:
                     path = (*map(Step, (key, *place)), Step.spelled_anyhow(name))
                     yield _Live(path, RulePath(path, action, hashing[1] if hashing else "none"), len(self.paths))
+
+
+def _moves(fate: Node | Fate) -> bool:
+    """Whether a value of this fate is dropped or hashed."""
+    return fate.hashing is not None if isinstance(fate, Node) else fate is Fate.DROPPED
 
 
 def _place_of(unit_type: str) -> tuple[str, ...]:
