@@ -67,6 +67,9 @@ def _source(row: SourceRow | None, time_uuid: str) -> list[tuple[str, str]]:
 
 def _export(run: TracedExport, row: SourceRow | None) -> list[tuple[str, str]]:
     prints = f"configuration {run.config_fingerprint}, filter {run.filter_fingerprint}, version {run.library_version}"
+    if run.privacy is not None:
+        prints += f", privacy {run.privacy.fingerprint}"
+        prints += f" with the key {run.privacy.key_check}" if run.privacy.key_check else ""
     statement = run.queries.get(row.table) if row else None
     return [
         ("Export run", run.run_id + _orchestrated(run.orchestrator_run_id)),

@@ -23,8 +23,9 @@ from statsig_export.export.writer import window_writer
 from statsig_export.ledger import queries
 from statsig_export.ledger.forgotten import forgotten_people
 from statsig_export.ledger.identities import refuse_overlapping_windows
-from statsig_export.ledger.records import ExportRun, PartitionPlan, Planned
+from statsig_export.ledger.records import ExportRun, PartitionPlan, Planned, PrivacyRecord
 from statsig_export.ledger.transactions import Ledger, ledger_of
+from statsig_export.privacy.rule import Rule
 from statsig_export.runs import Job, RunContext, RunStart, observed
 from statsig_export.source.source import Source, open_source
 from statsig_export.storage.file_faults import damaged
@@ -124,7 +125,8 @@ def _export(run: _Run, opened: _Opened) -> ExportReport:
         if not run.categories:
             raise damaged(lost, hint=HINT)
     others = planned_elsewhere(ledger, storage, config, window, run.categories)
-    judge = Judge(config.source, config.filter, config.webhook, earlier, others, forgotten)
+    rule = config.privacy_rule()
+    judge = Judge(config.source, config.filter, config.webhook, earlier, others, rule, forgotten=forgotten)
     rows_read = 0
     with window_writer(storage, config.webhook, run.categories) as writer:
         with write_behind(writer.add) as write:
@@ -137,7 +139,13 @@ def _export(run: _Run, opened: _Opened) -> ExportReport:
         plans = writer.publish(window, planned, judge.tallies)
     reports = {plan.category: _partition_export(plan, window, judge.tallies[plan.category], storage) for plan in plans}
     known = [identity.having_seen(judge.seen.get(identity.role)) for identity in identities.values()]
-    record = replace(_export_run(run, source, judge, rows_read), identities=known, latest_forgotten=forgotten.latest)
+    privacy = privacy_record(config, rule)
+    record = replace(
+        _export_run(run, source, judge, rows_read),
+        identities=known,
+        privacy=privacy,
+        latest_forgotten=forgotten.latest,
+    )
     reach(CrashPoint.FILES_PUBLISHED)
     ledger.plan(record, plans)
     if lost:
@@ -150,8 +158,17 @@ def _export(run: _Run, opened: _Opened) -> ExportReport:
         seconds=time.monotonic() - began,
         queries=record.queries,
         filter_fingerprint=record.filter_fingerprint,
+        privacy_fingerprint=None if privacy is None else privacy.fingerprint,
         partitions=reports,
     )
+
+
+def privacy_record(config: Config, rule: Rule | None) -> PrivacyRecord | None:
+    """What the ledger remembers of a rule."""
+    fingerprint = config.privacy_fingerprint()
+    if rule is None or fingerprint is None:
+        return None
+    return PrivacyRecord(fingerprint, rule.key_check, config.privacy.model_dump(mode="json"))
 
 
 def planned_elsewhere(

@@ -34,6 +34,7 @@ from statsig_export.events.reshape import Reshaped
 from statsig_export.events.seen_ids import Occurrences, SeenIds
 from statsig_export.events.table_identity import NOTHING_SEEN, Seen
 from statsig_export.layouts.model import Role, SourceTable
+from statsig_export.privacy.rule import Rule
 from statsig_export.settings import FilterSettings, SourceSettings, WebhookSettings
 from statsig_export.vocabulary import Category
 
@@ -73,24 +74,28 @@ class Judged:
 class Judge:
     """Judges the chunks of one window, in order. Holds 16 bytes for each row, 36 where the table has no key."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what decides about a row
         self,
         source: SourceSettings,
         filter_settings: FilterSettings,
         webhook: WebhookSettings,
         planned: Mapping[Category, SeenIds],
         planned_elsewhere: SeenIds | None = None,
+        rule: Rule | None = None,
+        *,
         forgotten: Forgotten = NOBODY,
     ) -> None:
         """`planned` holds, for each category the run is for, the ids that earlier exports planned;
         `planned_elsewhere` those of the window's other categories: a row that is of another category by now was sent.
-        Rows of people who are `forgotten` are left out.
+        `rule` is that of [privacy], None where nothing is dropped or hashed. Rows of people who are `forgotten` are
+        left out.
         """
         self._forgotten = forgotten
         self._source = source
         self._filter = filter_settings
         self._max_event_bytes = webhook.max_bytes - BRACKETS
         self._timestamps = webhook.timestamps
+        self._rule = rule
         self._planned = planned
         self._planned_elsewhere = planned_elsewhere or SeenIds()
         self._seen = {category: SeenIds() for category in planned}
@@ -123,7 +128,7 @@ class Judge:
         events = _rows(events, ~self._take_planned(events))
         events = _rows(events, ~self._take_forgotten(events)) if self._forgotten else events
         events = _rows(events, ~self._take_filtered(events))
-        encoded = encode(events, self._max_event_bytes, self._timestamps)
+        encoded = encode(events, self._max_event_bytes, self._timestamps, self._rule)
         return Judged(self._take_new(encoded.table), self._take_failed(failed, encoded.failed))
 
     def replaces_planned(self, categories: Iterable[Category]) -> bool:

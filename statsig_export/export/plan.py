@@ -23,6 +23,7 @@ from statsig_export.layouts.model import Role
 from statsig_export.ledger.forgotten import forgotten_people
 from statsig_export.ledger.identities import refuse_overlapping_windows
 from statsig_export.ledger.transactions import Ledger, ledger_to_read
+from statsig_export.privacy.rule import Rule
 from statsig_export.source.source import Source, open_source
 from statsig_export.storage.storage import Storage
 from statsig_export.vocabulary import Category, chosen
@@ -34,8 +35,10 @@ class Planner:
     it is first needed.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, rule: Rule | None = None) -> None:
+        """`rule` stands in for that of [privacy]."""
         self._config = config
+        self._stand_in = rule
         self._until = ExitStack()
 
     def __enter__(self) -> Self:
@@ -61,7 +64,8 @@ class Planner:
         failed: list[FailedRow] = []
         planned, elsewhere = (_nothing_planned(names), None) if anew else self._planned_ids(window, names)
         identities = self._identities(window, names)
-        judge = Judge(config.source, config.filter, config.webhook, planned, elsewhere, self._forgotten)
+        rule = self._stand_in or config.privacy_rule()
+        judge = Judge(config.source, config.filter, config.webhook, planned, elsewhere, rule, forgotten=self._forgotten)
         for judged, _ in judge_window(self._source, window, judge, identities):
             for category, events in judged.events.items():
                 if events.num_rows:
@@ -79,7 +83,8 @@ class Planner:
             for category, tally in judge.tallies.items()
         }
         to_send = sum(tally.new for tally in judge.tallies.values())
-        return PlanReport(window.key, accounts, to_send, examples, tuple(failed))
+        unmatched = tuple(rule.unmatched) if rule else ()
+        return PlanReport(window.key, accounts, to_send, examples, tuple(failed), unmatched)
 
     def outside(self, categories: Sequence[Category] | None = None) -> RowsOutside:
         """The same as `outside.count_outside`, over this planner's connections."""

@@ -1,9 +1,9 @@
 """Rewrites lost partition files from the source, only where that makes the same bytes.
 
 A window's events come in the same order as before; those in readable files are left out. So the first of the rest are
-the rows of the oldest lost file, then those of the next. Late rows between them, changed rows or another filter make
-other bytes: then nothing is written. Where something else is in a file's place, or it cannot be written, that file
-alone stays lost.
+the rows of the oldest lost file, then those of the next. Late rows between them, changed rows, another filter or
+another [privacy] make other bytes: then nothing is written. Where something else is in a file's place, or it cannot be
+written, that file alone stays lost.
 """
 
 from collections import defaultdict
@@ -112,7 +112,7 @@ def _read_again(
     different: dict[StoredFile, str] = {}
     for attempt, timestamps in enumerate(sorted(get_args(TimestampForm), key=config.webhook.timestamps.__ne__)):
         webhook = config.webhook.model_copy(update={"timestamps": timestamps})
-        judge = Judge(config.source, config.filter, webhook, ids, forgotten=forgotten)
+        judge = Judge(config.source, config.filter, webhook, ids, rule=config.privacy_rule(), forgotten=forgotten)
         with closing(judge_window(source, window, judge, identities)) as chunks:
             still = write_again(
                 storage,

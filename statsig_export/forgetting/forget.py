@@ -6,7 +6,7 @@ kills a run, the next one finishes it, also without being told again who it is f
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ from statsig_export.config import Config
 from statsig_export.crashpoints import CrashPoint, reach
 from statsig_export.errors import LedgerError, PartitionFileError
 from statsig_export.events.people import NOBODY, Forgotten, digest
+from statsig_export.forgetting.people import Person, identities
 from statsig_export.forgetting.reports import ForgetReport, ForgottenUnits, SentEvent
 from statsig_export.forgetting.rewriting import changed_batches, rows_of, write_without
 from statsig_export.forgetting.sent_events import sent_events
@@ -46,26 +47,28 @@ Sent = Callable[[Sequence[SentEvent]], None]
 
 def forget(
     config: Config,
-    people: Iterable[Identity] | None = None,
+    people: Iterable[Person] | None = None,
     *,
     dry_run: bool = False,
     on_sent: Sent | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> ForgetReport:
-    """Forget these people (unit type as `plain` writes it, and id), and those of whom an earlier run left something;
-    without any, the latter alone.
+    """Forget these people (a unit type and an id each), and those of whom an earlier run left something; without any,
+    the latter alone. An id is also found where [privacy] has hashed it with the present key.
 
     People of whom nothing is found are on record all the same, so that rows that come later are left out. With
     `dry_run` nothing is changed, and no lock is taken. `on_progress` gets the events of each partition. A partition
     that somebody else holds, or of which a file cannot be read, is left as it is and named in the report: forget again,
-    without any people, to go on. Raises LedgerError; StorageError where the storage is not there.
+    without any people, to go on. Raises ConfigError for an empty id; LedgerError; StorageError where the storage is not
+    there.
     """
     opening = ledger_to_read if dry_run else existing_ledger if people is None else ledger_of
     with opening(config) as ledger, Storage(config.storage_url()) as storage:
         if ledger is None:
-            return ForgetReport(dry_run, sum(1 for _ in people or ()))
+            return ForgetReport(dry_run, sum(1 for _ in identities(config, people or ())))
         run = _Run(config.webhook.name, ledger, storage, on_sent or _to_nobody, dry_run=dry_run)
-        run.take_out(run.remembered(people), on_progress or no_progress)
+        wanted = None if people is None else identities(config, people)
+        run.take_out(run.remembered(wanted), on_progress or no_progress)
         run.finish()
         return run.report()
 
@@ -106,23 +109,27 @@ class _Run:
     def database(self) -> LedgerDatabase:
         return self.ledger.database
 
-    def remembered(self, people: Iterable[Identity] | None) -> Forgotten:
+    def remembered(self, people: Iterable[list[Identity]] | None) -> Forgotten:
         """Everybody to look for, once they are on record."""
         if self.dry_run:
             known = forgotten.forgotten_people(self.database, self.destination, unfinished=True)
             return self._with(known, people or ())
         if people is not None:
-            self.count = forgotten.remember(self.database, self.destination, people, self.began_ms)
+            forgotten.remember(self.database, self.destination, self._counted(people), self.began_ms)
             reach(CrashPoint.REMEMBERED)
         self.people = forgotten.forgotten_people(self.database, self.destination, unfinished=True)
         return self.people
 
-    def _with(self, known: Forgotten, people: Iterable[Identity]) -> Forgotten:
+    def _counted(self, people: Iterable[list[Identity]]) -> Iterator[Identity]:
+        for of_person in people:
+            self.count += 1
+            yield from of_person
+
+    def _with(self, known: Forgotten, people: Iterable[list[Identity]]) -> Forgotten:
         """The same and these people, of whom there is no record."""
         key = known.key or token_bytes(32)
         digests = defaultdict(set, {unit_type: set(ids) for unit_type, ids in known.digests.items()})
-        for unit_type, identity in people:
-            self.count += 1
+        for unit_type, identity in self._counted(people):
             digests[unit_type].add(digest(key, unit_type, identity))
         return Forgotten(key, digests)
 

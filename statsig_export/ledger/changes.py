@@ -11,6 +11,7 @@ from statsig_export.delivery.rules import State
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.list_parameters import among
 from statsig_export.ledger.locks import open_locks
+from statsig_export.ledger.privacy import rules_of
 from statsig_export.ledger.tables import (
     attempts,
     batches,
@@ -57,6 +58,8 @@ class ChangedPartition(NamedTuple):
     export: LedgerRun
     """The latest."""
     filter_fingerprint: str
+    privacy_fingerprint: str | None
+    """Of the run's [privacy], if it had any."""
     planned: int
     """Events of all its generations."""
     forwarded: int
@@ -171,7 +174,8 @@ def changed_partitions(database: LedgerDatabase, ids: Sequence[int]) -> list[Cha
     wanted = (
         select(partitions.c.id, partitions.c.category, partitions.c.window, partitions.c.export_run)
         .add_columns(export_runs.c.orchestrator_run, export_runs.c.filter_fingerprint)
-        .add_columns(func.coalesce(planned.c.rows, 0), func.coalesce(pruned_partitions.c.forwarded, 0))
+        .add_columns(func.coalesce(planned.c.rows, 0).label("planned"))
+        .add_columns(func.coalesce(pruned_partitions.c.forwarded, 0).label("pruned"))
         .join(export_runs, export_runs.c.id == partitions.c.export_run)
         .outerjoin(planned, planned.c.partition == partitions.c.id)
         .outerjoin(pruned_partitions, pruned_partitions.c.partition == partitions.c.id)
@@ -180,21 +184,22 @@ def changed_partitions(database: LedgerDatabase, ids: Sequence[int]) -> list[Cha
     )
     with database.read() as connection:
         forwarded, shipped = _forwarded(connection, ids), _shipped(connection, ids)
-        return [
-            ChangedPartition(
-                id=identity,
-                partition=partition_key(Category(category), window),
-                window=window,
-                export=LedgerRun(export, orchestrator),
-                filter_fingerprint=fingerprint,
-                planned=int(rows),
-                forwarded=forwarded.get(identity, 0) + int(pruned),
-                shipped=shipped.get(identity),
-            )
-            for identity, category, window, export, orchestrator, fingerprint, rows, pruned in connection.execute(
-                wanted
-            )
-        ]
+        rows = connection.execute(wanted).all()
+        rules = rules_of(connection, database.version, [row.export_run for row in rows])
+    return [
+        ChangedPartition(
+            id=row.id,
+            partition=partition_key(Category(row.category), row.window),
+            window=row.window,
+            export=LedgerRun(row.export_run, row.orchestrator_run),
+            filter_fingerprint=row.filter_fingerprint,
+            privacy_fingerprint=rules[row.export_run].fingerprint if row.export_run in rules else None,
+            planned=int(row.planned),
+            forwarded=forwarded.get(row.id, 0) + int(row.pruned),
+            shipped=shipped.get(row.id),
+        )
+        for row in rows
+    ]
 
 
 def _forwarded(connection: Connection, ids: Sequence[int]) -> dict[int, int]:

@@ -34,17 +34,15 @@ Identity = tuple[str, str]
 """A unit type, as events.people.plain writes it, and an id."""
 
 
-def remember(database: LedgerDatabase, destination: str, people: Iterable[Identity], now_ms: int) -> int:
-    """Write down who is to be forgotten, those that were before once more. Returns how many ids there were.
+def remember(database: LedgerDatabase, destination: str, people: Iterable[Identity], now_ms: int) -> None:
+    """Write down who is to be forgotten, those that were before once more.
 
     From then on no export plans an event of theirs: one that has read without knowing them plans nothing.
     """
-    count = 0
     with database.write() as connection:
         one_plan_at_a_time(connection, destination)
         key, people = _made_key(connection), iter(people)
         while several := list(islice(people, _AT_ONCE)):
-            count += len(several)
             digests = {(unit_type, digest(key, unit_type, identity)) for unit_type, identity in several}
             rows = [
                 {"destination": destination, "unit_type": unit_type, "digest": found, "made_ms": now_ms}
@@ -55,7 +53,6 @@ def remember(database: LedgerDatabase, destination: str, people: Iterable[Identi
                 index_elements=again, set_={"made_ms": now_ms, "done_ms": null()}
             )
             connection.execute(statement, rows)
-    return count
 
 
 def forgotten_people(database: LedgerDatabase, destination: str, *, unfinished: bool = False) -> Forgotten:

@@ -14,8 +14,9 @@ from statsig_export.delivery.rules import PENDING, State
 from statsig_export.ledger.conditions import of_selection
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.list_parameters import among
+from statsig_export.ledger.privacy import rules_of
 from statsig_export.ledger.pruned import NOT_PRUNED, pruned_partitions_of
-from statsig_export.ledger.records import EventFile, Selection
+from statsig_export.ledger.records import EventFile, PrivacyRecord, Selection
 from statsig_export.ledger.tables import attempts, batches, export_runs, partitions, ship_runs
 from statsig_export.vocabulary import Category
 from statsig_export.windows import partition_key
@@ -35,6 +36,8 @@ class TracedExport:
     config_fingerprint: str
     filter_fingerprint: str
     library_version: str
+    privacy: PrivacyRecord | None = None
+    """Under which [privacy]; None where nothing was dropped or hashed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,7 @@ def history(database: LedgerDatabase, file: EventFile, row: int) -> History:
         held = _batches(connection, file, row)
         made = _attempts(connection, [batch.number for batch in held])
         return History(
-            export=_export(connection, file.export_run),
+            export=_export(connection, database.version, file.export_run),
             batches=held,
             attempts=made,
             ship_runs=_ship_runs(connection, [attempt.ship_run for attempt in made]),
@@ -208,7 +211,7 @@ def _ship_runs(connection: Connection, ids: Sequence[str]) -> tuple[TracedShipRu
     )
 
 
-def _export(connection: Connection, run_id: str) -> TracedExport:
+def _export(connection: Connection, version: int, run_id: str) -> TracedExport:
     run = connection.execute(select(export_runs).where(export_runs.c.id == run_id)).one()
     return TracedExport(
         run_id=run.id,
@@ -220,4 +223,5 @@ def _export(connection: Connection, run_id: str) -> TracedExport:
         config_fingerprint=run.config_fingerprint,
         filter_fingerprint=run.filter_fingerprint,
         library_version=run.library_version,
+        privacy=rules_of(connection, version, [run.id]).get(run.id),
     )

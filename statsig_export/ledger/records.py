@@ -144,6 +144,17 @@ class ExportedPartition(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class PrivacyRecord:
+    """The [privacy] under which a run wrote its files."""
+
+    fingerprint: str
+    key_check: str | None
+    """Tells two keys apart; None where nothing was hashed."""
+    rule: Mapping[str, object]
+    """The settings, without the key."""
+
+
+@dataclass(frozen=True, slots=True)
 class ExportRun:
     """One export run, as the lineage keeps it."""
 
@@ -161,6 +172,8 @@ class ExportRun:
     account: Mapping[str, object]
     identities: Sequence[TableIdentity] = ()
     """What the ids and windows of the tables that it read are made of."""
+    privacy: PrivacyRecord | None = None
+    """None where nothing was dropped or hashed."""
     latest_forgotten: int = 0
     """The last of the people who are forgotten that it knew (ledger.forgotten)."""
 

@@ -218,6 +218,15 @@ arrival_checks = Table(  # the latest comparison; since schema version 3
     Column("alien", BigInteger, nullable=False),  # rows with an id that is none of ours
 )
 
+privacy_rules = Table(  # the [privacy] under which an export run wrote its files; since schema version 4
+    "privacy_rules",
+    LEDGER,
+    Column("export_run", String(32), ForeignKey("export_runs.id"), primary_key=True),  # none: it had no rule
+    Column("fingerprint", String(16), nullable=False),
+    Column("key_check", String(16)),  # tells two keys apart; null: nothing was hashed
+    Column("rule", Text, nullable=False),  # JSON: the settings, without the key
+)
+
 tombstones = Table(  # people who are forgotten, none of them by name; since schema version 5
     "tombstones",
     LEDGER,

@@ -22,6 +22,7 @@ from statsig_export.ledger.database import LedgerDatabase, open_existing, open_t
 from statsig_export.ledger.forgotten import latest_forgotten, rewritten_ms, see_forgotten
 from statsig_export.ledger.identities import one_plan_at_a_time, refuse_overlapping_plan, remember
 from statsig_export.ledger.list_parameters import among
+from statsig_export.ledger.privacy import record_rule
 from statsig_export.ledger.pruned import refuse_pruned
 from statsig_export.ledger.records import Claim, ExportRun, PartitionPlan, PlannedBatch, ShipRun
 from statsig_export.ledger.states import move
@@ -61,6 +62,7 @@ class Ledger:
                 raise StalePlanError("somebody was forgotten since this run began to read", hint="export it again")
             remember(connection, run.destination, run.identities)
             connection.execute(insert(export_runs), [_export_run_row(run)])
+            record_rule(connection, run)
             for plan in plans:
                 _plan_partition(connection, run, plan)
                 reach(CrashPoint.PLANNING)

@@ -50,7 +50,7 @@ def difference(config: Config, ledger: LedgerChanges, picture: Picture, ids: Seq
                 found.waits_for.add(changed.export.by)
                 continue  # it reports "nothing to send", too
             metadata = events.of_ledger(each.status, changed.planned, picture.link(changed.export.by))
-            version = events.data_version(config, changed.filter_fingerprint)
+            version = events.data_version(config, changed.filter_fingerprint, changed.privacy_fingerprint)
             found.missing.append((changed.id, events.materialization(names.events, key, metadata, version)))
         if not changed.planned:
             if key not in shipped:

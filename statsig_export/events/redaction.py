@@ -1,0 +1,175 @@
+"""The rule of [privacy], applied to the events of a chunk, a column at a time, before they are encoded. Pure.
+
+What repeats is looked at once for each distinct text: users, and statsigMetadata. Of `metadata`, which seldom repeats,
+only the rows are parsed in which a key is written that a path may name; reshape has written it so that every key
+stands there as it is decoded, but for what JSON must escape.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from statsig_export.arrow.columns import TEXT, Column, array, mapped, pc, replaced, take, values_of, where
+from statsig_export.events.faults import BadValueError, FailureMarks, Fault
+from statsig_export.events.redacted_text import redacted, redacted_string
+from statsig_export.privacy.rule import Fate, Node, Rule
+from statsig_export.vocabulary import EXPOSURES
+
+_FEW_GROUPS: Final = 16
+"""So many kinds of users are searched through a column at a time; more are gone through row by row."""
+_MUST_BE_ESCAPED: Final = frozenset('"\\') | frozenset(map(chr, range(0x20)))
+_ANY_KEY: Final = r'(?:[^"\\]|\\.)*'
+
+_Rows = npt.NDArray[np.intp]
+_Change = Callable[[str], str]
+
+
+class _Units(msgspec.Struct):
+    customIDs: msgspec.Raw = msgspec.Raw(b"{}")  # noqa: N815 - the key's own spelling
+
+
+_UNITS: Final = msgspec.json.Decoder(_Units)
+_MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_STRING: Final = msgspec.json.Decoder(str)
+
+
+class _Group(NamedTuple):
+    """Rows to which the rule says the same."""
+
+    ids: frozenset[str]
+    """The custom IDs of their users that are dropped or hashed."""
+    of_exposure: bool
+    rows: _Rows
+
+
+def redact(columns: Mapping[str, Column], rule: Rule, marks: FailureMarks) -> dict[str, Column]:
+    """The columns of an event table whose JSON was checked. Rows that failed in that are left as they are.
+
+    Rows whose JSON a path leads into too deeply are marked.
+    """
+    rows = np.flatnonzero(marks.passed)
+    groups = list(_groups(columns, rule, rows))
+    return {
+        **columns,
+        "user": _changed(columns["user"], rows, partial(_user, rule=rule), marks),
+        "user_id": _user_ids(columns["user_id"], rule),
+        "statsig_metadata": _statsig_metadata(columns["statsig_metadata"], groups, rule, marks),
+        "value": _values(columns["value"], rows, rule, marks),
+        "metadata": _metadata(columns["metadata"], groups, rule, marks),
+    }
+
+
+def _user(user: str, rule: Rule) -> str:
+    ids = rule.moved_ids(_custom_ids(user)) if rule.names_custom_ids else ()
+    return _object(user, rule.root("user", ids), rule, "user")
+
+
+def _object(members: str, fate: Node | Fate, rule: Rule, name: str) -> str:
+    if isinstance(fate, Node):
+        return redacted(members, fate, rule, name)
+    return members if fate is Fate.STAYS else "{}"
+
+
+def _user_ids(user_ids: Column, rule: Rule) -> Column:
+    fate = rule.user_id_fate()
+    return user_ids if fate is Fate.STAYS else mapped(user_ids, lambda value: rule.applied(fate, value) or "")
+
+
+def _statsig_metadata(texts: Column, groups: list[_Group], rule: Rule, marks: FailureMarks) -> Column:
+    for group in groups:
+        fate = rule.root("statsigMetadata", group.ids)
+        change = partial(_object, fate=fate, rule=rule, name="statsigMetadata")
+        texts = texts if fate is Fate.STAYS else _changed(texts, group.rows, change, marks)
+    return texts
+
+
+def _values(values: Column, rows: _Rows, rule: Rule, marks: FailureMarks) -> Column:
+    fate = rule.root("value")
+    match fate:
+        case Fate.STAYS:
+            return values
+        case Fate.DROPPED:
+            return mapped(values, lambda _: "")
+        case Node():
+            return _changed(values, rows, lambda value: redacted_string(value, fate, rule, "value") or "", marks)
+
+
+def _metadata(texts: Column, groups: list[_Group], rule: Rule, marks: FailureMarks) -> Column:
+    for group in groups:
+        fate = rule.root("metadata", group.ids, of_exposure=group.of_exposure)
+        if fate is not Fate.STAYS:
+            rows = group.rows
+            if isinstance(fate, Node) and len(groups) <= _FEW_GROUPS:
+                rows = _candidates(texts, rows, fate)
+            texts = _changed(texts, rows, partial(_object, fate=fate, rule=rule, name="metadata"), marks)
+    return texts
+
+
+def _candidates(texts: Column, rows: _Rows, node: Node) -> _Rows:
+    """The rows in which some key may be meant: those whose text has one where keys stand."""
+    keys = _keys(node)
+    if keys is None:
+        return rows
+    of_rows = texts if len(rows) == len(texts) else take(texts, rows)
+    found: _Rows = rows[where(pc.match_substring_regex(of_rows, keys))]
+    return found
+
+
+def _keys(node: Node) -> str | None:
+    """The regular expression of the keys that a node's paths name; None where it could be any."""
+    names = []
+    for live in node.live:
+        step = live.steps[0]
+        if node.hashing or _MUST_BE_ESCAPED & set(step.name):
+            return None
+        names.append(step.expression.replace(".*", _ANY_KEY) if step.expression else re.escape(step.name))
+    return f'[{{,] ?"(?:{"|".join(names)})" ?:'
+
+
+def _groups(columns: Mapping[str, Column], rule: Rule, rows: _Rows) -> Iterator[_Group]:
+    kinds = [frozenset[str]()]
+    codes = np.zeros(len(rows), dtype=np.int64)
+    if rule.names_custom_ids:
+        users = take(columns["user"], rows).dictionary_encode()
+        ids = [rule.moved_ids(_custom_ids(user)) for user in values_of(users.dictionary)]
+        kinds = list(dict.fromkeys(ids))
+        order = {kind: code for code, kind in enumerate(kinds)}
+        of_users = np.array([order[kind] for kind in ids], dtype=np.int64)
+        codes = of_users[users.indices.to_numpy(zero_copy_only=False)]
+    exposures = array([category.value for category in EXPOSURES], TEXT)
+    codes = codes * 2 + where(pc.is_in(columns["category"], exposures))[rows]
+    for code in np.unique(codes).tolist():
+        yield _Group(kinds[code // 2], bool(code % 2), rows[codes == code])
+
+
+def _custom_ids(user: str) -> frozenset[str]:
+    """The names of a user's custom IDs, as an object or as a text that holds one."""
+    try:
+        ids = str(_UNITS.decode(user).customIDs, "utf-8")
+        return frozenset(_MEMBERS.decode(_STRING.decode(ids) if ids[0] == '"' else ids))
+    except (msgspec.DecodeError, RecursionError):
+        return frozenset()
+
+
+def _changed(texts: Column, rows: _Rows, change: _Change, marks: FailureMarks) -> Column:
+    """The column with the texts of these rows changed, each distinct one once. Rows at fault are marked."""
+    whole = len(rows) == len(texts)
+    encoded = (texts if whole else take(texts, rows)).dictionary_encode()
+    faults: dict[int, Fault] = {}
+    distinct: list[str] = values_of(encoded.dictionary)
+    for position, value in enumerate(distinct):
+        try:
+            distinct[position] = change(value)
+        except BadValueError as error:
+            faults[position] = error.fault
+    changed = take(array(distinct, TEXT), encoded.indices)
+    if faults:
+        for row, position in zip(rows.tolist(), values_of(encoded.indices), strict=True):
+            if position in faults:
+                marks.mark_row(row, faults[position])
+    return changed if whole else replaced(texts, rows, values_of(changed))
