@@ -106,6 +106,7 @@ def _attempt(attempt: TracedAttempt) -> str:
     status = "" if attempt.status is None else f"HTTP {attempt.status}"
     answer = printable(attempt.answer or status)
     made = f"batch {attempt.batch}, attempt {attempt.number}, {utc(attempt.started)}, ship run {attempt.ship_run}"
+    made += f", then with webhook-id {attempt.sent_as}" if attempt.sent_as else ""
     return f"{made}, {outcome}{latency}" + (f": {answer}" if answer else "")
 
 

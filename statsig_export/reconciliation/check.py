@@ -91,11 +91,10 @@ def compare(
                     on_progress(len(records))
         # What was sent before may have been written since, and is ours too.
         ids = ledger_arrivals.partitions_sent(database, config.webhook.name, since_ms - grace_ms)
-        batches = ledger_arrivals.sent_batches(database, ids)
+        batches, files = ledger_arrivals.sent_of(database, ids)
         known = list(segments(batches))
         compared = [one for one in known if first_ms is not None and one.sent_ms >= first_ms]
         numbers = {segment: number for number, segment in enumerate(compared)}
-        files = ledger_arrivals.sent_files(database, ids)
         lost = add_sent(storage, files, known, numbers, sent)
         comparison = Comparison(compared, now_ms - grace_ms, frozenset(lost), keep_missing=keep_missing)
         for number in range(BUCKETS):

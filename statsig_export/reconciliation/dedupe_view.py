@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import column, func
+from sqlalchemy import func, literal_column
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.engine.default import DefaultDialect
@@ -56,7 +56,7 @@ def dedupe_view(database: Warehouse, *, table: str, view: str, packed: bool, id_
 
     The names are written as they are given. Rows without an id are in it as well, each of them.
     """
-    event_id = _packed_id(database) if packed else id_column
+    event_id = member_of(database, "data", EVENT_ID) if packed else id_column
     order = "_fivetran_synced"
     create = f"create {'or replace ' if database in _REPLACES else ''}view {view} as"
     ranked = f"row_number() over (partition by {event_id} order by {order})"
@@ -67,12 +67,19 @@ def dedupe_view(database: Warehouse, *, table: str, view: str, packed: bool, id_
     return f"{create}\nselect *\nfrom {inner}\nwhere {_ID} is null or {_OCCURRENCE} = 1\n"
 
 
-def _packed_id(database: Warehouse) -> str:
-    data: SqlColumn = column("data")
+def member_of(database: Warehouse, document: str, *keys: str) -> str:
+    """The text of a member of a JSON column, which is named as it is to be written: by its keys, each a plain name."""
+    data: SqlColumn = literal_column(document)
+    path = ".".join(keys)
+    dialect: Dialect = _DIALECTS.get(database, DefaultDialect)()
+    family = _STORED_AS.get(database, Family.TEXT)
     if database is Warehouse.DATABRICKS:
-        return compiled(func.get_json_object(data, f"$.{EVENT_ID}"), DefaultDialect())
+        return compiled(func.get_json_object(data, f"$.{path}"), DefaultDialect())
+    if len(keys) > 1 and database is Warehouse.POSTGRESQL:
+        return compiled(data.op("#>>")("{" + ",".join(keys) + "}"), dialect)
+    if len(keys) > 1 and database is Warehouse.REDSHIFT:
+        return compiled(func.json_extract_path_text(data, *keys, literal_column("true")), dialect)
     member = backend_of(database.value).json_member
     if member is None:
         raise ValueError(f"{database} has no way to read JSON")
-    dialect: Dialect = _DIALECTS.get(database, DefaultDialect)()
-    return compiled(member(data, _STORED_AS.get(database, Family.TEXT), EVENT_ID), dialect)
+    return compiled(member(data, family, path), dialect)

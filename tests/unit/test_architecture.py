@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "shipping": {"delivery", "ledger", "storage"},
     "lineage": {"arrow", "delivery", "events", "layouts", "ledger", "storage"},
     "maintenance": {"delivery", "events", "ledger", "storage"},
-    "reconciliation": {"arrow", "delivery", "events", "layouts", "ledger", "shipping", "source", "storage"},
+    "reconciliation": {"arrow", "delivery", "events", "layouts", "ledger", "privacy", "shipping", "source", "storage"},
     "forgetting": {"arrow", "delivery", "events", "ledger", "maintenance", "privacy", "reconciliation", "storage"},
     "openlineage": {"export", "layouts", "ledger", "lineage", "shipping", "source", "storage"},
     "testing": {"layouts"},

@@ -74,6 +74,7 @@ def of_report(report: ExportReport, window: Window, partition: PartitionExport) 
         "filtered by": dg.MetadataValue.json(largest(account.filtered_by)),
         "failed": dg.MetadataValue.int(account.failed),
         "failed by": dg.MetadataValue.json(largest(account.failed_by)),
+        "forgotten": dg.MetadataValue.int(account.forgotten),
         "batches": dg.MetadataValue.int(partition.batches),
         "generation": dg.MetadataValue.int(partition.generation),
         "file bytes": dg.MetadataValue.int(partition.file_bytes),
@@ -96,5 +97,6 @@ def of_ledger(line: PartitionStatus, planned: int, run: dg.MetadataValue) -> Met
         "filtered by": dg.MetadataValue.json(largest(account.filtered_by)),
         "failed": dg.MetadataValue.int(account.failed),
         "failed by": dg.MetadataValue.json(largest(account.failed_by)),
+        "forgotten": dg.MetadataValue.int(account.forgotten),
         "export run": run,
     }
