@@ -276,7 +276,7 @@ def _print_statements(report: ForgetReport, statements: _Statements) -> None:
     if statements.left_out:
         output.note(f"{statements.left_out:,} ids are in no statement here: --sql FILE writes them all.")
     if report.people and not statements.has_target:
-        output.note("For the DELETE, name the warehouse: --database, --mode and --table.")
+        click.echo("For the DELETE, name the warehouse: --database, --mode and --table.")
 
 
 def _list(config: Config, *, json_: bool) -> None:
