@@ -3,7 +3,8 @@
 Each distinct id or user of a chunk is looked at once; where nobody is forgotten nothing is.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -29,14 +30,30 @@ class _User(msgspec.Struct):
     customIDs: msgspec.Raw = msgspec.Raw(b"{}")  # noqa: N815 - likewise
 
 
-class _Metadata(msgspec.Struct):
+class _Metadata(msgspec.Struct, frozen=True):
     stableID: msgspec.Raw = msgspec.Raw(b"null")  # noqa: N815 - likewise
 
 
+class _PlainUser(msgspec.Struct, frozen=True):
+    customIDs: dict[str, msgspec.Raw] = {}  # noqa: N815 - likewise
+
+
+class _PlainEvent(msgspec.Struct):
+    """An event whose members are of the types that they should be: decoded at once."""
+
+    user: _PlainUser = _PlainUser()
+    statsigMetadata: _Metadata = _Metadata()  # noqa: N815 - likewise
+
+
+_PLAIN_EVENT: Final = msgspec.json.Decoder(_PlainEvent)
 _EVENT: Final = msgspec.json.Decoder(_Event)
 _USER: Final = msgspec.json.Decoder(_User)
 _METADATA: Final = msgspec.json.Decoder(_Metadata)
 _UNITS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+_plain = lru_cache(1_000)(plain)
+"""Names of units are few."""
 
 
 def of_rows(people: Forgotten, user_id: Column, user: Column, statsig_metadata: Column) -> Mask:
@@ -76,29 +93,49 @@ def _known(texts: Column, is_one: Callable[[str], bool]) -> Mask:
 
 def _of_event(people: Forgotten, text: str) -> bool:
     try:
+        event = _PLAIN_EVENT.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return _of_odd_event(people, text)
+    return _has_unit(people, event.user.customIDs) or _has_stable_id(people, event.statsigMetadata.stableID)
+
+
+def _of_odd_event(people: Forgotten, text: str) -> bool:
+    """The same where one of the two is of another type than it should be."""
+    try:
         event = _EVENT.decode(text)
-        return _of_user(people, str(event.user, "utf-8")) or _of_metadata(people, str(event.statsigMetadata, "utf-8"))
     except (msgspec.DecodeError, RecursionError):
         return False
+    return _of_user(people, str(event.user, "utf-8")) or _of_metadata(people, str(event.statsigMetadata, "utf-8"))
 
 
 def _of_user(people: Forgotten, text: str) -> bool:
     try:
-        units = _UNITS.decode(_USER.decode(text).customIDs)
+        return _has_unit(people, _UNITS.decode(_USER.decode(text).customIDs))
     except (msgspec.DecodeError, RecursionError):
         return False
-    return any(
-        people.has(unit_type, identity)
-        for unit_type, identity in ((plain(name), _text(value)) for name, value in units.items())
-        if identity and unit_type != USER
-    )
+
+
+def _has_unit(people: Forgotten, units: Mapping[str, msgspec.Raw]) -> bool:
+    for name, value in units.items():
+        unit_type = _plain(name)
+        if unit_type != USER and unit_type in people.digests:
+            identity = _text(value)
+            if identity and people.has(unit_type, identity):
+                return True
+    return False
 
 
 def _of_metadata(people: Forgotten, text: str) -> bool:
     try:
-        identity = _text(_METADATA.decode(text).stableID)
+        return _has_stable_id(people, _METADATA.decode(text).stableID)
     except (msgspec.DecodeError, RecursionError):
         return False
+
+
+def _has_stable_id(people: Forgotten, value: msgspec.Raw) -> bool:
+    if _STABLE not in people.digests:
+        return False
+    identity = _text(value)
     return bool(identity) and people.has(_STABLE, identity)
 
 
