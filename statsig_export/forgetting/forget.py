@@ -73,6 +73,18 @@ def forget(
         return run.report()
 
 
+def undo(config: Config, people: Iterable[Person]) -> int:
+    """Take people off the record of those who are forgotten: from then on their rows are exported as any others are, as
+    far as the source has them. What was taken out does not come back by itself. Returns how many were on record.
+
+    Raises ConfigError, LedgerError.
+    """
+    with existing_ledger(config) as ledger:
+        if ledger is None:
+            return 0
+        return forgotten.forgotten_no_more(ledger.database, config.webhook.name, identities(config, people))
+
+
 def forgotten_units(config: Config) -> list[ForgottenUnits]:
     """How many ids of each unit type are forgotten for the destination."""
     with ledger_to_read(config) as ledger:

@@ -5,11 +5,11 @@ A ledger of an earlier schema version knows nobody who is; what is only read is 
 
 import secrets
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, func, insert, literal, null, select, update
+from sqlalchemy import Connection, Table, delete, func, insert, literal, null, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from statsig_export.events.people import NOBODY, Forgotten, digest
@@ -53,6 +53,20 @@ def remember(database: LedgerDatabase, destination: str, people: Iterable[Identi
                 index_elements=again, set_={"made_ms": now_ms, "done_ms": null()}
             )
             connection.execute(statement, rows)
+
+
+def forgotten_no_more(database: LedgerDatabase, destination: str, people: Iterable[Sequence[Identity]]) -> int:
+    """Take these people, each by all spellings of the id, off the record. Returns how many were on it."""
+    columns, count = tombstones.c, 0
+    with database.write() as connection:
+        one_plan_at_a_time(connection, destination)
+        key = _made_key(connection)
+        for spellings in people:
+            digests = [digest(key, unit_type, identity) for unit_type, identity in spellings]
+            mine = (columns.destination == destination, columns.unit_type == spellings[0][0])
+            found = connection.execute(delete(tombstones).where(*mine, columns.digest.in_(digests)))
+            count += found.rowcount > 0
+    return count
 
 
 def forgotten_people(database: LedgerDatabase, destination: str, *, unfinished: bool = False) -> Forgotten:

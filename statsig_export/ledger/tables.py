@@ -237,6 +237,7 @@ tombstones = Table(  # people who are forgotten, none of them by name; since sch
     Column("made_ms", BigInteger, nullable=False),
     Column("done_ms", BigInteger),  # null: some partition file may still have events of this person
     Unique("destination", "unit_type", "digest"),
+    sqlite_autoincrement=True,  # a number is never given twice: an export compares the last one
 )
 
 forgotten_rows = Table(  # of a partition, where there are any; since schema version 5, as are the next three

@@ -17,7 +17,7 @@ from statsig_export.cli.verb_options import as_json, config_of
 from statsig_export.config import Config
 from statsig_export.errors import LedgerError
 from statsig_export.file_modes import OWN
-from statsig_export.forgetting.forget import forget, forgotten_units
+from statsig_export.forgetting.forget import forget, forgotten_units, undo
 from statsig_export.forgetting.people import Person, spellings
 from statsig_export.forgetting.reports import ForgetReport, SentEvent
 from statsig_export.reconciliation.dedupe_view import Warehouse
@@ -34,6 +34,9 @@ _AGAIN = "run `statsig-export forget` again, without an id, to go on"
     "--unit-type", default="userID", show_default=True, help="What the ids are: userID, or a custom ID's name."
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be done; change nothing.")
+@click.option(
+    "--undo", "undoing", is_flag=True, help="Export rows of these people again from now on; nothing else is changed."
+)
 @click.option("--list", "listing", is_flag=True, help="Show how many ids are forgotten, and nothing else.")
 @click.option("--sent", type=click.Path(path_type=Path, dir_okay=False), help="Append what had been sent to this CSV.")
 @click.option("--sql", type=click.Path(path_type=Path, dir_okay=False), help="Write the DELETE to this file.")
@@ -52,6 +55,7 @@ def command(  # noqa: PLR0913  one an option
     file: Path | None,
     unit_type: str,
     dry_run: bool,
+    undoing: bool,
     listing: bool,
     sent: Path | None,
     sql: Path | None,
@@ -71,6 +75,9 @@ def command(  # noqa: PLR0913  one an option
         _list(config, json_=json_)
         return
     named = bool(ids) or file is not None
+    if undoing:
+        _undo(config, unit_type, named_ids(ids, file), named=named and not dry_run, json_=json_)
+        return
     with ExitStack() as until:
         statements = _Statements(config, unit_type, _target(config, database, mode, table, id_column), sql)
         until.enter_context(closing(statements))
@@ -277,6 +284,16 @@ def _print_statements(report: ForgetReport, statements: _Statements) -> None:
         output.note(f"{statements.left_out:,} ids are in no statement here: --sql FILE writes them all.")
     if report.people and not statements.has_target:
         click.echo("For the DELETE, name the warehouse: --database, --mode and --table.")
+
+
+def _undo(config: Config, unit_type: str, ids: Iterable[str], *, named: bool, json_: bool) -> None:
+    if not named:
+        raise click.UsageError("--undo needs an id, by --user-id or --file, and has no dry run")
+    undone = undo(config, ((unit_type, identity) for identity in ids))
+    if json_:
+        output.print_json({"undone": undone})
+    else:
+        click.echo(f"{undone:,} of them are forgotten no more: the next export of a window has their rows again.")
 
 
 def _list(config: Config, *, json_: bool) -> None:

@@ -117,6 +117,23 @@ def test_nothing_found_is_said_and_is_on_record(home: ExportHome):
     assert json.loads(home.verb("forget", "--list", "--json").stdout)["forgotten"][0]["ids"] == 1
 
 
+@pytest.mark.fault("F455")
+def test_somebody_who_was_forgotten_by_mistake_is_exported_again_once_that_is_undone(home: ExportHome):
+    home.add([custom_event(1), custom_event(2), custom_event(3)])
+    home.export()
+    home.write()
+    assert home.verb("forget", "--undo").exit_code == 2
+    home.verb("forget", "--user-id", "user-1", "--user-id", "user-2")
+    result = home.verb("forget", "--undo", "--user-id", "user-1", "--user-id", "nobody")
+
+    assert result.stdout.startswith("1 of them are forgotten no more")
+    report = home.export()
+    assert (report.account.pending, report.account.forgotten) == (1, 1)
+    assert home.ship().sent == 2
+    assert (home.account().forwarded, home.account().forgotten, home.account().events) == (2, 1, 3)
+    assert verify(home.config).differences == ()
+
+
 def test_a_ledger_that_is_not_there_yet_remembers_whom_to_leave_out(home: ExportHome):
     home.add([custom_event(1), custom_event(2)])
     home.write()

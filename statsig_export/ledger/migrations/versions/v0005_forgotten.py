@@ -18,6 +18,7 @@ def upgrade() -> None:
         sa.Column("made_ms", sa.BigInteger, nullable=False),
         sa.Column("done_ms", sa.BigInteger),
         sa.UniqueConstraint("destination", "unit_type", "digest"),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "forgotten_rows",
