@@ -68,11 +68,10 @@ class _Redactor:
         if node.hashing is not None:
             return self._rule.hash_value(text, node.hashing[1])
         inner = text.strip(_BLANKS)
-        if inner[:1] in ("{", "["):
-            return self._value(inner, node, level) if _is_json(inner) else None
-        if inner[:1] == '"' and _is_json(inner):
-            return self._value(inner, node, level)
-        return None if node.allow else text
+        if inner[:1] in ("{", "[", '"') and _is_json(inner):
+            changed = self._value(inner, node, level)
+            return text if changed == inner else changed
+        return None if node.allow or inner[:1] in ("{", "[") else text
 
     def _value(self, raw: str, fate: Node | Fate, level: int) -> str | None:
         """The JSON text of a value; None where it is dropped."""

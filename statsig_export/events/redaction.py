@@ -122,10 +122,12 @@ def _candidates(texts: Column, rows: _Rows, node: Node) -> _Rows:
 
 def _keys(node: Node) -> str | None:
     """The regular expression of the keys that a node's paths name; None where it could be any."""
+    if node.hashing is not None:
+        return None
     names = []
     for live in node.live:
         step = live.steps[0]
-        if node.hashing or _MUST_BE_ESCAPED & set(step.name):
+        if _MUST_BE_ESCAPED & set(step.name):
             return None
         names.append(step.expression.replace(".*", _ANY_KEY) if step.expression else re.escape(step.name))
     return f'[{{,] ?"(?:{"|".join(names)})" ?:'

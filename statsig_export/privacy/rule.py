@@ -158,7 +158,7 @@ class Rule:
     def applied(self, fate: "Node | Fate", value: str) -> str | None:
         """What stands for a text of this fate; None where it is dropped."""
         if isinstance(fate, Node):
-            return self.hash_value(value, fate.hashing[1]) if fate.hashing else value
+            return self.hash_value(value, fate.hashing[1]) if fate.hashing else None if fate.allow else value
         return None if fate is Fate.DROPPED else value
 
     def user_id_fate(self) -> "Node | Fate":
