@@ -57,7 +57,7 @@ def redact(columns: Mapping[str, Column], rule: Rule, marks: FailureMarks) -> di
     return {
         **columns,
         "user": _changed(columns["user"], rows, partial(_user, rule=rule), marks),
-        "user_id": _user_ids(columns["user_id"], rule),
+        "user_id": _user_ids(columns["user_id"], groups, rule, marks),
         "statsig_metadata": _statsig_metadata(columns["statsig_metadata"], groups, rule, marks),
         "value": _values(columns["value"], rows, rule, marks),
         "metadata": _metadata(columns["metadata"], groups, rule, marks),
@@ -75,9 +75,17 @@ def _object(members: str, fate: Node | Fate, rule: Rule, name: str) -> str:
     return members if fate is Fate.STAYS else "{}"
 
 
-def _user_ids(user_ids: Column, rule: Rule) -> Column:
-    fate = rule.user_id_fate()
-    return user_ids if fate is Fate.STAYS else mapped(user_ids, lambda value: rule.applied(fate, value) or "")
+def _user_ids(user_ids: Column, groups: list[_Group], rule: Rule, marks: FailureMarks) -> Column:
+    for group in groups:
+        fate = rule.user_id_fate(group.ids)
+        if fate is not Fate.STAYS:
+            change = partial(_applied, fate=fate, rule=rule)
+            user_ids = _changed(user_ids, group.rows, change, marks)
+    return user_ids
+
+
+def _applied(value: str, fate: Node | Fate, rule: Rule) -> str:
+    return rule.applied(fate, value) or ""
 
 
 def _statsig_metadata(texts: Column, groups: list[_Group], rule: Rule, marks: FailureMarks) -> Column:

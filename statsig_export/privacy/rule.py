@@ -161,9 +161,9 @@ class Rule:
             return self.hash_value(value, fate.hashing[1]) if fate.hashing else None if fate.allow else value
         return None if fate is Fate.DROPPED else value
 
-    def user_id_fate(self) -> "Node | Fate":
-        """What becomes of the event's `userID` and of the column `user_id`."""
-        return _below(self.root("user"), USER_ID)
+    def user_id_fate(self, ids: Iterable[str]) -> "Node | Fate":
+        """What becomes of the event's `userID`, and of the column `user_id`, whose user has these custom IDs."""
+        return _below(self.root("user", ids), USER_ID)
 
     def moved_ids(self, custom_ids: Iterable[str]) -> frozenset[str]:
         """Those of a user's custom IDs that are dropped or hashed, and so wherever else they stand."""
