@@ -6,7 +6,7 @@ stands there as it is decoded, but for what JSON must escape.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -47,16 +47,24 @@ class _Group(NamedTuple):
     rows: _Rows
 
 
+class _User(NamedTuple):
+    """What becomes of a user."""
+
+    text: str
+    ids: frozenset[str]
+    fault: Fault | None = None
+
+
 def redact(columns: Mapping[str, Column], rule: Rule, marks: FailureMarks) -> dict[str, Column]:
     """The columns of an event table whose JSON was checked. Rows that failed in that are left as they are.
 
     Rows whose JSON a path leads into too deeply are marked.
     """
     rows = np.flatnonzero(marks.passed)
-    groups = list(_groups(columns, rule, rows))
+    user, groups = _users(columns, rule, rows, marks)
     return {
         **columns,
-        "user": _changed(columns["user"], rows, partial(_user, rule=rule), marks),
+        "user": user,
         "user_id": _user_ids(columns["user_id"], groups, rule, marks),
         "statsig_metadata": _statsig_metadata(columns["statsig_metadata"], groups, rule, marks),
         "value": _values(columns["value"], rows, rule, marks),
@@ -64,9 +72,26 @@ def redact(columns: Mapping[str, Column], rule: Rule, marks: FailureMarks) -> di
     }
 
 
-def _user(user: str, rule: Rule) -> str:
-    ids = rule.moved_ids(_custom_ids(user)) if rule.names_custom_ids else ()
-    return _object(user, rule.root("user", ids), rule, "user")
+def _users(columns: Mapping[str, Column], rule: Rule, rows: _Rows, marks: FailureMarks) -> tuple[Column, list[_Group]]:
+    """The column, and the rows by what their users' IDs and their category make of the rule."""
+    distinct = _Distinct(columns["user"], rows)
+    users = [rule.users.of(text, partial(_user, rule=rule)) for text in distinct.texts]
+    column = distinct.replaced([user.text for user in users])
+    distinct.mark({position: user.fault for position, user in enumerate(users) if user.fault}, marks)
+    kinds = list(dict.fromkeys(user.ids for user in users)) or [frozenset()]
+    order = {kind: code for code, kind in enumerate(kinds)}
+    codes = np.array([order[user.ids] for user in users], dtype=np.int64)[distinct.positions]
+    exposures = array([category.value for category in EXPOSURES], TEXT)
+    codes = codes * 2 + where(pc.is_in(columns["category"], exposures))[rows]
+    return column, [_Group(kinds[code // 2], bool(code % 2), rows[codes == code]) for code in np.unique(codes).tolist()]
+
+
+def _user(user: str, rule: Rule) -> _User:
+    ids = rule.moved_ids(_custom_ids(user)) if rule.names_custom_ids else frozenset[str]()
+    try:
+        return _User(_object(user, rule.root("user", ids), rule, "user"), ids)
+    except BadValueError as error:
+        return _User("{}", ids, error.fault)
 
 
 def _object(members: str, fate: Node | Fate, rule: Rule, name: str) -> str:
@@ -141,22 +166,6 @@ def _keys(node: Node) -> str | None:
     return f'[{{,] ?"(?:{"|".join(names)})" ?:'
 
 
-def _groups(columns: Mapping[str, Column], rule: Rule, rows: _Rows) -> Iterator[_Group]:
-    kinds = [frozenset[str]()]
-    codes = np.zeros(len(rows), dtype=np.int64)
-    if rule.names_custom_ids:
-        users = take(columns["user"], rows).dictionary_encode()
-        ids = [rule.moved_ids(_custom_ids(user)) for user in values_of(users.dictionary)]
-        kinds = list(dict.fromkeys(ids))
-        order = {kind: code for code, kind in enumerate(kinds)}
-        of_users = np.array([order[kind] for kind in ids], dtype=np.int64)
-        codes = of_users[users.indices.to_numpy(zero_copy_only=False)]
-    exposures = array([category.value for category in EXPOSURES], TEXT)
-    codes = codes * 2 + where(pc.is_in(columns["category"], exposures))[rows]
-    for code in np.unique(codes).tolist():
-        yield _Group(kinds[code // 2], bool(code % 2), rows[codes == code])
-
-
 def _custom_ids(user: str) -> frozenset[str]:
     """The names of a user's custom IDs, as an object or as a text that holds one."""
     try:
@@ -166,20 +175,43 @@ def _custom_ids(user: str) -> frozenset[str]:
         return frozenset()
 
 
+class _Distinct:
+    """The distinct texts of some rows of a column."""
+
+    def __init__(self, column: Column, rows: _Rows) -> None:
+        self._column, self._rows = column, rows
+        self._whole = len(rows) == len(column)
+        encoded = (column if self._whole else take(column, rows)).dictionary_encode()
+        self._indices = encoded.indices
+        self.texts: list[str] = values_of(encoded.dictionary)
+
+    @property
+    def positions(self) -> _Rows:
+        """For each of the rows, which text it is."""
+        positions: _Rows = self._indices.to_numpy(zero_copy_only=False)
+        return positions
+
+    def replaced(self, texts: list[str]) -> Column:
+        """The column with other texts in the place of these."""
+        changed = take(array(texts, TEXT), self._indices)
+        return changed if self._whole else replaced(self._column, self._rows, values_of(changed))
+
+    def mark(self, faults: Mapping[int, Fault], marks: FailureMarks) -> None:
+        """Mark the rows of the texts that are at fault."""
+        if faults:
+            for row, position in zip(self._rows.tolist(), self.positions.tolist(), strict=True):
+                if position in faults:
+                    marks.mark_row(row, faults[position])
+
+
 def _changed(texts: Column, rows: _Rows, change: _Change, marks: FailureMarks) -> Column:
     """The column with the texts of these rows changed, each distinct one once. Rows at fault are marked."""
-    whole = len(rows) == len(texts)
-    encoded = (texts if whole else take(texts, rows)).dictionary_encode()
-    faults: dict[int, Fault] = {}
-    distinct: list[str] = values_of(encoded.dictionary)
-    for position, value in enumerate(distinct):
+    distinct, faults = _Distinct(texts, rows), dict[int, Fault]()
+    changed = distinct.texts.copy()
+    for position, text in enumerate(distinct.texts):
         try:
-            distinct[position] = change(value)
+            changed[position] = change(text)
         except BadValueError as error:
             faults[position] = error.fault
-    changed = take(array(distinct, TEXT), encoded.indices)
-    if faults:
-        for row, position in zip(rows.tolist(), values_of(encoded.indices), strict=True):
-            if position in faults:
-                marks.mark_row(row, faults[position])
-    return changed if whole else replaced(texts, rows, values_of(changed))
+    distinct.mark(faults, marks)
+    return distinct.replaced(changed)

@@ -11,9 +11,10 @@ An ID that is dropped or hashed (`userID`, or a custom ID) is so under its name 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from statsig_export.privacy.hashing import Hasher, Normalize, key_check
+from statsig_export.privacy.kept import Kept
 from statsig_export.privacy.paths import Path, Step, written
 
 Action = Literal["drop", "hash", "keep_user"]
@@ -123,6 +124,8 @@ class Rule:
         """The paths, as they are written, that have matched a member of some event so far."""
         self.key_check = None if key is None else key_check(key)
         """Names the key in the record of a run."""
+        self.users: Kept[Any] = Kept()
+        """What was made of the users that were met last: they have many events."""
         self._hash = Hasher(key or b"")
         self._live = tuple(_Live(entry.path, entry, order) for order, entry in enumerate(self.paths))
         self._ids = Node(tuple(live for live in self._live if live.rule.action != "keep_user"))
