@@ -220,7 +220,7 @@ def verbs_of(home: Home) -> Iterator[list[str]]:
     yield ["prune", "--before", "2026-11-22", "--dry-run"]
 
 
-@pytest.mark.fault("F425")
+@pytest.mark.fault("F425", "F434")
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_what_privacy_drops_or_hashes_is_nowhere_that_anything_was_written_said_or_sent(layout: str, tmp_path: Path):
     with Receiver(strict_delivery=True) as receiver, logged() as log:

@@ -46,6 +46,7 @@ def digest(text: str) -> str:
     return hashed(text, KEY.encode())
 
 
+@pytest.mark.fault("F433")
 def test_a_key_is_known_however_it_is_escaped_and_however_often_it_stands_there():
     written = '{"e\\u006dail":"a","email":"b","\\u0065mail":"c","x":1, "custom":{"email":"d"},"custom":7}'
 
@@ -245,6 +246,7 @@ def test_a_path_that_matched_nothing_is_remembered():
     assert rule.unmatched == ["metadata.never", "user.customIDs.*"]
 
 
+@pytest.mark.fault("F434")
 def test_a_mask_shows_what_an_event_is_made_of_and_nothing_of_it():
     row = exposure(user='{"userID":"u","custom":{"a":[1,null,""]}}', metadata='{"x":"y"}')
     found = event(Masking(), row)

@@ -2,6 +2,8 @@
 
 import hashlib
 import hmac
+import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from statsig_export.config import Config, parse_config
 from statsig_export.errors import ConfigError
 from statsig_export.privacy.hashing import hashed
 from statsig_export.privacy.paths import parse_path
+from statsig_export.privacy.presets import PRESETS
 from statsig_export.privacy.rule import Rule
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -135,6 +138,14 @@ def _other_key() -> Rule:
 @pytest.mark.parametrize("path", ["user.custom.a*", 'user."a.b".*', r'metadata."say \"x\\y\""', "value", 'user."a*"'])
 def test_a_path_is_written_as_it_was_read(path: str):
     assert ".".join(map(str, parse_path(path))) == path
+
+
+def test_the_page_on_personal_data_shows_the_preset_as_it_is_and_an_example_that_is_read():
+    page = (Path(__file__).parents[3] / "docs" / "how-to" / "personal-data.md").read_text(encoding="utf-8")
+    example, preset = (tomllib.loads(block) for block in re.findall(r"```toml\n(.*?)```", page, re.DOTALL))
+
+    assert preset == {name: list(paths) for name, paths in PRESETS["strict"]._asdict().items()}
+    assert config_of({"STATSIG_EXPORT_HASH_KEY": KEY}, **example["privacy"]).privacy_rule()
 
 
 def test_misspelled_keys_of_the_section_are_told():
