@@ -6,7 +6,7 @@ stands there as it is decoded, but for what JSON must escape.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -14,14 +14,14 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from statsig_export.arrow.columns import TEXT, Column, array, mapped, pc, replaced, take, values_of, where
+from statsig_export.arrow.columns import TEXT, Column, array, pc, replaced, take, values_of, where
 from statsig_export.events.faults import BadValueError, FailureMarks, Fault
 from statsig_export.events.redacted_text import redacted, redacted_string
 from statsig_export.privacy.rule import Fate, Node, Rule
 from statsig_export.vocabulary import EXPOSURES
 
-_FEW_GROUPS: Final = 16
-"""So many kinds of users are searched through a column at a time; more are gone through row by row."""
+_MANY_ROWS: Final = 256
+"""So many rows of one kind are searched for keys a column at a time; fewer are parsed, each of them."""
 _MUST_BE_ESCAPED: Final = frozenset('"\\') | frozenset(map(chr, range(0x20)))
 _ANY_KEY: Final = r'(?:[^"\\]|\\.)*'
 
@@ -55,6 +55,13 @@ class _User(NamedTuple):
     fault: Fault | None = None
 
 
+class _Part(NamedTuple):
+    """What is done to the texts of some rows."""
+
+    rows: _Rows
+    change: _Change
+
+
 def redact(columns: Mapping[str, Column], rule: Rule, marks: FailureMarks) -> dict[str, Column]:
     """The columns of an event table whose JSON was checked. Rows that failed in that are left as they are.
 
@@ -77,7 +84,7 @@ def _users(columns: Mapping[str, Column], rule: Rule, rows: _Rows, marks: Failur
     distinct = _Distinct(columns["user"], rows)
     users = [rule.users.of(text, partial(_user, rule=rule)) for text in distinct.texts]
     column = distinct.replaced([user.text for user in users])
-    distinct.mark({position: user.fault for position, user in enumerate(users) if user.fault}, marks)
+    distinct.mark([user.fault for user in users], marks)
     kinds = list(dict.fromkeys(user.ids for user in users)) or [frozenset()]
     order = {kind: code for code, kind in enumerate(kinds)}
     codes = np.array([order[user.ids] for user in users], dtype=np.int64)[distinct.positions]
@@ -101,12 +108,12 @@ def _object(members: str, fate: Node | Fate, rule: Rule, name: str) -> str:
 
 
 def _user_ids(user_ids: Column, groups: list[_Group], rule: Rule, marks: FailureMarks) -> Column:
+    parts = []
     for group in groups:
         fate = rule.user_id_fate(group.ids)
         if fate is not Fate.STAYS:
-            change = partial(_applied, fate=fate, rule=rule)
-            user_ids = _changed(user_ids, group.rows, change, marks)
-    return user_ids
+            parts.append(_Part(group.rows, partial(_applied, fate=fate, rule=rule)))
+    return _changed(user_ids, parts, marks)
 
 
 def _applied(value: str, fate: Node | Fate, rule: Rule) -> str:
@@ -114,11 +121,12 @@ def _applied(value: str, fate: Node | Fate, rule: Rule) -> str:
 
 
 def _statsig_metadata(texts: Column, groups: list[_Group], rule: Rule, marks: FailureMarks) -> Column:
+    parts = []
     for group in groups:
         fate = rule.root("statsigMetadata", group.ids)
-        change = partial(_object, fate=fate, rule=rule, name="statsigMetadata")
-        texts = texts if fate is Fate.STAYS else _changed(texts, group.rows, change, marks)
-    return texts
+        if fate is not Fate.STAYS:
+            parts.append(_Part(group.rows, partial(_object, fate=fate, rule=rule, name="statsigMetadata")))
+    return _changed(texts, parts, marks)
 
 
 def _values(values: Column, rows: _Rows, rule: Rule, marks: FailureMarks) -> Column:
@@ -127,20 +135,26 @@ def _values(values: Column, rows: _Rows, rule: Rule, marks: FailureMarks) -> Col
         case Fate.STAYS:
             return values
         case Fate.DROPPED:
-            return mapped(values, lambda _: "")
+            return _changed(values, [_Part(rows, lambda _: "")], marks)
         case Node():
-            return _changed(values, rows, lambda value: redacted_string(value, fate, rule, "value") or "", marks)
+            change = partial(_value, fate=fate, rule=rule)
+            return _changed(values, [_Part(rows, change)], marks)
+
+
+def _value(value: str, fate: Node, rule: Rule) -> str:
+    return redacted_string(value, fate, rule, "value") or ""
 
 
 def _metadata(texts: Column, groups: list[_Group], rule: Rule, marks: FailureMarks) -> Column:
+    parts = []
     for group in groups:
         fate = rule.root("metadata", group.ids, of_exposure=group.of_exposure)
         if fate is not Fate.STAYS:
             rows = group.rows
-            if isinstance(fate, Node) and len(groups) <= _FEW_GROUPS:
+            if isinstance(fate, Node) and len(rows) >= _MANY_ROWS:
                 rows = _candidates(texts, rows, fate)
-            texts = _changed(texts, rows, partial(_object, fate=fate, rule=rule, name="metadata"), marks)
-    return texts
+            parts.append(_Part(rows, partial(_object, fate=fate, rule=rule, name="metadata")))
+    return _changed(texts, parts, marks)
 
 
 def _candidates(texts: Column, rows: _Rows, node: Node) -> _Rows:
@@ -175,6 +189,45 @@ def _custom_ids(user: str) -> frozenset[str]:
         return frozenset()
 
 
+def _changed(texts: Column, parts: Sequence[_Part], marks: FailureMarks) -> Column:
+    """The column with the texts of these rows changed, each distinct one of a part once. Rows at fault are marked."""
+    if len(parts) == 1 and len(parts[0].rows) == len(texts):
+        distinct = _Distinct(texts, parts[0].rows)
+        changes = _Changes(parts[0].change)
+        changed = [changes.of(text) for text in distinct.texts]
+        distinct.mark([changes.faults.get(text) for text in distinct.texts], marks)
+        return distinct.replaced(changed)
+    found: dict[int, str | None] = {}
+    for part in parts:
+        changes = _Changes(part.change)
+        rows = part.rows.tolist()
+        for row, text in zip(rows, values_of(take(texts, part.rows)), strict=True):
+            found[row] = changes.of(text)
+            if text in changes.faults:
+                marks.mark_row(row, changes.faults[text])
+    rows = sorted(found)
+    return replaced(texts, np.array(rows, dtype=np.intp), [found[row] for row in rows])
+
+
+class _Changes:
+    """What a change makes of texts, and which of them are at fault."""
+
+    def __init__(self, change: _Change) -> None:
+        self._change = change
+        self._made: dict[str, str] = {}
+        self.faults: dict[str, Fault] = {}
+
+    def of(self, text: str) -> str:
+        made = self._made.get(text)
+        if made is None:
+            try:
+                made = self._change(text)
+            except BadValueError as error:
+                self.faults[text], made = error.fault, ""
+            self._made[text] = made
+        return made
+
+
 class _Distinct:
     """The distinct texts of some rows of a column."""
 
@@ -196,22 +249,10 @@ class _Distinct:
         changed = take(array(texts, TEXT), self._indices)
         return changed if self._whole else replaced(self._column, self._rows, values_of(changed))
 
-    def mark(self, faults: Mapping[int, Fault], marks: FailureMarks) -> None:
-        """Mark the rows of the texts that are at fault."""
-        if faults:
+    def mark(self, faults: Sequence[Fault | None], marks: FailureMarks) -> None:
+        """Mark the rows whose texts have a fault: one a text, or None."""
+        if any(faults):
             for row, position in zip(self._rows.tolist(), self.positions.tolist(), strict=True):
-                if position in faults:
-                    marks.mark_row(row, faults[position])
-
-
-def _changed(texts: Column, rows: _Rows, change: _Change, marks: FailureMarks) -> Column:
-    """The column with the texts of these rows changed, each distinct one once. Rows at fault are marked."""
-    distinct, faults = _Distinct(texts, rows), dict[int, Fault]()
-    changed = distinct.texts.copy()
-    for position, text in enumerate(distinct.texts):
-        try:
-            changed[position] = change(text)
-        except BadValueError as error:
-            faults[position] = error.fault
-    distinct.mark(faults, marks)
-    return distinct.replaced(changed)
+                fault = faults[position]
+                if fault is not None:
+                    marks.mark_row(row, fault)

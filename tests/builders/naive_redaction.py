@@ -98,9 +98,9 @@ class _One:
             place = ("user", "userID") if name == "userID" else ("user", "customIDs", name)
             normalize = next((normalize for hashed, normalize in rule.hash if covers(hashed, place)), None)
             dropped = any(covers(one, place) for one in rule.drop)
-            letters = [re.escape(letter) for letter in name if letter not in "_-"]
+            letters = [f"[{letter.lower()}{letter.upper()}]" for letter in name if letter not in "_-"]
             plain = re.fullmatch("[A-Za-z0-9_-]+", name)
-            spelled = f"[_-]*(?i:{'[_-]*'.join(letters)})[_-]*" if plain else re.escape(name)
+            spelled = f"[_-]*{'[_-]*'.join(letters)}[_-]*" if plain else re.escape(name)
             for where in (("user",), ("user", "custom"), ("user", "customIDs"), ("metadata",), ("statsigMetadata",)):
                 if dropped:
                     self.drop.append((*where, spelled))
