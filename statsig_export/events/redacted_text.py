@@ -7,6 +7,7 @@ text that was cut off, nobody can tell what it holds: it is dropped as a whole.
 """
 
 import re
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -30,14 +31,17 @@ _VALUE: Final = re.compile(
 )
 """A key with its colon, or a value that can be hashed."""
 _BLANKS: Final = "\ufeff \t\r\n"
+_QUOTE, _OBJECT, _LIST = b'"{['
 
 
 def redacted(text: str, node: Node, rule: Rule, name: str) -> str:
     """A JSON object that is valid, under what the rule says of its members. Raises BadValueError where it is nested too
     deeply; `name` says in the detail where it stood.
     """
-    looked_into = node.goes_on or node.spared
-    return _Redactor(rule, name).object(text, node, 0) if looked_into else _leaves_hashed(text, node, rule)
+    if not node.goes_on and not node.spared:
+        return _leaves_hashed(text, node, rule)
+    result = _Redactor(rule, name).object(text.encode(), node, 0)
+    return text if result is None else result.decode()
 
 
 def redacted_string(text: str, node: Node, rule: Rule, name: str) -> str | None:
@@ -46,70 +50,83 @@ def redacted_string(text: str, node: Node, rule: Rule, name: str) -> str | None:
 
 
 class _Redactor:
+    """JSON as bytes, since what stays is only moved."""
+
     def __init__(self, rule: Rule, name: str) -> None:
         self._rule = rule
         self._name = name
 
-    def object(self, text: str, node: Node, level: int) -> str:
+    def object(self, data: bytes, node: Node, level: int) -> bytes | None:
+        """None where no path names a key of it: then it stays as it is."""
         self._check(level)
-        members = _MEMBERS.decode(text)
-        fates = [node.of(key) for key in members]
-        if all(fate is Fate.STAYS for fate in fates):
-            return text
-        parts = []
-        for (key, raw), fate in zip(members.items(), fates, strict=True):
-            value = self._value(str(raw, "utf-8"), fate, level)
-            if value is not None:
-                parts.append(f"{quote(key)}:{value}")
-        return "{" + ",".join(parts) + "}"
+        named = False
+        parts: list[bytes | msgspec.Raw] = []
+        for key, raw in _MEMBERS.decode(data).items():
+            fate = node.of(key)
+            if fate is Fate.STAYS:
+                parts += (b",", _written(key), raw)
+                continue
+            named = True
+            if isinstance(fate, Node):
+                value = self._value(bytes(raw), fate, level)
+                if value is not None:
+                    parts += (b",", _written(key), value)
+        if not named:
+            return None
+        return b"{" + b"".join(parts)[1:] + b"}"
 
     def string(self, text: str, node: Node, level: int) -> str | None:
         """A text that may hold JSON, decoded."""
         if node.hashing is not None:
             return self._rule.hash_value(text, node.hashing[1])
         inner = text.strip(_BLANKS)
-        if inner[:1] in ("{", "["):
-            return self._value(inner, node, level) if _is_json(inner) else None
-        if inner[:1] == '"' and _is_json(inner):
-            return self._value(inner, node, level)
-        return None if node.allow else text
+        if inner[:1] in ("{", "[", '"'):
+            data = inner.encode()
+            if _is_json(data):
+                changed = self._value(data, node, level)
+                return text if changed == data else None if changed is None else changed.decode()
+        return None if node.allow or inner[:1] in ("{", "[") else text
 
-    def _value(self, raw: str, fate: Node | Fate, level: int) -> str | None:
-        """The JSON text of a value; None where it is dropped."""
-        if isinstance(fate, Fate):
-            return raw if fate is Fate.STAYS else None
-        match raw[0]:
-            case '"':
-                return self._quoted(raw, fate, level + 1)
-            case "{" if fate.goes_on:
-                return self.object(raw, fate, level + 1)
-            case "[" if fate.goes_on:
-                return self._list(raw, fate, level + 1)
-            case _ if fate.hashing is not None:
-                return _leaves_hashed(raw, fate, self._rule)
-            case _:
-                return None if fate.allow else raw
+    def _value(self, raw: bytes, node: Node, level: int) -> bytes | None:
+        """The JSON of a value; None where it is dropped."""
+        first = raw[0]
+        if first == _QUOTE:
+            return self._quoted(raw, node, level + 1)
+        if first == _OBJECT and node.goes_on:
+            changed = self.object(raw, node, level + 1)
+            return raw if changed is None else changed
+        if first == _LIST and node.goes_on:
+            return self._list(raw, node, level + 1)
+        if node.hashing is not None:
+            return _leaves_hashed(raw.decode(), node, self._rule).encode()
+        return None if node.allow else raw
 
-    def _quoted(self, raw: str, node: Node, level: int) -> str | None:
+    def _quoted(self, raw: bytes, node: Node, level: int) -> bytes | None:
         text = _STRING.decode(raw)
         result = self.string(text, node, level)
-        return None if result is None else raw if result == text else quote(result)
+        return None if result is None else raw if result == text else quote(result).encode()
 
-    def _list(self, raw: str, node: Node, level: int) -> str:
+    def _list(self, raw: bytes, node: Node, level: int) -> bytes:
         self._check(level)
-        before = [str(element, "utf-8") for element in _ELEMENTS.decode(raw)]
+        before = [bytes(element) for element in _ELEMENTS.decode(raw)]
         after = [self._value(element, node, level) for element in before]
-        return raw if after == before else f"[{','.join(value for value in after if value is not None)}]"
+        return raw if after == before else b"[" + b",".join(value for value in after if value is not None) + b"]"
 
     def _check(self, level: int) -> None:
         if level > MOST_LEVELS:
             raise BadValueError(Fault(Reason.MALFORMED_JSON, f"{self._name} is nested too deeply"))
 
 
-def _is_json(text: str) -> bool:
+@lru_cache(maxsize=4_096)
+def _written(key: str) -> bytes:
+    """A key as it stands before its value."""
+    return f"{quote(key)}:".encode()
+
+
+def _is_json(data: bytes) -> bool:
     """By the rules for the JSON of rows: no half of a surrogate pair, no constant that is no number."""
     try:
-        _ANY.decode(text)
+        _ANY.decode(data)
     except (msgspec.DecodeError, RecursionError):
         return False
     return True

@@ -6,7 +6,7 @@ stands there as it is decoded, but for what JSON must escape.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -14,14 +14,14 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from statsig_export.arrow.columns import TEXT, Column, array, mapped, pc, replaced, take, values_of, where
+from statsig_export.arrow.columns import TEXT, Column, array, pc, replaced, take, values_of, where
 from statsig_export.events.faults import BadValueError, FailureMarks, Fault
 from statsig_export.events.redacted_text import redacted, redacted_string
 from statsig_export.privacy.rule import Fate, Node, Rule
 from statsig_export.vocabulary import EXPOSURES
 
-_FEW_GROUPS: Final = 16
-"""So many kinds of users are searched through a column at a time; more are gone through row by row."""
+_MANY_ROWS: Final = 256
+"""So many rows of one kind are searched for keys a column at a time; fewer are parsed, each of them."""
 _MUST_BE_ESCAPED: Final = frozenset('"\\') | frozenset(map(chr, range(0x20)))
 _ANY_KEY: Final = r'(?:[^"\\]|\\.)*'
 
@@ -47,26 +47,58 @@ class _Group(NamedTuple):
     rows: _Rows
 
 
+class _User(NamedTuple):
+    """What becomes of a user."""
+
+    text: str
+    ids: frozenset[str]
+    fault: Fault | None = None
+
+
+class _Part(NamedTuple):
+    """What is done to the texts of some rows."""
+
+    rows: _Rows
+    change: _Change
+
+
 def redact(columns: Mapping[str, Column], rule: Rule, marks: FailureMarks) -> dict[str, Column]:
     """The columns of an event table whose JSON was checked. Rows that failed in that are left as they are.
 
     Rows whose JSON a path leads into too deeply are marked.
     """
     rows = np.flatnonzero(marks.passed)
-    groups = list(_groups(columns, rule, rows))
+    user, groups = _users(columns, rule, rows, marks)
     return {
         **columns,
-        "user": _changed(columns["user"], rows, partial(_user, rule=rule), marks),
-        "user_id": _user_ids(columns["user_id"], rule),
+        "user": user,
+        "user_id": _user_ids(columns["user_id"], groups, rule, marks),
         "statsig_metadata": _statsig_metadata(columns["statsig_metadata"], groups, rule, marks),
         "value": _values(columns["value"], rows, rule, marks),
         "metadata": _metadata(columns["metadata"], groups, rule, marks),
     }
 
 
-def _user(user: str, rule: Rule) -> str:
-    ids = rule.moved_ids(_custom_ids(user)) if rule.names_custom_ids else ()
-    return _object(user, rule.root("user", ids), rule, "user")
+def _users(columns: Mapping[str, Column], rule: Rule, rows: _Rows, marks: FailureMarks) -> tuple[Column, list[_Group]]:
+    """The column, and the rows by what their users' IDs and their category make of the rule."""
+    distinct = _Distinct(columns["user"], rows)
+    users = [rule.users.of(text, partial(_user, rule=rule)) for text in distinct.texts]
+    column = distinct.replaced([user.text for user in users])
+    distinct.mark([user.fault for user in users], marks)
+    kinds = list(dict.fromkeys(user.ids for user in users)) or [frozenset()]
+    order = {kind: code for code, kind in enumerate(kinds)}
+    codes = np.array([order[user.ids] for user in users], dtype=np.int64)[distinct.positions]
+    exposures = array([category.value for category in EXPOSURES], TEXT)
+    codes = codes * 2 + where(pc.is_in(columns["category"], exposures))[rows]
+    return column, [_Group(kinds[code // 2], bool(code % 2), rows[codes == code]) for code in np.unique(codes).tolist()]
+
+
+def _user(user: str, rule: Rule) -> _User:
+    ids = rule.moved_ids(_custom_ids(user)) if rule.names_custom_ids else frozenset[str]()
+    try:
+        return _User(_object(user, rule.root("user", ids), rule, "user"), ids)
+    except BadValueError as error:
+        return _User("{}", ids, error.fault)
 
 
 def _object(members: str, fate: Node | Fate, rule: Rule, name: str) -> str:
@@ -75,17 +107,26 @@ def _object(members: str, fate: Node | Fate, rule: Rule, name: str) -> str:
     return members if fate is Fate.STAYS else "{}"
 
 
-def _user_ids(user_ids: Column, rule: Rule) -> Column:
-    fate = rule.user_id_fate()
-    return user_ids if fate is Fate.STAYS else mapped(user_ids, lambda value: rule.applied(fate, value) or "")
+def _user_ids(user_ids: Column, groups: list[_Group], rule: Rule, marks: FailureMarks) -> Column:
+    parts = []
+    for group in groups:
+        fate = rule.user_id_fate(group.ids)
+        if fate is not Fate.STAYS:
+            parts.append(_Part(group.rows, partial(_applied, fate=fate, rule=rule)))
+    return _changed(user_ids, parts, marks)
+
+
+def _applied(value: str, fate: Node | Fate, rule: Rule) -> str:
+    return rule.applied(fate, value) or ""
 
 
 def _statsig_metadata(texts: Column, groups: list[_Group], rule: Rule, marks: FailureMarks) -> Column:
+    parts = []
     for group in groups:
         fate = rule.root("statsigMetadata", group.ids)
-        change = partial(_object, fate=fate, rule=rule, name="statsigMetadata")
-        texts = texts if fate is Fate.STAYS else _changed(texts, group.rows, change, marks)
-    return texts
+        if fate is not Fate.STAYS:
+            parts.append(_Part(group.rows, partial(_object, fate=fate, rule=rule, name="statsigMetadata")))
+    return _changed(texts, parts, marks)
 
 
 def _values(values: Column, rows: _Rows, rule: Rule, marks: FailureMarks) -> Column:
@@ -94,20 +135,26 @@ def _values(values: Column, rows: _Rows, rule: Rule, marks: FailureMarks) -> Col
         case Fate.STAYS:
             return values
         case Fate.DROPPED:
-            return mapped(values, lambda _: "")
+            return _changed(values, [_Part(rows, lambda _: "")], marks)
         case Node():
-            return _changed(values, rows, lambda value: redacted_string(value, fate, rule, "value") or "", marks)
+            change = partial(_value, fate=fate, rule=rule)
+            return _changed(values, [_Part(rows, change)], marks)
+
+
+def _value(value: str, fate: Node, rule: Rule) -> str:
+    return redacted_string(value, fate, rule, "value") or ""
 
 
 def _metadata(texts: Column, groups: list[_Group], rule: Rule, marks: FailureMarks) -> Column:
+    parts = []
     for group in groups:
         fate = rule.root("metadata", group.ids, of_exposure=group.of_exposure)
         if fate is not Fate.STAYS:
             rows = group.rows
-            if isinstance(fate, Node) and len(groups) <= _FEW_GROUPS:
+            if isinstance(fate, Node) and len(rows) >= _MANY_ROWS:
                 rows = _candidates(texts, rows, fate)
-            texts = _changed(texts, rows, partial(_object, fate=fate, rule=rule, name="metadata"), marks)
-    return texts
+            parts.append(_Part(rows, partial(_object, fate=fate, rule=rule, name="metadata")))
+    return _changed(texts, parts, marks)
 
 
 def _candidates(texts: Column, rows: _Rows, node: Node) -> _Rows:
@@ -122,29 +169,15 @@ def _candidates(texts: Column, rows: _Rows, node: Node) -> _Rows:
 
 def _keys(node: Node) -> str | None:
     """The regular expression of the keys that a node's paths name; None where it could be any."""
+    if node.hashing is not None:
+        return None
     names = []
     for live in node.live:
         step = live.steps[0]
-        if node.hashing or _MUST_BE_ESCAPED & set(step.name):
+        if _MUST_BE_ESCAPED & set(step.name):
             return None
         names.append(step.expression.replace(".*", _ANY_KEY) if step.expression else re.escape(step.name))
     return f'[{{,] ?"(?:{"|".join(names)})" ?:'
-
-
-def _groups(columns: Mapping[str, Column], rule: Rule, rows: _Rows) -> Iterator[_Group]:
-    kinds = [frozenset[str]()]
-    codes = np.zeros(len(rows), dtype=np.int64)
-    if rule.names_custom_ids:
-        users = take(columns["user"], rows).dictionary_encode()
-        ids = [rule.moved_ids(_custom_ids(user)) for user in values_of(users.dictionary)]
-        kinds = list(dict.fromkeys(ids))
-        order = {kind: code for code, kind in enumerate(kinds)}
-        of_users = np.array([order[kind] for kind in ids], dtype=np.int64)
-        codes = of_users[users.indices.to_numpy(zero_copy_only=False)]
-    exposures = array([category.value for category in EXPOSURES], TEXT)
-    codes = codes * 2 + where(pc.is_in(columns["category"], exposures))[rows]
-    for code in np.unique(codes).tolist():
-        yield _Group(kinds[code // 2], bool(code % 2), rows[codes == code])
 
 
 def _custom_ids(user: str) -> frozenset[str]:
@@ -156,20 +189,70 @@ def _custom_ids(user: str) -> frozenset[str]:
         return frozenset()
 
 
-def _changed(texts: Column, rows: _Rows, change: _Change, marks: FailureMarks) -> Column:
-    """The column with the texts of these rows changed, each distinct one once. Rows at fault are marked."""
-    whole = len(rows) == len(texts)
-    encoded = (texts if whole else take(texts, rows)).dictionary_encode()
-    faults: dict[int, Fault] = {}
-    distinct: list[str] = values_of(encoded.dictionary)
-    for position, value in enumerate(distinct):
-        try:
-            distinct[position] = change(value)
-        except BadValueError as error:
-            faults[position] = error.fault
-    changed = take(array(distinct, TEXT), encoded.indices)
-    if faults:
-        for row, position in zip(rows.tolist(), values_of(encoded.indices), strict=True):
-            if position in faults:
-                marks.mark_row(row, faults[position])
-    return changed if whole else replaced(texts, rows, values_of(changed))
+def _changed(texts: Column, parts: Sequence[_Part], marks: FailureMarks) -> Column:
+    """The column with the texts of these rows changed, each distinct one of a part once. Rows at fault are marked."""
+    if len(parts) == 1 and len(parts[0].rows) == len(texts):
+        distinct = _Distinct(texts, parts[0].rows)
+        changes = _Changes(parts[0].change)
+        changed = [changes.of(text) for text in distinct.texts]
+        distinct.mark([changes.faults.get(text) for text in distinct.texts], marks)
+        return distinct.replaced(changed)
+    found: dict[int, str | None] = {}
+    for part in parts:
+        changes = _Changes(part.change)
+        rows = part.rows.tolist()
+        for row, text in zip(rows, values_of(take(texts, part.rows)), strict=True):
+            found[row] = changes.of(text)
+            if text in changes.faults:
+                marks.mark_row(row, changes.faults[text])
+    rows = sorted(found)
+    return replaced(texts, np.array(rows, dtype=np.intp), [found[row] for row in rows])
+
+
+class _Changes:
+    """What a change makes of texts, and which of them are at fault."""
+
+    def __init__(self, change: _Change) -> None:
+        self._change = change
+        self._made: dict[str, str] = {}
+        self.faults: dict[str, Fault] = {}
+
+    def of(self, text: str) -> str:
+        made = self._made.get(text)
+        if made is None:
+            try:
+                made = self._change(text)
+            except BadValueError as error:
+                self.faults[text], made = error.fault, ""
+            self._made[text] = made
+        return made
+
+
+class _Distinct:
+    """The distinct texts of some rows of a column."""
+
+    def __init__(self, column: Column, rows: _Rows) -> None:
+        self._column, self._rows = column, rows
+        self._whole = len(rows) == len(column)
+        encoded = (column if self._whole else take(column, rows)).dictionary_encode()
+        self._indices = encoded.indices
+        self.texts: list[str] = values_of(encoded.dictionary)
+
+    @property
+    def positions(self) -> _Rows:
+        """For each of the rows, which text it is."""
+        positions: _Rows = self._indices.to_numpy(zero_copy_only=False)
+        return positions
+
+    def replaced(self, texts: list[str]) -> Column:
+        """The column with other texts in the place of these."""
+        changed = take(array(texts, TEXT), self._indices)
+        return changed if self._whole else replaced(self._column, self._rows, values_of(changed))
+
+    def mark(self, faults: Sequence[Fault | None], marks: FailureMarks) -> None:
+        """Mark the rows whose texts have a fault: one a text, or None."""
+        if any(faults):
+            for row, position in zip(self._rows.tolist(), self.positions.tolist(), strict=True):
+                fault = faults[position]
+                if fault is not None:
+                    marks.mark_row(row, fault)

@@ -41,7 +41,7 @@ from statsig_export.windows import Window, window_from_key
 HINT = (
     "restore them from a backup; until then what is pending there stays pending, and these partitions take no late rows"
 )
-CHANGED = "and the source gives other rows now"
+CHANGED = "and the source gives other rows now, or [filter] or [privacy] makes other events of them"
 
 
 def repair(config: Config) -> RepairReport:

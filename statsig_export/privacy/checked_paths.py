@@ -31,8 +31,7 @@ def event_path(text: str) -> Path:
         raise ValueError(f"{text}: an event has no {first.name}{_meant_root(path)}; paths begin with {_list(_ROOTS)}")
     if first.name == USER_ID:
         path = (Step("user"), *path)
-    if [step.name for step in path[:2]] == ["user", USER_ID] and len(path) > 2:  # noqa: PLR2004  below userID
-        raise ValueError(f"{text}: userID is one text, nothing lies in it")
+    _refuse_inside_the_id(text, path)
     _refuse_never_sent(text, path)
     if others:
         _refuse_misspelled(text, first.name, path[1:])
@@ -48,7 +47,14 @@ def user_path(text: str) -> Path:
         raise ValueError(f"{text}: paths of keep_user begin inside the user (did you mean {written(path[1:])}?)")
     _refuse_never_sent(text, path)
     _refuse_misspelled(text, "", path)
-    return (Step("user"), *path)
+    path = (Step("user"), *path)
+    _refuse_inside_the_id(text, path)
+    return path
+
+
+def _refuse_inside_the_id(text: str, path: Path) -> None:
+    if path[:2] == (Step("user"), Step(USER_ID)) and len(path) > 2:  # noqa: PLR2004  below userID
+        raise ValueError(f"{text}: userID is one text, nothing lies in it")
 
 
 def _refuse_never_sent(text: str, path: Path) -> None:

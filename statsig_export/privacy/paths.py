@@ -27,11 +27,12 @@ class Step:
     loose: bool = False
     """Whether the case of ASCII letters, "_" and "-" are left out of the comparison: userID is user_id then."""
     _pattern: "re.Pattern[str] | None" = field(init=False, repr=False, compare=False)
+    _letters: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        expression = self.expression
-        plain = expression is None
-        object.__setattr__(self, "_pattern", None if plain else re.compile(expression or "", re.DOTALL))
+        wild = not self.is_literal and not self.loose
+        object.__setattr__(self, "_pattern", re.compile(self.expression or "", re.DOTALL) if wild else None)
+        object.__setattr__(self, "_letters", _letters_of(self.name))
 
     @classmethod
     def spelled_anyhow(cls, name: str) -> Self:
@@ -47,11 +48,12 @@ class Step:
     def expression(self) -> str | None:
         """The regular expression (of Python and of RE2) for the whole key; None for a literal."""
         if self.loose:
-            letters = [re.escape(letter) for letter in re.sub("[_-]", "", self.name)]
-            return f"{_BETWEEN}(?i:{_BETWEEN.join(letters)}){_BETWEEN}"
+            return f"{_BETWEEN}(?i:{_BETWEEN.join(self._letters)}){_BETWEEN}"
         return None if self.is_literal else ".*".join(re.escape(part) for part in self.name.split("*"))
 
     def matches(self, key: str) -> bool:
+        if self.loose:
+            return _letters_of(key) == self._letters
         return key == self.name if self._pattern is None else self._pattern.fullmatch(key) is not None
 
     def __str__(self) -> str:
@@ -61,6 +63,10 @@ class Step:
 
 
 Path = tuple[Step, ...]
+
+
+def _letters_of(name: str) -> str:
+    return name.replace("_", "").replace("-", "").lower()
 
 
 def parse_path(text: str) -> Path:

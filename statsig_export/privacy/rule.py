@@ -11,9 +11,10 @@ An ID that is dropped or hashed (`userID`, or a custom ID) is so under its name 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from statsig_export.privacy.hashing import Hasher, Normalize, key_check
+from statsig_export.privacy.kept import Kept
 from statsig_export.privacy.paths import Path, Step, written
 
 Action = Literal["drop", "hash", "keep_user"]
@@ -123,6 +124,8 @@ class Rule:
         """The paths, as they are written, that have matched a member of some event so far."""
         self.key_check = None if key is None else key_check(key)
         """Names the key in the record of a run."""
+        self.users: Kept[Any] = Kept()
+        """What was made of the users that were met last: they have many events."""
         self._hash = Hasher(key or b"")
         self._live = tuple(_Live(entry.path, entry, order) for order, entry in enumerate(self.paths))
         self._ids = Node(tuple(live for live in self._live if live.rule.action != "keep_user"))
@@ -158,12 +161,12 @@ class Rule:
     def applied(self, fate: "Node | Fate", value: str) -> str | None:
         """What stands for a text of this fate; None where it is dropped."""
         if isinstance(fate, Node):
-            return self.hash_value(value, fate.hashing[1]) if fate.hashing else value
+            return self.hash_value(value, fate.hashing[1]) if fate.hashing else None if fate.allow else value
         return None if fate is Fate.DROPPED else value
 
-    def user_id_fate(self) -> "Node | Fate":
-        """What becomes of the event's `userID` and of the column `user_id`."""
-        return _below(self.root("user"), USER_ID)
+    def user_id_fate(self, ids: Iterable[str]) -> "Node | Fate":
+        """What becomes of the event's `userID`, and of the column `user_id`, whose user has these custom IDs."""
+        return _below(self.root("user", ids), USER_ID)
 
     def moved_ids(self, custom_ids: Iterable[str]) -> frozenset[str]:
         """Those of a user's custom IDs that are dropped or hashed, and so wherever else they stand."""
