@@ -174,10 +174,16 @@ def privacy_record(config: Config, rule: Rule | None) -> PrivacyRecord | None:
 def planned_elsewhere(
     ledger: Ledger, storage: Storage, config: Config, window: Window, categories: Sequence[Category]
 ) -> SeenIds:
-    """What earlier exports put into the window's partitions of other categories, as far as its files can be read."""
-    name = config.webhook.name
-    ids, _ = read_ids(storage, queries.planned_elsewhere(ledger.database, name, window.key, categories))
-    return ids
+    """What earlier exports put into the window's partitions of other categories, as far as its files can be read: those
+    that the ledger names then, since one that is gone may have been written again without somebody.
+    """
+    name, before = config.webhook.name, None
+    while True:
+        files = queries.planned_elsewhere(ledger.database, name, window.key, categories)
+        ids, lost = read_ids(storage, files)
+        if not lost or files == before:
+            return ids
+        before = files
 
 
 def planned_before(
