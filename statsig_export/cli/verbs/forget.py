@@ -103,6 +103,8 @@ class _Target:
     packed: bool
     table: str
     id_column: str
+    guessed: bool
+    """Whether nobody has said which of the two forms the table has."""
 
 
 def _target(
@@ -119,7 +121,8 @@ def _target(
         table = arrivals.table if arrivals.schema_ is None else f"{arrivals.schema_}.{arrivals.table}"
     if mode is None and arrivals is not None:
         mode = arrivals.mode
-    return _Target(Warehouse(database), mode != "unpacked", table or "statsig.statsig_events", id_column)
+    guessed = mode not in {"packed", "unpacked"}
+    return _Target(Warehouse(database), mode != "unpacked", table or "statsig.statsig_events", id_column, guessed)
 
 
 class _Statements:
@@ -141,6 +144,10 @@ class _Statements:
     @property
     def has_target(self) -> bool:
         return self._target is not None
+
+    @property
+    def guessed(self) -> bool:
+        return self._target is not None and self._target.guessed
 
     def add(self, identity: str) -> None:
         for spelling in spellings(self._rule, self._unit_type, identity) if self._target else ():
@@ -280,6 +287,8 @@ def _print_statements(report: ForgetReport, statements: _Statements) -> None:
         click.echo(f"The DELETE for the warehouse is in {statements.place}.")
     for text in statements.printed:
         click.echo(f"\nFor the warehouse:\n\n{text}")
+    if statements.guessed and (statements.printed or statements.place):
+        click.echo("It is for a packed table; for one with a column per key: --mode unpacked.")
     if statements.left_out:
         output.note(f"{statements.left_out:,} ids are in no statement here: --sql FILE writes them all.")
     if report.people and not statements.has_target:
