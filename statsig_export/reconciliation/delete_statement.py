@@ -20,6 +20,8 @@ _ODD: Final = re.compile(r"[\x00-\x1f'\\\x7f-\x9f]")
 some, and the others steer a terminal.
 """
 _CHARACTER: Final = {Warehouse.MYSQL: "char({} using utf8mb4)", Warehouse.SQLITE: "char({})"}
+_COMPARED_AS: Final = {Warehouse.MYSQL: "binary", Warehouse.SQLITE: "text"}
+"""MySQL would take ids that differ in case alone for one, SQLite a number in JSON for no text."""
 _USER_COLUMN: Final = {
     Warehouse.SNOWFLAKE: "user",
     Warehouse.BIGQUERY: "`user`",
@@ -59,7 +61,7 @@ def literal(database: Warehouse, text: str) -> str:
 
 
 def _identity(database: Warehouse, unit_type: str, *, packed: bool, id_column: str) -> str:
-    """The expression of the id in the table. MySQL would take ids that differ in case alone for one."""
+    """The expression of the id in the table."""
     if not _PLAIN_NAME.fullmatch(unit_type):
         raise ConfigError(
             f"{unit_type!r} cannot be written into a DELETE",
@@ -71,4 +73,5 @@ def _identity(database: Warehouse, unit_type: str, *, packed: bool, id_column: s
         found = member_of(database, "data", "user", CUSTOM_IDS, unit_type)
     else:
         found = member_of(database, _USER_COLUMN.get(database, '"user"'), CUSTOM_IDS, unit_type)
-    return f"cast({found} as binary)" if database is Warehouse.MYSQL else found
+    kind = _COMPARED_AS.get(database)
+    return f"cast({found} as {kind})" if kind else found

@@ -176,6 +176,7 @@ def test_an_export_that_began_before_somebody_was_forgotten_plans_nothing_of_the
     export_window(any_home.config, any_home.window(), on_progress=forget_another)
     assert sorted(users(any_home)) == [f"user-{key}" for key in (1, 2, 5, 6, 7, 8)]
     assert (any_home.account().events, any_home.account().forgotten) == (8, 2)
+    assert len(files(any_home, "events")) == len(statsig_export.partition_files(any_home.config))
     assert verify(any_home.config).differences == ()
 
 
