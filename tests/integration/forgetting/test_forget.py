@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from home import DAY, ExportHome
 from old_windows import CUSTOM, GATE, QUICK, count, files, lived, moment, next_day
@@ -237,6 +238,9 @@ def test_the_id_is_in_no_file_that_is_left(home: ExportHome):
     assert result.exit_code == 0, result.output
     assert canary not in result.output
     assert holds(home.folder, canary) == []
+    left = [pq.read_table(path).to_pylist() for path in files(home)]  # which are compressed
+    assert len(left[0]) == 7
+    assert canary not in str(left)
     assert count(home, tombstones) == [1]
     assert [(unit.unit_type, unit.ids, unit.unfinished) for unit in forgotten_units(home.config)] == [("userid", 1, 0)]
 
