@@ -148,6 +148,24 @@ def test_the_page_on_personal_data_shows_the_preset_as_it_is_and_an_example_that
     assert config_of({"STATSIG_EXPORT_HASH_KEY": KEY}, **example["privacy"]).privacy_rule()
 
 
+@pytest.mark.parametrize(
+    ("pattern", "keys", "others"),
+    [
+        ("*", ["", "a", "a\n"], []),
+        ("phone*", ["phone", "phone1"], ["a phone", "Phone"]),
+        ("*mail*", ["mail", "e-mail 2"], ["mai l"]),
+        ("a*a", ["aa", "aba", "aaa"], ["a", "ab"]),
+        ("a*bc*c", ["abcc", "axbcxc"], ["abc", "acbc"]),
+        ("*a" * 20 + "*b", ["a" * 20 + "b"], ["a" * 100_000]),
+    ],
+)
+def test_a_star_is_any_part_of_a_key_and_takes_no_time(pattern: str, keys: list[str], others: list[str]):
+    (step,) = parse_path(pattern)
+
+    assert all(map(step.matches, keys))
+    assert not any(map(step.matches, others))
+
+
 def test_misspelled_keys_of_the_section_are_told():
     assert "did you mean hash?" in refused(hashes=["userID"])
     assert "did you mean normalize?" in refused(hash=[{"path": "userID", "normalise": "lower"}], hash_key="env:KEY")
