@@ -69,8 +69,9 @@ class _Redactor:
         self._check(level)
         named = False
         parts: list[bytes | msgspec.Raw] = []
+        decided = node.decided
         for key, raw in _MEMBERS.decode(data).items():
-            fate = node.of(key)
+            fate = decided.get(key) or node.of(key)
             if fate is Fate.STAYS:
                 parts += (b",", _written(key), raw)
                 continue

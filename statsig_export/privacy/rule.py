@@ -76,7 +76,8 @@ class Node:
     """Keys that stay as they are."""
     matched: set[str] = field(default_factory=set)
     """The paths, as they are written, that have matched a member: shared by the whole tree."""
-    _decided: "dict[str, Node | Fate]" = field(default_factory=dict)
+    decided: "dict[str, Node | Fate]" = field(default_factory=dict)
+    """What `of` has said of the keys so far."""
     _leaves: "dict[object, Node]" = field(default_factory=dict)
     """The nodes below that no path goes on from: there are few kinds of them, and perhaps many keys."""
     _named: "Mapping[str, list[_Live]] | None" = None
@@ -89,11 +90,11 @@ class Node:
 
     def of(self, key: str) -> "Node | Fate":
         """What becomes of the member with this key; a node where it depends on what lies inside, or is hashed."""
-        found = self._decided.get(key)
+        found = self.decided.get(key)
         if found is None:
-            if len(self._decided) >= _MOST_KEYS:
-                self._decided.clear()
-            found = self._decided[key] = self._decide(key)
+            if len(self.decided) >= _MOST_KEYS:
+                self.decided.clear()
+            found = self.decided[key] = self._decide(key)
         return found
 
     def _hit(self, key: str) -> list[_Live]:
@@ -146,6 +147,8 @@ class Rule:
         self._hash = Hasher(key or b"")
         self._live = tuple(_Live(entry.path, entry, order) for order, entry in enumerate(self.paths))
         self._ids = Node(tuple(live for live in self._live if live.rule.action != "keep_user"))
+        self.names_custom_ids = _below(self._ids, "user", CUSTOM_IDS) is not Fate.STAYS
+        """Whether it may drop or hash custom IDs: then which of them a user has matters elsewhere in its events."""
         self._known_ids = frozenset((USER_ID, STABLE_ID)) | {
             entry.path[2].name for entry in self.paths if _names_a_custom_id(entry.path)
         }
@@ -159,11 +162,6 @@ class Rule:
         """The paths, as they are written, that have matched nothing so far."""
         origins = dict.fromkeys(entry.origin for entry in self.paths if entry.origin)
         return [origin for origin in origins if origin not in self.matched]
-
-    @property
-    def names_custom_ids(self) -> bool:
-        """Whether it may drop or hash custom IDs: then which of them a user has matters elsewhere in its events."""
-        return _below(self._ids, "user", CUSTOM_IDS) is not Fate.STAYS
 
     def hash_value(self, value: str, normalize: Normalize) -> str:
         """The digest that stands for a value (hashing.hashed)."""
