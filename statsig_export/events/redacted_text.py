@@ -40,13 +40,21 @@ def redacted(text: str, node: Node, rule: Rule, name: str) -> str:
     """
     if not node.goes_on and not node.spared:
         return _leaves_hashed(text, node, rule)
-    result = _Redactor(rule, name).object(text.encode(), node, 0)
+    redactor = _Redactor(rule, name)
+    try:
+        result = redactor.object(text.encode(), node, 0)
+    except RecursionError:  # msgspec's, of what lies deeper still
+        raise redactor.too_deep() from None
     return text if result is None else result.decode()
 
 
 def redacted_string(text: str, node: Node, rule: Rule, name: str) -> str | None:
     """The same of a text; None where nothing of it stays."""
-    return _Redactor(rule, name).string(text, node, 0)
+    redactor = _Redactor(rule, name)
+    try:
+        return redactor.string(text, node, 0)
+    except RecursionError:
+        raise redactor.too_deep() from None
 
 
 class _Redactor:
@@ -61,8 +69,9 @@ class _Redactor:
         self._check(level)
         named = False
         parts: list[bytes | msgspec.Raw] = []
+        decided = node.decided
         for key, raw in _MEMBERS.decode(data).items():
-            fate = node.of(key)
+            fate = decided.get(key) or node.of(key)
             if fate is Fate.STAYS:
                 parts += (b",", _written(key), raw)
                 continue
@@ -114,7 +123,10 @@ class _Redactor:
 
     def _check(self, level: int) -> None:
         if level > MOST_LEVELS:
-            raise BadValueError(Fault(Reason.MALFORMED_JSON, f"{self._name} is nested too deeply"))
+            raise self.too_deep()
+
+    def too_deep(self) -> BadValueError:
+        return BadValueError(Fault(Reason.MALFORMED_JSON, f"{self._name} is nested too deeply"))
 
 
 @lru_cache(maxsize=4_096)

@@ -22,6 +22,8 @@ from statsig_export.vocabulary import EXPOSURES
 
 _MANY_ROWS: Final = 256
 """So many rows of one kind are searched for keys a column at a time; fewer are parsed, each of them."""
+_MANY_NAMES: Final = 100
+"""A search for more names than these takes longer than to parse."""
 _MUST_BE_ESCAPED: Final = frozenset('"\\') | frozenset(map(chr, range(0x20)))
 _ANY_KEY: Final = r'(?:[^"\\]|\\.)*'
 
@@ -169,7 +171,7 @@ def _candidates(texts: Column, rows: _Rows, node: Node) -> _Rows:
 
 def _keys(node: Node) -> str | None:
     """The regular expression of the keys that a node's paths name; None where it could be any."""
-    if node.hashing is not None:
+    if node.hashing is not None or len(node.live) > _MANY_NAMES:
         return None
     names = []
     for live in node.live:

@@ -26,13 +26,12 @@ class Step:
     quoted: bool = False
     loose: bool = False
     """Whether the case of ASCII letters, "_" and "-" are left out of the comparison: userID is user_id then."""
-    _pattern: "re.Pattern[str] | None" = field(init=False, repr=False, compare=False)
-    _letters: str = field(init=False, repr=False, compare=False)
+    letters: str = field(init=False, repr=False, compare=False)
+    """Those of the keys that it can match (`letters_of`); "" where they may be any."""
 
     def __post_init__(self) -> None:
         wild = not self.is_literal and not self.loose
-        object.__setattr__(self, "_pattern", re.compile(self.expression or "", re.DOTALL) if wild else None)
-        object.__setattr__(self, "_letters", _letters_of(self.name))
+        object.__setattr__(self, "letters", "" if wild else letters_of(self.name))
 
     @classmethod
     def spelled_anyhow(cls, name: str) -> Self:
@@ -46,15 +45,15 @@ class Step:
 
     @property
     def expression(self) -> str | None:
-        """The regular expression (of Python and of RE2) for the whole key; None for a literal."""
+        """The regular expression (of RE2, whose time is linear) for the whole key; None for a literal."""
         if self.loose:
-            return f"{_BETWEEN}(?i:{_BETWEEN.join(self._letters)}){_BETWEEN}"
+            return f"{_BETWEEN}(?i:{_BETWEEN.join(self.letters)}){_BETWEEN}"
         return None if self.is_literal else ".*".join(re.escape(part) for part in self.name.split("*"))
 
     def matches(self, key: str) -> bool:
         if self.loose:
-            return _letters_of(key) == self._letters
-        return key == self.name if self._pattern is None else self._pattern.fullmatch(key) is not None
+            return letters_of(key) == self.letters
+        return key == self.name if self.is_literal else _fits(key, self.name.split("*"))
 
     def __str__(self) -> str:
         if not self.quoted:
@@ -65,7 +64,24 @@ class Step:
 Path = tuple[Step, ...]
 
 
-def _letters_of(name: str) -> str:
+def _fits(key: str, parts: list[str]) -> bool:
+    """Whether the key is these parts, in their order, with anything between them. Each part is taken where it stands
+    first, so that no key of others takes long.
+    """
+    first, *middle, last = parts
+    if len(key) < len(first) + len(last) or not (key.startswith(first) and key.endswith(last)):
+        return False
+    at, end = len(first), len(key) - len(last)
+    for part in middle:
+        found = key.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True
+
+
+def letters_of(name: str) -> str:
+    """What two spellings of one name have in common."""
     return name.replace("_", "").replace("-", "").lower()
 
 

@@ -8,6 +8,7 @@ An ID that is dropped or hashed (`userID`, or a custom ID) is so under its name 
 `user.customIDs`, `statsigMetadata` and `metadata`, however the name is spelled (`user_id`).
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -15,7 +16,7 @@ from typing import Any, Final, Literal
 
 from statsig_export.privacy.hashing import Hasher, Normalize, key_check
 from statsig_export.privacy.kept import Kept
-from statsig_export.privacy.paths import Path, Step, written
+from statsig_export.privacy.paths import Path, Step, letters_of, written
 
 Action = Literal["drop", "hash", "keep_user"]
 
@@ -75,7 +76,12 @@ class Node:
     """Keys that stay as they are."""
     matched: set[str] = field(default_factory=set)
     """The paths, as they are written, that have matched a member: shared by the whole tree."""
-    _decided: "dict[str, Node | Fate]" = field(default_factory=dict)
+    decided: "dict[str, Node | Fate]" = field(default_factory=dict)
+    """What `of` has said of the keys so far."""
+    _leaves: "dict[object, Node]" = field(default_factory=dict)
+    """The nodes below that no path goes on from: there are few kinds of them, and perhaps many keys."""
+    _named: "Mapping[str, list[_Live]] | None" = None
+    """The paths whose next step is a name, by its letters; under "" the others."""
 
     @property
     def goes_on(self) -> bool:
@@ -84,17 +90,27 @@ class Node:
 
     def of(self, key: str) -> "Node | Fate":
         """What becomes of the member with this key; a node where it depends on what lies inside, or is hashed."""
-        found = self._decided.get(key)
+        found = self.decided.get(key)
         if found is None:
-            if len(self._decided) >= _MOST_KEYS:
-                self._decided.clear()
-            found = self._decided[key] = self._decide(key)
+            if len(self.decided) >= _MOST_KEYS:
+                self.decided.clear()
+            found = self.decided[key] = self._decide(key)
         return found
+
+    def _hit(self, key: str) -> list[_Live]:
+        """The paths whose next step is this key, in their order: there may be as many as a user has IDs."""
+        if self._named is None:
+            named = defaultdict(list)
+            for live in self.live:
+                named[live.steps[0].letters].append(live)
+            self._named = named
+        near = [*self._named.get(letters_of(key), ()), *self._named.get("", ())]
+        return sorted((live for live in near if live.steps[0].matches(key)), key=lambda live: live.order)
 
     def _decide(self, key: str) -> "Node | Fate":
         if key in self.spared:
             return Fate.STAYS
-        hit = [live for live in self.live if live.steps[0].matches(key)]
+        hit = self._hit(key)
         ended = [live for live in hit if len(live.steps) == 1]
         self.matched.update(live.rule.origin for live in ended)
         if any(live.rule.action == "drop" for live in ended):
@@ -110,7 +126,9 @@ class Node:
         allow = self.allow and not kept
         if not goes_on and hashing is None and not allow:
             return Fate.STAYS
-        return Node(goes_on, allow, hashing, frozenset(), self.matched)
+        if goes_on:
+            return Node(goes_on, allow, hashing, matched=self.matched)
+        return self._leaves.setdefault((allow, hashing), Node((), allow, hashing, matched=self.matched))
 
 
 class Rule:
@@ -129,6 +147,8 @@ class Rule:
         self._hash = Hasher(key or b"")
         self._live = tuple(_Live(entry.path, entry, order) for order, entry in enumerate(self.paths))
         self._ids = Node(tuple(live for live in self._live if live.rule.action != "keep_user"))
+        self.names_custom_ids = _below(self._ids, "user", CUSTOM_IDS) is not Fate.STAYS
+        """Whether it may drop or hash custom IDs: then which of them a user has matters elsewhere in its events."""
         self._known_ids = frozenset((USER_ID, STABLE_ID)) | {
             entry.path[2].name for entry in self.paths if _names_a_custom_id(entry.path)
         }
@@ -142,11 +162,6 @@ class Rule:
         """The paths, as they are written, that have matched nothing so far."""
         origins = dict.fromkeys(entry.origin for entry in self.paths if entry.origin)
         return [origin for origin in origins if origin not in self.matched]
-
-    @property
-    def names_custom_ids(self) -> bool:
-        """Whether it may drop or hash custom IDs: then which of them a user has matters elsewhere in its events."""
-        return _below(self._ids, "user", CUSTOM_IDS) is not Fate.STAYS
 
     def hash_value(self, value: str, normalize: Normalize) -> str:
         """The digest that stands for a value (hashing.hashed)."""

@@ -228,11 +228,12 @@ def test_a_row_that_cannot_be_read_fails_as_before_and_one_that_is_too_large_may
 
 @pytest.mark.fault("F430")
 def test_json_of_any_depth_is_redacted_or_its_row_fails():
-    deep = "[" * 400 + '{"mail":"a@b"}' + "]" * 400
+    deep, deeper = ("[" * levels + '{"mail":"a@b"}' + "]" * levels for levels in (400, 900))
     rows = [custom_event(user=f'{{"custom":{deep}}}'), custom_event(user='{"custom":[[{"mail":"a@b"}]]}')]
-    found = redacted(rule_of(drop=["user.custom.mail"]), *rows)
+    rows += [custom_event(user=f'{{"custom":{deeper}}}'), custom_event(value=f'{{"x":{deep}}}')]
+    found = redacted(rule_of(drop=["user.custom.mail", "value.x.mail"]), *rows)
 
-    assert found.failed["detail"].to_pylist() == ["user is nested too deeply"]
+    assert found.failed["detail"].to_pylist() == [*["user is nested too deeply"] * 2, "value is nested too deeply"]
     assert [json.loads(text)["user"] for text in found.table["event"].to_pylist()] == [{"custom": [[{}]]}]
     (hashed_whole,) = redacted(rule_of(hash=["user.custom"]), rows[0]).table["event"].to_pylist()
     assert "a@b" not in hashed_whole

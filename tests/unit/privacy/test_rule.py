@@ -144,8 +144,28 @@ def test_the_page_on_personal_data_shows_the_preset_as_it_is_and_an_example_that
     page = (Path(__file__).parents[3] / "docs" / "how-to" / "personal-data.md").read_text(encoding="utf-8")
     example, preset = (tomllib.loads(block) for block in re.findall(r"```toml\n(.*?)```", page, re.DOTALL))
 
-    assert preset == {name: list(paths) for name, paths in PRESETS["strict"]._asdict().items()}
-    assert config_of({"STATSIG_EXPORT_HASH_KEY": KEY}, **example["privacy"]).privacy_rule()
+    key = {"STATSIG_EXPORT_HASH_KEY": KEY}
+    shown = config_of(key, **preset["privacy"]).privacy
+    assert (shown.drop, tuple(each.path for each in shown.hash), shown.keep_user) == PRESETS["strict"]
+    assert config_of(key, **example["privacy"]).privacy_rule()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "keys", "others"),
+    [
+        ("*", ["", "a", "a\n"], []),
+        ("phone*", ["phone", "phone1"], ["a phone", "Phone"]),
+        ("*mail*", ["mail", "e-mail 2"], ["mai l"]),
+        ("a*a", ["aa", "aba", "aaa"], ["a", "ab"]),
+        ("a*bc*c", ["abcc", "axbcxc"], ["abc", "acbc"]),
+        ("*a" * 20 + "*b", ["a" * 20 + "b"], ["a" * 100_000]),
+    ],
+)
+def test_a_star_is_any_part_of_a_key_and_takes_no_time(pattern: str, keys: list[str], others: list[str]):
+    (step,) = parse_path(pattern)
+
+    assert all(map(step.matches, keys))
+    assert not any(map(step.matches, others))
 
 
 def test_misspelled_keys_of_the_section_are_told():
