@@ -12,7 +12,8 @@ from rows import custom_event, exposure
 from sqlalchemy import Engine
 
 import statsig_export
-from statsig_export.errors import ConfigError, StorageError
+import statsig_export.lineage.trace as tracing
+from statsig_export.errors import ConfigError, PartitionFileError, StorageError
 from statsig_export.export.export import export_window
 from statsig_export.export.plan import plan
 from statsig_export.export.repair import repair
@@ -304,6 +305,31 @@ def test_a_damaged_file_keeps_its_own_partition_alone(home: ExportHome):
     lost.write_bytes(kept)
     assert forget(home.config).partitions == (CUSTOM,)
     assert verify(home.config).differences == ()
+
+
+def test_who_reads_while_somebody_is_taken_out_is_told_to_read_again(home: ExportHome):
+    home.add([custom_event(1)], [exposure(2), exposure(3)])
+    home.export()
+    frames = statsig_export.event_chunks(home.config, rows=1)
+    next(frames)
+    forgotten(home, "user-2")
+    with pytest.raises(PartitionFileError, match=r"written again without somebody who is forgotten.*read again"):
+        next(frames)
+    assert len(users(home)) == 2
+
+
+def test_a_trace_that_meets_a_file_that_is_replaced_searches_again(home: ExportHome, monkeypatch: pytest.MonkeyPatch):
+    home.add([custom_event(key, time_uuid=f"id-{key}") for key in range(1, 4)])
+    home.export()
+    listed = tracing.event_files
+
+    def forget_then(*args: object, **options: object) -> object:
+        found = listed(*args, **options)
+        forget(home.config, [("userID", "user-2")])
+        return found
+
+    monkeypatch.setattr(tracing, "event_files", forget_then)
+    assert statsig_export.trace(home.config, "id-3").found
 
 
 def test_a_storage_that_is_not_there_is_one_error(home: ExportHome):
