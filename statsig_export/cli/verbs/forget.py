@@ -1,27 +1,21 @@
 """The verb forget: take people out of everything that was exported, and say what to delete in the warehouse."""
 
-import csv
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import click
 
 from statsig_export.cli import output, progress
 from statsig_export.cli.exit_codes import DONE, NOT_ALL_DONE
+from statsig_export.cli.forget_files import SentEvents, Statements, event_row, target_of
 from statsig_export.cli.named_people import named_ids
 from statsig_export.cli.verb_options import as_json, config_of
 from statsig_export.config import Config
-from statsig_export.errors import LedgerError
-from statsig_export.file_modes import OWN
 from statsig_export.forgetting.forget import forget, forgotten_units, undo
-from statsig_export.forgetting.people import Person, spellings
-from statsig_export.forgetting.reports import ForgetReport, SentEvent
+from statsig_export.forgetting.people import Person
+from statsig_export.forgetting.reports import ForgetReport
 from statsig_export.reconciliation.dedupe_view import Warehouse
-from statsig_export.reconciliation.delete_statement import MOST_IDS, delete_statement
 from statsig_export.storage.file_faults import damaged
 
 _AGAIN = "run `statsig-export forget` again, without an id, to go on"
@@ -79,14 +73,14 @@ def command(  # noqa: PLR0913  one an option
         _undo(config, unit_type, named_ids(ids, file), named=named and not dry_run, json_=json_)
         return
     with ExitStack() as until:
-        statements = _Statements(config, unit_type, _target(config, database, mode, table, id_column), sql)
+        statements = Statements(config, unit_type, target_of(config, database, mode, table, id_column), sql)
         until.enter_context(closing(statements))
-        events = until.enter_context(closing(_SentEvents(sent, keep=json_)))
+        events = until.enter_context(closing(SentEvents(sent, keep=json_)))
         advance = until.enter_context(progress.event_count("forget"))
         people = _people(named_ids(ids, file), unit_type, statements) if named else None
         report = forget(config, people, dry_run=dry_run, on_sent=events.add, on_progress=advance)
     if json_:
-        rows = [_event(event) for event in events.kept]
+        rows = [event_row(event) for event in events.kept]
         output.print_json({**_object(report), "sent_events": rows, "delete": statements.printed}, rows)
     else:
         _print(report, statements, sent)
@@ -95,139 +89,10 @@ def command(  # noqa: PLR0913  one an option
     ctx.exit(DONE if report.complete else NOT_ALL_DONE)
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """The table of the DELETE."""
-
-    database: Warehouse
-    packed: bool
-    table: str
-    id_column: str
-    guessed: bool
-    """Whether nobody has said which of the two forms the table has."""
-
-
-def _target(
-    config: Config, database: str | None, mode: str | None, table: str | None, id_column: str
-) -> _Target | None:
-    """What the options say, and [arrivals] where they do not; None where neither names a database that is known."""
-    arrivals = config.arrivals
-    if database is None and arrivals is not None:
-        name = config.arrivals_url().get_backend_name()
-        database = "mysql" if name == "mariadb" else name
-    if database not in set(Warehouse):
-        return None
-    if table is None and arrivals is not None:
-        table = arrivals.table if arrivals.schema_ is None else f"{arrivals.schema_}.{arrivals.table}"
-    if mode is None and arrivals is not None:
-        mode = arrivals.mode
-    guessed = mode not in {"packed", "unpacked"}
-    return _Target(Warehouse(database), mode != "unpacked", table or "statsig.statsig_events", id_column, guessed)
-
-
-class _Statements:
-    """The DELETE statements, MOST_IDS ids each: in a file, or the first of them to be printed."""
-
-    def __init__(self, config: Config, unit_type: str, target: _Target | None, file: Path | None) -> None:
-        self._rule = config.privacy_rule()
-        self._unit_type = unit_type
-        self._target = target
-        self._waiting: list[str] = []
-        self._file = None if file is None or target is None else _opened(file, os.O_TRUNC)
-        self.place = file
-        self.printed: list[str] = []
-        self.left_out = 0
-        """Ids that are in no statement that is printed."""
-        if target is not None:
-            self._statement(["-"])  # what cannot be written is told before anything is changed
-
-    @property
-    def has_target(self) -> bool:
-        return self._target is not None
-
-    @property
-    def guessed(self) -> bool:
-        return self._target is not None and self._target.guessed
-
-    def add(self, identity: str) -> None:
-        for spelling in spellings(self._rule, self._unit_type, identity) if self._target else ():
-            self._waiting.append(spelling)
-            if len(self._waiting) == MOST_IDS:
-                self._write()
-
-    def close(self) -> None:
-        self._write()
-        if self._file is not None:
-            self._file.close()
-
-    def _write(self) -> None:
-        if not self._waiting or self._target is None:
-            return
-        ids, self._waiting = self._waiting, []
-        if self._file is None and self.printed:
-            self.left_out += len(ids)
-            return
-        text = self._statement(ids)
-        if self._file is not None:
-            self._file.write(f"{text.rstrip()};\n")
-        else:
-            self.printed.append(text)
-
-    def _statement(self, ids: Sequence[str]) -> str:
-        assert self._target is not None  # noqa: S101 - without one no id waits
-        target = self._target
-        return delete_statement(
-            target.database,
-            table=target.table,
-            packed=target.packed,
-            unit_type=self._unit_type,
-            ids=ids,
-            id_column=target.id_column,
-        )
-
-
-class _SentEvents:
-    """What had been sent: a CSV that outlasts a kill, and with `keep` a list."""
-
-    def __init__(self, file: Path | None, *, keep: bool) -> None:
-        self._keep = keep
-        self._file = None if file is None else _opened(file, os.O_APPEND)
-        self.kept: list[SentEvent] = []
-
-    def add(self, events: Sequence[SentEvent]) -> None:
-        if self._keep:
-            self.kept += events
-        if self._file is not None and events:
-            writer = csv.DictWriter(self._file, SentEvent._fields, lineterminator="\n")
-            if not self._file.tell():
-                writer.writeheader()
-            writer.writerows(_event(event) for event in events)
-            self._file.flush()
-            os.fsync(self._file.fileno())
-
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-
-
-def _opened(file: Path, how: int) -> IO[str]:
-    """For this user alone: it names people, or their events."""
-    try:
-        handle = os.open(file, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC | how, OWN)
-    except OSError as error:
-        raise LedgerError(f"{file} cannot be written ({error.strerror})", hint="name another file") from None
-    return os.fdopen(handle, "a" if how == os.O_APPEND else "w", encoding="utf-8", newline="")
-
-
-def _people(ids: Iterable[str], unit_type: str, statements: _Statements) -> Iterator[Person]:
+def _people(ids: Iterable[str], unit_type: str, statements: Statements) -> Iterator[Person]:
     for identity in ids:
         statements.add(identity)
         yield unit_type, identity
-
-
-def _event(event: SentEvent) -> dict[str, object]:
-    times = {name: getattr(event, name).isoformat() for name in ("timestamp", "first_sent", "last_sent")}
-    return {**event._asdict(), **times}
 
 
 def _object(report: ForgetReport) -> dict[str, object]:
@@ -251,7 +116,7 @@ def _object(report: ForgetReport) -> dict[str, object]:
     }
 
 
-def _print(report: ForgetReport, statements: _Statements, sent: Path | None) -> None:
+def _print(report: ForgetReport, statements: Statements, sent: Path | None) -> None:
     verb = "Would take" if report.dry_run else "Took"
     click.echo(
         f"{verb} {report.events:,} events out of {len(report.partitions):,} partitions:"
@@ -282,7 +147,7 @@ def _print(report: ForgetReport, statements: _Statements, sent: Path | None) -> 
         output.note(f"The ledger has other destinations, of which nothing was forgotten here: {names}.")
 
 
-def _print_statements(report: ForgetReport, statements: _Statements) -> None:
+def _print_statements(report: ForgetReport, statements: Statements) -> None:
     if statements.place is not None and statements.has_target:
         click.echo(f"The DELETE for the warehouse is in {statements.place}.")
     for text in statements.printed:

@@ -100,6 +100,9 @@ def test_the_delete_that_is_printed_takes_them_out_of_the_table_of_arrivals(home
     report = compared(home)
     assert (report.arrived, report.missing) == (8, 0)
     assert verify(home.config).differences == ()
+    del home.environ["LANDED"]
+    assert home.verb("forget", "--user-id", "user-4").exit_code == 0
+    assert home.account().forgotten == 3
 
 
 def test_nothing_found_is_said_and_is_on_record(home: ExportHome):
