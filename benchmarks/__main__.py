@@ -57,6 +57,7 @@ def main(arguments: Sequence[str]) -> None:
 def _hold(contest: Contest, rounds: int, peers: Sequence[Peer]) -> None:
     """Raw read, ours, raw read, ours ...; what is run once is spread over the rounds."""
     once: list[Callable[[], None]] = [contest.stages, contest.slow_webhook]
+    once += [contest.privacy] * rounds
     once += [partial(contest.peer, peer) for peer in peers]
     for run in interleaved(rounds, [contest.raw_read, contest.end_to_end], once):
         run()

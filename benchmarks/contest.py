@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.content import first_difference
-from benchmarks.figures import OURS, RAW_READ, SQLITE, WITH_LATENCY, Kind, Measurement
+from benchmarks.figures import EXPORT, OURS, RAW_READ, SQLITE, UNDER_PRIVACY, WITH_LATENCY, Kind, Measurement
 from benchmarks.peer_environments import Peer
 from benchmarks.receiving import ROOT, Sink, running_sink
 from benchmarks.source_data import DAY, FilledSource
@@ -33,6 +33,12 @@ concurrency = {concurrency}
 url = "files"
 [ledger]
 url = "sqlite:///ledger.db"
+"""
+_PRIVACY: Final = """\
+[privacy]
+drop = ["user.ip", "user.userAgent", "metadata.page_url"]
+hash = ["userID", {{ path = "user.email", normalize = "lower" }}]
+hash_key = "env:BENCH_HASH_KEY"
 """
 _NOWHERE: Final = "http://127.0.0.1:9/never-called"
 
@@ -104,6 +110,13 @@ class Contest:
             self._note("raw POSTs of the same bytes", Kind.LIMIT, self._run(_PROGRAMS / "post_bodies.py", home, sink))
         shutil.rmtree(home)
 
+    def privacy(self) -> None:
+        """The export with and without [privacy], one after the other."""
+        for name, config in ((EXPORT, _CONFIG), (UNDER_PRIVACY, _CONFIG + _PRIVACY)):
+            home = self._home(config)
+            self._note(name, Kind.STAGE, self._run(_PROGRAMS / "export.py", home))
+            shutil.rmtree(home)
+
     def peer(self, peer: Peer) -> None:
         """Another way to do it; raises SystemExit unless it sent the events that we send."""
         folder = self._home()
@@ -122,7 +135,7 @@ class Contest:
         if self._reference is not None:
             shutil.rmtree(self._reference)
 
-    def _home(self) -> Path:
+    def _home(self, config: str = _CONFIG) -> Path:
         home = Path(tempfile.mkdtemp(dir=self.folder))
         told = {
             "every": self.every,
@@ -130,7 +143,7 @@ class Contest:
             "batch": self.options.batch,
             "concurrency": self.options.concurrency,
         }
-        (home / "export.toml").write_text(_CONFIG.format(**told))
+        (home / "export.toml").write_text(config.format(**told))
         return home
 
     def _run(
@@ -144,6 +157,7 @@ class Contest:
             "STATSIG_DATABASE_URL": self.source.url,
             "FIVETRAN_WEBHOOK_URL": url,
             "BENCH_CONFIG": str(home / "export.toml"),
+            "BENCH_HASH_KEY": "a key for nothing but the benchmark",
             "BENCH_WINDOWS": ",".join(self.windows),
             "BENCH_DATABASE": self.source.place,
             "BENCH_START": start,

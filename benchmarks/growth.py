@@ -23,7 +23,8 @@ from benchmarks.source_data import DAY, SourceDatabases, source_databases
 ROWS: Final = (50_000, 200_000, 1_000_000, 2_000_000)
 WINDOWED_ROWS: Final = 200_000
 BATCHES: Final = (10_000, 100_000, 1_000_000)
-PARTS: Final = ("rows", "windows", "ledger", "dagster")
+PARTS: Final = ("rows", "windows", "ledger", "forget", "dagster")
+FORGET_EVENTS: Final = (200_000, 1_000_000)
 _DAYS: Final = {1: ("day", 1), 24: ("hour", 1), 240: ("hour", 10)}
 """Number of windows -> how long each is, and the days over which the rows arrive."""
 
@@ -111,6 +112,15 @@ def _ledger(databases: SourceDatabases, folder: Path, options: argparse.Namespac
         }
 
 
+def _forget(_: SourceDatabases, folder: Path, options: argparse.Namespace) -> Iterator[Mapping[str, Any]]:
+    """People are taken out of files of more and more events."""
+    from benchmarks.forget_growth import forget_timings  # noqa: PLC0415 - as above
+
+    for events in options.events:
+        say(f"forget: making {events:,} events")
+        yield from forget_timings(Path(tempfile.mkdtemp(dir=folder)), events)
+
+
 def _dagster(_: SourceDatabases, folder: Path, __: argparse.Namespace) -> Iterator[Mapping[str, Any]]:
     from benchmarks.dagster_growth import dagster_shares  # noqa: PLC0415 - as above
 
@@ -123,19 +133,21 @@ _MEASURE: Final[Mapping[str, Callable[[SourceDatabases, Path, argparse.Namespace
     "rows": _rows,
     "windows": _windows,
     "ledger": _ledger,
+    "forget": _forget,
     "dagster": _dagster,
 }
 _TITLES: Final = {
     "rows": "One window of more and more rows, end to end",
     "windows": "The same rows in more and more windows, end to end",
     "ledger": "Ledgers of more and more batches, 10,000 of them due: medians in ms",
+    "forget": "People forgotten, out of more and more events",
     "dagster": "What Dagster adds",
 }
 
 
 def _table(part: str, figures: Sequence[Mapping[str, Any]]) -> Table:
     table = Table(title=_TITLES[part], **STYLE)
-    texts = {"ledger", "ms"} if part == "ledger" else {"Dagster"}
+    texts = {"ledger", "ms"} if part == "ledger" else {"Dagster", "forgotten"}
     for head in figures[0]:
         table.add_column(head, justify="left" if head in texts else "right", no_wrap=True)
     for figure in figures:
@@ -153,6 +165,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--windowed-rows", type=int, default=WINDOWED_ROWS, help="rows that are cut into windows")
     parser.add_argument("--rounds", type=int, default=1, help="runs of each size")
     parser.add_argument("--batches", type=int, nargs="+", default=BATCHES, help="of a ledger; 10,000 at least")
+    parser.add_argument("--events", type=int, nargs="+", default=FORGET_EVENTS, help="of which people are forgotten")
     parser.add_argument("--ledgers", nargs="+", choices=(SQLITE, POSTGRESQL), default=(SQLITE, POSTGRESQL))
     parser.add_argument("--home", type=Path, help="where the data is made; a temporary folder unless it is named")
     parser.add_argument("--json", type=Path, help="also write the figures here")

@@ -26,6 +26,9 @@ from statsig_export.dagster_settings import DagsterSettings
 from statsig_export.database_urls import read_url
 from statsig_export.errors import ConfigError
 from statsig_export.places import checked_file, checked_place, left_beside
+from statsig_export.privacy.hashing import SHORTEST_KEY
+from statsig_export.privacy.rule import Rule
+from statsig_export.privacy_settings import PrivacySettings
 from statsig_export.settings import (
     CheckSettings,
     FilterSettings,
@@ -68,6 +71,7 @@ class Config(Settings):
     dagster: DagsterSettings = DagsterSettings()
     lineage: LineageSettings = LineageSettings()
     arrivals: ArrivalsSettings | None = None
+    privacy: PrivacySettings = PrivacySettings()
 
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
     _environ: Mapping[str, str] = PrivateAttr(default_factory=lambda: os.environ)
@@ -164,6 +168,24 @@ class Config(Settings):
             return None
         return checked_secret(*self._variable(auth.secret), in_a_header=auth.method == "token")
 
+    def privacy_rule(self) -> Rule | None:
+        """[privacy] with its key, None where it says nothing. Raises ConfigError (without the key)."""
+        privacy = self.privacy
+        if not privacy.acts:
+            return None
+        key = None if privacy.hash_key is None else self._hash_key(privacy.hash_key)
+        return Rule(privacy.paths(), key, limits_user=privacy.limits_user)
+
+    def _hash_key(self, value: str) -> bytes:
+        variable, text = self._variable(value)
+        key = checked_secret(variable, text, in_a_header=False).encode("utf-8", "surrogateescape")
+        if len(key) < SHORTEST_KEY:
+            raise ConfigError(
+                f"{variable} holds a key of fewer than {SHORTEST_KEY} bytes, which could be guessed",
+                hint="make one: openssl rand -hex 32",
+            )
+        return key
+
     def webhook_proxy(self) -> str | None:
         """The URL of the proxy, where there is one. Raises ConfigError (without the URL)."""
         proxy = self.webhook.proxy
@@ -196,13 +218,17 @@ class Config(Settings):
 
     def fingerprint(self) -> str:
         """Names this configuration in the lineage: equal settings, equal fingerprint. Secrets are no part of it, nor is
-        [arrivals], which changes nothing that is exported.
+        [arrivals], which changes nothing that is exported, nor a [privacy] that says nothing.
         """
-        return _fingerprint(self, exclude={"arrivals"})
+        return _fingerprint(self, exclude={"arrivals"} if self.privacy.acts else {"arrivals", "privacy"})
 
     def filter_fingerprint(self) -> str:
         """Names the filter alone, so that a run shows whether it was the filter that changed."""
         return _fingerprint(self.filter)
+
+    def privacy_fingerprint(self) -> str | None:
+        """Names [privacy] alone, likewise; None where it says nothing. The key is no part of it."""
+        return _fingerprint(self.privacy) if self.privacy.acts else None
 
     def _database_url(self, value: str, key: str) -> URL:
         return read_url(self.resolve(value), key, partial(self._placed, key))
@@ -306,8 +332,11 @@ def _explain(problem: ErrorDetails, table: tuple[str, ...]) -> str:
 def _known_keys(model: type[BaseModel], path: list[str]) -> list[str]:
     """The keys of the table at `path`, as the file spells them."""
     for part in path:
-        annotation = model.model_fields[part].annotation
-        inner = next((kind for kind in get_args(annotation) if kind is not NoneType), annotation)  # it may be absent
+        if part.isdecimal():  # the place in a list, of which the tables are known already
+            continue
+        inner: object = model.model_fields[part].annotation
+        while get_args(inner):  # it may be absent, be a list, or have validators
+            inner = next(kind for kind in get_args(inner) if kind is not NoneType)
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
             return []
         model = inner

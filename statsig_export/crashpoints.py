@@ -60,9 +60,19 @@ class CrashPoint(StrEnum):
     """A partition is pruned, and all of its files are there."""
     FILE_REMOVED = "prune.file_removed"
     """A file is gone, and the ledger takes it to be there."""
+    REMEMBERED = "forget.tombstone"
+    """Who is to be forgotten is on record; every file is as it was."""
+    REWRITTEN = "forget.written"
+    """A file without them lasts, and the ledger names the old one."""
+    FORGETTING = "forget.inside"
+    """In the transaction that names the new files of a partition: its batches are not all changed."""
+    FORGOTTEN = "forget.committed"
+    """The ledger names the new files, and the old ones are there."""
+    REPLACED = "forget.file_removed"
+    """An old file is gone, and the ledger has it on its list of files to remove."""
 
 
-SHIPPING: Final = tuple(point for point in CrashPoint if not point.startswith(("migrate.", "prune.")))
+SHIPPING: Final = tuple(point for point in CrashPoint if not point.startswith(("migrate.", "prune.", "forget.")))
 """The points that an export or a shipment meets."""
 
 

@@ -19,6 +19,7 @@ from statsig_export import crashpoints
 from statsig_export.delivery.rules import RetryPolicy
 from statsig_export.errors import StatsigExportError
 from statsig_export.export.exporter import Exporter
+from statsig_export.forgetting.forget import forget
 from statsig_export.shipping.ship import ship
 from statsig_export.windows import window_from_key
 from torture.home import Home
@@ -33,11 +34,13 @@ _FORK_SERVER: Final = multiprocessing.get_context("forkserver")
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a child does: export the windows, then ship what is due."""
+    """What a child does: export the windows, then ship what is due, then forget people."""
 
     home: Home
     windows: tuple[str, ...] = ()
     ship: bool = False
+    forget: tuple[str, ...] | None = None
+    """Ids of users to forget; empty to go on with those of an earlier child."""
     crash: str = ""
     """The crash point to arm, as `crashpoints.arm` takes it."""
     prepare: str = ""
@@ -97,3 +100,5 @@ def _export_and_ship(task: Task) -> None:
         report = ship(config, policy=POLICY)
         if task.report is not None:
             task.report.write_text(json.dumps({"busy": report.busy, "sent": report.sent}))
+    if task.forget is not None:
+        forget(config, [("userID", user) for user in task.forget] or None)

@@ -3,7 +3,7 @@
 import types
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import annotated_types
 from pydantic.fields import FieldInfo
@@ -12,6 +12,7 @@ from pydantic_core import PydanticUndefined
 from generators.markdown import code, docstrings_of_fields, prose, table
 from statsig_export import settings
 from statsig_export.config import Config
+from statsig_export.privacy_settings import HashedPath
 from statsig_export.settings import Settings
 
 INTRODUCTION = """\
@@ -71,6 +72,8 @@ def _type(field: FieldInfo) -> str:
 
 
 def _named(annotation: Any) -> str:  # noqa: ANN401  a type
+    while get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Literal:
         return ", ".join(code(repr(value).replace("'", '"')) for value in arguments)
@@ -81,6 +84,7 @@ def _named(annotation: Any) -> str:  # noqa: ANN401  a type
     if origin is tuple:
         return f"list of {_named(arguments[0])}"
     names = {str: "text", int: "whole number", float: "number", bool: "`true`, `false`"}
+    names[HashedPath] = "text or `{ path, normalize }`"
     return {**names, timedelta: "duration", datetime: "time"}.get(annotation, str(annotation))
 
 

@@ -43,6 +43,7 @@ AFTER = (
     ("verify",),
     ("resume",),
     ("prune", "--before", "2026-11-21", "--dry-run"),
+    ("forget", "--user-id", "us_000001", "--dry-run"),
 )
 """What is typed before and after a trace of one of the events."""
 EVENTS, BAD_ROWS = 60, 4

@@ -12,6 +12,12 @@ EXAMPLES: Final[Mapping[str, Sequence[str]]] = {
     ),
     "demo": ("demo", "demo --events 5000 --home /tmp/demo"),
     "events": ("events", "events --last 7d --all", "events --last 1d --format csv"),
+    "forget": (
+        "forget --user-id u-123 --dry-run",
+        "forget --user-id acme --unit-type companyID --database snowflake",
+        "forget --file ids.txt --sent sent.csv --sql delete.sql --database bigquery",
+        "forget",
+    ),
     "init": ("init", "init --layout native --tables"),
     "notebook": ("notebook", "notebook watch_deliveries --to notebooks"),
     "plan": (

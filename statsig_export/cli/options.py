@@ -29,6 +29,7 @@ VERBS: Final = {
     "dedupe-view": "Print the view that takes each event once.",
     "demo": "Run the whole pipeline on local stand-ins.",
     "events": "Count each event, and show whether the filter lets it through.",
+    "forget": "Take people out of what was exported, for good.",
     "init": "Write an export.toml that fits a database.",
     "notebook": "Copy a notebook that reads what was exported.",
     "plan": "Dry run: show what exporting these windows would do.",

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from statsig_export.account import WORDS, Account, total
+from statsig_export.account import Account, total, words_of
 from statsig_export.cli import output
 from statsig_export.cli.output import printable
 from statsig_export.cli.verdict import Waiting, by_reason
@@ -32,21 +32,22 @@ def print_accounts(
     table = Table(title=title, title_justify="left")
     table.add_column("Window", no_wrap=True)
     table.add_column("Category", no_wrap=True)
-    for name in WORDS:
+    listed = sorted(rows, key=lambda row: (row[0], list(Category).index(row[1])))
+    words = words_of(account for *_, account in listed)
+    for name in words:
         table.add_column(name, justify="right", no_wrap=True)
     if notes:
         table.add_column("Last error", overflow="fold")
-    listed = sorted(rows, key=lambda row: (row[0], list(Category).index(row[1])))
     left = sorted(missing[:MOST_ROWS], reverse=True)
     for window, category, account in listed:
         while left and left[-1] < window:
             table.add_row(left.pop(), "not exported")
         note = [escape(printable(notes.get(f"{category.value}|{window}", "")))] if notes else []
-        table.add_row(window, category.value, *account.figures, *note)
+        table.add_row(window, category.value, *account.figures(words), *note)
     for window in reversed(left):
         table.add_row(window, "not exported")
     table.add_section()
-    table.add_row("all", "", *total(account for *_, account in listed).figures, style="bold")
+    table.add_row("all", "", *total(account for *_, account in listed).figures(words), style="bold")
     _console().print(table)
 
 

@@ -67,6 +67,9 @@ def _source(row: SourceRow | None, time_uuid: str) -> list[tuple[str, str]]:
 
 def _export(run: TracedExport, row: SourceRow | None) -> list[tuple[str, str]]:
     prints = f"configuration {run.config_fingerprint}, filter {run.filter_fingerprint}, version {run.library_version}"
+    if run.privacy is not None:
+        prints += f", privacy {run.privacy.fingerprint}"
+        prints += f" with the key {run.privacy.key_check}" if run.privacy.key_check else ""
     statement = run.queries.get(row.table) if row else None
     return [
         ("Export run", run.run_id + _orchestrated(run.orchestrator_run_id)),
@@ -103,6 +106,7 @@ def _attempt(attempt: TracedAttempt) -> str:
     status = "" if attempt.status is None else f"HTTP {attempt.status}"
     answer = printable(attempt.answer or status)
     made = f"batch {attempt.batch}, attempt {attempt.number}, {utc(attempt.started)}, ship run {attempt.ship_run}"
+    made += f", then with webhook-id {attempt.sent_as}" if attempt.sent_as else ""
     return f"{made}, {outcome}{latency}" + (f": {answer}" if answer else "")
 
 

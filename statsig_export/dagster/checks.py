@@ -167,7 +167,7 @@ _CHECKS = (
     _Check(
         EVENTS,
         "account_balances",
-        "Events = forwarded + filtered + failed + pending, in each partition of the run, else of the lookback.",
+        "Events = forwarded + filtered + failed + pending + forgotten, in each partition of the run or the lookback.",
         _account_balances,
         blocking=True,
     ),
@@ -226,4 +226,5 @@ def _figures(account: Account) -> dict[str, int]:
         "filtered": account.filtered,
         "failed": account.failed,
         "pending": account.pending,
+        "forgotten": account.forgotten,
     }

@@ -29,6 +29,8 @@ class State(StrEnum):
     DELIVERED = "delivered"
     SPLIT = "split"
     FAILED = "failed"
+    FORGOTTEN = "forgotten"
+    """All of its events were of people who are forgotten: it has no row any more."""
 
 
 class Step(StrEnum):
@@ -42,6 +44,8 @@ class Step(StrEnum):
     CUT = "cut"
     """Split before it is sent, since the limits were lowered after it was planned: there is no attempt of it."""
     REPLAY = "replay"
+    FORGET = "forget"
+    """Its last row was taken out of the partition file."""
 
 
 TRANSITIONS: Final[dict[tuple[State, Step], State]] = {
@@ -54,6 +58,10 @@ TRANSITIONS: Final[dict[tuple[State, Step], State]] = {
     (State.PLANNED, Step.CUT): State.SPLIT,
     (State.DEFERRED, Step.CUT): State.SPLIT,
     (State.FAILED, Step.REPLAY): State.PLANNED,
+    (State.PLANNED, Step.FORGET): State.FORGOTTEN,
+    (State.DEFERRED, Step.FORGET): State.FORGOTTEN,
+    (State.DELIVERED, Step.FORGET): State.FORGOTTEN,
+    (State.FAILED, Step.FORGET): State.FORGOTTEN,
 }
 
 PENDING: Final = frozenset({State.PLANNED, State.SENDING, State.DEFERRED})
@@ -223,12 +231,18 @@ def decide(answer: Reply | Failure, batch: Attempted, roll: float, policy: Retry
 
 
 def fold(
-    outcomes: Sequence[Outcome | None], rows: int, replayed_after: int | None, policy: RetryPolicy
+    outcomes: Sequence[Outcome | None],
+    rows: int,
+    replayed_after: int | None,
+    policy: RetryPolicy,
+    forgotten: int = 0,
 ) -> frozenset[State]:
     """The states that a batch of `rows` events may be in after these attempts; None is an attempt that is still open.
 
     There is more than one only where the batch's age had a say, and none at all when the attempts cannot have followed
     each other. `replayed_after` is the number of the attempt after which the batch, failed, was last taken up again.
+    `forgotten` are events that it had besides, at first or for some of the attempts; it may be FORGOTTEN only once it
+    has no other.
     """
     states = frozenset({State.PLANNED})
     if replayed_after is not None and not 1 <= replayed_after <= len(outcomes):
@@ -236,12 +250,13 @@ def fold(
     for number, outcome in enumerate(outcomes, start=1):
         states = _after(states, {Step.CLAIM})
         if outcome is not None:
-            states = _after(states, _steps(outcome, rows, number, policy))
+            of_rows = _steps(outcome, rows, number, policy) | _steps(outcome, rows + forgotten, number, policy)
+            states = _after(states, of_rows)
         if number == replayed_after:
             states = _after(states, {Step.REPLAY})
         elif replayed_after is not None and number < replayed_after:
             states |= _after(states, {Step.REPLAY})
-    return states
+    return states if rows else states | _after(states, {Step.FORGET})
 
 
 def cut(states: frozenset[State], rows: int) -> frozenset[State]:

@@ -1,9 +1,12 @@
 """Event table -> one JSON text per event: the bytes that are stored, digested and sent, built once.
 
+What [privacy] says is done here and nowhere else, between the check of the JSON and the text of the event.
+
 The nine keys in the documented order, UTF-8, no spaces but those inside JSON that passes through. Each event is one
 join of columns in Arrow; no Python object is made for a row.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -12,7 +15,9 @@ from statsig_export.arrow.columns import TEXT, Column, array, column, join, mapp
 from statsig_export.events.checked_objects import checked_objects
 from statsig_export.events.faults import FailureMarks
 from statsig_export.events.json_text import escaped, quote
+from statsig_export.events.redaction import redact
 from statsig_export.layouts.reasons import Reason
+from statsig_export.privacy.rule import Rule
 from statsig_export.settings import TimestampForm
 
 _STORED = ("row_key", "category", "time_uuid", "event_name", "timestamp", "user_id", "unit_id")
@@ -31,32 +36,40 @@ class Encoded:
     failed: pa.Table
 
 
-def encode(events: pa.Table, max_event_bytes: int, timestamps: TimestampForm = "number") -> Encoded:
+def encode(
+    events: pa.Table, max_event_bytes: int, timestamps: TimestampForm = "number", rule: Rule | None = None
+) -> Encoded:
     """The events of an event table (see reshape) as JSON, `timestamp` as a number or as the text of it.
+
+    `rule` takes out and hashes first what [privacy] says: nothing that leaves this function holds more.
 
     A row fails where user or statsig_metadata is no valid JSON object, or its text exceeds max_event_bytes.
     """
     marks = FailureMarks(len(events))
     columns = {name: column(events, name, None if name == "timestamp" else TEXT) for name in events.column_names}
-    event = _event_texts(columns, marks, '"' if timestamps == "text" else "")
+    for name, key in (("user", "user"), ("statsig_metadata", "statsigMetadata")):
+        columns[name] = checked_objects(columns[name], key, marks)
+    if rule is not None:
+        columns = redact(columns, rule, marks)
+    event = _event_texts(columns, '"' if timestamps == "text" else "")
     marks.mark(where(pc.greater(pc.binary_length(event), max_event_bytes)), Reason.TOO_LARGE, "event")
     failed = marks.failed(columns["row_key"], columns["category"], columns["time_uuid"])
     table = pa.table({**{name: columns[name] for name in _STORED}, "event": event})
     return Encoded(table.filter(array(marks.passed)) if len(failed) else table, failed)
 
 
-def _event_texts(columns: dict[str, Column], marks: FailureMarks, around_time: str) -> Column:
+def _event_texts(columns: Mapping[str, Column], around_time: str) -> Column:
     return join(
         '{"eventName":',
         mapped(columns["event_name"], quote),
         ',"user":',
-        checked_objects(columns["user"], "user", marks),
+        columns["user"],
         ',"userID":"',
         escaped(columns["user_id"]),
         f'","timestamp":{around_time}',
         columns["timestamp"].cast(TEXT),
         f'{around_time},"statsigMetadata":',
-        checked_objects(columns["statsig_metadata"], "statsigMetadata", marks),
+        columns["statsig_metadata"],
         ',"value":"',
         escaped(columns["value"]),
         '","metadata":',

@@ -13,6 +13,7 @@ from statsig_export.account import Account
 from statsig_export.config import Config
 from statsig_export.crashpoints import CrashPoint, reach
 from statsig_export.errors import LedgerError, StalePlanError
+from statsig_export.events.people import Forgotten
 from statsig_export.events.seen_ids import SeenIds
 from statsig_export.export.judge import Judge, Tally
 from statsig_export.export.prefetch import write_behind
@@ -21,9 +22,11 @@ from statsig_export.export.reports import ExportReport, PartitionExport
 from statsig_export.export.window import identities_for, judge_window
 from statsig_export.export.writer import window_writer
 from statsig_export.ledger import queries
+from statsig_export.ledger.forgotten import forgotten_people, latest_forgotten
 from statsig_export.ledger.identities import refuse_overlapping_windows
-from statsig_export.ledger.records import ExportRun, PartitionPlan, Planned
+from statsig_export.ledger.records import ExportRun, PartitionPlan, Planned, PrivacyRecord
 from statsig_export.ledger.transactions import Ledger, ledger_of
+from statsig_export.privacy.rule import Rule
 from statsig_export.runs import Job, RunContext, RunStart, observed
 from statsig_export.source.source import Source, open_source
 from statsig_export.storage.file_faults import damaged
@@ -113,14 +116,18 @@ def _export(run: _Run, opened: _Opened) -> ExportReport:
     began = time.monotonic()
     refuse_overlapping_windows(ledger.database, config, [window])
     identities = identities_for(ledger.database, config, source, run.categories)
+    forgotten = forgotten_people(ledger.database, config.webhook.name)
     planned = planned_before(ledger, config, window, run.categories)
-    earlier, lost = earlier_ids(config, (storage, source), window, planned, identities)
+    earlier, lost = earlier_ids(config, (storage, source), window, planned, (identities, forgotten))
+    if lost and planned_before(ledger, config, window, run.categories) != planned:
+        raise StalePlanError("somebody's events were taken out of the files of this window", hint="export it again")
     if lost:
         run = replace(run, categories=tuple(category for category in run.categories if category in earlier))
         if not run.categories:
             raise damaged(lost, hint=HINT)
     others = planned_elsewhere(ledger, storage, config, window, run.categories)
-    judge = Judge(config.source, config.filter, config.webhook, earlier, others)
+    rule = config.privacy_rule()
+    judge = Judge(config.source, config.filter, config.webhook, earlier, others, rule, forgotten=forgotten)
     rows_read = 0
     with window_writer(storage, config.webhook, run.categories) as writer:
         with write_behind(writer.add) as write:
@@ -130,11 +137,17 @@ def _export(run: _Run, opened: _Opened) -> ExportReport:
                 run.context.on_progress(rows)
                 reach(CrashPoint.READING)
         _check_balance(window, judge.tallies)
-        generations = {category: planned[category].generation for category in run.categories}
-        plans = writer.publish(window, generations, judge.tallies)
+        _refuse_stale(ledger, config, forgotten)
+        plans = writer.publish(window, planned, judge.tallies)
     reports = {plan.category: _partition_export(plan, window, judge.tallies[plan.category], storage) for plan in plans}
     known = [identity.having_seen(judge.seen.get(identity.role)) for identity in identities.values()]
-    record = replace(_export_run(run, source, judge, rows_read), identities=known)
+    privacy = privacy_record(config, rule)
+    record = replace(
+        _export_run(run, source, judge, rows_read),
+        identities=known,
+        privacy=privacy,
+        latest_forgotten=forgotten.latest,
+    )
     reach(CrashPoint.FILES_PUBLISHED)
     ledger.plan(record, plans)
     if lost:
@@ -147,17 +160,32 @@ def _export(run: _Run, opened: _Opened) -> ExportReport:
         seconds=time.monotonic() - began,
         queries=record.queries,
         filter_fingerprint=record.filter_fingerprint,
+        privacy_fingerprint=None if privacy is None else privacy.fingerprint,
         partitions=reports,
     )
+
+
+def privacy_record(config: Config, rule: Rule | None) -> PrivacyRecord | None:
+    """What the ledger remembers of a rule."""
+    fingerprint = config.privacy_fingerprint()
+    if rule is None or fingerprint is None:
+        return None
+    return PrivacyRecord(fingerprint, rule.key_check, config.privacy.model_dump(mode="json"))
 
 
 def planned_elsewhere(
     ledger: Ledger, storage: Storage, config: Config, window: Window, categories: Sequence[Category]
 ) -> SeenIds:
-    """What earlier exports put into the window's partitions of other categories, as far as its files can be read."""
-    name = config.webhook.name
-    ids, _ = read_ids(storage, queries.planned_elsewhere(ledger.database, name, window.key, categories))
-    return ids
+    """What earlier exports put into the window's partitions of other categories, as far as its files can be read: those
+    that the ledger names then, since one that is gone may have been written again without somebody.
+    """
+    name, before = config.webhook.name, None
+    while True:
+        files = queries.planned_elsewhere(ledger.database, name, window.key, categories)
+        ids, lost = read_ids(storage, files)
+        if not lost or files == before:
+            return ids
+        before = files
 
 
 def planned_before(
@@ -165,6 +193,15 @@ def planned_before(
 ) -> dict[Category, Planned]:
     """What earlier exports put into each category's partition of the window. Raises ConfigError if one was pruned."""
     return queries.planned_partitions(ledger.database, config.webhook.name, window.key, categories)
+
+
+def _refuse_stale(ledger: Ledger, config: Config, forgotten: Forgotten) -> None:
+    """Raises StalePlanError where somebody was forgotten since: before a file with their events has its name, which
+    nobody would remove for a day.
+    """
+    with ledger.database.read() as connection:
+        if latest_forgotten(connection, config.webhook.name) != forgotten.latest:
+            raise StalePlanError("somebody was forgotten since this run began to read", hint="export it again")
 
 
 def _check_balance(window: Window, tallies: Mapping[Category, Tally]) -> None:
@@ -185,6 +222,7 @@ def _partition_export(plan: PartitionPlan, window: Window, tally: Tally, storage
             pending=tally.new,
             filtered_by=tally.filtered_by,
             failed_by=tally.failed_by,
+            forgotten=tally.forgotten,
         ),
         planned=tally.new,
         already_planned=tally.already_planned,

@@ -4,10 +4,11 @@ Each row is, the first that applies:
   1. already planned: an earlier export of the window put its timeUUID into a partition, and no later change of the row
      or of the filter takes that back;
   2. failed, with a reason, in reshaping;
-  3. filtered, under the rule of the filter that leaves it out;
-  4. failed, with a reason, in encoding;
-  5. filtered under `duplicate`: the window held its timeUUID before;
-  6. new.
+  3. forgotten: of somebody who asked to be;
+  4. filtered, under the rule of the filter that leaves it out;
+  5. failed, with a reason, in encoding;
+  6. filtered under `duplicate`: the window held its timeUUID before;
+  7. new.
 """
 
 from collections import Counter
@@ -27,10 +28,13 @@ from statsig_export.events.bounded_reshape import bounded_reshape, without_giant
 from statsig_export.events.content_ids import content_keys
 from statsig_export.events.encoding import encode
 from statsig_export.events.filters import verdicts
+from statsig_export.events.forgotten import of_rows
+from statsig_export.events.people import NOBODY, Forgotten
 from statsig_export.events.reshape import Reshaped
 from statsig_export.events.seen_ids import Occurrences, SeenIds
 from statsig_export.events.table_identity import NOTHING_SEEN, Seen
 from statsig_export.layouts.model import Role, SourceTable
+from statsig_export.privacy.rule import Rule
 from statsig_export.settings import FilterSettings, SourceSettings, WebhookSettings
 from statsig_export.vocabulary import Category
 
@@ -49,10 +53,11 @@ class Tally:
     already_planned: int = 0
     filtered_by: Counter[str] = field(default_factory=Counter)
     failed_by: Counter[str] = field(default_factory=Counter)
+    forgotten: int = 0
 
     @property
     def balances(self) -> bool:
-        judged = self.new + self.already_planned + self.filtered_by.total() + self.failed_by.total()
+        judged = self.new + self.already_planned + self.filtered_by.total() + self.failed_by.total() + self.forgotten
         return self.rows == judged
 
 
@@ -69,21 +74,28 @@ class Judged:
 class Judge:
     """Judges the chunks of one window, in order. Holds 16 bytes for each row, 36 where the table has no key."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what decides about a row
         self,
         source: SourceSettings,
         filter_settings: FilterSettings,
         webhook: WebhookSettings,
         planned: Mapping[Category, SeenIds],
         planned_elsewhere: SeenIds | None = None,
+        rule: Rule | None = None,
+        *,
+        forgotten: Forgotten = NOBODY,
     ) -> None:
         """`planned` holds, for each category the run is for, the ids that earlier exports planned;
         `planned_elsewhere` those of the window's other categories: a row that is of another category by now was sent.
+        `rule` is that of [privacy], None where nothing is dropped or hashed. Rows of people who are `forgotten` are
+        left out.
         """
+        self._forgotten = forgotten
         self._source = source
         self._filter = filter_settings
         self._max_event_bytes = webhook.max_bytes - BRACKETS
         self._timestamps = webhook.timestamps
+        self._rule = rule
         self._planned = planned
         self._planned_elsewhere = planned_elsewhere or SeenIds()
         self._seen = {category: SeenIds() for category in planned}
@@ -114,8 +126,9 @@ class Judge:
             self.tallies[category].rows += rows
         failed = _rows(failed, ~self._take_planned(failed))
         events = _rows(events, ~self._take_planned(events))
+        events = _rows(events, ~self._take_forgotten(events)) if self._forgotten else events
         events = _rows(events, ~self._take_filtered(events))
-        encoded = encode(events, self._max_event_bytes, self._timestamps)
+        encoded = encode(events, self._max_event_bytes, self._timestamps, self._rule)
         return Judged(self._take_new(encoded.table), self._take_failed(failed, encoded.failed))
 
     def replaces_planned(self, categories: Iterable[Category]) -> bool:
@@ -141,6 +154,13 @@ class Judge:
             first = self._seen[category].add_new(ids.filter(pa.array(rows & taken)))
             self.tallies[category].already_planned += int(first.sum())
             self._count_duplicates(category, int((~first).sum()))
+        return taken
+
+    def _take_forgotten(self, events: pa.Table) -> Mask:
+        columns = [column(events, name, TEXT) for name in ("user_id", "user", "statsig_metadata")]
+        taken = of_rows(self._forgotten, *columns)
+        for category, rows in _by_category(events):
+            self.tallies[category].forgotten += int((rows & taken).sum())
         return taken
 
     def _take_filtered(self, events: pa.Table) -> Mask:

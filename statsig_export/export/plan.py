@@ -9,6 +9,7 @@ from typing import Self
 from statsig_export.account import Account
 from statsig_export.arrow.columns import pc
 from statsig_export.config import Config
+from statsig_export.events.people import NOBODY, Forgotten
 from statsig_export.events.seen_ids import SeenIds
 from statsig_export.events.table_identity import TableIdentity, new_identity
 from statsig_export.export.exporter import planned_before, planned_elsewhere
@@ -19,8 +20,10 @@ from statsig_export.export.reports import FailedRow, PlanReport
 from statsig_export.export.rows_outside import RowsOutside
 from statsig_export.export.window import identities_for, judge_window, made_of_tables
 from statsig_export.layouts.model import Role
+from statsig_export.ledger.forgotten import forgotten_people
 from statsig_export.ledger.identities import refuse_overlapping_windows
 from statsig_export.ledger.transactions import Ledger, ledger_to_read
+from statsig_export.privacy.rule import Rule
 from statsig_export.source.source import Source, open_source
 from statsig_export.storage.storage import Storage
 from statsig_export.vocabulary import Category, chosen
@@ -32,8 +35,10 @@ class Planner:
     it is first needed.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, rule: Rule | None = None) -> None:
+        """`rule` stands in for that of [privacy]."""
         self._config = config
+        self._stand_in = rule
         self._until = ExitStack()
 
     def __enter__(self) -> Self:
@@ -59,7 +64,8 @@ class Planner:
         failed: list[FailedRow] = []
         planned, elsewhere = (_nothing_planned(names), None) if anew else self._planned_ids(window, names)
         identities = self._identities(window, names)
-        judge = Judge(config.source, config.filter, config.webhook, planned, elsewhere)
+        rule = self._stand_in or config.privacy_rule()
+        judge = Judge(config.source, config.filter, config.webhook, planned, elsewhere, rule, forgotten=self._forgotten)
         for judged, _ in judge_window(self._source, window, judge, identities):
             for category, events in judged.events.items():
                 if events.num_rows:
@@ -72,11 +78,13 @@ class Planner:
                 forwarded=tally.new + tally.already_planned,
                 filtered_by=tally.filtered_by,
                 failed_by=tally.failed_by,
+                forgotten=tally.forgotten,
             )
             for category, tally in judge.tallies.items()
         }
         to_send = sum(tally.new for tally in judge.tallies.values())
-        return PlanReport(window.key, accounts, to_send, examples, tuple(failed))
+        unmatched = tuple(rule.unmatched) if rule else ()
+        return PlanReport(window.key, accounts, to_send, examples, tuple(failed), unmatched)
 
     def outside(self, categories: Sequence[Category] | None = None) -> RowsOutside:
         """The same as `outside.count_outside`, over this planner's connections."""
@@ -90,6 +98,10 @@ class Planner:
     def _ledger(self) -> Ledger | None:
         """None where there is no ledger yet: a dry run makes none."""
         return self._until.enter_context(ledger_to_read(self._config))
+
+    @cached_property
+    def _forgotten(self) -> Forgotten:
+        return NOBODY if self._ledger is None else forgotten_people(self._ledger.database, self._config.webhook.name)
 
     @cached_property
     def _storage(self) -> Storage:

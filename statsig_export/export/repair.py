@@ -1,9 +1,9 @@
 """Rewrites lost partition files from the source, only where that makes the same bytes.
 
 A window's events come in the same order as before; those in readable files are left out. So the first of the rest are
-the rows of the oldest lost file, then those of the next. Late rows between them, changed rows or another filter make
-other bytes: then nothing is written. Where something else is in a file's place, or it cannot be written, that file
-alone stays lost.
+the rows of the oldest lost file, then those of the next. Late rows between them, changed rows, another filter or
+another [privacy] make other bytes: then nothing is written. Where something else is in a file's place, or it cannot be
+written, that file alone stays lost.
 """
 
 from collections import defaultdict
@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from statsig_export.config import Config
 from statsig_export.errors import PartitionFileError, StorageError
+from statsig_export.events.people import Forgotten
 from statsig_export.events.seen_ids import SeenIds
 from statsig_export.events.table_identity import TableIdentity
 from statsig_export.export.judge import Judge, Judged
@@ -22,6 +23,7 @@ from statsig_export.export.reports import RepairReport
 from statsig_export.export.window import identities_for, judge_window
 from statsig_export.layouts.model import Role
 from statsig_export.ledger.database import LedgerDatabase
+from statsig_export.ledger.forgotten import forgotten_people
 from statsig_export.ledger.listings import event_files
 from statsig_export.ledger.records import Planned, Selection
 from statsig_export.ledger.transactions import ledger_to_read
@@ -39,7 +41,7 @@ from statsig_export.windows import Window, window_from_key
 HINT = (
     "restore them from a backup; until then what is pending there stays pending, and these partitions take no late rows"
 )
-CHANGED = "and the source gives other rows now"
+CHANGED = "and the source gives other rows now, or [filter] or [privacy] makes other events of them"
 
 
 def repair(config: Config) -> RepairReport:
@@ -54,6 +56,7 @@ def repair(config: Config) -> RepairReport:
             return RepairReport()
         storage.require_root()
         source: Source | None = None
+        forgotten = forgotten_people(ledger.database, config.webhook.name)
         for window, planned in _stored_windows(ledger.database, config.webhook.name).items():
             lost = {category: damaged_files(storage, files) for category, files in planned.items()}
             lost = {category: found for category, found in lost.items() if found}
@@ -62,7 +65,7 @@ def repair(config: Config) -> RepairReport:
                 ids = {category: ids_of(storage, planned[category], found) for category, found in lost.items()}
                 identities = identities_for(ledger.database, config, source, list(lost))
                 opened, when = (storage, source), window_from_key(window, config.windows)
-                still = _read_again(config, opened, when, ids, lost, identities)
+                still = _read_again(config, opened, when, ids, lost, (identities, forgotten))
                 left |= still
                 repaired += [file.path for found in lost.values() for file in found if file.path not in still]
     return RepairReport(tuple(repaired), left)
@@ -73,7 +76,7 @@ def earlier_ids(
     opened: tuple[Storage, Source],
     window: Window,
     planned: Mapping[Category, Planned],
-    identities: Mapping[Role, TableIdentity],
+    known: tuple[Mapping[Role, TableIdentity], Forgotten],
 ) -> tuple[dict[Category, SeenIds], dict[str, str]]:
     """The ids that earlier exports planned, and the files that neither can be read nor are made again by the source:
     file -> what is wrong. Without them nothing can be told of their category, which has no ids then.
@@ -83,7 +86,7 @@ def earlier_ids(
     ids = {category: found for category, (found, _) in read.items()}
     if not lost:
         return ids, {}
-    left = _read_again(config, opened, window, {category: ids[category] for category in lost}, lost, identities)
+    left = _read_again(config, opened, window, {category: ids[category] for category in lost}, lost, known)
     for category, files in lost.items():
         if any(file.path in left for file in files):
             del ids[category]
@@ -98,17 +101,18 @@ def _read_again(
     window: Window,
     ids: Mapping[Category, SeenIds],
     lost: Mapping[Category, Mapping[StoredFile, str]],
-    identities: Mapping[Role, TableIdentity],
+    known: tuple[Mapping[Role, TableIdentity], Forgotten],
 ) -> dict[str, str]:
-    """Read the window once more for these files alone; those that did not come out as they were -> what is wrong.
+    """Read the window once more for these files alone; those that did not come out as they were -> what is wrong. What
+    is `known` is how ids are made, and who is forgotten.
 
     Where some did not, a second time: they may be of before `webhook.timestamps` was changed.
     """
-    storage, source = opened
+    (storage, source), (identities, forgotten) = opened, known
     different: dict[StoredFile, str] = {}
     for attempt, timestamps in enumerate(sorted(get_args(TimestampForm), key=config.webhook.timestamps.__ne__)):
         webhook = config.webhook.model_copy(update={"timestamps": timestamps})
-        judge = Judge(config.source, config.filter, webhook, ids)
+        judge = Judge(config.source, config.filter, webhook, ids, rule=config.privacy_rule(), forgotten=forgotten)
         with closing(judge_window(source, window, judge, identities)) as chunks:
             still = write_again(
                 storage,
@@ -196,6 +200,8 @@ class _Files:
 
     def close(self) -> dict[StoredFile, str]:
         """The files that could not be written again, and why; of the last ones there were too few rows."""
+        while self._left and not self._left[0].rows:  # nothing is left of what it held
+            self._end(self._storage.new_file(EVENTS), self._left.pop(0))
         return self._still | dict.fromkeys(self._left, CHANGED)
 
     def discard(self) -> None:
@@ -207,6 +213,7 @@ class _Files:
         digest, _ = file.finish()
         if digest != wanted.digest:
             self._still[wanted] = CHANGED
+            file.discard()
         else:
             try:
                 file.install(wanted.path)

@@ -44,6 +44,8 @@ class ExportReport(Summarized):
     """Source table -> the statement that read it."""
     filter_fingerprint: str
     """The fingerprint of the filter configuration."""
+    privacy_fingerprint: str | None = None
+    """The same of [privacy]; None where nothing is dropped or hashed."""
     partitions: Mapping[Category, PartitionExport] = field(default_factory=dict)
 
     @property
@@ -82,6 +84,8 @@ class PlanReport(Summarized):
     """One event a category, as the JSON text that would be sent."""
     failed_rows: Sequence[FailedRow] = ()
     """As many as were asked for."""
+    unmatched_paths: Sequence[str] = ()
+    """The paths of [privacy] that matched nothing in the events that would be added."""
 
     @property
     def account(self) -> Account:

@@ -12,7 +12,7 @@ from statsig_export.arrow.contiguous import contiguous
 from statsig_export.delivery.batch import Batch
 from statsig_export.delivery.batches import Batcher
 from statsig_export.export.judge import Judged, Tally
-from statsig_export.ledger.records import PartitionPlan
+from statsig_export.ledger.records import PartitionPlan, Planned
 from statsig_export.settings import WebhookSettings
 from statsig_export.storage.new_file import NewFile
 from statsig_export.storage.schemas import EVENTS, QUARANTINE
@@ -44,22 +44,24 @@ class PartitionWriter:
             self._failed = self._failed or self._storage.new_file(QUARANTINE)
             self._failed.add(failed)
 
-    def publish(self, category: Category, window: Window, after_generation: int, tally: Tally) -> PartitionPlan:
+    def publish(self, category: Category, window: Window, after: Planned, tally: Tally) -> PartitionPlan:
         """Make the files durable, and say what the ledger is to write down."""
         self._batches.extend(self._batcher.close())
         file, quarantine = None, None
         if self._events is not None:
-            file = self._events.publish("events", category, window.key, after_generation + 1)
+            file = self._events.publish("events", category, window.key, after.generation + 1)
         if self._failed is not None:
             quarantine = self._failed.publish("quarantine", category, window.key).path
         return PartitionPlan(
             category=category,
-            after_generation=after_generation,
+            after_generation=after.generation,
             file=file,
             batches=self._batches,
             filtered_by=tally.filtered_by,
             failed_by=tally.failed_by,
             quarantine=quarantine,
+            forgotten=tally.forgotten,
+            after_rewritten_ms=after.rewritten_ms,
         )
 
     def discard(self) -> None:
@@ -82,11 +84,11 @@ class WindowWriter:
             self._writers[category].add_failed(failed)
 
     def publish(
-        self, window: Window, generations: Mapping[Category, int], tallies: Mapping[Category, Tally]
+        self, window: Window, planned: Mapping[Category, Planned], tallies: Mapping[Category, Tally]
     ) -> list[PartitionPlan]:
-        """Publish every category; `generations` are the newest ones that the run read."""
+        """Publish every category; `planned` is what the run read of earlier exports."""
         return [
-            writer.publish(category, window, generations[category], tallies[category])
+            writer.publish(category, window, planned[category], tallies[category])
             for category, writer in self._writers.items()
         ]
 

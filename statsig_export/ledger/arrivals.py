@@ -1,6 +1,6 @@
 """What was sent, for a comparison with what arrived; and what the comparisons found."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -150,7 +150,7 @@ def unsettled(database: LedgerDatabase, destination: str, horizon_ms: int, grace
     made = (
         _attempts(target.label("batch"), Selection(destination))
         .add_columns(partitions.c.id.label("partition"), last.label("last"))
-        .where(attempts.c.started_ms >= horizon_ms, batches.c.state != State.SPLIT.value)
+        .where(attempts.c.started_ms >= horizon_ms, batches.c.state.not_in([State.SPLIT.value, State.FORGOTTEN.value]))
         .group_by(target, partitions.c.id)
         .subquery()
     )
@@ -178,6 +178,14 @@ def partitions_sent(database: LedgerDatabase, destination: str, since_ms: int, l
     )
     with database.read() as connection:
         return sorted({*connection.execute(sent).scalars(), *connection.execute(landed).scalars()})
+
+
+def sent_of(database: LedgerDatabase, ids: Sequence[int]) -> tuple[list[SentBatch], dict[tuple[int, int], StoredFile]]:
+    """Every batch of these partitions, as `sent_batches` has them, and partition and generation -> the file whose rows
+    they name: as they go together, whoever is being forgotten.
+    """
+    with database.read() as connection:
+        return sent_batches_of(connection, ids), _sent_files(connection, ids)
 
 
 def sent_batches(database: LedgerDatabase, ids: Sequence[int]) -> list[SentBatch]:
@@ -210,18 +218,16 @@ def sent_batches_of(connection: Connection, ids: Sequence[int]) -> list[SentBatc
     return [SentBatch._make((*row[:8], bool(row[8]), bool(row[9]), *row[10:])) for row in rows]
 
 
-def sent_files(database: LedgerDatabase, ids: Sequence[int]) -> dict[tuple[int, int], StoredFile]:
-    """Partition and generation -> the file, of these partitions."""
+def _sent_files(connection: Connection, ids: Sequence[int]) -> dict[tuple[int, int], StoredFile]:
     wanted = select(generations.c.partition, generations.c.generation, *STORED).where(
         among(generations.c.partition, ids)
     )
-    with database.read() as connection:
-        return {(row.partition, row.generation): stored_file(row) for row in connection.execute(wanted)}
+    return {(row.partition, row.generation): stored_file(row) for row in connection.execute(wanted)}
 
 
 def record(database: LedgerDatabase, destination: str, found: Iterable[BatchArrivals], check: ArrivalCheck) -> None:
     """Keep what a comparison found, in place of what an earlier one did: earlier by when it began, as two may be at
-    work at once. None of batches pruned meanwhile.
+    work at once. None of batches pruned meanwhile, or that have lost rows to somebody who was forgotten meanwhile.
     """
     rows = [{**_columns(one), "checked_ms": check.checked_ms} for one in found]
     with database.write() as connection:
@@ -229,7 +235,9 @@ def record(database: LedgerDatabase, destination: str, found: Iterable[BatchArri
         connection.execute(select(meta).where(meta.c.key == "schema_version").with_for_update())
         ids = [one["batch"] for one in rows]
         mine, earlier = among(arrivals.c.batch, ids), arrivals.c.checked_ms <= check.checked_ms
-        kept = set(connection.execute(select(batches.c.id).where(among(batches.c.id, ids))).scalars())
+        held = select(batches.c.id, batches.c.rows).where(among(batches.c.id, ids))
+        counted = {one["batch"]: _rows_of(one) for one in rows}
+        kept = {row.id for row in connection.execute(held) if counted[row.id] <= row.rows}
         connection.execute(delete(arrivals).where(mine, earlier))
         kept -= set(connection.execute(select(arrivals.c.batch).where(mine)).scalars())
         if present := [row for row in rows if row["batch"] in kept]:
@@ -317,6 +325,11 @@ def _attempts(what: ColumnElement[int], selection: Selection) -> "Select[*tuple[
         .join(partitions, partitions.c.id == batches.c.partition)
         .where(*of_selection(selection), NOT_PRUNED, _MAY_HAVE_ARRIVED)
     )
+
+
+def _rows_of(columns: Mapping[str, object]) -> int:
+    """The rows that a comparison has counted of a batch that is forwarded."""
+    return sum(int(str(columns[name])) for name in ("arrived", "missing", "not_yet"))
 
 
 def _columns(found: BatchArrivals) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """All that the ledger says of one partition at one moment, for `verify` to recompute."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -10,6 +10,7 @@ from sqlalchemy import Row, select
 
 from statsig_export.delivery.outcomes import Outcome
 from statsig_export.ledger.database import LedgerDatabase
+from statsig_export.ledger.forgotten import SINCE_VERSION, shortened
 from statsig_export.ledger.pruned import pruned_partitions_of
 from statsig_export.ledger.stored_files import STORED, stored_file
 from statsig_export.ledger.tables import attempts, batches, generations, partitions
@@ -45,6 +46,8 @@ class RecordedBatch:
     parent: int | None
     replay_of: int | None
     replayed_after: int | None
+    forgotten: int
+    """Rows of people who are forgotten that it had besides."""
     made: tuple[tuple[int, Outcome | None], ...]
     """Number and outcome of each attempt on record; None while it is open."""
 
@@ -87,15 +90,16 @@ def partition_record(database: LedgerDatabase, partition: int) -> PartitionRecor
         pruned = bool(pruned_partitions_of(connection, partitions.c.id == partition))
         files = [] if pruned else connection.execute(planned).all()
         rows = connection.execute(sent).all()
+        lost = shortened(connection, partition) if database.version >= SINCE_VERSION else {}
     return PartitionRecord(
         generations=[RecordedGeneration(number=file.generation, file=stored_file(file)) for file in files],
-        batches=[_batch(list(of_batch)) for _, of_batch in groupby(rows, key=attrgetter("id"))],
+        batches=[_batch(list(of_batch), lost) for _, of_batch in groupby(rows, key=attrgetter("id"))],
         pruned=pruned,
     )
 
 
-def _batch(rows: "Sequence[Row[*tuple[Any, ...]]]") -> RecordedBatch:
-    """A batch from its rows: one per attempt, or one without an attempt."""
+def _batch(rows: "Sequence[Row[*tuple[Any, ...]]]", lost: Mapping[int, int]) -> RecordedBatch:
+    """A batch from its rows: one per attempt, or one without an attempt. `lost` are the rows that batches have lost."""
     batch = rows[0]
     return RecordedBatch(
         id=batch.id,
@@ -111,6 +115,7 @@ def _batch(rows: "Sequence[Row[*tuple[Any, ...]]]") -> RecordedBatch:
         parent=batch.parent,
         replay_of=batch.replay_of,
         replayed_after=batch.replayed_after,
+        forgotten=lost.get(batch.id, 0),
         made=tuple(
             (row.attempt_number, _outcome(row.attempt_outcome, row.attempt_finished_ms))
             for row in rows

@@ -2,19 +2,22 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Select, func, or_, select, union
 
 from statsig_export.delivery.outcomes import Outcome
 from statsig_export.delivery.rules import State
 from statsig_export.ledger.database import LedgerDatabase
+from statsig_export.ledger.forgotten import SINCE_VERSION
 from statsig_export.ledger.list_parameters import among
 from statsig_export.ledger.locks import open_locks
+from statsig_export.ledger.privacy import rules_of
 from statsig_export.ledger.tables import (
     attempts,
     batches,
     export_runs,
+    forgotten_rows,
     generations,
     partitions,
     pruned_partitions,
@@ -28,12 +31,16 @@ _SHOWING: Final = "show"
 
 
 class Mark(NamedTuple):
-    """Counts that differ after anything was exported or sent. Cheap: none of them reads a table of many rows."""
+    """Counts that differ after anything was exported, sent or forgotten. Cheap: none of them reads a table of many
+    rows.
+    """
 
     export_runs: int
     ship_runs: int
     ended_ship_runs: int
     last_attempt: int
+    rewritten: int = 0
+    """When somebody's events were last taken out of a partition (ms)."""
 
 
 class LedgerRun(NamedTuple):
@@ -57,6 +64,8 @@ class ChangedPartition(NamedTuple):
     export: LedgerRun
     """The latest."""
     filter_fingerprint: str
+    privacy_fingerprint: str | None
+    """Of the run's [privacy], if it had any."""
     planned: int
     """Events of all its generations."""
     forwarded: int
@@ -65,12 +74,14 @@ class ChangedPartition(NamedTuple):
 
 
 def mark(database: LedgerDatabase) -> Mark:
-    counts = (
+    counts: tuple[Select[Any], ...] = (
         select(func.count()).select_from(export_runs),
         select(func.count()).select_from(ship_runs),
         select(func.count(ship_runs.c.finished_ms)),
         select(func.coalesce(func.max(attempts.c.id), 0)),
     )
+    if database.version >= SINCE_VERSION:
+        counts += (select(func.coalesce(func.max(forgotten_rows.c.rewritten_ms), 0)),)
     with database.read() as connection:
         return Mark(*connection.execute(select(*(count.scalar_subquery() for count in counts))).one())
 
@@ -101,8 +112,9 @@ def runs_until(database: LedgerDatabase, destination: str, until_ms: int) -> int
 def changed_since(
     database: LedgerDatabase, destination: str, since_ms: int, runs: Collection[str], after: int, limit: int
 ) -> list[int]:
-    """Ids of partitions that were exported or sent after `since_ms` (all of them for 0), or by one of these runs of the
-    orchestrator: those greater than `after`, in order, at most `limit`.
+    """Ids of partitions that were exported or sent after `since_ms` (all of them for 0), of which somebody's events
+    were taken out after it, or by one of these runs of the orchestrator: those greater than `after`, in order, at most
+    `limit`.
     """
     mine = (partitions.c.destination == destination, partitions.c.id > after)
     with database.read() as connection:
@@ -110,6 +122,7 @@ def changed_since(
             found = union(
                 _exported_since(destination, since_ms, runs),
                 _sent_since(_shipping_since(connection, destination, since_ms, runs), since_ms, runs),
+                *_rewritten_since(database, since_ms),
             ).subquery()
             wanted = select(partitions.c.id).where(*mine, partitions.c.id.in_(select(found.c[0])))
         else:
@@ -127,6 +140,12 @@ def _exported_since(destination: str, since_ms: int, runs: Collection[str]) -> S
             or_(columns.finished_ms > since_ms, among(columns.orchestrator_run, list(runs))),
         )
     )
+
+
+def _rewritten_since(database: LedgerDatabase, since_ms: int) -> list[Select[tuple[int]]]:
+    columns = forgotten_rows.c
+    wanted = select(columns.partition).where(columns.rewritten_ms > since_ms)
+    return [wanted] if database.version >= SINCE_VERSION else []
 
 
 def _shipping_since(connection: Connection, destination: str, since_ms: int, runs: Collection[str]) -> list[str]:
@@ -171,7 +190,8 @@ def changed_partitions(database: LedgerDatabase, ids: Sequence[int]) -> list[Cha
     wanted = (
         select(partitions.c.id, partitions.c.category, partitions.c.window, partitions.c.export_run)
         .add_columns(export_runs.c.orchestrator_run, export_runs.c.filter_fingerprint)
-        .add_columns(func.coalesce(planned.c.rows, 0), func.coalesce(pruned_partitions.c.forwarded, 0))
+        .add_columns(func.coalesce(planned.c.rows, 0).label("planned"))
+        .add_columns(func.coalesce(pruned_partitions.c.forwarded, 0).label("pruned"))
         .join(export_runs, export_runs.c.id == partitions.c.export_run)
         .outerjoin(planned, planned.c.partition == partitions.c.id)
         .outerjoin(pruned_partitions, pruned_partitions.c.partition == partitions.c.id)
@@ -180,21 +200,22 @@ def changed_partitions(database: LedgerDatabase, ids: Sequence[int]) -> list[Cha
     )
     with database.read() as connection:
         forwarded, shipped = _forwarded(connection, ids), _shipped(connection, ids)
-        return [
-            ChangedPartition(
-                id=identity,
-                partition=partition_key(Category(category), window),
-                window=window,
-                export=LedgerRun(export, orchestrator),
-                filter_fingerprint=fingerprint,
-                planned=int(rows),
-                forwarded=forwarded.get(identity, 0) + int(pruned),
-                shipped=shipped.get(identity),
-            )
-            for identity, category, window, export, orchestrator, fingerprint, rows, pruned in connection.execute(
-                wanted
-            )
-        ]
+        rows = connection.execute(wanted).all()
+        rules = rules_of(connection, database.version, [row.export_run for row in rows])
+    return [
+        ChangedPartition(
+            id=row.id,
+            partition=partition_key(Category(row.category), row.window),
+            window=row.window,
+            export=LedgerRun(row.export_run, row.orchestrator_run),
+            filter_fingerprint=row.filter_fingerprint,
+            privacy_fingerprint=rules[row.export_run].fingerprint if row.export_run in rules else None,
+            planned=int(row.planned),
+            forwarded=forwarded.get(row.id, 0) + int(row.pruned),
+            shipped=shipped.get(row.id),
+        )
+        for row in rows
+    ]
 
 
 def _forwarded(connection: Connection, ids: Sequence[int]) -> dict[int, int]:

@@ -13,9 +13,11 @@ from sqlalchemy import Connection, select
 from statsig_export.delivery.rules import PENDING, State
 from statsig_export.ledger.conditions import of_selection
 from statsig_export.ledger.database import LedgerDatabase
+from statsig_export.ledger.forgotten import SINCE_VERSION, sent_as
 from statsig_export.ledger.list_parameters import among
+from statsig_export.ledger.privacy import rules_of
 from statsig_export.ledger.pruned import NOT_PRUNED, pruned_partitions_of
-from statsig_export.ledger.records import EventFile, Selection
+from statsig_export.ledger.records import EventFile, PrivacyRecord, Selection
 from statsig_export.ledger.tables import attempts, batches, export_runs, partitions, ship_runs
 from statsig_export.vocabulary import Category
 from statsig_export.windows import partition_key
@@ -35,6 +37,8 @@ class TracedExport:
     config_fingerprint: str
     filter_fingerprint: str
     library_version: str
+    privacy: PrivacyRecord | None = None
+    """Under which [privacy]; None where nothing was dropped or hashed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,10 @@ class TracedAttempt:
     answer: str | None
     """The beginning of the answer, or what went wrong."""
     ship_run: str
+    sent_as: str | None = None
+    """The `webhook-id` of the request, where its batch has another one by now, since it has lost rows of people who
+    are forgotten.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +133,9 @@ def history(database: LedgerDatabase, file: EventFile, row: int) -> History:
     """What happened to one row of a file."""
     with database.read() as connection:
         held = _batches(connection, file, row)
-        made = _attempts(connection, [batch.number for batch in held])
+        made = _attempts(connection, [batch.number for batch in held], database)
         return History(
-            export=_export(connection, file.export_run),
+            export=_export(connection, database.version, file.export_run),
             batches=held,
             attempts=made,
             ship_runs=_ship_runs(connection, [attempt.ship_run for attempt in made]),
@@ -173,9 +181,11 @@ def _batches(connection: Connection, file: EventFile, row: int) -> tuple[TracedB
     )
 
 
-def _attempts(connection: Connection, numbers: Sequence[int]) -> tuple[TracedAttempt, ...]:
+def _attempts(connection: Connection, numbers: Sequence[int], database: LedgerDatabase) -> tuple[TracedAttempt, ...]:
     columns = attempts.c
     wanted = select(attempts).where(among(columns.batch, numbers)).order_by(columns.started_ms, columns.id)
+    rows = connection.execute(wanted).all()
+    former = sent_as(connection, [row.id for row in rows]) if database.version >= SINCE_VERSION else {}
     return tuple(
         TracedAttempt(
             batch=made.batch,
@@ -187,8 +197,9 @@ def _attempts(connection: Connection, numbers: Sequence[int]) -> tuple[TracedAtt
             latency_ms=made.latency_ms,
             answer=made.reason,
             ship_run=made.ship_run,
+            sent_as=former.get(made.id),
         )
-        for made in connection.execute(wanted)
+        for made in rows
     )
 
 
@@ -208,7 +219,7 @@ def _ship_runs(connection: Connection, ids: Sequence[str]) -> tuple[TracedShipRu
     )
 
 
-def _export(connection: Connection, run_id: str) -> TracedExport:
+def _export(connection: Connection, version: int, run_id: str) -> TracedExport:
     run = connection.execute(select(export_runs).where(export_runs.c.id == run_id)).one()
     return TracedExport(
         run_id=run.id,
@@ -220,4 +231,5 @@ def _export(connection: Connection, run_id: str) -> TracedExport:
         config_fingerprint=run.config_fingerprint,
         filter_fingerprint=run.filter_fingerprint,
         library_version=run.library_version,
+        privacy=rules_of(connection, version, [run.id]).get(run.id),
     )

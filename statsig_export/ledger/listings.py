@@ -7,11 +7,12 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 
-from sqlalchemy import not_, select
+from sqlalchemy import ColumnElement, func, not_, select
 
 from statsig_export.delivery.rules import State
 from statsig_export.ledger.conditions import of_selection, same_generation
 from statsig_export.ledger.database import LedgerDatabase
+from statsig_export.ledger.forgotten import SINCE_VERSION
 from statsig_export.ledger.history import moment
 from statsig_export.ledger.pruned import NOT_PRUNED
 from statsig_export.ledger.records import (
@@ -25,7 +26,7 @@ from statsig_export.ledger.records import (
     Selection,
 )
 from statsig_export.ledger.stored_files import STORED, stored_file
-from statsig_export.ledger.tables import attempts, batches, export_runs, generations, partitions
+from statsig_export.ledger.tables import attempts, batches, export_runs, former_requests, generations, partitions
 from statsig_export.storage.files import NamedFile
 from statsig_export.vocabulary import Category
 
@@ -100,10 +101,14 @@ def failed_partitions(database: LedgerDatabase, selection: Selection) -> list[Pa
 
 def deliveries(database: LedgerDatabase, selection: Selection) -> list[Delivery]:
     """Every attempt to deliver a batch of these partitions, oldest first."""
+    knows_forgotten = database.version >= SINCE_VERSION
+    sent_as: ColumnElement[str] = batches.c.batch_id
+    if knows_forgotten:
+        sent_as = func.coalesce(former_requests.c.batch_id, batches.c.batch_id)
     facts = {
         "category": partitions.c.category,
         "window": partitions.c.window,
-        "batch_id": batches.c.batch_id,
+        "batch_id": sent_as,
         "rows": batches.c.rows,
         "body_bytes": batches.c.body_bytes,
         "state": batches.c.state,
@@ -123,6 +128,8 @@ def deliveries(database: LedgerDatabase, selection: Selection) -> list[Delivery]
         .where(*of_selection(selection))
         .order_by(attempts.c.started_ms, attempts.c.id)
     )
+    if knows_forgotten:
+        wanted = wanted.outerjoin(former_requests, former_requests.c.attempt == attempts.c.id)
     with database.read() as connection:
         return [Delivery._make(row) for row in connection.execute(wanted)]
 

@@ -16,6 +16,7 @@ from statsig_export.ledger.conditions import (
     same_generation,
 )
 from statsig_export.ledger.database import LedgerDatabase
+from statsig_export.ledger.forgotten import SINCE_VERSION, rewritten_ms
 from statsig_export.ledger.list_parameters import among
 from statsig_export.ledger.pruned import NOT_PRUNED, refuse_pruned
 from statsig_export.ledger.records import DestinationRecord, DuePartition, Planned, PlannedBatch
@@ -66,8 +67,10 @@ def planned(database: LedgerDatabase, destination: str, window: str, category: C
         .order_by(generations.c.generation)
     )
     with database.read() as connection:
-        rows = connection.execute(wanted).all()
-    return Planned(rows[-1].generation if rows else 0, tuple(map(stored_file, rows)))
+        rows = connection.execute(wanted.add_columns(generations.c.partition)).all()
+        known = rows and database.version >= SINCE_VERSION
+        rewritten = rewritten_ms(connection, rows[0].partition) if known else None
+    return Planned(rows[-1].generation if rows else 0, tuple(map(stored_file, rows)), rewritten)
 
 
 def names_files(database: LedgerDatabase, destination: str) -> bool:

@@ -144,6 +144,17 @@ class ExportedPartition(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class PrivacyRecord:
+    """The [privacy] under which a run wrote its files."""
+
+    fingerprint: str
+    key_check: str | None
+    """Tells two keys apart; None where nothing was hashed."""
+    rule: Mapping[str, object]
+    """The settings, without the key."""
+
+
+@dataclass(frozen=True, slots=True)
 class ExportRun:
     """One export run, as the lineage keeps it."""
 
@@ -161,6 +172,10 @@ class ExportRun:
     account: Mapping[str, object]
     identities: Sequence[TableIdentity] = ()
     """What the ids and windows of the tables that it read are made of."""
+    privacy: PrivacyRecord | None = None
+    """None where nothing was dropped or hashed."""
+    latest_forgotten: int = 0
+    """The last of the people who are forgotten that it knew (ledger.forgotten)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,13 +196,19 @@ class PartitionPlan:
 
     category: Category
     after_generation: int
-    """The newest generation when the run read the window; planning on top of another raises StalePlanError."""
+    """The newest generation when the run read the window; planning on top of another raises StalePlanError, as it does
+    where one of its files was written again without somebody since.
+    """
     file: StoredFile | None
     """The durable file of the new generation; None where there are no new events."""
     batches: Sequence[Batch]
     filtered_by: Mapping[str, int]
     failed_by: Mapping[str, int]
     quarantine: str | None
+    forgotten: int = 0
+    """Rows of people who are forgotten."""
+    after_rewritten_ms: int | None = None
+    """When the files were last written again, as the run read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +251,8 @@ class Planned:
     """The newest; 0 for a partition that has none."""
     stored: tuple[StoredFile, ...]
     """Oldest first."""
+    rewritten_ms: int | None = None
+    """When one of them was last written again without somebody who is forgotten."""
 
     @property
     def files(self) -> tuple[str, ...]:

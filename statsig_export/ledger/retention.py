@@ -21,9 +21,11 @@ from statsig_export.ledger.tables import (
     attempts,
     batches,
     export_runs,
+    former_requests,
     generations,
     partitions,
     pruned_partitions,
+    shortened_batches,
 )
 from statsig_export.vocabulary import Category
 from statsig_export.windows import length_of, partition_key
@@ -97,6 +99,9 @@ def prune_partition(database: LedgerDatabase, partition: int, now_ms: int) -> Pr
         keep(connection, partition, left, quarantine)
         of_partition = select(batches.c.id).where(batches.c.partition == partition)
         connection.execute(delete(arrivals).where(arrivals.c.batch.in_(of_partition)))
+        made = select(attempts.c.id).where(attempts.c.batch.in_(of_partition))
+        connection.execute(delete(former_requests).where(former_requests.c.attempt.in_(made)))
+        connection.execute(delete(shortened_batches).where(shortened_batches.c.batch.in_(of_partition)))
         connection.execute(delete(attempts).where(attempts.c.batch.in_(of_partition)))
         reach(CrashPoint.PRUNING)
         connection.execute(delete(batches).where(batches.c.partition == partition))
@@ -139,7 +144,7 @@ def files_of(database: LedgerDatabase, partition: Candidate, known: Sequence[str
     )
     with database.read() as connection:
         named = [*connection.execute(events), *connection.execute(quarantine)]
-        elsewhere = _named_elsewhere(connection, partition, known)
+        elsewhere = named_elsewhere(connection, partition, known)
     return [PrunedFile(path, written_ms, path in elsewhere) for path, written_ms in named if path is not None]
 
 
@@ -190,15 +195,17 @@ def _summed(connection: Connection, partition: int, now_ms: int) -> PrunedPartit
     )
 
 
-def _named_elsewhere(connection: Connection, partition: Candidate, known: Sequence[str]) -> set[str]:
+def named_elsewhere(
+    connection: Connection, partition: Candidate, known: Sequence[str], *, mine_too: bool = False
+) -> set[str]:
     """The files of the same window and category that other destinations name: a file's path holds both."""
     columns = partitions.c
     others = (
         columns.destination.in_(known),  # all there are: so that the index on (destination, category, window) is used
         columns.category == partition.category.value,
         columns.window == partition.window,
-        columns.id != partition.id,
         NOT_PRUNED,
+        *(() if mine_too else (columns.id != partition.id,)),
     )
     events = select(generations.c.file).join(partitions, columns.id == generations.c.partition).where(*others)
     quarantines = select(columns.quarantine).where(*others)

@@ -12,6 +12,7 @@ from statsig_export.account import Account
 from statsig_export.delivery.rules import State
 from statsig_export.ledger.conditions import PENDING_STATES, WAITING_STATES, due_at
 from statsig_export.ledger.database import LedgerDatabase
+from statsig_export.ledger.forgotten import rows_forgotten
 from statsig_export.ledger.list_parameters import among
 from statsig_export.ledger.pruned import PrunedPartition, pruned_partitions_of
 from statsig_export.ledger.records import PartitionStatus
@@ -60,6 +61,7 @@ def statuses(
         standing = standings(connection, ids, now_ms)
         pruned = pruned_partitions_of(connection, *chosen)
         standing.update({partition: _standing_of(left) for partition, left in pruned.items()})
+        forgotten = rows_forgotten(connection, database, ids)
         laid_down = {
             partition: int(rows)
             for partition, rows in connection.execute(
@@ -72,7 +74,7 @@ def statuses(
         _status(
             (Category(category), window),
             standing[partition],
-            laid_down.get(partition, 0),
+            (laid_down.get(partition, 0), forgotten.get(partition, 0)),
             (json.loads(filtered_by), json.loads(failed_by)),
             now_ms,
         )
@@ -141,20 +143,24 @@ def _standing_of(pruned: PrunedPartition) -> Standing:
 def _status(
     partition: tuple[Category, str],
     standing: Standing,
-    laid_down: int,
+    counted: tuple[int, int],
     seen: tuple[dict[str, int], dict[str, int]],
     now_ms: int,
 ) -> PartitionStatus:
-    """`seen` are the filtered and the failed rows of the latest export, by rule and by reason."""
+    """`counted` are the rows laid down and the forgotten ones; `seen` the filtered and the failed rows of the latest
+    export, by rule and by reason.
+    """
     category, window = partition
     filtered_by, failed_by = seen
+    laid_down, forgotten = counted
     account = Account(
-        events=laid_down + sum(filtered_by.values()) + sum(failed_by.values()),
+        events=laid_down + sum(filtered_by.values()) + sum(failed_by.values()) + forgotten,
         forwarded=standing.rows[State.DELIVERED.value],
         pending=sum(standing.rows[state] for state in PENDING_STATES),
         rate_limited=standing.rate_limited,
         filtered_by=filtered_by,
         failed_by=dict(standing.failed_by + Counter(failed_by)),
+        forgotten=forgotten,
     )
     return PartitionStatus(
         partition=partition_key(category, window),

@@ -13,9 +13,9 @@ from sqlalchemy.types import TypeDecorator
 
 from statsig_export.delivery.answer_text import stored_reason
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 5
 """Of the tables below. An older ledger is brought up to it by migrations/, a newer one is refused."""
-REVISION: Final = "0003"
+REVISION: Final = "0005"
 """The migration that makes them what they are, as Alembic knows it."""
 LEDGER: Final = MetaData()
 
@@ -216,4 +216,57 @@ arrival_checks = Table(  # the latest comparison; since schema version 3
     Column("since_ms", BigInteger, nullable=False),  # rows that were synced before were not looked at
     Column("landed", BigInteger, nullable=False),  # rows
     Column("alien", BigInteger, nullable=False),  # rows with an id that is none of ours
+)
+
+privacy_rules = Table(  # the [privacy] under which an export run wrote its files; since schema version 4
+    "privacy_rules",
+    LEDGER,
+    Column("export_run", String(32), ForeignKey("export_runs.id"), primary_key=True),  # none: it had no rule
+    Column("fingerprint", String(16), nullable=False),
+    Column("key_check", String(16)),  # tells two keys apart; null: nothing was hashed
+    Column("rule", Text, nullable=False),  # JSON: the settings, without the key
+)
+
+tombstones = Table(  # people who are forgotten, none of them by name; since schema version 5
+    "tombstones",
+    LEDGER,
+    Column("id", _ID, primary_key=True),
+    Column("destination", String(64), nullable=False),
+    Column("unit_type", String(128), nullable=False),
+    Column("digest", String(64), nullable=False),  # HMAC-SHA-256 of the id, under a key of this ledger (in `meta`)
+    Column("made_ms", BigInteger, nullable=False),
+    Column("done_ms", BigInteger),  # null: some partition file may still have events of this person
+    Unique("destination", "unit_type", "digest"),
+    sqlite_autoincrement=True,  # a number is never given twice: an export compares the last one
+)
+
+forgotten_rows = Table(  # of a partition, where there are any; since schema version 5, as are the next three
+    "forgotten_rows",
+    LEDGER,
+    Column("partition", ForeignKey("partitions.id"), primary_key=True),
+    # As the latest export saw them, and what was taken out of the files since.
+    Column("rows", BigInteger, nullable=False),
+    Column("rewritten_ms", BigInteger),  # when its files were last written again without somebody: it only grows
+)
+
+shortened_batches = Table(  # batches that had rows of people who are forgotten
+    "shortened_batches",
+    LEDGER,
+    Column("batch", ForeignKey("batches.id"), primary_key=True),
+    Column("rows", Integer, nullable=False),  # that it had besides
+)
+
+former_requests = Table(  # attempts of a batch that lost rows after them: it is named after another body by now
+    "former_requests",
+    LEDGER,
+    Column("attempt", ForeignKey("attempts.id"), primary_key=True),
+    Column("batch_id", String(64), nullable=False),  # that the request had
+)
+
+replaced_files = Table(  # files that were written again without somebody, to be removed
+    "replaced_files",
+    LEDGER,
+    Column("partition", ForeignKey("partitions.id"), primary_key=True),
+    Column("path", String(512), primary_key=True),
+    Column("written_ms", BigInteger, nullable=False),  # when the export run that wrote it was finished
 )

@@ -19,8 +19,10 @@ from statsig_export.delivery.outcomes import Outcome
 from statsig_export.delivery.rules import Decision, Failure, Reply, State, Step
 from statsig_export.errors import LedgerError, StalePlanError
 from statsig_export.ledger.database import LedgerDatabase, open_existing, open_to_read, open_to_write
+from statsig_export.ledger.forgotten import latest_forgotten, rewritten_ms, see_forgotten
 from statsig_export.ledger.identities import one_plan_at_a_time, refuse_overlapping_plan, remember
 from statsig_export.ledger.list_parameters import among
+from statsig_export.ledger.privacy import record_rule
 from statsig_export.ledger.pruned import refuse_pruned
 from statsig_export.ledger.records import Claim, ExportRun, PartitionPlan, PlannedBatch, ShipRun
 from statsig_export.ledger.states import move
@@ -50,13 +52,17 @@ class Ledger:
         """Record an export run and everything it planned. The files are durable already.
 
         Raises ConfigError when one of the partitions was pruned, or another run made other ids for a table meanwhile;
-        StalePlanError when another run planned one first, or windows of another length over this one.
+        StalePlanError when another run planned one first, or windows of another length over this one, or somebody was
+        forgotten of whom this run did not know.
         """
         with self.database.write() as connection:
             one_plan_at_a_time(connection, run.destination)
             refuse_overlapping_plan(connection, run.destination, run.window)
+            if latest_forgotten(connection, run.destination) != run.latest_forgotten:
+                raise StalePlanError("somebody was forgotten since this run began to read", hint="export it again")
             remember(connection, run.destination, run.identities)
             connection.execute(insert(export_runs), [_export_run_row(run)])
+            record_rule(connection, run)
             for plan in plans:
                 _plan_partition(connection, run, plan)
                 reach(CrashPoint.PLANNING)
@@ -205,9 +211,12 @@ def _closing(database: LedgerDatabase | None) -> Iterator[Ledger | None]:
 
 def _plan_partition(connection: Connection, run: ExportRun, plan: PartitionPlan) -> None:
     partition, newest = _take_partition(connection, run, plan)
+    key = partition_key(plan.category, run.window.key)
     if newest != plan.after_generation:
-        key = partition_key(plan.category, run.window.key)
         raise StalePlanError(f"{key} has a newer generation", hint="export it again")
+    if rewritten_ms(connection, partition) != plan.after_rewritten_ms:
+        raise StalePlanError(f"somebody's events were taken out of {key}", hint="export it again")
+    see_forgotten(connection, partition, plan.forgotten)
     if plan.file is None:
         return
     generation = newest + 1

@@ -6,6 +6,7 @@ at once. Only the id column is read, and where the ids ascend (derived ids do) o
 
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import groupby
 from typing import Final, Protocol, TypeVar
 from uuid import UUID
@@ -50,6 +51,22 @@ def trace(
 
     Raises ConfigError for what can be no id, LedgerError where files cannot be read and the others do not hold the id.
     """
+    search = partial(_trace, config, time_uuid, start, end, everywhere=everywhere, with_event=with_event)
+    try:
+        return search()
+    except LedgerError:  # a file may be gone since somebody was taken out of it: the ledger names another by now
+        return search()
+
+
+def _trace(
+    config: Config,
+    time_uuid: str | UUID,
+    start: Moment | None,
+    end: Moment | None,
+    *,
+    everywhere: bool,
+    with_event: bool,
+) -> Trace:
     texts = spellings(time_uuid)
     given = texts[0]
     origin = origin_of(usual_spelling(given) or given, config.source)

@@ -9,8 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 from statsig_export.account import Account, total
 from statsig_export.config import Config
@@ -22,6 +21,7 @@ from statsig_export.ledger.locks import groups_to_lock, lock_name, open_locks
 from statsig_export.ledger.pruned import PrunedPartition
 from statsig_export.ledger.retention import Candidate, PrunedFile
 from statsig_export.ledger.transactions import existing_ledger, ledger_to_read
+from statsig_export.maintenance.removal import is_left_behind, remove_replaced, was_written_again
 from statsig_export.moments import Moment, utc
 from statsig_export.runs import no_progress
 from statsig_export.storage.file_faults import GONE
@@ -63,12 +63,6 @@ class PruneReport:
     def complete(self) -> bool:
         """Whether nothing that was asked for is left."""
         return not (self.pending or self.busy or self.postponed_files or self.unreadable)
-
-
-LEFT_BEHIND_AFTER: Final = timedelta(days=1)
-"""Age from which a file that no partition names belongs to no running export."""
-CLOCKS_DIFFER: Final = timedelta(minutes=1)
-"""Tolerated difference between the storage's clock and ours."""
 
 
 def prune(  # noqa: PLR0913  one a choice of the caller's
@@ -196,6 +190,11 @@ class _Run:
 
     def remove_files(self) -> None:
         """Remove the files of every partition that was pruned, now or by a prune that did not come so far."""
+        replaced, unreadable = remove_replaced(
+            self.database, self.storage, self.destination, self.now, dry_run=self.dry_run
+        )
+        self.counts.update(replaced)
+        self.unreadable |= unreadable
         known = retention.destinations(self.database)
         unfinished = retention.unfinished(self.database, self.destination)
         for partition in unfinished + (self.pruned if self.dry_run else []):
@@ -219,9 +218,8 @@ class _Run:
         if file.shared:
             self.counts["shared_files"] += 1
             return True
-        written = datetime.fromtimestamp(file.written_ms / 1000, UTC) + CLOCKS_DIFFER
-        if facts.modified is not None and facts.modified > written and not self._left_behind(facts):
-            self.counts["postponed_files"] += 1  # an export for another destination may be about to name it
+        if was_written_again(facts, file.written_ms, self.now):
+            self.counts["postponed_files"] += 1
             return False
         self._remove(file.path, facts, "files")
         reach(CrashPoint.FILE_REMOVED)
@@ -232,7 +230,7 @@ class _Run:
         for path in self.storage.temporary_files():
             self._remove_left_behind(path, "temporary_files")
         for scratch, facts in self.storage.scratch_files():
-            if self._left_behind(facts):
+            if is_left_behind(facts, self.now):
                 self.counts.update(temporary_files=1, bytes=facts.bytes)
                 if not self.dry_run:
                     scratch.unlink(missing_ok=True)
@@ -254,13 +252,10 @@ class _Run:
     def _remove_left_behind(self, path: str, kind: str) -> None:
         try:
             facts = self.storage.facts(path)
-            if facts is not None and self._left_behind(facts):
+            if facts is not None and is_left_behind(facts, self.now):
                 self._remove(path, facts, kind)
         except PartitionFileError as error:
             self.unreadable |= error.files
-
-    def _left_behind(self, facts: FileFacts) -> bool:
-        return facts.modified is not None and facts.modified < self.now - LEFT_BEHIND_AFTER
 
     def _remove(self, path: str, facts: FileFacts, kind: str) -> None:
         self.counts.update({kind: 1, "bytes": facts.bytes})

@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from operator import attrgetter
 
 from statsig_export.account import Account, total
 from statsig_export.config import Config
@@ -92,8 +93,13 @@ def verify(
         for status in statuses:
             record = partition_record(ledger.database, ids[status.partition])
             found = [*_states(record.batches, policy), *_files(record, name, storage)]
-            if found and not record.pruned and partition_record(ledger.database, ids[status.partition]).pruned:
-                found = []  # its files were pruned while they were read
+            if found and not record.pruned:
+                again = partition_record(ledger.database, ids[status.partition])
+                if again.pruned:
+                    found = []  # its files were pruned while they were read
+                elif again.generations != record.generations:  # somebody was forgotten meanwhile
+                    record = again
+                    found = [*_states(record.batches, policy), *_files(record, name, storage)]
             found += [*_account(status), *_left_over(record)]
             differences += [Difference(status.partition, check, detail) for check, detail in found]
             counts.update(partitions=1, pruned=record.pruned)
@@ -115,7 +121,8 @@ def _account(status: PartitionStatus) -> Found:
     account = status.account
     if not account.balances:
         parts = f"forwarded {account.forwarded}, filtered {account.filtered}, failed {account.failed}"
-        yield Check.ACCOUNT, f"the account has {account.events} events, but {parts}, pending {account.pending}"
+        parts += f", pending {account.pending}, forgotten {account.forgotten}"
+        yield Check.ACCOUNT, f"the account has {account.events} events, but {parts}"
 
 
 def _left_over(record: PartitionRecord) -> Found:
@@ -127,7 +134,7 @@ def _states(found: Sequence[RecordedBatch], policy: RetryPolicy) -> Found:
     """Each batch against its attempts, its halves and what it is a replay of."""
     by_id = {batch.id: batch for batch in found}
     halves: dict[int, list[RecordedBatch]] = defaultdict(list)
-    for batch in found:
+    for batch in sorted(found, key=attrgetter("id")):  # as they were made: one without a row left begins anywhere
         if batch.parent is not None:
             halves[batch.parent].append(batch)
     for batch in found:
@@ -143,8 +150,8 @@ def _against_attempts(batch: RecordedBatch, policy: RetryPolicy) -> str | None:
     outcomes = [outcome for _, outcome in batch.made]
     if [number for number, _ in batch.made] != list(range(1, batch.attempts + 1)):
         return f"counts {batch.attempts} attempts, {len(batch.made)} are on record"
-    possible = fold(outcomes, batch.rows, batch.replayed_after, policy)
-    possible |= cut(possible, batch.rows) if batch.state == State.SPLIT else frozenset()
+    possible = fold(outcomes, batch.rows, batch.replayed_after, policy, batch.forgotten)
+    possible |= cut(possible, batch.rows + batch.forgotten) if batch.state == State.SPLIT else frozenset()
     if batch.state not in possible:
         return (
             f"is {batch.state}, its attempts say {' or '.join(sorted(possible, reverse=True)) or 'nothing that can be'}"
@@ -173,7 +180,7 @@ def _against_origin(batch: RecordedBatch, by_id: dict[int, RecordedBatch]) -> st
     """A replay repeats a delivered batch, or some of its rows; `_against_halves` checks its halves."""
     if batch.parent is not None and batch.parent not in by_id:
         return f"is a half of batch {batch.parent}, which is not there"
-    if batch.replay_of is None or batch.parent is not None:
+    if batch.replay_of is None or batch.parent is not None or not batch.rows:
         return None
     origin = by_id.get(batch.replay_of)
     if origin is None or origin.state != State.DELIVERED or origin.replay_of is not None:
@@ -210,7 +217,7 @@ def _files(record: PartitionRecord, destination: str, storage: Storage) -> Found
 
 def _rows(generation: RecordedGeneration, mine: Iterable[RecordedBatch]) -> Found:
     """The rows of a file are cut into the batches that stand for them: neither a gap nor an overlap."""
-    standing = [batch for batch in mine if batch.replay_of is None and batch.state != State.SPLIT]
+    standing = [batch for batch in mine if batch.replay_of is None and batch.state != State.SPLIT and batch.rows]
     name, end = f"generation {generation.number}", 0
     for begin, next_end in [*((batch.first_row, batch.end) for batch in standing), (generation.rows, generation.rows)]:
         if end < begin:
@@ -225,6 +232,8 @@ def _rows(generation: RecordedGeneration, mine: Iterable[RecordedBatch]) -> Foun
 
 def _bodies(generation: RecordedGeneration, mine: Iterable[RecordedBatch], destination: str, storage: Storage) -> Found:
     for batch in mine:
+        if not batch.rows:
+            continue
         request_body = body(storage.read_events(generation.file, batch.first_row, batch.rows))
         if batch_id(destination, request_body) != batch.batch_id:
             yield Check.BODY, f"batch {batch.id} is not named after the body its rows make"

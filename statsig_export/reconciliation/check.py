@@ -101,11 +101,10 @@ def compare(
                 read_ms = _ms(table.reads_from - _EPOCH)
         # What was sent before may have been written since, and is ours too: up to `grace` later, or as was seen.
         ids = ledger_arrivals.partitions_sent(database, config.webhook.name, read_ms - grace_ms, read_ms)
-        batches = ledger_arrivals.sent_batches(database, ids)
+        batches, files = ledger_arrivals.sent_of(database, ids)
         known = list(segments(batches))
         compared = [one for one in known if first_ms is not None and one.sent_ms >= first_ms]
         numbers = {segment: number for number, segment in enumerate(compared)}
-        files = ledger_arrivals.sent_files(database, ids)
         lost = add_sent(storage, files, known, numbers, sent)
         comparison = Comparison(compared, judgement.until_ms or 0, frozenset(lost), keep_missing=keep_missing)
         for number in range(BUCKETS):

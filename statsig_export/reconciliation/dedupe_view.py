@@ -6,7 +6,7 @@ It is printed whole, and as the macros of the dbt package in `deploy/dbt` (dbt_m
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import column, func
+from sqlalchemy import func, literal_column
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.engine.default import DefaultDialect
@@ -67,7 +67,7 @@ def dedupe_query(database: Warehouse, *, table: str, packed: bool, id_column: st
 
     The names are written as they are given. Rows without an id are in it as well, each of them.
     """
-    event_id = _packed_id(database) if packed else id_column
+    event_id = member_of(database, "data", EVENT_ID) if packed else id_column
     ranked = f"row_number() over (partition by {event_id} order by _fivetran_synced)"
     if database in _QUALIFIES:
         chosen = f"where true\nqualify {event_id} is null or {ranked} = 1\n"
@@ -76,12 +76,19 @@ def dedupe_query(database: Warehouse, *, table: str, packed: bool, id_column: st
     return f"select *\nfrom {inner}\nwhere {ID} is null or {_OCCURRENCE} = 1\n"
 
 
-def _packed_id(database: Warehouse) -> str:
-    data: SqlColumn = column("data")
+def member_of(database: Warehouse, document: str, *keys: str) -> str:
+    """The text of a member of a JSON column, which is named as it is to be written: by its keys, each a plain name."""
+    data: SqlColumn = literal_column(document)
+    path = ".".join(keys)
+    dialect: Dialect = _DIALECTS.get(database, DefaultDialect)()
+    family = _STORED_AS.get(database, Family.TEXT)
     if database is Warehouse.DATABRICKS:
-        return compiled(func.get_json_object(data, f"$.{EVENT_ID}"), DefaultDialect())
+        return compiled(func.get_json_object(data, f"$.{path}"), DefaultDialect())
+    if len(keys) > 1 and database is Warehouse.POSTGRESQL:
+        return compiled(data.op("#>>")("{" + ",".join(keys) + "}"), dialect)
+    if len(keys) > 1 and database is Warehouse.REDSHIFT:
+        return compiled(func.json_extract_path_text(data, *keys, literal_column("true")), dialect)
     member = backend_of(database.value).json_member
     if member is None:
         raise ValueError(f"{database} has no way to read JSON")
-    dialect: Dialect = _DIALECTS.get(database, DefaultDialect)()
-    return compiled(member(data, _STORED_AS.get(database, Family.TEXT), EVENT_ID), dialect)
+    return compiled(member(data, family, path), dialect)

@@ -141,7 +141,9 @@ def toml_value(value: object) -> str:
     """One value as TOML spells it."""
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{_key(key)} = {toml_value(inner)}" for key, inner in value.items()) + " }"
-    return json.dumps(value)  # a string, number, boolean or list of them is spelled alike in TOML
+    if isinstance(value, list):
+        return f"[{', '.join(map(toml_value, value))}]"
+    return json.dumps(value)  # a string, number or boolean is spelled alike in TOML
 
 
 def _key(key: str) -> str:

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing.context import ForkServerProcess
@@ -60,6 +60,9 @@ class Stage:
         self._reports += 1
         report = self.home.folder / f"report-{self._reports}.json"
         return start(Task(self.home, ship=True, crash=crash, prepare=self.prepare, report=report)), report
+
+    def start_forget(self, users: Iterable[str] = (), crash: str = "") -> ForkServerProcess:
+        return start(Task(self.home, forget=tuple(users), crash=crash, prepare=self.prepare))
 
     def export(self) -> None:
         assert ended(self.start_export()) == 0, self.log

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from landing import EVENTS, landing_in
 from ledger_of_version_1 import DELIVERED, FAULTY, Left
-from sqlalchemy import create_engine, inspect, make_url
+from sqlalchemy import create_engine, inspect, make_url, update
 
 from statsig_export.errors import LedgerError
 from statsig_export.export.export import export_window
@@ -20,7 +20,7 @@ from statsig_export.export.late_rows import changed_windows
 from statsig_export.export.plan import plan
 from statsig_export.ledger.database import open_to_write
 from statsig_export.ledger.records import Selection
-from statsig_export.ledger.tables import REVISION, SCHEMA_VERSION
+from statsig_export.ledger.tables import REVISION, SCHEMA_VERSION, meta
 from statsig_export.lineage.frames import deliveries, read_events
 from statsig_export.lineage.trace import trace
 from statsig_export.maintenance.verify import verify
@@ -183,14 +183,16 @@ def test_processes_and_threads_that_migrate_at_once_do_it_once(left: Left):
 def test_a_ledger_of_a_newer_version_is_refused_in_a_sentence_and_left_as_it_is(left: Left):
     database = open_to_write(make_url(left.ledger_url))
     with database.write() as connection:
-        connection.exec_driver_sql("UPDATE meta SET value = '4' WHERE key = 'schema_version'")
+        newer = str(SCHEMA_VERSION + 1)
+        connection.execute(update(meta).where(meta.c.key == "schema_version").values(value=newer))
     database.close()
     before = rows(left)
 
     with pytest.raises(LedgerError) as refused:
         ship(left.config)
     assert str(refused.value) == (
-        "the ledger has schema version 4, this statsig-export knows version 3 and older: "
+        f"the ledger has schema version {SCHEMA_VERSION + 1}, this statsig-export knows version {SCHEMA_VERSION} and"
+        " older: "
         "run the version that wrote it, or a newer one"
     )
     assert rows(left) == before

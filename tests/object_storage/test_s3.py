@@ -99,7 +99,13 @@ def test_run_ship_verify_replay_read_and_prune_work_on_a_bucket(
     assert json.loads(home.say("ship", "--json", code=0, **aws).stdout)["sent"] == 0
     time_uuid = home.receiver.events()[0]["timeUUID"]
     assert home.say("trace", time_uuid, **aws).exit_code == 0
-    assert len(keys(s3)) == 2
+    before = set(keys(s3))
+    assert len(before) == 2
+
+    told = json.loads(home.say("forget", "--user-id", "user-3", "--json", code=0, **aws).stdout)
+    assert (told["events"], told["removed_files"], told["unnamed_files"]) == (1, 1, 0)
+    assert (len(keys(s3)), len(before & set(keys(s3)))) == (2, 1)
+    assert home.say("verify", **aws).exit_code == 0
 
     pruned = json.loads(home.say("prune", "--before", "2026-11-22", "--json", code=0, **aws).stdout)
     assert (len(pruned["pruned"]), pruned["files"]) == (2, 2)

@@ -62,6 +62,7 @@ def test_an_export_checks_the_source_before_and_the_account_after(project: Proje
         "filtered": 1,
         "failed": 0,
         "pending": 5,
+        "forgotten": 0,
     }
     steps = [event.step_key for event in result.all_events if event.is_step_success]
     assert steps.index("source_schemas") < steps.index("statsig__events") < steps.index("statsig__events_few_rows_fail")

@@ -56,6 +56,31 @@ def test_an_exported_partition_is_unsynced_from_the_change_of_the_filter_to_its_
     assert data_version(project, EXPORTED) != before
 
 
+@pytest.mark.fault("F431")
+def test_turning_privacy_on_is_shown_as_a_change_of_the_filter_is_and_sends_nothing_again(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+):
+    key = "the key of the digests, 32 bytes long"
+    monkeypatch.setenv("HASH_KEY", key)
+    project.fill([DAYS[0]])
+    project.export(EXPORTED)
+    ship(project.config)
+    before, sent = data_version(project, EXPORTED), len(names_received(project))
+
+    project.configure("[webhook]", '[privacy]\nhash = ["userID"]\nhash_key = "env:HASH_KEY"\n[webhook]')
+    assert stale_status(project, EXPORTED) == ("STALE", ["has a new code version"])
+    project.export(EXPORTED)
+    ship(project.config)
+
+    fingerprint = project.config.privacy_fingerprint()
+    assert stale_status(project, EXPORTED) == ("FRESH", [])
+    assert data_version(project, EXPORTED) == f"{before}-privacy-{fingerprint}"
+    assert project.metadata("statsig", "events", partition=EXPORTED)["privacy"] == fingerprint
+    assert len(names_received(project)) == sent
+    kept = b"".join(file.read_bytes() for file in (project.folder / "dagster_home").rglob("*") if file.is_file())
+    assert key.encode() not in kept
+
+
 def test_a_change_that_has_nothing_to_do_with_the_filter_leaves_partitions_as_they_are(project: Project):
     project.fill([DAYS[0]])
     project.export(EXPORTED)

@@ -1,6 +1,7 @@
 """`ledger_sensor`: Dagster shows what the ledger holds, whoever exported it and whatever became of a run."""
 
 import json
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 
@@ -17,8 +18,12 @@ from statsig_export.dagster.reconciling import picture
 from statsig_export.dagster.reconciling import sensor as reconciling
 from statsig_export.dagster.reconciling.sensor import ledger_sensor
 from statsig_export.export.export import export_window
+from statsig_export.forgetting.forget import forget
+from statsig_export.ledger.locks import lock_name, open_locks
+from statsig_export.ledger.queries import partition_ids
 from statsig_export.ledger.tables import export_runs
 from statsig_export.ledger.transactions import ledger_of
+from statsig_export.lineage.frames import read_events
 from statsig_export.maintenance.prune import prune
 from statsig_export.shipping.changes import ledger_changes
 from statsig_export.shipping.replay import replay
@@ -96,6 +101,28 @@ def test_what_the_command_line_exported_and_shipped_shows_after_a_tick(project: 
     assert project.shipped() == {f"{category}|{day}" for category in FILLED for day in DAYS[:2]}
     told = project.metadata(*DELIVERED.path, partition=BOTH[1])
     assert (told["delivered events"], told["requests"], told["status 200"], told["pending"]) == (3, 2, 2, 0)
+
+
+@pytest.mark.fault("F454")
+def test_what_is_left_once_a_person_is_forgotten_shows_after_a_tick_and_once(project: Project):
+    exported(project, *DAYS[:2])
+    ship(project.config)
+    cursor, _ = tick(project)
+    before = project.metadata(*EVENTS.path, partition=BOTH[0])["dagster/partition_row_count"]
+    users = read_events(project.config)["user_id"]
+    with ledger_of(project.config) as ledger, closing(open_locks(ledger.database.engine)) as locks:
+        ids = partition_ids(ledger.database, "fivetran", [(Category.CUSTOM_EVENT, DAYS[0])])
+        assert locks.acquire(lock_name(ids[BOTH[0]]))
+        assert forget(project.config, [("userID", user) for user in users]).busy == (BOTH[0],)
+    assert project.run("finish_forgetting", {}, {}).success
+    cursor, said = tick(project, cursor)
+
+    assert said == "materializations reported: 8"  # both assets of both categories of two days
+    told = project.metadata(*EVENTS.path, partition=BOTH[0])
+    assert (told["dagster/partition_row_count"], told["forgotten"]) == (0, before)
+    assert forwarded(project, BOTH[0]) == forwarded(project, BOTH[1]) == 0
+    assert tick(project, cursor)[1] == SHOWN
+    assert tick(project)[1] == SHOWN
 
 
 @pytest.mark.fault("F325")

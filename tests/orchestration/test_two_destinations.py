@@ -28,7 +28,7 @@ from statsig_export.windows import window_from_key
 CLAIM = "statsig_export/claim/statsig/events"
 JOBS = {
     *("export_events", "check_deliveries", "ship_batches", "replay_batches", "verify_ledger", "resume_destination"),
-    *("prune", "send_test_event", "sync_with_ledger"),
+    *("prune", "finish_forgetting", "send_test_event", "sync_with_ledger"),
 }
 ASSETS = {"source/exposures", "source/custom_events", "statsig/events", "fivetran/statsig_events"}
 

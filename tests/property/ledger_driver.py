@@ -4,7 +4,10 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from ledger_model import BAD, GIVE_UP_AFTER_MS, GIVE_UP_ATTEMPTS, MAX_EVENTS, Row
 from sqlalchemy import event, make_url, select
@@ -13,7 +16,8 @@ from statsig_export.delivery.batch import Batch
 from statsig_export.delivery.batches import Batcher, halve
 from statsig_export.delivery.outcomes import Outcome
 from statsig_export.delivery.rules import Attempted, Decision, Failure, Reply, RetryPolicy, Step, decide
-from statsig_export.ledger import queries
+from statsig_export.forgetting.rewriting import changed_batches
+from statsig_export.ledger import forgetting, queries
 from statsig_export.ledger.database import LedgerDatabase, open_to_write
 from statsig_export.ledger.records import Claim, ExportRun, PartitionPlan, PlannedBatch, ShipRun
 from statsig_export.ledger.tables import attempts, batches, partitions
@@ -63,6 +67,7 @@ class LedgerDriver:
         self.now = 1_000_000
         self.source: dict[Category, list[Row]] = {category: [] for category in CATEGORIES}
         self.allowed = {"a", "b"}
+        self.forgotten: set[str] = set()
         self._files: dict[str, list[bytes]] = {}
         self._numbers = itertools.count(1)
         self._ids: dict[Category, int] = {}
@@ -102,6 +107,28 @@ class LedgerDriver:
     def cut(self, batch: PlannedBatch) -> None:
         self.ledger.cut(batch, self._halves(batch), self.now)
 
+    def forget(self, category: Category, keys: set[str]) -> None:
+        """Take these rows out, as whoever holds the partition's lock does, and leave them out from now on."""
+        self.forgotten |= keys
+        partition = self.id_of(category)
+        before = forgetting.contents(self.database, partition)
+        assert before is not None
+        texts = {generation: self._files[file.path] for generation, file in before.files.items()}
+        taken = {at: np.array([text.decode() in keys for text in rows], np.bool_) for at, rows in texts.items()}
+        files = {}
+        for generation, mask in taken.items():
+            if mask.any():
+                path = self._new_key()
+                self._files[path] = [text for text, gone in zip(texts[generation], mask, strict=True) if not gone]
+                files[generation] = StoredFile(path, path, 1, len(self._files[path]))
+        changed = changed_batches(self, self.destination, before, taken, files)  # type: ignore[arg-type]  # it reads events
+        other = replace(before, batches=before.batches[1:])
+        assert not forgetting.replace_files(self.database, partition, other, files, changed, self.now)
+        assert forgetting.replace_files(self.database, partition, before, files, changed, self.now)
+
+    def read_events(self, file: StoredFile, first_row: int, rows: int) -> "pa.Array[Any]":
+        return pa.array(self._files[file.path][first_row : first_row + rows], pa.binary())
+
     def _halves(self, batch: PlannedBatch) -> tuple[Batch, Batch]:
         texts = self._files[batch.file.path][batch.first_row : batch.first_row + batch.rows]
         return halve(self.destination, batch.first_row, pa.array(texts))
@@ -132,7 +159,8 @@ class LedgerDriver:
     def _plan(self, category: Category, stale: int) -> PartitionPlan:
         found = queries.planned(self.database, self.destination, WINDOW.key, category)
         known = {text.decode() for file in found.files for text in self._files[file]}
-        rows = [(key, kind) for key, kind in self.source[category] if key not in known]
+        unknown = [(key, kind) for key, kind in self.source[category] if key not in known]
+        rows = [(key, kind) for key, kind in unknown if key not in self.forgotten]
         new = [key.encode() for key, kind in rows if kind in self.allowed]
         left_out = Counter(kind for _, kind in rows if kind not in self.allowed)
         batcher = Batcher(self.destination, MAX_EVENTS, 1_000)
@@ -146,6 +174,8 @@ class LedgerDriver:
             filtered_by={kind: count for kind, count in left_out.items() if kind != BAD},
             failed_by={kind: count for kind, count in left_out.items() if kind == BAD},
             quarantine=None,
+            forgotten=len(unknown) - len(rows),
+            after_rewritten_ms=found.rewritten_ms,
         )
 
     def _new_key(self) -> str:

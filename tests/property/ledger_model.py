@@ -61,6 +61,10 @@ class LedgerModel:
         self.batches: dict[int, ModelBatch] = {}
         """By their ids in the ledger."""
         self.planned: dict[Category, list[str]] = {}
+        self.gone: set[str] = set()
+        """Rows of people who are forgotten."""
+        self.forgotten: Counter[Category] = Counter()
+        """As the latest export saw them, and what was taken out since."""
         self.left_out: dict[Category, Counter[str]] = {}
         """Kind -> rows, as the latest export saw them."""
         self.generations: Counter[Category] = Counter()
@@ -72,7 +76,9 @@ class LedgerModel:
 
     def export(self, category: Category, source: Sequence[Row], allowed: set[str], now: int) -> list[ModelBatch]:
         before = self.planned.setdefault(category, [])
-        rows = [(key, kind) for key, kind in source if key not in before]
+        unknown = [(key, kind) for key, kind in source if key not in before]
+        rows = [(key, kind) for key, kind in unknown if key not in self.gone]
+        self.forgotten[category] = len(unknown) - len(rows)
         new = [key for key, kind in rows if kind in allowed]
         self.left_out[category] = Counter(kind for _, kind in rows if kind not in allowed)
         self.planned[category] = before + new
@@ -146,6 +152,20 @@ class LedgerModel:
             self.bound.update(batch.ids)
         return chosen
 
+    def forget(self, category: Category, keys: set[str]) -> None:
+        """Every row moves up by those that went before it."""
+        self.gone |= keys
+        mine = self.of(category)
+        rows = {(b.generation, b.first + at) for b in mine for at, key in enumerate(b.ids) if key in keys}
+        for batch in mine:
+            batch.first -= sum(generation == batch.generation and row < batch.first for generation, row in rows)
+            batch.ids = [key for key in batch.ids if key not in keys]
+            if not batch.ids and batch.state != "split":
+                batch.state = "forgotten"
+        planned = self.planned[category]
+        self.planned[category] = [key for key in planned if key not in keys]
+        self.forgotten[category] += len(planned) - len(self.planned[category])
+
     def of(self, *categories: Category) -> list[ModelBatch]:
         return [batch for batch in self.batches.values() if batch.category in categories]
 
@@ -165,7 +185,8 @@ class LedgerModel:
         mine = [batch for batch in self.of(category) if batch.stands]
         left_out = self.left_out[category]
         return {
-            "events": len(self.planned[category]) + left_out.total(),
+            "events": len(self.planned[category]) + left_out.total() + self.forgotten[category],
+            "forgotten": self.forgotten[category],
             "forwarded": _events(batch for batch in mine if batch.state == "delivered"),
             "filtered": left_out.total() - left_out[BAD],
             "failed": _events(batch for batch in mine if batch.state == "failed") + left_out[BAD],

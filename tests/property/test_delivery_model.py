@@ -176,6 +176,19 @@ class DeliveryMachine(RuleBasedStateMachine):
             assert events == sum(len(batch.ids) for batch in expected)
             self.adopt(expected)
 
+    @precondition(lambda self: any(self.model.planned.values()))
+    @rule(category=categories, numbers=st.sets(picks, min_size=1, max_size=6), neighbours=st.booleans())
+    def forget(self, category, numbers, neighbours):
+        """Somebody's rows are taken out, under the partition's lock: what a shipper had under way is recovered."""
+        self.crash(processed=False)
+        self.recover(category)
+        keys = self.model.planned[category]
+        chosen = {keys[number % len(keys)] for number in numbers} if keys else set()
+        chosen |= set(keys[:5]) if neighbours else set()
+        if chosen:
+            self.model.forget(category, chosen)
+            self.real.forget(category, chosen)
+
     @rule(again=st.booleans())
     def the_faults_stop(self, again):
         """All that is pending gets through, whatever came before: nothing is stuck. Then it is sent `again`."""
@@ -186,7 +199,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         for batch in self.real.waiting():
             self.claim_it(batch)
             self.finish_it(self.claims.pop(), "accepted", processed=True)
-        assert {batch.state for batch in self.model.batches.values()} <= {"delivered", "split", "failed"}
+        assert {batch.state for batch in self.model.batches.values()} <= {"delivered", "split", "failed", "forgotten"}
         for category in CATEGORIES if again else ():
             self.replay(category, failed_only=False)
 
@@ -210,6 +223,8 @@ class DeliveryMachine(RuleBasedStateMachine):
             assert (row.rows, row.attempts) == (len(batch.ids), len(batch.outcomes))
             assert (row.state, row.planned_ms, row.throttled) == (batch.state, batch.planned, batch.throttled)
             assert row.due_ms == batch.due or row.state not in WAITING
+            if row.state == "forgotten" or not row.rows:
+                continue
             body = "[" + ",".join(batch.ids) + "]"
             assert row.batch_id == hashlib.sha256(f"{self.real.destination}\0{body}".encode()).hexdigest()
             assert row.body_bytes == len(body)
@@ -231,7 +246,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         held = Counter(key for batch in self.model.batches.values() if batch.stands for key in batch.ids)
         assert held == Counter(itertools.chain(*self.model.planned.values()))
         now = {row.id for row in rows if row.state == "delivered"}
-        assert self.delivered <= now
+        assert {key for key in self.delivered if self.model.batches[key].state != "forgotten"} <= now
         self.delivered = now
         assert all(self.model.received[key] for batch in now for key in self.model.batches[batch].ids)
         assert self.model.received <= self.model.bound

@@ -6,6 +6,7 @@ def test_an_account_balances_when_every_event_is_in_one_place():
 
     assert account.balances
     assert not Account(events=11, forwarded=10).balances
+    assert Account(events=11, forwarded=10, forgotten=1).balances
 
 
 def test_rate_limited_events_are_no_part_of_the_sum():
@@ -22,6 +23,7 @@ def test_the_total_adds_up_rule_by_rule():
         "failed": 0,
         "pending": 0,
         "rate_limited": 0,
+        "forgotten": 0,
         "filtered_by": {"a": 1, "b": 4},
         "failed_by": {},
     }

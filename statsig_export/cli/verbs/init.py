@@ -39,6 +39,7 @@ from statsig_export.layouts.known import LAYOUTS
 from statsig_export.layouts.model import Role
 from statsig_export.layouts.native_tables import create_tables
 from statsig_export.layouts.placement import source_tables
+from statsig_export.privacy.masking import Masking
 from statsig_export.settings import WindowSettings
 from statsig_export.source.discovery import EARLIEST, Discovery
 from statsig_export.source.errors import SourceErrors
@@ -248,7 +249,7 @@ def _report(path: Path, look: _Look, location: CodeLocation, *, json_: bool) -> 
     """What was found, and the dry run of the newest closed window that can hold any of it."""
     config = load_config(path)
     window = _newest_closed(look, config.windows)
-    planned = plan_of(config, [window], (), 0) if window else None
+    planned = plan_of(config, [window], (), 0, rule=Masking()) if window else None
     if json_:
         roles = look.proposal.tables if look.proposal else {}
         tables = {role.value: None if match is None else match_json(match) for role, match in roles.items()}

@@ -24,6 +24,7 @@ from statsig_export.errors import PartitionFileError
 from statsig_export.export.plan import Planner
 from statsig_export.export.reports import FailedRow, PlanReport
 from statsig_export.export.rows_outside import RowsOutside
+from statsig_export.privacy.rule import Rule
 from statsig_export.shipping.status import status
 from statsig_export.storage.file_faults import joined
 from statsig_export.vocabulary import Category
@@ -57,6 +58,12 @@ class Plan:
         return {name.value: text for report in self.reports for name, text in report.examples.items()}
 
     @property
+    def unmatched_paths(self) -> list[str]:
+        """The paths of [privacy] that matched nothing in any of the windows, where anything would be sent."""
+        asked = [report.unmatched_paths for report in self.reports if report.to_send]
+        return [path for path in asked[0] if all(path in paths for paths in asked)] if asked else []
+
+    @property
     def hopeless(self) -> list[str]:
         """The categories that have rows, all of which fail."""
         accounts = [(name, part) for report in self.reports for name, part in report.accounts.items()]
@@ -78,6 +85,7 @@ class Plan:
             "windows": [report.window for report in self.reports],
             "partitions": self.partitions,
             "examples": self.examples,
+            "unmatched_paths": self.unmatched_paths,
             **self.outside.to_dict(),
         }
 
@@ -121,13 +129,16 @@ def plan_of(
     names: Sequence[str],
     most_failed_rows: int | None,
     reason: str | None = None,
+    rule: Rule | None = None,
 ) -> Plan:
-    """The dry run of some windows, with the rows that failed (for `reason`). Raises SourceError, LedgerError."""
+    """The dry run of some windows, with the rows that failed (for `reason`); `rule` stands in for that of [privacy].
+    Raises SourceError, LedgerError.
+    """
     chosen = categories_of(names)
     reports: list[PlanReport] = []
     rows: list[FailedRow] = []
     unread: list[PartitionFileError] = []
-    with Planner(config) as planner, progress.step_bar("plan", len(windows)) as step:
+    with Planner(config, rule) as planner, progress.step_bar("plan", len(windows)) as step:
         outside = planner.outside(chosen)
         for window in windows:
             limit = None if most_failed_rows is None else most_failed_rows - len(rows)
@@ -158,6 +169,9 @@ def print_plan(planned: Plan, *, failed: bool) -> None:
         output.note(
             f"Every row of {name} would fail: is a column mapped to another meaning? --failed lists the reasons."
         )
+    if planned.unmatched_paths:
+        paths = ", ".join(output.printable(path) for path in planned.unmatched_paths)
+        output.note(f"Paths of [privacy] that matched nothing in what would be sent: {paths}.")
     waiting = f" {planned.pending:,} more were planned before and are still pending." if planned.pending else ""
     click.echo(f"{planned.to_send:,} events would be sent; nothing was sent or written.{waiting}")
     for name, text in planned.examples.items():

@@ -207,7 +207,7 @@ def _record(context: dg.AssetExecutionContext, config: Config, recorded: Mapping
 
 
 def _data_version(config: Config) -> str:
-    return data_version(config, config.filter_fingerprint())
+    return data_version(config, config.filter_fingerprint(), config.privacy_fingerprint())
 
 
 def _not_exported(

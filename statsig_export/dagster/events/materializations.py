@@ -18,9 +18,12 @@ from statsig_export.windows import Window, split_partition_key
 Metadata = Mapping[str, dg.MetadataValue]
 
 
-def data_version(config: Config, filter_fingerprint: str) -> str:
-    """The layout and the filter: what decides, beside the rows, which events a window has."""
-    return f"{config.source.layout}-filter-{filter_fingerprint}"
+def data_version(config: Config, filter_fingerprint: str, privacy_fingerprint: str | None) -> str:
+    """The layout, the filter and [privacy], if there is one: what decides, beside the rows, what a window's events
+    are.
+    """
+    version = f"{config.source.layout}-filter-{filter_fingerprint}"
+    return version if privacy_fingerprint is None else f"{version}-privacy-{privacy_fingerprint}"
 
 
 def materialization(asset: dg.AssetKey, partition: str, metadata: Metadata, version: str) -> dg.AssetMaterialization:
@@ -71,6 +74,7 @@ def of_report(report: ExportReport, window: Window, partition: PartitionExport) 
         "filtered by": dg.MetadataValue.json(largest(account.filtered_by)),
         "failed": dg.MetadataValue.int(account.failed),
         "failed by": dg.MetadataValue.json(largest(account.failed_by)),
+        "forgotten": dg.MetadataValue.int(account.forgotten),
         "batches": dg.MetadataValue.int(partition.batches),
         "generation": dg.MetadataValue.int(partition.generation),
         "file bytes": dg.MetadataValue.int(partition.file_bytes),
@@ -78,6 +82,7 @@ def of_report(report: ExportReport, window: Window, partition: PartitionExport) 
         "window end": dg.MetadataValue.timestamp(window.end),
         "export run": dg.MetadataValue.text(report.run_id),
         "filter": dg.MetadataValue.text(report.filter_fingerprint),
+        **({"privacy": dg.MetadataValue.text(report.privacy_fingerprint)} if report.privacy_fingerprint else {}),
         **optional,
     }
 
@@ -92,5 +97,6 @@ def of_ledger(line: PartitionStatus, planned: int, run: dg.MetadataValue) -> Met
         "filtered by": dg.MetadataValue.json(largest(account.filtered_by)),
         "failed": dg.MetadataValue.int(account.failed),
         "failed by": dg.MetadataValue.json(largest(account.failed_by)),
+        "forgotten": dg.MetadataValue.int(account.forgotten),
         "export run": run,
     }

@@ -1,5 +1,5 @@
-"""Jobs for a person on duty who has Dagster and no terminal: `resume_destination`, `prune`, `send_test_event`,
-`sync_with_ledger`. They do what the verbs of the command line do.
+"""Jobs for a person on duty who has Dagster and no terminal: `resume_destination`, `prune`, `finish_forgetting`,
+`send_test_event`, `sync_with_ledger`. They do what the verbs of the command line do.
 """
 
 from collections.abc import Callable
@@ -17,6 +17,7 @@ from statsig_export.dagster.reconciling.sensor import show_everything
 from statsig_export.dagster.resources import ExportResource
 from statsig_export.delivery.outcomes import Outcome
 from statsig_export.errors import ConfigError, DestinationError, StatsigExportError
+from statsig_export.forgetting.forget import forget
 from statsig_export.maintenance.prune import prune as prune_windows
 from statsig_export.shipping.status import halted_reason, resume
 from statsig_export.shipping.test_event import send_test_event as send
@@ -58,6 +59,17 @@ def _prune(context: dg.OpExecutionContext, config: PruneConfig, statsig_export: 
     context.log.info("%d partitions %s: %d files, %d bytes; left: %d not sent yet, %d held by another run", *said)
     if report.unreadable:
         raise dg.Failure(f"files that cannot be read: {len(report.unreadable)}; their partitions were not pruned")
+
+
+def _finish_forgetting(context: dg.OpExecutionContext, statsig_export: ExportResource) -> None:
+    try:
+        report = forget(statsig_export.config())
+    except StatsigExportError as error:
+        raise failure(error) from None
+    said = (report.events, len(report.partitions), report.removed_files, len(report.busy))
+    context.log.info("%d events taken out of %d partitions, %d old files removed; left: %d held by another run", *said)
+    if report.unreadable:
+        raise dg.Failure(f"files that cannot be read: {len(report.unreadable)}; they may have such events still")
 
 
 def _send_test_event(context: dg.OpExecutionContext, statsig_export: ExportResource) -> None:
@@ -109,6 +121,13 @@ _OPERATIONS = (
         "prune_windows",
         "Removes files, batches and attempts of old windows, and keeps their account.",
         _prune,
+    ),
+    _Operation(
+        "finish_forgetting",
+        "Goes on with people whom the command line was told to forget.",
+        "finish_forgetting_people",
+        "Takes the events of forgotten people out of the partitions that an earlier run left.",
+        _finish_forgetting,
     ),
     _Operation(
         "send_test_event",

@@ -20,7 +20,7 @@ from statsig_export.ledger.changes import ChangedPartition
 from statsig_export.shipping.changes import LedgerChanges, LedgerPartition
 from statsig_export.windows import window_from_key
 
-EXPORT_RUN, SHIP_RUN, ROW_COUNT = "export run", "ship run", "dagster/partition_row_count"
+EXPORT_RUN, SHIP_RUN, ROW_COUNT, FORGOTTEN = "export run", "ship run", "dagster/partition_row_count", "forgotten"
 
 
 @dataclass(slots=True)
@@ -45,15 +45,15 @@ def difference(config: Config, ledger: LedgerChanges, picture: Picture, ids: Seq
     found, unshipped = Difference(), list[LedgerPartition]()
     for each in partitions:
         changed, key = each.changed, each.changed.partition
-        if not _shows_export(picture, names.events, changed, exported.get(key)):
+        if not _shows_export(picture, names.events, each, exported.get(key)):
             if picture.is_under_way(changed.export.by):
                 found.waits_for.add(changed.export.by)
                 continue  # it reports "nothing to send", too
             metadata = events.of_ledger(each.status, changed.planned, picture.link(changed.export.by))
-            version = events.data_version(config, changed.filter_fingerprint)
+            version = events.data_version(config, changed.filter_fingerprint, changed.privacy_fingerprint)
             found.missing.append((changed.id, events.materialization(names.events, key, metadata, version)))
         if not changed.planned:
-            if key not in shipped:
+            if key not in shipped or not _counts(shipped[key].asset_materialization, changed):
                 found.missing.append((changed.id, delivered.nothing_to_send(names, key)))
         elif not _shows_shipment(picture, names.delivered, changed, shipped.get(key)):
             if changed.shipped is not None and picture.is_under_way(changed.shipped.by):
@@ -74,12 +74,19 @@ def _has_a_window(config: Config, changed: ChangedPartition) -> bool:
 
 
 def _shows_export(
-    picture: Picture, asset: dg.AssetKey, changed: ChangedPartition, newest: dg.EventLogRecord | None
+    picture: Picture, asset: dg.AssetKey, partition: LedgerPartition, newest: dg.EventLogRecord | None
 ) -> bool:
+    """Whether Dagster shows the latest export, and as many forgotten rows as there are by now."""
+    changed, forgotten = partition.changed, partition.status.account.forgotten
     event = None if newest is None else newest.asset_materialization
     if newest is not None and event is not None and is_by(event, newest.run_id, changed.export, EXPORT_RUN):
-        return True
-    return bool(picture.told_by(changed.export, asset, changed.partition))
+        return _forgotten_in(event) == forgotten
+    told = picture.told_by(changed.export, asset, changed.partition)
+    return any(_forgotten_in(event) == forgotten for event in told)
+
+
+def _forgotten_in(event: dg.AssetMaterialization) -> object:
+    return getattr(event.metadata.get(FORGOTTEN), "value", 0)
 
 
 def _shows_shipment(
@@ -94,7 +101,9 @@ def _shows_shipment(
     return any(_counts(told, changed) for told in picture.told_by(changed.shipped, asset, changed.partition))
 
 
-def _counts(event: dg.AssetMaterialization, changed: ChangedPartition) -> bool:
+def _counts(event: dg.AssetMaterialization | None, changed: ChangedPartition) -> bool:
+    if event is None:
+        return True
     return getattr(event.metadata.get(ROW_COUNT), "value", changed.forwarded) == changed.forwarded
 
 

@@ -38,6 +38,7 @@ WORDS = {
     "trace": ["trace", "the-first"],
     "verify": ["verify"],
     "prune": ["prune", "--before", "2026-11-21"],
+    "forget": ["forget", "--user-id", "user-1"],
     "resume": ["resume"],
     "test-event": ["test-event"],
     "check": ["check", *NO_GAPS],

@@ -12,7 +12,7 @@ from statsig_export.ledger import queries, standings
 from statsig_export.ledger.database import LedgerDatabase, open_existing, open_to_write
 from statsig_export.ledger.locks import open_locks
 from statsig_export.ledger.records import DestinationRecord, ExportRun, PartitionPlan, PlannedBatch, ShipRun
-from statsig_export.ledger.tables import attempts, batches
+from statsig_export.ledger.tables import SCHEMA_VERSION, attempts, batches
 from statsig_export.ledger.transactions import Ledger
 from statsig_export.settings import WindowSettings
 from statsig_export.storage.files import StoredFile
@@ -264,7 +264,7 @@ def test_a_ledger_of_a_newer_version_is_refused_with_both_versions(ledger: Ledge
     with ledger.database.write() as connection:
         connection.execute(text("UPDATE meta SET value = '99' WHERE key = 'schema_version'"))
 
-    with pytest.raises(LedgerError, match=r"version 99.*version 3"):
+    with pytest.raises(LedgerError, match=rf"version 99.*version {SCHEMA_VERSION}"):
         open_to_write(ledger.database.engine.url)
 
 

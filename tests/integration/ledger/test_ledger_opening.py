@@ -84,6 +84,7 @@ def test_every_verb_that_reads_answers_while_a_transaction_writes_in_whatever_jo
         for words in (
             *(["status"], ["status", "--failed", "--json"], ["check"], ["trace", "x"], ["verify"], ["plan", *day]),
             *(["events", *day], ["prune", "--before", "2026-11-21", "--dry-run"]),
+            ["forget", "--user-id", "user-1", "--dry-run"],
         ):
             read = home.verb(*words)
             assert "locked" not in read.output, words

@@ -51,11 +51,15 @@ def test_an_answer_has_one_outcome(answer: Reply | Failure, outcome: Outcome):
 
 
 def test_nothing_leads_out_of_an_absorbing_state():
-    assert not {state for state, _ in TRANSITIONS} & {State.DELIVERED, State.SPLIT}
+    assert not {state for state, _ in TRANSITIONS} & {State.SPLIT, State.FORGOTTEN}
 
 
-def test_only_a_replay_leads_out_of_failed():
-    assert [step for state, step in TRANSITIONS if state is State.FAILED] == [Step.REPLAY]
+def test_only_being_forgotten_leads_out_of_delivered():
+    assert [step for state, step in TRANSITIONS if state is State.DELIVERED] == [Step.FORGET]
+
+
+def test_only_a_replay_or_being_forgotten_leads_out_of_failed():
+    assert [step for state, step in TRANSITIONS if state is State.FAILED] == [Step.REPLAY, Step.FORGET]
 
 
 A, U, T, R = Outcome.ACCEPTED, Outcome.UNKNOWN, Outcome.THROTTLED, Outcome.REJECTED

@@ -1,0 +1,49 @@
+"""People who are forgotten: nobody is known here by name. Pure, and light to import.
+
+A person is the digest of an id, under a key of the ledger.
+"""
+
+import hmac
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+USER: Final = "userid"
+"""The unit type whose ids have a column of their own."""
+
+
+def plain(unit_type: str) -> str:
+    """A unit type as it is compared: `companyID`, `company_id` and `companyid` are one."""
+    return unit_type.replace("_", "").lower()
+
+
+def digest(key: bytes, unit_type: str, identity: str) -> str:
+    """What is kept of the id of a person: 64 hex digits. `unit_type` as `plain` writes it."""
+    return hmac.digest(key, f"{unit_type}\0{identity}".encode("utf-8", "surrogatepass"), "sha256").hex()
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """People who are forgotten. Holds some 120 bytes each."""
+
+    key: bytes = b""
+    digests: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """Unit type, as `plain` writes it -> the digests of its ids."""
+    latest: int = 0
+    """Which was the last to be remembered: another number, other people."""
+
+    def __bool__(self) -> bool:
+        return any(self.digests.values())
+
+    def has(self, unit_type: str, identity: str) -> bool:
+        """Whether this is one of them. Takes about a microsecond."""
+        ids = self.digests.get(unit_type)
+        return ids is not None and digest(self.key, unit_type, identity) in ids
+
+    @property
+    def by_other_units(self) -> bool:
+        """Whether some are known by an id of another unit than the user."""
+        return any(ids for unit_type, ids in self.digests.items() if unit_type != USER)
+
+
+NOBODY: Final = Forgotten()

@@ -1,0 +1,192 @@
+"""Who is forgotten, as the ledger remembers it, and what that has changed of partitions, batches and attempts.
+
+A ledger of an earlier schema version knows nobody who is; what is only read is read as it is.
+"""
+
+import secrets
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from itertools import islice
+from typing import Any, Final
+
+from sqlalchemy import Connection, Table, delete, func, insert, literal, null, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from statsig_export.events.people import NOBODY, Forgotten, digest
+from statsig_export.ledger.database import LedgerDatabase
+from statsig_export.ledger.identities import one_plan_at_a_time
+from statsig_export.ledger.list_parameters import among
+from statsig_export.ledger.tables import (
+    attempts,
+    batches,
+    forgotten_rows,
+    former_requests,
+    meta,
+    shortened_batches,
+    tombstones,
+)
+
+SINCE_VERSION: Final = 5
+"""Of the schema."""
+_KEY: Final = "forget_key"
+_AT_ONCE: Final = 1_000
+Identity = tuple[str, str]
+"""A unit type, as events.people.plain writes it, and an id."""
+
+
+def remember(database: LedgerDatabase, destination: str, people: Iterable[Identity], now_ms: int) -> None:
+    """Write down who is to be forgotten, those that were before once more.
+
+    From then on no export plans an event of theirs: one that has read without knowing them plans nothing.
+    """
+    with database.write() as connection:
+        one_plan_at_a_time(connection, destination)
+        key, people = _made_key(connection), iter(people)
+        while several := list(islice(people, _AT_ONCE)):
+            digests = {(unit_type, digest(key, unit_type, identity)) for unit_type, identity in several}
+            rows = [
+                {"destination": destination, "unit_type": unit_type, "digest": found, "made_ms": now_ms}
+                for unit_type, found in sorted(digests)
+            ]
+            again = tombstones.c.destination, tombstones.c.unit_type, tombstones.c.digest
+            statement = _inserting(connection, tombstones).on_conflict_do_update(
+                index_elements=again, set_={"made_ms": now_ms, "done_ms": null()}
+            )
+            connection.execute(statement, rows)
+
+
+def forgotten_no_more(database: LedgerDatabase, destination: str, people: Iterable[Sequence[Identity]]) -> int:
+    """Take these people, each by all spellings of the id, off the record. Returns how many were on it."""
+    columns, count = tombstones.c, 0
+    with database.write() as connection:
+        one_plan_at_a_time(connection, destination)
+        key = _made_key(connection)
+        for spellings in people:
+            digests = [digest(key, unit_type, identity) for unit_type, identity in spellings]
+            mine = (columns.destination == destination, columns.unit_type == spellings[0][0])
+            found = connection.execute(delete(tombstones).where(*mine, columns.digest.in_(digests)))
+            count += found.rowcount > 0
+    return count
+
+
+def forgotten_people(database: LedgerDatabase, destination: str, *, unfinished: bool = False) -> Forgotten:
+    """Everybody who is forgotten; or those of whom some file may still have events."""
+    if database.version < SINCE_VERSION:
+        return NOBODY
+    columns = tombstones.c
+    wanted = select(columns.id, columns.unit_type, columns.digest).where(columns.destination == destination)
+    if unfinished:
+        wanted = wanted.where(columns.done_ms.is_(None))
+    digests: dict[str, set[str]] = defaultdict(set)
+    latest = 0
+    with database.read() as connection:
+        for number, unit_type, found in connection.execute(wanted):
+            digests[unit_type].add(found)
+            latest = max(latest, number)
+        key = connection.execute(select(meta.c.value).where(meta.c.key == _KEY)).scalar()
+    return Forgotten(bytes.fromhex(key or ""), digests, latest)
+
+
+def latest_forgotten(connection: Connection, destination: str) -> int:
+    """The number of the last one who was remembered."""
+    wanted = select(func.max(tombstones.c.id)).where(tombstones.c.destination == destination)
+    return int(connection.execute(wanted).scalar() or 0)
+
+
+def finished(database: LedgerDatabase, destination: str, people: Forgotten, now_ms: int, began_ms: int) -> None:
+    """No file has events of these people any more: none of whom somebody asked again since `began_ms`."""
+    columns = tombstones.c
+    with database.write() as connection:
+        connection.execute(
+            update(tombstones)
+            .where(columns.destination == destination, columns.done_ms.is_(None))
+            .where(columns.id <= people.latest, columns.made_ms <= began_ms)
+            .values(done_ms=now_ms)
+        )
+
+
+def counts(database: LedgerDatabase, destination: str) -> list[tuple[str, int, int, int]]:
+    """Unit type, how many of its ids are forgotten, how many of them not in every file yet, and since when (ms)."""
+    if database.version < SINCE_VERSION:
+        return []
+    columns = tombstones.c
+    wanted = (
+        select(columns.unit_type, func.count(), func.count() - func.count(columns.done_ms), func.max(columns.made_ms))
+        .where(columns.destination == destination)
+        .group_by(columns.unit_type)
+        .order_by(columns.unit_type)
+    )
+    with database.read() as connection:
+        return [(str(name), int(n), int(left), int(ms)) for name, n, left, ms in connection.execute(wanted)]
+
+
+def rows_forgotten(connection: Connection, database: LedgerDatabase, ids: object) -> dict[int, int]:
+    """Partition -> its forgotten rows, where there are any; `ids` is a collection or a subquery."""
+    if database.version < SINCE_VERSION:
+        return {}
+    columns = forgotten_rows.c
+    wanted = select(columns.partition, columns.rows).where(columns.partition.in_(ids))  # type: ignore[arg-type]
+    return {partition: int(rows) for partition, rows in connection.execute(wanted)}
+
+
+def rewritten_ms(connection: Connection, partition: int) -> int | None:
+    """When a partition's files were last written again without somebody."""
+    wanted = select(forgotten_rows.c.rewritten_ms).where(forgotten_rows.c.partition == partition)
+    return connection.execute(wanted).scalar()
+
+
+def see_forgotten(connection: Connection, partition: int, rows: int) -> None:
+    """An export saw so many rows of people who are forgotten: in place of what was on record."""
+    mine = forgotten_rows.c.partition == partition
+    if not connection.execute(update(forgotten_rows).where(mine).values(rows=rows)).rowcount and rows:
+        connection.execute(insert(forgotten_rows).values(partition=partition, rows=rows))
+
+
+def add_forgotten(connection: Connection, partition: int, rows: int, now_ms: int) -> None:
+    """So many rows were taken out of a partition's files."""
+    see_forgotten(connection, partition, _seen(connection, partition) + rows)
+    before = rewritten_ms(connection, partition) or 0
+    mine = forgotten_rows.c.partition == partition
+    connection.execute(update(forgotten_rows).where(mine).values(rewritten_ms=max(now_ms, before + 1)))
+
+
+def shorten(connection: Connection, batch: int, batch_id: str, rows: int) -> None:
+    """A batch has lost so many rows; its requests until now bore this id."""
+    columns = former_requests.c
+    made = select(attempts.c.id, literal(batch_id)).where(
+        attempts.c.batch == batch, attempts.c.id.not_in(select(columns.attempt))
+    )
+    connection.execute(insert(former_requests).from_select(["attempt", "batch_id"], made))
+    mine = shortened_batches.c.batch == batch
+    more = update(shortened_batches).where(mine).values(rows=shortened_batches.c.rows + rows)
+    if not connection.execute(more).rowcount:
+        connection.execute(insert(shortened_batches).values(batch=batch, rows=rows))
+
+
+def shortened(connection: Connection, partition: int) -> dict[int, int]:
+    """Batch -> the rows that it has lost, of this partition."""
+    columns = shortened_batches.c
+    wanted = select(columns.batch, columns.rows).join(batches, batches.c.id == columns.batch)
+    return {batch: int(rows) for batch, rows in connection.execute(wanted.where(batches.c.partition == partition))}
+
+
+def sent_as(connection: Connection, of: Collection[int]) -> dict[int, str]:
+    """Attempt -> the id that its request bore, of those attempts whose batch has another one by now."""
+    columns = former_requests.c
+    wanted = select(columns.attempt, columns.batch_id).where(among(columns.attempt, of))
+    return {attempt: str(found) for attempt, found in connection.execute(wanted)}
+
+
+def _seen(connection: Connection, partition: int) -> int:
+    wanted = select(forgotten_rows.c.rows).where(forgotten_rows.c.partition == partition)
+    return int(connection.execute(wanted).scalar() or 0)
+
+
+def _made_key(connection: Connection) -> bytes:
+    row = {"key": _KEY, "value": secrets.token_hex(32)}
+    connection.execute(_inserting(connection, meta).on_conflict_do_nothing(), row)
+    return bytes.fromhex(connection.execute(select(meta.c.value).where(meta.c.key == _KEY)).scalar_one())
+
+
+def _inserting(connection: Connection, table: Table) -> Any:  # noqa: ANN401  each dialect has an Insert of its own
+    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
