@@ -1,5 +1,6 @@
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
@@ -20,15 +21,21 @@ def unused_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def project(tmp_path: Path, unused_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    home = tmp_path / "dagster_home"
-    shutil.copytree(unused_home, home)
-    authentication = Authentication("hmac", secret=SECRET)
-    with (
-        Receiver(auth=authentication, strict_delivery=True) as receiver,
-        dg.DagsterInstance.local_temp(str(home)) as instance,
-    ):
-        made = Project(tmp_path, receiver, instance)
+def dagster_instance(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """In memory, which takes half as long; on disk for the tests whose processes or ticks are to find it by its home."""
+    opened = dg.DagsterInstance.ephemeral
+    if request.node.get_closest_marker("home_on_disk"):
+        home = tmp_path / "dagster_home"
+        shutil.copytree(request.getfixturevalue("unused_home"), home)
+        opened = partial(dg.DagsterInstance.local_temp, str(home))
+    with opened() as made:
+        yield made
+
+
+@pytest.fixture
+def project(tmp_path: Path, dagster_instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    with Receiver(auth=Authentication("hmac", secret=SECRET), strict_delivery=True) as receiver:
+        made = Project(tmp_path, receiver, dagster_instance)
         made.config_path.write_text(EXPORT_TOML)
         for name, value in made.environ.items():
             monkeypatch.setenv(name, value)

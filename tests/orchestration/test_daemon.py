@@ -23,7 +23,7 @@ from statsig_export.testing.webhook.faults import Action, Rule
 from statsig_export.vocabulary import Category
 from statsig_export.windows import window_from_key
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.home_on_disk]
 
 POOL = "fivetran_webhook"
 EVENTS, DELIVERED = dg.AssetKey(["statsig", "events"]), dg.AssetKey(["fivetran", "statsig_events"])

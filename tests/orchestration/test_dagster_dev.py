@@ -8,7 +8,7 @@ from dagster_processes import backfill, dagster_dev, ended, environment, wait_fo
 
 from statsig_export.demo.dagster_stage import INSTANCE_SETTINGS
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.home_on_disk]
 
 PARTITIONS = """{
   assetNodes { assetKey { path } partitionStats { numMaterialized } }

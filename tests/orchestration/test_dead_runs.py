@@ -22,6 +22,8 @@ from statsig_export.shipping.status import due_partitions
 from statsig_export.testing.webhook.faults import Action, Rule
 from statsig_export.windows import window_from_key
 
+pytestmark = pytest.mark.home_on_disk
+
 POOLS = ("fivetran_webhook", "fivetran_exports")
 EVERYTHING = {RANGE_START: f"gate_exposure|{DAYS[0]}", RANGE_END: f"custom_event|{DAYS[-1]}"}
 UNDER_WAY = "the 4 closed windows of the lookback are exported or under way"

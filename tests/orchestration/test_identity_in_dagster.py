@@ -12,6 +12,8 @@ import dagster as dg
 import pytest
 from dagster_folder import DAYS, TODAY, Project, box, what_failed
 
+pytestmark = pytest.mark.home_on_disk
+
 DELIVERED, NEXT = DAYS[-2:]
 SECTION = "[source.custom_events]\n"
 RENAME = "ALTER TABLE custom_events RENAME TO clicks"

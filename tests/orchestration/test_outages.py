@@ -5,6 +5,8 @@ from dagster_folder import DAYS, Project, box
 
 from statsig_export.shipping.status import exported
 
+pytestmark = pytest.mark.home_on_disk
+
 
 @pytest.mark.fault("F367")
 def test_after_hours_without_the_source_one_tick_asks_for_all_that_is_missing(

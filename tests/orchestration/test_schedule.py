@@ -16,6 +16,8 @@ from statsig_export.export.export import export_window
 from statsig_export.vocabulary import Category
 from statsig_export.windows import Window, window_from_key, windows_between
 
+pytestmark = pytest.mark.home_on_disk
+
 
 def config(**tables: dict[str, object]) -> Config:
     return parse_config(tables, folder=Path("/nowhere"), environ={})

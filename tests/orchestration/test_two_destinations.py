@@ -25,6 +25,8 @@ from statsig_export.testing.webhook.receiver import Receiver
 from statsig_export.vocabulary import Category
 from statsig_export.windows import window_from_key
 
+pytestmark = pytest.mark.home_on_disk
+
 CLAIM = "statsig_export/claim/statsig/events"
 JOBS = {
     *("export_events", "check_deliveries", "ship_batches", "replay_batches", "verify_ledger", "resume_destination"),
