@@ -38,7 +38,7 @@ within = st.one_of(
     plain.map(dumped),
     plain.map(dumped).map(dumped),
     plain.map(dumped).map(lambda text: text[:-1]),
-    plain.map(lambda value: "\ufeff " + json.dumps(as_python(value))),
+    plain.map(lambda value: "\ufeff " + dumped(value)),
 )
 """Texts that hold JSON, or did before they were cut off."""
 values = st.recursive(
@@ -84,18 +84,6 @@ rows = st.fixed_dictionaries(
     {"user": objects, "metadata": objects, "statsig_metadata": objects},
     optional={"user_id": texts, "value": st.one_of(texts, within)},
 )
-
-
-def as_python(value: Any) -> Any:  # noqa: ANN401
-    match value:
-        case dict():
-            return {key: as_python(inner) for key, inner in value.items()}
-        case list():
-            return [as_python(inner) for inner in value]
-        case Number():
-            return float(value.literal)
-        case _:
-            return value
 
 
 def rule_of(document: dict[str, Any]) -> Rule | None:

@@ -110,7 +110,7 @@ def sdk_log(home: Home) -> None:
         for row in rows:
             connection.execute(
                 "INSERT INTO sdk_events (received_at, event, statsig_metadata) VALUES (?, ?, ?)",
-                [f"{row['received_at']}.000000", row["event"], row["statsig_metadata"]],
+                [str(row["received_at"]), row["event"], row["statsig_metadata"]],
             )
 
 
@@ -237,9 +237,11 @@ def test_what_privacy_drops_or_hashes_is_nowhere_that_anything_was_written_said_
             said.append(result.output + result.stderr)
         frames = (statsig_export.read_events(home.config), statsig_export.deliveries(home.config))
         frames += (statsig_export.failed_rows(home.config),)
+        home.config_path.unlink()
         found = home.verb("init", "--json", "--debug", STATSIG_DATABASE_URL=home.source_url)
         events = receiver.events()
 
+    assert json.loads(found.stdout)["plan"]["examples"]
     assert len(events) > 1
     assert all(len(event["userID"]) == 64 for event in events if event["userID"])
     places = {
