@@ -18,7 +18,7 @@ from statsig_export.source.backends.backend import Arguments
 from statsig_export.source.backends.duckdb import CATALOG, DUCKDB, LOOK, DuckDbDialect
 from statsig_export.source.catalogs import Catalog, catalog_of, columns_query, found_columns
 from statsig_export.source.errors import SOURCE, Named, SourceErrors
-from statsig_export.source.readers.bounds import joined_batches
+from statsig_export.source.readers.bounds import joined_batches, require_columns
 from statsig_export.source.schema import FoundColumn
 
 SETTINGS: Final = {"memory_limit": "128MB", "threads": "1"}
@@ -60,7 +60,9 @@ class DuckDbDatabase:
         """A relation's reader streams, a vector at a time. Raises SourceError where memory_limit holds none."""
         with self._connection().cursor() as connection:
             try:
-                yield from joined_batches(connection.sql(sql).to_arrow_reader(min(rows, _VECTOR_ROWS)), rows)
+                relation = connection.sql(sql)  # None for what is no query
+                require_columns(relation and relation.columns)
+                yield from joined_batches(relation.to_arrow_reader(min(rows, _VECTOR_ROWS)), rows)
             except (duckdb.OutOfMemoryException, pa.ArrowException) as error:
                 if "Out of Memory" not in str(error):
                     raise
