@@ -20,7 +20,7 @@ from statsig_export.windows import window_from_key
 WITHOUT_COLUMNS = {
     "sqlite": "PRAGMA foreign_keys = ON",
     "postgresql": "SELECT",  # one row of no columns, of which SQL knows no name
-    "duckdb": "SET threads = 1",
+    "duckdb": "-- nothing",
     "mysql": "SET @nothing = 1",
 }
 
@@ -38,6 +38,12 @@ def test_a_result_without_columns_is_an_error_from_every_reader(database: RealDa
         pytest.raises(SourceError, match="answered a SELECT without a single column"),
     ):
         list(reader.chunks(WITHOUT_COLUMNS[database.kind], 10))
+
+
+def test_a_window_without_rows_is_empty_from_every_reader(database: RealDatabase, *, plain: bool):
+    with_native_tables(database)
+    with closing(open_reader(make_url(database.url), plain=plain)) as reader:
+        assert list(reader.chunks("SELECT id FROM exposures", 10)) == []
 
 
 @pytest.mark.fault("F465")
