@@ -54,7 +54,7 @@ notebook: .venv/ready ## open JupyterLab on the demo's data, with a copy of the 
 	@set -a; . '$(DEMO_HOME)/environment'; $(JUPYTER) --offline jupyter lab --allow-root '$(DEMO_HOME)/explore_export.ipynb'
 
 test: .venv/ready ## run all tests
-	@$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder --ignore tests/documents  # the default order starts files of few, long tests last
+	@$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder --ignore tests/documents --ignore tests/clickhouse  # the default order starts files of few, long tests last
 
 lint: .venv/ready ## check style, format and imports with ruff
 	@$(BIN)/ruff check .

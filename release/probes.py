@@ -121,6 +121,7 @@ PROBES: Mapping[str, Callable[[], None]] = {
     "snowflake": lambda: database("snowflake://user:secret@account/events/public"),
     "bigquery": bigquery,
     "redshift": lambda: database("redshift://127.0.0.1:1/events"),
+    "clickhouse": lambda: database("clickhouse://127.0.0.1:1/events", "ClickHouseDatabase"),
     "s3": lambda: storage("s3://bucket/events", "s3fs"),
     "gcs": gcs,
     "azure": azure,

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy_bigquery._types import get_columns
 
 from statsig_export.layouts.model import ColumnRule, Kind, SourceTable
+from statsig_export.source.backends.clickhouse import ClickHouseDialect, plain_type
 from statsig_export.source.backends.duckdb import DuckDbDialect
 from statsig_export.source.backends.known import backend_of
 from statsig_export.source.catalogs import Catalog, found_columns
@@ -28,6 +29,7 @@ URLS: Final = {
     "bigquery": "bigquery://project/events",
     "redshift": "redshift+psycopg2://host/events",
 }
+_OWN_DIALECTS: Final[Mapping[str, type[Dialect]]] = {"duckdb": DuckDbDialect, "clickhouse": ClickHouseDialect}
 
 # What a column holds -> the server's name for its type. "naive", "zoned" and "epoch" are window columns.
 _MYSQL: Final = {
@@ -99,6 +101,17 @@ TYPES: Final[Mapping[str, Mapping[str, str]]] = {
         "zoned": "timestamp with time zone",
         "epoch": "bigint",
     },
+    "clickhouse": {
+        Kind.KEY: "UInt64",
+        Kind.IDENTIFIER: "UUID",
+        Kind.TEXT: "LowCardinality(Nullable(String))",
+        Kind.JSON: "JSON",
+        Kind.BOOLEAN: "Nullable(Bool)",
+        Kind.VALUE: "Nullable(Float64)",
+        "naive": "DateTime64(6)",
+        "zoned": "DateTime64(3, 'America/New_York')",
+        "epoch": "Int64",
+    },
     "duckdb": {
         Kind.KEY: "BIGINT",
         Kind.IDENTIFIER: "UUID",
@@ -114,8 +127,8 @@ TYPES: Final[Mapping[str, Mapping[str, str]]] = {
 
 
 def dialect_of(name: str) -> Dialect:
-    if name == "duckdb":
-        return DuckDbDialect()
+    if name in _OWN_DIALECTS:
+        return _OWN_DIALECTS[name]()
     with warnings.catch_warnings():
         # Google's client says which Python versions it will give up, whenever it is imported.
         warnings.simplefilter("ignore", FutureWarning)
@@ -200,6 +213,10 @@ def _of_catalog(dialect: Dialect, name: str, declared: str) -> FoundColumn:
     return found_columns([(name, declared)], backend_of(dialect.name).families)[0]
 
 
+def _of_clickhouse(dialect: Dialect, name: str, declared: str) -> FoundColumn:
+    return _of_catalog(dialect, name, plain_type(declared))
+
+
 _DESCRIBE: Final[Mapping[str, Callable[..., FoundColumn]]] = {
     "sqlite": _of_sqlite,
     "postgresql": _of_postgresql,
@@ -209,4 +226,5 @@ _DESCRIBE: Final[Mapping[str, Callable[..., FoundColumn]]] = {
     "bigquery": _of_bigquery,
     "redshift": _of_catalog,
     "duckdb": _of_catalog,
+    "clickhouse": _of_clickhouse,
 }

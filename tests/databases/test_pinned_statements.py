@@ -26,7 +26,7 @@ from statsig_export.source.source import Source
 from statsig_export.vocabulary import Category
 
 STATEMENTS = Path(__file__).parent / "statements"
-DATABASES = ("sqlite", "postgresql", "mysql", "mariadb", "snowflake", "bigquery", "redshift", "duckdb")
+DATABASES = ("sqlite", "postgresql", "mysql", "mariadb", "snowflake", "bigquery", "redshift", "duckdb", "clickhouse")
 GRAMMARS = {"mariadb": "mysql", "postgresql": "postgres"}
 # Functions that sqlglot takes for somebody's own; they are in the databases' documentation.
 UNKNOWN_TO_THE_GRAMMAR = defaultdict(
@@ -35,6 +35,7 @@ UNKNOWN_TO_THE_GRAMMAR = defaultdict(
     postgresql={"timezone"},
     redshift={"json_serialize", "timezone"},
     duckdb={"epoch_us"},
+    clickhouse={"todatetime64", "tojsonstring"},
 )
 START = datetime(2026, 11, 1, tzinfo=UTC)
 END = START + timedelta(days=1)
@@ -155,6 +156,26 @@ FAMILIES = [
     ("redshift", "numeric", Family.NUMERIC),
     ("redshift", "date", Family.DATE),
     ("redshift", "varbyte", Family.OTHER),
+    ("clickhouse", "Nullable(DateTime64(3, 'Europe/Berlin'))", Family.TIMESTAMP_TZ),
+    ("clickhouse", "DateTime", Family.TIMESTAMP_TZ),
+    ("clickhouse", "Date32", Family.DATE),
+    ("clickhouse", "LowCardinality(Nullable(String))", Family.TEXT),
+    ("clickhouse", "FixedString(16)", Family.TEXT),
+    ("clickhouse", "Nullable(UUID)", Family.LABEL),
+    ("clickhouse", "Enum8('a(x)' = 1, 'b' = 2)", Family.LABEL),
+    ("clickhouse", "SimpleAggregateFunction(anyLast, Nullable(String))", Family.TEXT),
+    ("clickhouse", "Map(String, Nullable(String))", Family.NESTED),
+    ("clickhouse", "JSON(max_dynamic_paths=16)", Family.NESTED),
+    ("clickhouse", "Object('json')", Family.NESTED),
+    ("clickhouse", "Tuple(a Int32, b Array(String))", Family.NESTED),
+    ("clickhouse", "Variant(String, UInt64)", Family.NESTED),
+    ("clickhouse", "UInt256", Family.INTEGER),
+    ("clickhouse", "Decimal(18, 4)", Family.NUMERIC),
+    ("clickhouse", "Nullable(Float32)", Family.FLOAT),
+    ("clickhouse", "Bool", Family.BOOLEAN),
+    ("clickhouse", "Array(Nullable(String))", Family.OTHER),
+    ("clickhouse", "AggregateFunction(sum, UInt64)", Family.OTHER),
+    ("clickhouse", "IPv6", Family.OTHER),
     ("duckdb", "TIMESTAMP_NS", Family.TIMESTAMP),
     ("duckdb", "TIMESTAMP WITH TIME ZONE", Family.TIMESTAMP_TZ),
     ("duckdb", "STRUCT(a INTEGER, b VARCHAR[])", Family.NESTED),

@@ -63,6 +63,10 @@ def _reader(url: URL, backend: Backend, arguments: Arguments, named: Named, *, p
         from statsig_export.source.readers.duckdb import DuckDbDatabase  # noqa: PLC0415 - only where it is installed
 
         return DuckDbDatabase(url, arguments, named)
+    if backend.reader is Reader.CLICKHOUSE:
+        from statsig_export.source.readers.clickhouse import ClickHouseDatabase  # noqa: PLC0415 - likewise
+
+        return ClickHouseDatabase(url, arguments, named)
     database = SqlDatabase(url, backend, arguments, named)
     adbc = backend.reader is Reader.ADBC and database.dialect.driver == "psycopg"
     if plain or not adbc or find_spec("adbc_driver_postgresql") is None:
