@@ -24,6 +24,7 @@ _DRIVERS: Final[Mapping[str, Callable[[BaseException], Cause]]] = {
     "_duckdb": duckdb.cause_of,
     "clickhouse_connect": clickhouse.cause_of,
     "urllib3": clickhouse.cause_of,
+    **dict.fromkeys(("trino", "pyathena", "botocore", "databricks"), warehouses.named_cause),
     "snowflake": warehouses.snowflake_cause,
     "google": warehouses.bigquery_cause,
 }
@@ -36,6 +37,7 @@ _ADVICE: Final[Mapping[str, Advice]] = {
     "mariadb": mysql.ADVICE,
     "duckdb": duckdb.ADVICE,
     "clickhouse": clickhouse.ADVICE,
+    **dict.fromkeys(("trino", "awsathena", "databricks"), warehouses.NAMED),
     "snowflake": warehouses.SNOWFLAKE,
     "bigquery": warehouses.BIGQUERY,
 }

@@ -10,13 +10,20 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
+import databricks.sql
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from sqlalchemy import make_url
+
+from statsig_export.errors import SourceError
+from statsig_export.source.readers.factory import open_reader
 
 _READ = """
 import json, sys
@@ -131,6 +138,25 @@ def test_snowflake_is_read_without_a_word_to_the_clouds_metadata_or_of_telemetry
     assert any("/query-request?" in path for path in recorder.asked)
     expected = ("/login-request?", "/query-request?", "/session?delete=true")
     assert [path for path in recorder.asked if not any(part in path for part in expected)] == []
+
+
+@pytest.mark.fault("F466")
+def test_databricks_driver_is_told_to_report_nothing_and_to_show_times_in_utc(monkeypatch: pytest.MonkeyPatch):
+    told: dict[str, Any] = {}
+
+    def connect(**arguments: object) -> None:
+        told.update(arguments)
+        raise databricks.sql.exc.OperationalError("[PERMISSION_DENIED] of a secret")
+
+    monkeypatch.setattr(databricks.sql, "connect", connect)
+    url = "databricks://token:hunter2@127.0.0.1?http_path=/sql&catalog=c&schema=s"
+    arguments = {"session_configuration": {"timezone": "Europe/Berlin", "ansi_mode": "true"}}
+    with closing(open_reader(make_url(url), arguments)) as reader, pytest.raises(SourceError) as raised:
+        list(reader.chunks("SELECT 1", 10))
+    assert told["enable_telemetry"] is False
+    assert told["session_configuration"] == {"timezone": "UTC", "ansi_mode": "true"}
+    assert "cannot be reached: PERMISSION_DENIED, at" in raised.value.message
+    assert "secret" not in f"{raised.value} {raised.value.hint}"
 
 
 @pytest.mark.fault("F466")

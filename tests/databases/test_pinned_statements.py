@@ -27,7 +27,8 @@ from statsig_export.vocabulary import Category
 
 STATEMENTS = Path(__file__).parent / "statements"
 DATABASES = ("sqlite", "postgresql", "mysql", "mariadb", "snowflake", "bigquery", "redshift", "duckdb", "clickhouse")
-GRAMMARS = {"mariadb": "mysql", "postgresql": "postgres"}
+DATABASES += ("trino", "awsathena", "mssql", "databricks")
+GRAMMARS = {"mariadb": "mysql", "postgresql": "postgres", "awsathena": "athena", "mssql": "tsql"}
 # Functions that sqlglot takes for somebody's own; they are in the databases' documentation.
 UNKNOWN_TO_THE_GRAMMAR = defaultdict(
     set,
@@ -36,6 +37,8 @@ UNKNOWN_TO_THE_GRAMMAR = defaultdict(
     redshift={"json_serialize", "timezone"},
     duckdb={"epoch_us"},
     clickhouse={"todatetime64", "tojsonstring"},
+    trino={"at_timezone"},
+    mssql={"switchoffset"},
 )
 START = datetime(2026, 11, 1, tzinfo=UTC)
 END = START + timedelta(days=1)
@@ -156,6 +159,35 @@ FAMILIES = [
     ("redshift", "numeric", Family.NUMERIC),
     ("redshift", "date", Family.DATE),
     ("redshift", "varbyte", Family.OTHER),
+    ("trino", "timestamp(6) with time zone", Family.TIMESTAMP_TZ),
+    ("trino", "timestamp(9)", Family.TIMESTAMP),
+    ("trino", "json", Family.NESTED),
+    ("trino", "row(a bigint, b varchar)", Family.NESTED),
+    ("trino", "map(varchar, varchar)", Family.NESTED),
+    ("trino", "uuid", Family.LABEL),
+    ("trino", "real", Family.FLOAT),
+    ("trino", "array(varchar)", Family.OTHER),
+    ("awsathena", "struct<a:string,b:int>", Family.NESTED),
+    ("awsathena", "map<string,string>", Family.NESTED),
+    ("awsathena", "timestamp", Family.TIMESTAMP),
+    ("awsathena", "timestamp with time zone", Family.UNTYPED),
+    ("awsathena", "decimal(18,4)", Family.NUMERIC),
+    ("awsathena", "array<string>", Family.OTHER),
+    ("mssql", "datetimeoffset", Family.TIMESTAMP_TZ),
+    ("mssql", "datetime", Family.TIMESTAMP),
+    ("mssql", "smalldatetime", Family.TIMESTAMP),
+    ("mssql", "timestamp", Family.OTHER),  # a number of the row's version
+    ("mssql", "bit", Family.BOOLEAN),
+    ("mssql", "uniqueidentifier", Family.LABEL),
+    ("mssql", "nvarchar", Family.TEXT),
+    ("databricks", "TIMESTAMP", Family.TIMESTAMP_TZ),
+    ("databricks", "TIMESTAMP_NTZ", Family.TIMESTAMP),
+    ("databricks", "STRUCT", Family.NESTED),
+    ("databricks", "VARIANT", Family.NESTED),
+    ("databricks", "LONG", Family.INTEGER),
+    ("databricks", "DECIMAL", Family.NUMERIC),
+    ("databricks", "ARRAY", Family.OTHER),
+    ("databricks", "BINARY", Family.OTHER),
     ("clickhouse", "Nullable(DateTime64(3, 'Europe/Berlin'))", Family.TIMESTAMP_TZ),
     ("clickhouse", "DateTime", Family.TIMESTAMP_TZ),
     ("clickhouse", "Date32", Family.DATE),

@@ -36,6 +36,16 @@ def official(naming: dataset.DatasetNaming) -> tuple[str, str]:
             None,
             dataset.Snowflake("org", "account", "app", "events", "exposures"),
         ),
+        (
+            "trino://reader@trino.example:8443/hive/events",
+            None,
+            dataset.Trino("trino.example", "8443", "hive", "events", "exposures"),
+        ),
+        (
+            "awsathena+rest://@athena.eu-west-1.amazonaws.com/events?s3_staging_dir=s3://bucket/",
+            None,
+            dataset.Athena("eu-west-1", "AwsDataCatalog", "events", "exposures"),
+        ),
         ("bigquery://project/events", None, dataset.BigQuery("project", "events", "exposures")),
         ("bigquery://project/events", "other", dataset.BigQuery("project", "other", "exposures")),
         (
