@@ -18,8 +18,9 @@ OF_DUCKDB: Final = frozenset({"memory_limit", "threads", "temp_directory"})
 """The names in [source.connect] that are settings of DuckDB's; the others are the file system's."""
 _WILDCARDS: Final = frozenset("*?[")
 _FACTS: Final = ("size", "ETag", "etag", "generation", "LastModified", "last_modified", "updated", "mtime", "ino")
-_S3: Final[Mapping[str, object]] = {"use_listings_cache": False, "default_block_size": 5 * 2**20}
-"""A listing that is kept would hide new files. A block is what is read ahead of each column: s3fs's own is 50 MB."""
+_S3: Final[Mapping[str, object]] = {"use_listings_cache": True, "default_block_size": 5 * 2**20}
+"""A file is opened by what its listing says of it, for which DuckDB asks a dozen times. A block is what is read ahead of
+each column: s3fs's own is 50 MB."""
 
 
 class SourceFiles:
@@ -62,7 +63,11 @@ class SourceFiles:
         return found
 
     def _found(self) -> dict[str, tuple[object, ...]]:
-        """By listing alone: what fsspec's glob asks beside it, a policy that is bound to a prefix does not allow."""
+        """By listing alone: what fsspec's glob asks beside it, a policy that is bound to a prefix does not allow.
+
+        Listed anew each time: what was kept of the last listing would hide new files.
+        """
+        self.filesystem.invalidate_cache()
         below = _literal(self._root)
         found: Mapping[str, Mapping[str, Any]] = self.filesystem.find(below, detail=True)
         pattern = self._root if below != self._root or below in found else f"{below}/**/*.parquet"

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from first_contact import init, planned, written
 from home import Home
 from parquet_files import EVENTS, NOON
 from s3_server import S3Server, s3_server
-from s3fs.core import S3File
+from s3fs.core import S3File, S3FileSystem
 from statsig_tables import COLUMNS
 
 from statsig_export.cli.options import cli
@@ -179,7 +180,12 @@ def test_only_the_columns_of_the_layout_are_fetched(s3: S3Server, tmp_path: Path
     """Of a file of 24 MB."""
     noise = np.random.default_rng(1)
     columns = EVENTS(list(range(1_000))) | {"picture": [noise.bytes(24_000) for _ in range(1_000)]}
-    put(s3, "a.parquet", dict(sorted(columns.items(), key=lambda column: column[0] == "picture")), row_group_size=1_000)
+    put(
+        s3,
+        "events/a.parquet",
+        dict(sorted(columns.items(), key=lambda column: column[0] == "picture")),
+        row_group_size=1_000,
+    )
     fetched: list[int] = []
     fetch = S3File._fetch_range
 
@@ -187,6 +193,15 @@ def test_only_the_columns_of_the_layout_are_fetched(s3: S3Server, tmp_path: Path
         fetched.append(end - start)
         return fetch(file, start, end)
 
+    asked: Counter[str] = Counter()
+    call = S3FileSystem._call_s3
+
+    async def noted(filesystem: S3FileSystem, method: str, *words: object, **named: object) -> object:
+        asked[method] += 1
+        return await call(filesystem, method, *words, **named)
+
     monkeypatch.setattr(S3File, "_fetch_range", counted)
-    assert len(keys(tmp_path, "s3://lake/*.parquet")) == 1_000
+    monkeypatch.setattr(S3FileSystem, "_call_s3", noted)
+    assert len(keys(tmp_path, "s3://lake/events/*.parquet")) == 1_000
     assert 0 < sum(fetched) < 12_000_000
+    assert asked["head_object"] == 0  # the listing has said it
