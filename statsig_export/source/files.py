@@ -19,8 +19,8 @@ OF_DUCKDB: Final = frozenset({"memory_limit", "threads", "temp_directory"})
 _WILDCARDS: Final = frozenset("*?[")
 _FACTS: Final = ("size", "ETag", "etag", "generation", "LastModified", "last_modified", "updated", "mtime", "ino")
 _S3: Final[Mapping[str, object]] = {"use_listings_cache": True, "default_block_size": 5 * 2**20}
-"""A file is opened by what its listing says of it, for which DuckDB asks a dozen times. A block is what is read ahead of
-each column: s3fs's own is 50 MB."""
+"""A file is opened by what its listing says of it, for which DuckDB asks a dozen times. A block is what is read ahead
+of each column: s3fs's own is 50 MB."""
 
 
 class SourceFiles:
