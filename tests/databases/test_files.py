@@ -89,7 +89,7 @@ def test_a_folder_means_its_parquet_files_and_not_those_that_are_being_written(t
 
 
 def test_a_partition_in_a_folders_name_may_be_the_window_column(tmp_path: Path):
-    """So only the rows of its day's files are read."""
+    """So only the rows of the files of its day are read."""
     write_events(tmp_path / "events/dt=2026-11-01/a.parquet", [1], without=["ingested_at"])
     write_events(tmp_path / "events/dt=2026-11-02/b.parquet", [2], without=["ingested_at"])
     source = {"exposures": {"table": ""}, "custom_events": {"files": "events", "window_column": "dt"}}
