@@ -1,7 +1,7 @@
 # ruff: noqa: S608 - the rows of these tests are written as SQL
 """ClickHouse itself, as the package chdb has it: frames, windows, whole exports of every layout, init and plan.
 
-`uv run --no-sync --with chdb pytest tests/clickhouse` runs it; `make test` leaves it out.
+`uv run --no-sync --with-requirements .ci/chdb.txt pytest tests/clickhouse` runs it; `make test` leaves it out.
 """
 
 import json
@@ -79,7 +79,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouse]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         port = process.stdout.readline()
-        assert port, "it needs chdb: uv run --no-sync --with chdb pytest tests/clickhouse"
+        assert port, "it needs chdb: uv run --no-sync --with-requirements .ci/chdb.txt pytest tests/clickhouse"
         yield ClickHouse(int(port))
         process.kill()
 
