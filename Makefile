@@ -57,7 +57,7 @@ notebook: .venv/ready ## open JupyterLab on the demo's data, with a copy of the 
 	@set -a; . '$(DEMO_HOME)/environment'; $(JUPYTER) --offline jupyter lab --allow-root '$(DEMO_HOME)/explore_export.ipynb'
 
 # The default order starts files of few, long tests last.
-PYTEST = $(BIN)/pytest -q --dist loadfile --no-loadscope-reorder --ignore tests/documents --ignore tests/dbt_package --ignore tests/emulators
+PYTEST = $(BIN)/pytest -q --dist loadfile --no-loadscope-reorder --ignore tests/documents --ignore tests/dbt_package --ignore tests/emulators --ignore tests/clickhouse
 
 test: .venv/ready ## run the tests, but for those of acceptance and docs
 	@$(PYTEST) -n 3 -m 'not acceptance'

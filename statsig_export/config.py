@@ -116,6 +116,16 @@ class Config(Settings):
             raise ConfigError(f"the environment variable {name} {fault}", hint=f"export.toml names it: set {name}")
         return text
 
+    def source_files(self) -> dict[str, str]:
+        """The files of each table that is files, by the table's name under [source]: an absolute path, or the URL."""
+        given = {name: table.files for name, table in self.source.tables().items() if table.files}
+        return {name: self.files_place(f"source.{name}.files", files) for name, files in given.items()}
+
+    def files_place(self, key: str, files: str) -> str:
+        """What a value of `files` names: an absolute path, or the URL as it stands."""
+        url = self.resolve(files)
+        return url if "://" in url else str(self._placed(key, files))
+
     def source_url(self) -> URL:
         """The source database's URL, a SQLite path made absolute."""
         return self._database_url(self.source.url, "source.url")

@@ -106,6 +106,7 @@ HeaderName = Annotated[str, AfterValidator(_header_name)]
 Place = Annotated[str, AfterValidator(_place)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 TimestampForm = Literal["number", "text"]
+FilesUrl = Annotated[str, AfterValidator(_written_url)]
 StorageUrl = Annotated[str, AfterValidator(_written_url), AfterValidator(_place)]
 LayoutName = Literal["native", "sdk_log", "statsig_events", "cloud_exports", "warehouse_native"]
 
@@ -127,6 +128,9 @@ class TableSettings(Settings):
     read of it."""
     schema_: str | None = Field(default=None, alias="schema")
     """The database schema that holds it."""
+    files: FilesUrl | None = None
+    """Parquet files that are the table, where no database has it: a path (relative to the configuration file) or a URL
+    that fsspec knows (s3://, gs://, ...), with or without wildcards, a folder of them, or env:NAME."""
     window_column: str | None = None
     """The time column by which rows fall into windows."""
     columns: dict[str, str] = {}
@@ -172,6 +176,17 @@ class SourceSettings(Settings):
     exposure_types: dict[str, Literal["gate", "config", "experiment", "layer"]] = {}
     """Name -> what it is, for exposures that do not tell: all of `warehouse_native`, and experiments that an SDK has
     logged as configs (`sdk_log`, `statsig_events`)."""
+
+    @model_validator(mode="after")
+    def _files_or_a_database(self) -> "SourceSettings":
+        if "url" in self.model_fields_set and any(table.files for table in self.tables().values()):
+            raise ValueError("tables are files or are in a database: remove url, or the lines that say files")
+        return self
+
+    def tables(self) -> dict[str, TableSettings]:
+        """What is said about each table, by its name under [source]."""
+        named = ("exposures", "custom_events", "sdk_events", "statsig_events")
+        return {name: getattr(self, name) for name in named}
 
 
 class WindowSettings(Settings):

@@ -31,6 +31,19 @@ def parsed(options: Sequence[str]) -> Given:
     return given
 
 
+def named_files(options: Sequence[str]) -> dict[str, str]:
+    """`init --files`: NAME=PATTERN. Raises ConfigError."""
+    given = {}
+    for option in options:
+        name, separator, pattern = option.partition("=")
+        if not (separator and pattern and _BARE.fullmatch(name)):
+            raise ConfigError(
+                "--files is not NAME=PATTERN", hint="such as --files exposures=s3://bucket/exposures/*.parquet"
+            )
+        given[name] = pattern
+    return given
+
+
 def of_file(path: Path) -> Given:
     """[source.connect] of a configuration that is about to be overwritten; nothing of one that cannot be read."""
     with suppress(ConfigError, AttributeError):

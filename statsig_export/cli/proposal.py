@@ -24,6 +24,8 @@ def section(match: Match) -> str:
         commented(f"[source.{match.table.role}]", 'also: schema, window_column, columns = { canonical = "yours" }')
     ]
     lines.append(f"table = {json.dumps(_table_name(match))}")
+    if match.found.files:
+        lines.append(f"files = {json.dumps(match.found.files)}")
     if match.found.schema:
         lines.append(f"schema = {json.dumps(match.found.schema)}")
     lines.append(identity(match.placed.qualified_name))

@@ -53,7 +53,7 @@ class ExportResource(dg.ConfigurableResource[None]):
 def variables(config: Config) -> dict[str, str]:
     """Field of ExportResource -> the environment variable that export.toml names for it, where it names one."""
     values = {
-        "source_url": config.source.url,
+        "source_url": None if any(table.files for table in config.source.tables().values()) else config.source.url,
         "ledger_url": config.ledger.url,
         "webhook_url": config.webhook.url,
         "webhook_secret": config.webhook.auth.secret,

@@ -11,7 +11,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from statsig_export.database_urls import file_of
-from statsig_export.databases import duckdb, mysql, postgresql, sqlite, warehouses
+from statsig_export.databases import clickhouse, duckdb, mysql, postgresql, sqlite, warehouses
 from statsig_export.databases.cause import CHECK, NETWORK, Advice, Cause, advised, system_cause
 
 _DRIVERS: Final[Mapping[str, Callable[[BaseException], Cause]]] = {
@@ -22,6 +22,9 @@ _DRIVERS: Final[Mapping[str, Callable[[BaseException], Cause]]] = {
     "mariadb": mysql.cause_of,
     "duckdb": duckdb.cause_of,
     "_duckdb": duckdb.cause_of,
+    "clickhouse_connect": clickhouse.cause_of,
+    "urllib3": clickhouse.cause_of,
+    **dict.fromkeys(("trino", "pyathena", "botocore", "databricks"), warehouses.named_cause),
     "snowflake": warehouses.snowflake_cause,
     "google": warehouses.bigquery_cause,
 }
@@ -33,10 +36,12 @@ _ADVICE: Final[Mapping[str, Advice]] = {
     "mysql": mysql.ADVICE,
     "mariadb": mysql.ADVICE,
     "duckdb": duckdb.ADVICE,
+    "clickhouse": clickhouse.ADVICE,
+    **dict.fromkeys(("trino", "awsathena", "databricks"), warehouses.NAMED),
     "snowflake": warehouses.SNOWFLAKE,
     "bigquery": warehouses.BIGQUERY,
 }
-_PORTS: Final = {"postgresql": 5432, "redshift": 5439, "mysql": 3306, "mariadb": 3306}
+_PORTS: Final = {"postgresql": 5432, "redshift": 5439, "mysql": 3306, "mariadb": 3306, "clickhouse": 8123}
 _FILES: Final = frozenset({"sqlite", "duckdb"})
 
 

@@ -1,8 +1,9 @@
-"""Snowflake and BigQuery: what an error of their clients means. Pure.
+"""Snowflake, BigQuery, Trino, Athena and Databricks: what an error of their clients means. Pure.
 
 Their messages quote statements and values, so only numbers and classes are taken from them.
 """
 
+import re
 from typing import Final
 
 from statsig_export.databases.cause import CHECK, NETWORK, Advice, Cause
@@ -67,6 +68,36 @@ BIGQUERY: Final[Advice] = (
     ("429", "the project's quota is used up; nothing is lost: run it again later"),
     *NETWORK,
 )
+
+
+_NAME: Final = re.compile(r"\s*\[?(?:[A-Za-z]+: )?\[?([A-Z][A-Z_]{3,}(?:\.[A-Z_]+)?)[\]:]")
+"""How a message begins: `TABLE_NOT_FOUND: ...` of Athena's, `[TABLE_OR_VIEW_NOT_FOUND] ...` of Databricks'."""
+
+NAMED: Final[Advice] = (
+    ("TABLE_", "the table or view reads what is gone: mend the view, or the name in export.toml"),
+    ("COLUMN_", "the table or view reads what is gone: mend the view, or the name in export.toml"),
+    ("UNRESOLVED_COLUMN", "the table or view reads what is gone: mend the view, or the name in export.toml"),
+    ("SCHEMA_", f"{CHECK}: its catalog and schema"),
+    ("CATALOG_", f"{CHECK}: its catalog and schema"),
+    ("PERMISSION_DENIED", "grant this user SELECT on the table, and USAGE on its catalog and schema"),
+    ("INSUFFICIENT_PERMISSIONS", "grant this user SELECT on the table, and USAGE on its catalog and schema"),
+    ("AccessDenied", "let this role run queries, read the tables in Glue and their files, and write to s3_staging_dir"),
+    ("CAST_INVALID_INPUT", "a value cannot be cast as a view does: mend the view, or the row"),
+    ("INVALID_CAST_ARGUMENT", "a value cannot be cast as a view does: mend the view, or the row"),
+    ("EXCEEDED_", "make windows shorter, or let the cluster have more memory or time"),
+    *NETWORK,
+)
+
+
+def named_cause(origin: BaseException) -> Cause:
+    """For clients whose servers name their errors: an attribute (Trino), a code of AWS's, or how a message begins."""
+    kind = type(origin).__name__
+    response = getattr(origin, "response", None) or getattr(origin.__cause__, "response", None)
+    aws = response.get("Error", {}).get("Code", "") if isinstance(response, dict) else ""
+    name = getattr(origin, "error_name", None) or aws
+    if not name and (match := _NAME.match(str(origin))):
+        name = match[1]
+    return Cause(str(name), "") if name else Cause("", kind)
 
 
 def snowflake_cause(origin: BaseException) -> Cause:

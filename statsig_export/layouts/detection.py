@@ -61,6 +61,8 @@ class FoundTable:
     """Whether the user has the right to read it."""
     barred: frozenset[str] = frozenset()
     """Columns that the user has no right to read."""
+    files: str | None = None
+    """The files that it is, as the configuration names them."""
 
 
 @dataclass(frozen=True, slots=True)

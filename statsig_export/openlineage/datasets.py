@@ -27,7 +27,7 @@ from statsig_export.layouts.model import SourceTable
 from statsig_export.layouts.placement import source_tables
 from statsig_export.ledger.records import Shipment
 from statsig_export.lineage.columns import feeding_columns
-from statsig_export.openlineage.naming import destination_name, files_name, table_name
+from statsig_export.openlineage.naming import destination_name, files_name, source_files_name, table_name
 from statsig_export.source.backends.backend import DatasetName
 from statsig_export.storage.schemas import EVENTS
 from statsig_export.vocabulary import EVENT_KEYS, Category
@@ -102,8 +102,11 @@ def destination_output(
 
 def _tables(config: Config, categories: Iterable[Category]) -> list[tuple[SourceTable, DatasetName]]:
     wanted = set(categories)
+    tables = [table for table in source_tables(config.source) if wanted & set(table.categories)]
+    if files := config.source_files():
+        return [(table, source_files_name(files[table.role])) for table in tables]
     url = config.source_url()
-    return [(table, table_name(url, table)) for table in source_tables(config.source) if wanted & set(table.categories)]
+    return [(table, table_name(url, table)) for table in tables]
 
 
 def _source_facets(name: DatasetName, table: SourceTable) -> dict[str, DatasetFacet]:

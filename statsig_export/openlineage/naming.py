@@ -4,6 +4,8 @@ So other tools' lineage of the same table or bucket meets ours. A name never hol
 webhook nothing but the name that the configuration gives it.
 """
 
+import re
+
 from sqlalchemy.engine import URL
 
 from statsig_export.layouts.model import SourceTable
@@ -17,15 +19,25 @@ def table_name(url: URL, table: SourceTable) -> DatasetName:
     return backend_of(url.get_backend_name()).dataset(url, table)
 
 
+def source_files_name(pattern: str) -> DatasetName:
+    """The files of a source table: the folder that is before the first wildcard; `pattern` is a path or a URL."""
+    return _place(re.split(r"/[^/]*[*?\[]", pattern, maxsplit=1)[0])
+
+
 def files_name(storage_url: str, category: Category) -> DatasetName:
     """The partition files of one category, all windows of it; `storage_url` is a path or any fsspec URL."""
-    tail = f"/events/category={category.value}"
-    scheme, separated, rest = storage_url.rpartition("::")[2].partition("?")[0].partition("://")
+    place, tail = _place(storage_url), f"events/category={category.value}"
+    return DatasetName(place.namespace, f"{place.name}/{tail}" if place.name else tail)
+
+
+def _place(url: str) -> DatasetName:
+    """A folder: `file` and its path, or the bucket's URL and the path in it."""
+    scheme, separated, rest = url.rpartition("::")[2].partition("?")[0].partition("://")
     if not separated or scheme == "file":
-        return DatasetName("file", (rest or scheme).rstrip("/") + tail)
+        return DatasetName("file", (rest or scheme).rstrip("/"))
     authority, _, path = rest.partition("/")
     bucket = authority.rpartition("@")[2]
-    return DatasetName(f"{scheme}://{bucket}", (path.rstrip("/") + tail).lstrip("/"))
+    return DatasetName(f"{scheme}://{bucket}", path.strip("/"))
 
 
 def destination_name(webhook_name: str) -> DatasetName:

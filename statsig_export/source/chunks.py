@@ -103,12 +103,10 @@ def _integers(values: Values) -> tuple[Column, Faults]:
 
 
 def _texts(values: Values) -> tuple[Column, Faults]:
-    if isinstance(values, pa.Array):
-        return values.cast(TEXT), {}
     try:
-        return array(values, TEXT), {}
+        return (values.cast(TEXT) if isinstance(values, pa.Array) else array(values, TEXT)), {}
     except (pa.ArrowInvalid, UnicodeEncodeError):
-        return _one_by_one(values, _text, TEXT)
+        return _one_by_one(values_of(values) if isinstance(values, pa.Array) else values, _text, TEXT)
 
 
 def _booleans(values: Values) -> tuple[Column, Faults]:

@@ -1,7 +1,7 @@
 """Looks at a source database before there is a configuration: which tables it has, and from when to when they reach."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
@@ -20,9 +20,10 @@ from statsig_export.source.backends.backend import Arguments
 from statsig_export.source.backends.known import backend_of
 from statsig_export.source.catalogs import CatalogTable
 from statsig_export.source.epochs import EPOCH
+from statsig_export.source.files import SourceFiles
 from statsig_export.source.names import plain_name
 from statsig_export.source.outside import Place
-from statsig_export.source.readers.factory import open_reader
+from statsig_export.source.readers.factory import open_files, open_reader
 from statsig_export.source.schema import FoundColumn, can_hold, check_columns
 from statsig_export.source.statement import PlacedTable
 from statsig_export.source.window import rows_between, rows_outside
@@ -60,12 +61,14 @@ class Reach:
 class Discovery:
     """A connection to a database of which only the URL is known. Close it, or use it as a context manager."""
 
-    def __init__(self, url: URL, arguments: Arguments | None = None) -> None:
-        """`arguments` are those of the driver, beside the URL.
+    def __init__(
+        self, url: URL, arguments: Arguments | None = None, files: Mapping[str, SourceFiles] | None = None
+    ) -> None:
+        """`arguments` are those of the driver, beside the URL; `files`, by their table's name, stand for a database.
 
         Raises SourceError where no driver for the URL can be loaded, or a database's file is not there.
         """
-        self._database = open_reader(url, arguments)
+        self._database = open_files(files, arguments) if files else open_reader(url, arguments)
         self._columns: dict[tuple[str | None, str], list[FoundColumn]] = {}
 
     def __enter__(self) -> Self:

@@ -22,10 +22,11 @@ from statsig_export.layouts.model import SourceTable
 from statsig_export.layouts.placement import source_tables
 from statsig_export.source.catalogs import CatalogTable
 from statsig_export.source.chunks import Chunk, rows_of, to_frame
+from statsig_export.source.files import files_of
 from statsig_export.source.location import located
 from statsig_export.source.outside import Outside, Place
 from statsig_export.source.readers.bounds import CHUNK_BYTES
-from statsig_export.source.readers.factory import open_reader
+from statsig_export.source.readers.factory import open_files, open_reader
 from statsig_export.source.readers.reader import Database
 from statsig_export.source.schema import check_columns
 from statsig_export.source.statement import PlacedTable, SelectedColumn, all_of
@@ -270,6 +271,9 @@ def open_source(config: Config) -> Source:
     Raises ConfigError for what export.toml says, SourceError for a missing file or a driver that is not installed.
     """
     tables = source_tables(config.source)
+    if files := config.source_files():
+        options = config.source_arguments()
+        return Source(open_files(files_of(tables, files, options), options), tables)
     return Source(
         open_reader(config.source_url(), config.source_arguments(), plain=config.source.reader == "plain"), tables
     )

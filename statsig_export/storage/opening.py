@@ -1,12 +1,13 @@
 """Opening a storage by its URL: the file system, which extra brings it, and how long it may keep a run waiting."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any, Final
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from statsig_export.errors import StorageError
+from statsig_export.errors import SourceError, StorageError
 from statsig_export.storage.errors import cause_of, without_secrets
 
 _EXTRAS: Final = {
@@ -19,24 +20,30 @@ _BOUNDED: Final = {"connect_timeout": 5, "read_timeout": 30, "retries": {"max_at
 _CLIENTS: Final = ("s3fs", "aiobotocore", "botocore", "gcsfs", "google", "azure", "adlfs", "asyncio")
 
 
-def open_filesystem(url: str) -> tuple[Any, str]:
-    """The file system of a URL or path, and the root in its own words. Raises StorageError."""
+def open_filesystem(
+    url: str,
+    options: Mapping[str, object] | None = None,
+    *,
+    named: str = "the storage",
+    error: type[StorageError | SourceError] = StorageError,
+    key: str = "[storage] url",
+) -> tuple[Any, str]:
+    """The file system of a URL or path, and the root in its own words. Raises `error`, which calls it `named`."""
     protocol = url.partition("://")[0] if "://" in url else "file"
-    options: dict[str, object] = {}
+    given = dict(options or {})
     _keep_quiet()
-    if protocol in {"s3", "s3a"} and "config_kwargs" not in fsspec.config.conf.get(protocol, {}):
-        options["config_kwargs"] = _BOUNDED
+    if protocol in {"s3", "s3a"} and "config_kwargs" not in {**fsspec.config.conf.get(protocol, {}), **given}:
+        given["config_kwargs"] = _BOUNDED
     try:
-        filesystem, root = fsspec.core.url_to_fs(url, **options)
-    except ImportError as error:
+        filesystem, root = fsspec.core.url_to_fs(url, **given)
+    except ImportError as missing:
         extra = _EXTRAS.get(protocol)
         install = f"pip install 'statsig-export[{extra}]'" if extra else "install fsspec's package for it"
-        raise StorageError(f"{protocol}:// needs a package that is not installed", hint=install) from error
-    except Exception as error:
-        cause = cause_of(error)
-        raise StorageError(
-            f"the storage {without_secrets(url)} cannot be opened ({cause.words})", hint=_hint(protocol, cause.hint)
-        ) from error
+        raise error(f"{protocol}:// needs a package that is not installed", hint=install) from missing
+    except Exception as raised:
+        cause = cause_of(raised)
+        hint = _hint(protocol, cause.hint).replace("[storage] url", key)
+        raise error(f"{named} {without_secrets(url)} cannot be opened ({cause.words})", hint=hint) from raised
     return filesystem, str(root).rstrip("/")
 
 

@@ -1,15 +1,12 @@
 """An empty database of each kind that is run for real; and, where the environment names one, a server by its URL."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from real_databases import RealDatabase
+from real_databases import SERVER, RealDatabase
 
 EMBEDDED = ("sqlite", "postgresql", "duckdb")
-SERVER = os.environ.get("STATSIG_EXPORT_TEST_DATABASE", "")
-"""The URL of an empty MySQL or MariaDB database, whose tables the tests drop: docs/databases.md."""
 
 
 @pytest.fixture

@@ -12,8 +12,10 @@ from google.cloud.bigquery import SchemaField
 from snowflake.sqlalchemy.parser.custom_type_parser import parse_type
 from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy_bigquery._types import get_columns
+from trino.sqlalchemy.datatype import parse_sqltype
 
 from statsig_export.layouts.model import ColumnRule, Kind, SourceTable
+from statsig_export.source.backends.clickhouse import ClickHouseDialect, plain_type
 from statsig_export.source.backends.duckdb import DuckDbDialect
 from statsig_export.source.backends.known import backend_of
 from statsig_export.source.catalogs import Catalog, found_columns
@@ -27,7 +29,12 @@ URLS: Final = {
     "snowflake": "snowflake://user:secret@account/events/public",
     "bigquery": "bigquery://project/events",
     "redshift": "redshift+psycopg2://host/events",
+    "trino": "trino://reader@host/events/public",
+    "awsathena": "awsathena+rest://@athena.eu-west-1.amazonaws.com/events?s3_staging_dir=s3://bucket/results",
+    "mssql": "mssql+pyodbc://host/events",
+    "databricks": "databricks://token:secret@host?http_path=/sql&catalog=events&schema=public",
 }
+_OWN_DIALECTS: Final[Mapping[str, type[Dialect]]] = {"duckdb": DuckDbDialect, "clickhouse": ClickHouseDialect}
 
 # What a column holds -> the server's name for its type. "naive", "zoned" and "epoch" are window columns.
 _MYSQL: Final = {
@@ -99,6 +106,61 @@ TYPES: Final[Mapping[str, Mapping[str, str]]] = {
         "zoned": "timestamp with time zone",
         "epoch": "bigint",
     },
+    "trino": {
+        Kind.KEY: "bigint",
+        Kind.IDENTIFIER: "uuid",
+        Kind.TEXT: "varchar",
+        Kind.JSON: "json",
+        Kind.BOOLEAN: "boolean",
+        Kind.VALUE: "double",
+        "naive": "timestamp(6)",
+        "zoned": "timestamp(6) with time zone",
+        "epoch": "bigint",
+    },
+    "awsathena": {
+        Kind.KEY: "bigint",
+        Kind.IDENTIFIER: "string",
+        Kind.TEXT: "string",
+        Kind.JSON: "struct<a:string,b:int>",
+        Kind.BOOLEAN: "boolean",
+        Kind.VALUE: "double",
+        "naive": "timestamp",
+        "zoned": "timestamp",
+        "epoch": "bigint",
+    },
+    "mssql": {
+        Kind.KEY: "bigint",
+        Kind.IDENTIFIER: "uniqueidentifier",
+        Kind.TEXT: "nvarchar",
+        Kind.JSON: "nvarchar",
+        Kind.BOOLEAN: "bit",
+        Kind.VALUE: "float",
+        "naive": "datetime2",
+        "zoned": "datetimeoffset",
+        "epoch": "bigint",
+    },
+    "databricks": {
+        Kind.KEY: "LONG",
+        Kind.IDENTIFIER: "STRING",
+        Kind.TEXT: "STRING",
+        Kind.JSON: "VARIANT",
+        Kind.BOOLEAN: "BOOLEAN",
+        Kind.VALUE: "DOUBLE",
+        "naive": "TIMESTAMP_NTZ",
+        "zoned": "TIMESTAMP",
+        "epoch": "LONG",
+    },
+    "clickhouse": {
+        Kind.KEY: "UInt64",
+        Kind.IDENTIFIER: "UUID",
+        Kind.TEXT: "LowCardinality(Nullable(String))",
+        Kind.JSON: "JSON",
+        Kind.BOOLEAN: "Nullable(Bool)",
+        Kind.VALUE: "Nullable(Float64)",
+        "naive": "DateTime64(6)",
+        "zoned": "DateTime64(3, 'America/New_York')",
+        "epoch": "Int64",
+    },
     "duckdb": {
         Kind.KEY: "BIGINT",
         Kind.IDENTIFIER: "UUID",
@@ -114,8 +176,8 @@ TYPES: Final[Mapping[str, Mapping[str, str]]] = {
 
 
 def dialect_of(name: str) -> Dialect:
-    if name == "duckdb":
-        return DuckDbDialect()
+    if name in _OWN_DIALECTS:
+        return _OWN_DIALECTS[name]()
     with warnings.catch_warnings():
         # Google's client says which Python versions it will give up, whenever it is imported.
         warnings.simplefilter("ignore", FutureWarning)
@@ -200,6 +262,25 @@ def _of_catalog(dialect: Dialect, name: str, declared: str) -> FoundColumn:
     return found_columns([(name, declared)], backend_of(dialect.name).families)[0]
 
 
+def _of_trino(dialect: Dialect, name: str, declared: str) -> FoundColumn:
+    return found_column(name, parse_sqltype(declared), dialect)
+
+
+def _of_athena(dialect: Any, name: str, declared: str) -> FoundColumn:  # noqa: ANN401
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as SqlDatabase does
+        kind = dialect._get_column_type(declared)
+    return found_column(name, kind() if isinstance(kind, type) else kind, dialect)
+
+
+def _of_mssql(dialect: Any, name: str, declared: str) -> FoundColumn:  # noqa: ANN401
+    return found_column(name, dialect.ischema_names[declared](), dialect)
+
+
+def _of_clickhouse(dialect: Dialect, name: str, declared: str) -> FoundColumn:
+    return _of_catalog(dialect, name, plain_type(declared))
+
+
 _DESCRIBE: Final[Mapping[str, Callable[..., FoundColumn]]] = {
     "sqlite": _of_sqlite,
     "postgresql": _of_postgresql,
@@ -209,4 +290,9 @@ _DESCRIBE: Final[Mapping[str, Callable[..., FoundColumn]]] = {
     "bigquery": _of_bigquery,
     "redshift": _of_catalog,
     "duckdb": _of_catalog,
+    "clickhouse": _of_clickhouse,
+    "trino": _of_trino,
+    "awsathena": _of_athena,
+    "mssql": _of_mssql,
+    "databricks": _of_catalog,
 }

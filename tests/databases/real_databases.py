@@ -1,5 +1,6 @@
 """The databases that the tests run for real, each with its own client: tables by SQL, rows by dicts, and a Source."""
 
+import os
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
@@ -16,6 +17,9 @@ from statsig_export.source.source import Source
 from statsig_export.vocabulary import Category
 
 Row = Mapping[str, object]
+
+SERVER = os.environ.get("STATSIG_EXPORT_TEST_DATABASE", "")
+"""The URL of an empty MySQL or MariaDB database, whose tables the tests drop: docs/databases.md."""
 
 DAY = datetime(2026, 11, 1, tzinfo=UTC)
 NEXT_DAY = datetime(2026, 11, 2, tzinfo=UTC)

@@ -192,3 +192,16 @@ def test_batches_are_as_long_as_they_were_asked_for(database: RealDatabase):
     with database.source() as source:
         lengths = [len(frame) for frame in source.read_window(source.tables[0], DAY, NEXT_DAY, chunk_rows=10_000)]
     assert lengths == [10_000, 10_000, 5_000]
+
+
+@pytest.mark.fault("F472")
+def test_an_error_in_the_middle_of_a_result_is_the_sources_and_says_no_value(database: RealDatabase):
+    database.create("stored", {**EXPOSURES, "id": "VARCHAR"})
+    number = "CASE WHEN n = 49999 THEN 'secret' ELSE n::VARCHAR END"
+    database.run(f"INSERT INTO stored (id, ingested_at) SELECT {number}, '{DAY:%Y-%m-%d}' FROM range(50000) r(n)")
+    database.run("CREATE VIEW exposures AS SELECT * REPLACE (CAST(id AS BIGINT) AS id) FROM stored")
+    with database.source() as source:
+        read = source.read_window(source.tables[0], DAY, NEXT_DAY, chunk_rows=10_000)
+        with pytest.raises(SourceError, match="reading table exposures failed") as raised:
+            list(read)
+    assert "secret" not in f"{raised.value} {raised.value.hint}"

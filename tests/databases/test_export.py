@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from home import Home
-from real_databases import RealDatabase
+from real_databases import SERVER, RealDatabase
 from test_every_database import filled
 
 from statsig_export.config import Config
@@ -16,7 +16,8 @@ from statsig_export.layouts.model import Kind, SourceTable
 from statsig_export.lineage.frames import failed_rows, read_events
 from statsig_export.windows import window_from_key
 
-READERS = [("sqlite", "plain"), ("postgresql", "plain"), ("postgresql", "fastest"), ("duckdb", "fastest")]
+EMBEDDED = [("sqlite", "plain"), ("postgresql", "plain"), ("postgresql", "fastest"), ("duckdb", "fastest")]
+READERS = [*EMBEDDED, *([("mysql", "plain")] if SERVER else [])]
 """Each database with what reads it; the first two are the reference."""
 DATABASES = dict.fromkeys(kind for kind, _ in READERS)
 NOON_MS = 1_793_534_400_250

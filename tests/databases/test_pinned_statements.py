@@ -26,8 +26,9 @@ from statsig_export.source.source import Source
 from statsig_export.vocabulary import Category
 
 STATEMENTS = Path(__file__).parent / "statements"
-DATABASES = ("sqlite", "postgresql", "mysql", "mariadb", "snowflake", "bigquery", "redshift", "duckdb")
-GRAMMARS = {"mariadb": "mysql", "postgresql": "postgres"}
+DATABASES = ("sqlite", "postgresql", "mysql", "mariadb", "snowflake", "bigquery", "redshift", "duckdb", "clickhouse")
+DATABASES += ("trino", "awsathena", "mssql", "databricks")
+GRAMMARS = {"mariadb": "mysql", "postgresql": "postgres", "awsathena": "athena", "mssql": "tsql"}
 # Functions that sqlglot takes for somebody's own; they are in the databases' documentation.
 UNKNOWN_TO_THE_GRAMMAR = defaultdict(
     set,
@@ -35,6 +36,9 @@ UNKNOWN_TO_THE_GRAMMAR = defaultdict(
     postgresql={"timezone"},
     redshift={"json_serialize", "timezone"},
     duckdb={"epoch_us"},
+    clickhouse={"todatetime64", "tojsonstring"},
+    trino={"at_timezone"},
+    mssql={"switchoffset"},
 )
 START = datetime(2026, 11, 1, tzinfo=UTC)
 END = START + timedelta(days=1)
@@ -155,6 +159,55 @@ FAMILIES = [
     ("redshift", "numeric", Family.NUMERIC),
     ("redshift", "date", Family.DATE),
     ("redshift", "varbyte", Family.OTHER),
+    ("trino", "timestamp(6) with time zone", Family.TIMESTAMP_TZ),
+    ("trino", "timestamp(9)", Family.TIMESTAMP),
+    ("trino", "json", Family.NESTED),
+    ("trino", "row(a bigint, b varchar)", Family.NESTED),
+    ("trino", "map(varchar, varchar)", Family.NESTED),
+    ("trino", "uuid", Family.LABEL),
+    ("trino", "real", Family.FLOAT),
+    ("trino", "array(varchar)", Family.OTHER),
+    ("awsathena", "struct<a:string,b:int>", Family.NESTED),
+    ("awsathena", "map<string,string>", Family.NESTED),
+    ("awsathena", "timestamp", Family.TIMESTAMP),
+    ("awsathena", "timestamp with time zone", Family.UNTYPED),
+    ("awsathena", "decimal(18,4)", Family.NUMERIC),
+    ("awsathena", "array<string>", Family.OTHER),
+    ("mssql", "datetimeoffset", Family.TIMESTAMP_TZ),
+    ("mssql", "datetime", Family.TIMESTAMP),
+    ("mssql", "smalldatetime", Family.TIMESTAMP),
+    ("mssql", "timestamp", Family.OTHER),  # a number of the row's version
+    ("mssql", "bit", Family.BOOLEAN),
+    ("mssql", "uniqueidentifier", Family.LABEL),
+    ("mssql", "nvarchar", Family.TEXT),
+    ("databricks", "TIMESTAMP", Family.TIMESTAMP_TZ),
+    ("databricks", "TIMESTAMP_NTZ", Family.TIMESTAMP),
+    ("databricks", "STRUCT", Family.NESTED),
+    ("databricks", "VARIANT", Family.NESTED),
+    ("databricks", "LONG", Family.INTEGER),
+    ("databricks", "DECIMAL", Family.NUMERIC),
+    ("databricks", "ARRAY", Family.OTHER),
+    ("databricks", "BINARY", Family.OTHER),
+    ("clickhouse", "Nullable(DateTime64(3, 'Europe/Berlin'))", Family.TIMESTAMP_TZ),
+    ("clickhouse", "DateTime", Family.TIMESTAMP_TZ),
+    ("clickhouse", "Date32", Family.DATE),
+    ("clickhouse", "LowCardinality(Nullable(String))", Family.TEXT),
+    ("clickhouse", "FixedString(16)", Family.TEXT),
+    ("clickhouse", "Nullable(UUID)", Family.LABEL),
+    ("clickhouse", "Enum8('a(x)' = 1, 'b' = 2)", Family.LABEL),
+    ("clickhouse", "SimpleAggregateFunction(anyLast, Nullable(String))", Family.TEXT),
+    ("clickhouse", "Map(String, Nullable(String))", Family.NESTED),
+    ("clickhouse", "JSON(max_dynamic_paths=16)", Family.NESTED),
+    ("clickhouse", "Object('json')", Family.NESTED),
+    ("clickhouse", "Tuple(a Int32, b Array(String))", Family.NESTED),
+    ("clickhouse", "Variant(String, UInt64)", Family.NESTED),
+    ("clickhouse", "UInt256", Family.INTEGER),
+    ("clickhouse", "Decimal(18, 4)", Family.NUMERIC),
+    ("clickhouse", "Nullable(Float32)", Family.FLOAT),
+    ("clickhouse", "Bool", Family.BOOLEAN),
+    ("clickhouse", "Array(Nullable(String))", Family.OTHER),
+    ("clickhouse", "AggregateFunction(sum, UInt64)", Family.OTHER),
+    ("clickhouse", "IPv6", Family.OTHER),
     ("duckdb", "TIMESTAMP_NS", Family.TIMESTAMP),
     ("duckdb", "TIMESTAMP WITH TIME ZONE", Family.TIMESTAMP_TZ),
     ("duckdb", "STRUCT(a INTEGER, b VARCHAR[])", Family.NESTED),

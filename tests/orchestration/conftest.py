@@ -22,7 +22,7 @@ def unused_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def dagster_instance(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    """In memory, which takes half as long; on disk for the tests whose processes or ticks are to find it by its home."""
+    """In memory, which takes half as long; on disk where processes or ticks are to find it by its home."""
     opened = dg.DagsterInstance.ephemeral
     if request.node.get_closest_marker("home_on_disk"):
         home = tmp_path / "dagster_home"

@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "layouts": set(),
     "storage": {"arrow"},
     "delivery": {"arrow"},
-    "source": {"arrow", "databases", "layouts"},
+    "source": {"arrow", "databases", "layouts", "storage"},
     "events": {"arrow", "layouts", "privacy"},
     "ledger": {"databases", "delivery", "events", "layouts", "storage"},
     "export": {"arrow", "delivery", "events", "layouts", "ledger", "privacy", "source", "storage"},

@@ -41,8 +41,10 @@ from statsig_export.layouts.native_tables import create_tables
 from statsig_export.layouts.placement import source_tables
 from statsig_export.privacy.masking import Masking
 from statsig_export.settings import WindowSettings
+from statsig_export.source.backends.duckdb import IN_MEMORY
 from statsig_export.source.discovery import EARLIEST, Discovery
 from statsig_export.source.errors import SourceErrors
+from statsig_export.source.files import SourceFiles, options_of_files
 from statsig_export.source.outside import Place
 from statsig_export.windows import LENGTH, Window, closed_windows
 
@@ -53,7 +55,9 @@ _LAYOUT = 'layout = "native"       '
 _MOST_LOOKS = 4
 _OUTSIDE = {Place.BEFORE_START: "before 2000", Place.IN_FUTURE: "in the future"}
 """What is told of a place; of rows that no window can hold the plan tells."""
-_URL = 'url = "env:STATSIG_DATABASE_URL"'
+_DEFAULT = "env:STATSIG_DATABASE_URL"
+_URL = f'url = "{_DEFAULT}"'
+_URL_LINE = re.compile(rf"^{re.escape(_URL)}.*\n", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,8 @@ class _Look:
     """The first day in UTC that holds a row; None where there is none."""
     newest: datetime | None
     """The greatest time in a closed window."""
+    of_files: bool
+    """Whether files were looked at, instead of a database."""
     outside: Mapping[str, Sequence[str]]
     """Table -> where it has rows that no window from the first day to now holds."""
 
@@ -82,13 +88,19 @@ class _Look:
     "--tables", is_flag=True, help="Create the tables of the layout (native by default); do not inspect the database."
 )
 @click.option("--layout", type=click.Choice(list(LAYOUTS)), help="Use this layout; do not inspect the database.")
-@click.option("--url", default="env:STATSIG_DATABASE_URL", show_default=True, help="The database: env:NAME or a URL.")
+@click.option("--url", default=_DEFAULT, show_default=True, help="The database: env:NAME or a URL.")
 @click.option(
     "--connect",
     multiple=True,
     metavar="NAME=VALUE",
     help="An argument of the driver's own connect(), for [source.connect]; secrets as env:NAME. May be repeated; "
     "--force keeps those of the file.",
+)
+@click.option(
+    "--files",
+    multiple=True,
+    metavar="NAME=PATTERN",
+    help="Parquet files instead of a database, as the table NAME: a path or URL, also with wildcards. May be repeated.",
 )
 @click.option("--schema", help="The only schema to inspect, written to the file; by default all are inspected.")
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
@@ -101,6 +113,7 @@ def command(  # noqa: PLR0913 - the options of the verb
     layout: str | None,
     url: str,
     connect: tuple[str, ...],
+    files: tuple[str, ...],
     schema: str | None,
     force: bool,
     json_: bool,
@@ -119,16 +132,22 @@ def command(  # noqa: PLR0913 - the options of the verb
             f"{path} already exists and is kept, so --schema would change nothing",
             hint="set schema in its [source.<table>] sections, or overwrite it with --force",
         )
+    if files and (tables or layout or schema or url != _DEFAULT):
+        raise ConfigError(
+            "--files is for files instead of a database, whose layout is looked for",
+            hint="leave out --url, --schema, --layout and --tables",
+        )
     arguments = connect_options.parsed(connect) or connect_options.of_file(path)
+    patterns = connect_options.named_files(files)
     config = parse_config(
-        {"source": {"url": url, "connect": arguments}},
+        {"source": {"connect": arguments} if patterns else {"url": url, "connect": arguments}},
         folder=Path.cwd() / path.parent,  # as the file is read later
         environ=os.environ,
         name="--url",
     )
     look, location = None, CodeLocation()
     if force or not is_there:
-        look = None if layout or tables else _look(config, schema)
+        look = None if layout or tables else _look(config, schema, patterns)
         _write(path, _rendered(layout or "native", url, arguments, look, schema))
         output.note(f"Wrote {path}: check [filter] and [windows], and set the environment variables that it names.")
         location = write_code_location(path)
@@ -160,24 +179,30 @@ def _write(path: Path, text: str) -> None:
         raise ConfigError(f"{path} cannot be written ({error.strerror})", hint="name another with --config") from None
 
 
-def _look(config: Config, schema: str | None) -> _Look | None:
-    """What the database holds; None where its variable is not set.
+def _look(config: Config, schema: str | None, patterns: Mapping[str, str]) -> _Look | None:
+    """What the database, or the files that the patterns mean, hold; None where the database's variable is not set.
 
     Raises ConfigError for a URL that is none, SourceError for a database that cannot be looked at.
     """
     url = config.source.url
-    if url.startswith("env:") and not os.environ.get(url.removeprefix("env:")):
+    if not patterns and url.startswith("env:") and not os.environ.get(url.removeprefix("env:")):
         output.note(
             f"{url.removeprefix('env:')} is not set, so the database was not inspected: the file has the defaults."
         )
         return None
-    with Discovery(config.source_url(), config.source_arguments()) as discovery:
+    arguments = config.source_arguments()
+    files = {
+        name: SourceFiles("--files", config.files_place("--files", pattern), options_of_files(arguments))
+        for name, pattern in patterns.items()
+    }
+    with Discovery(IN_MEMORY if files else config.source_url(), arguments, files) as discovery:
         tables = discovery.tables(schema)
-        found = _looked_into(discovery, tables.found)
+        listed = tuple(replace(table, files=patterns.get(table.name)) for table in tables.found)
+        found = _looked_into(discovery, listed)
         proposal = propose(found)
         near = candidates(found, proposal)
         reaches = _reaches(discovery, proposal.matches if proposal else [])
-    return _Look(schema, proposal, near, tables.broken, len(tables.found), **reaches)
+    return _Look(schema, proposal, near, tables.broken, len(tables.found), of_files=bool(files), **reaches)
 
 
 def _looked_into(discovery: Discovery, found: Sequence[FoundTable]) -> tuple[FoundTable, ...]:
@@ -216,8 +241,11 @@ def _reaches(discovery: Discovery, matches: Sequence[Match]) -> dict[str, Any]:
 
 def _rendered(layout: str, url: str, arguments: connect_options.Given, look: _Look | None, schema: str | None) -> str:
     """The template, with what the look has told in the place of its defaults."""
-    text = _TEMPLATE.read_text(encoding="utf-8").replace(_URL, f"url = {json.dumps(url)}")
     proposal = look.proposal if look else None
+    text = _TEMPLATE.read_text(encoding="utf-8")
+    if proposal and any(match.found.files for match in proposal.matches):
+        text = _URL_LINE.sub("", text)
+    text = text.replace(_URL, f"url = {json.dumps(url)}")
     proposed = proposal.layout if proposal else layout
     text = text.replace(_LAYOUT, f'layout = "{proposed}"'.ljust(len(_LAYOUT)))
     sections = proposal.tables if proposal else {table.role: None for table in LAYOUTS[proposed]}
@@ -278,7 +306,9 @@ def _report(path: Path, look: _Look, location: CodeLocation, *, json_: bool) -> 
 def _note(look: _Look) -> None:
     """What may surprise, on standard error."""
     note_broken(look.broken)
-    if look.proposal is None:
+    if look.proposal is None and look.of_files:
+        output.note("None of the files look like a table of Statsig's: docs/how-to/map-your-tables.md maps columns.")
+    elif look.proposal is None:
         where = "this database" if look.schema is None else f"the schema {printable(look.schema)}"
         output.note(f"No table of {where} looks like one of Statsig's: --tables creates the native ones.")
     for table, places in look.outside.items():
@@ -298,6 +328,8 @@ def _newest_closed(look: _Look, settings: WindowSettings) -> Window | None:
 
 def _create_tables(path: Path) -> None:
     config = load_config(path)
+    if config.source_files():
+        raise ConfigError("files cannot be created as tables", hint="whoever writes the files creates them")
     url, arguments = config.source_url(), config.source_arguments()
     try:
         engine = create_engine(url, connect_args=arguments, hide_parameters=True)

@@ -52,6 +52,8 @@ class Reader(StrEnum):
     """Arrow record batches through ADBC where it is installed, else rows."""
     DUCKDB = "duckdb"
     """Arrow record batches through DuckDB's own client."""
+    CLICKHOUSE = "clickhouse"
+    """Arrow record batches through ClickHouse's own client."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ It is read without a SQLAlchemy dialect (readers/duckdb.py); statements are comp
 
 from typing import Final
 
-from sqlalchemy import Text, case, cast, func
+from sqlalchemy import URL, Text, case, cast, func
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from statsig_export.layouts.families import Family
@@ -64,3 +64,6 @@ DUCKDB: Final = Backend(
     is_no_moment=is_null_or_infinite,
     dataset=file_dataset,
 )
+
+IN_MEMORY: Final = URL.create(DUCKDB.name, database=":memory:")
+"""A database that holds nothing, for the views of files."""

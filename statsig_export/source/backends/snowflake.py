@@ -6,17 +6,22 @@ TIMESTAMP_TZ; cast to TIMESTAMP_NTZ it is UTC's wall clock. `TO_JSON` makes text
 integer is a NUMBER(38, 0).
 
 The driver downloads the parts of a result as they are asked for (a few ahead: client_prefetch_threads).
+
+Left to itself the driver (5.2) asks the metadata addresses of three clouds who this machine is, Azure's for a token and
+Google's for an account, to put the answers into its telemetry. It is told to do neither.
 """
 
+import os
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import URL, VARCHAR, cast, func
+from sqlalchemy import URL, VARCHAR, Engine, cast, func
 from sqlalchemy.types import UserDefinedType
 
 from statsig_export.layouts.families import Family
 from statsig_export.layouts.model import SourceTable
 from statsig_export.source.backends.backend import (
+    Arguments,
     Backend,
     DatasetName,
     SqlColumn,
@@ -24,7 +29,19 @@ from statsig_export.source.backends.backend import (
     dotted,
     if_zoned,
     information_schema_look,
+    pooled_engine,
 )
+
+_NO_PLATFORM_DETECTION: Final = "SNOWFLAKE_DISABLE_PLATFORM_DETECTION"
+"""The driver has no argument for it: it takes `platform_detection_timeout_seconds`, and ignores it."""
+_NO_TELEMETRY: Final = {"CLIENT_TELEMETRY_ENABLED": False}
+
+
+def _engine(url: URL, arguments: Arguments) -> Engine:
+    """What the environment or [source.connect] say of the two holds. A sign-in by workload identity still asks."""
+    os.environ.setdefault(_NO_PLATFORM_DETECTION, "true")
+    parameters = {**_NO_TELEMETRY, **arguments.get("session_parameters", {})}
+    return pooled_engine(url, {**arguments, "session_parameters": parameters})
 
 
 class _TimestampNtz(UserDefinedType[datetime]):
@@ -66,6 +83,7 @@ def _dataset(url: URL, table: SourceTable) -> DatasetName:
 SNOWFLAKE: Final = Backend(
     name="snowflake",
     extra="snowflake",
+    engine=_engine,
     case_sensitive=True,
     families={
         "TIMESTAMP_NTZ": Family.TIMESTAMP,

@@ -25,7 +25,7 @@ from statsig_export.source.backends.postgresql import CONNECTION, NO_ENCODING, t
 from statsig_export.source.catalogs import Catalog
 from statsig_export.source.chunks import Chunk
 from statsig_export.source.errors import SourceErrors
-from statsig_export.source.readers.bounds import bounded_batches
+from statsig_export.source.readers.bounds import bounded_batches, require_columns
 from statsig_export.source.readers.cursor import SqlDatabase
 from statsig_export.source.schema import FoundColumn
 
@@ -90,7 +90,9 @@ class AdbcDatabase:
                 cursor.adbc_statement.set_options(**_BATCH)
                 cursor.execute(sql)
                 # Its errors have an SQLSTATE; fetch_record_batch's do not.
-                yield from bounded_batches(cursor._results.reader, rows)  # noqa: SLF001
+                batches = cursor._results.reader  # noqa: SLF001
+                require_columns(batches.schema)
+                yield from bounded_batches(batches, rows)
             except BaseException:  # an error, or a reader that was left early: the rest of the COPY is in the way
                 self._throw_away()
                 raise

@@ -1,9 +1,11 @@
 """Chunks that are bounded by rows and by bytes, whatever one row weighs. Pure."""
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence, Sized
 from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
+
+from statsig_export.errors import SourceError
 
 CHUNK_BYTES: Final = 16 * 2**20
 """Maximum bytes of text per chunk, but that a chunk has one row at least. Chunks of usual rows, of a kilobyte, have
@@ -12,6 +14,19 @@ FIRST_ROWS: Final = 16
 """Rows of the first request to a driver, before it is known what a row weighs."""
 
 Rows: TypeAlias = Sequence[Sequence[Any]]
+
+
+def require_columns(columns: Sized | None) -> None:
+    """Raise SourceError where a result has no columns: it holds no rows either, and is no answer to a SELECT.
+
+    So answers what did not take the statement for a query: an emulator, a driver that lost the schema of its result.
+    """
+    if not columns:
+        raise SourceError(
+            "the database answered a SELECT without a single column, so nothing is known of its rows",
+            hint="nothing was planned: look what stands between this and the database (a pooler, a proxy, an emulator),"
+            ' or try another driver, [source] reader = "plain" on PostgreSQL',
+        )
 
 
 def bounded_rows(fetch: Callable[[int], Rows], most: int, at_once: int) -> Generator[Rows]:

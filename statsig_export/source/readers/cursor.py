@@ -7,6 +7,7 @@ named there is read with its default cursor, which may hold the whole result.
 import warnings
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 from sqlalchemy import URL, Connection
@@ -18,7 +19,7 @@ from sqlalchemy.exc import NoSuchTableError, SAWarning, SQLAlchemyError
 from statsig_export.source.backends.backend import AT_ONCE, Arguments, Backend
 from statsig_export.source.catalogs import Catalog, catalog_of, columns_query, found_columns
 from statsig_export.source.errors import NOT_TAKEN, SOURCE, Named, SourceErrors
-from statsig_export.source.readers.bounds import bounded_rows
+from statsig_export.source.readers.bounds import Rows, bounded_rows, require_columns
 from statsig_export.source.readers.inspection import inspected_catalog
 from statsig_export.source.schema import FoundColumn, found_column
 
@@ -80,7 +81,8 @@ class SqlDatabase:
             sql = sql.replace("%", "%%")
         with self._connect() as connection, self._cursor(connection) as cursor:
             cursor.execute(sql)
-            yield from bounded_rows(cursor.fetchmany, rows, AT_ONCE if self._driver is None else self._driver.at_once)
+            at_once = AT_ONCE if self._driver is None else self._driver.at_once
+            yield from bounded_rows(partial(_fetched, cursor), rows, at_once)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -117,3 +119,11 @@ class SqlDatabase:
                 connection.invalidate()
             raise
         cursor.close()
+
+
+def _fetched(cursor: DBAPICursor, most: int) -> Rows:
+    """The next rows. Some drivers know the columns of a result only now."""
+    rows = cursor.fetchmany(most)
+    if not rows or not rows[0]:
+        require_columns(cursor.description)
+    return rows

@@ -18,7 +18,7 @@ from statsig_export.source.backends.backend import Arguments
 from statsig_export.source.backends.duckdb import CATALOG, DUCKDB, LOOK, DuckDbDialect
 from statsig_export.source.catalogs import Catalog, catalog_of, columns_query, found_columns
 from statsig_export.source.errors import SOURCE, Named, SourceErrors
-from statsig_export.source.readers.bounds import joined_batches
+from statsig_export.source.readers.bounds import joined_batches, require_columns
 from statsig_export.source.schema import FoundColumn
 
 SETTINGS: Final = {"memory_limit": "128MB", "threads": "1"}
@@ -38,7 +38,8 @@ class DuckDbDatabase:
     """
 
     reader: Final = "duckdb"
-    errors: Final[tuple[type[Exception], ...]] = (duckdb.Error, pa.ArrowException)
+    errors: Final[tuple[type[Exception], ...]] = (duckdb.Error, pa.ArrowException, OSError)
+    """The last is Arrow's, for an error of DuckDB's in the middle of a result."""
     dialect: Final[Dialect] = DuckDbDialect()  # type: ignore[no-untyped-call]
 
     def __init__(self, url: URL, arguments: Arguments, named: Named = SOURCE) -> None:
@@ -60,15 +61,20 @@ class DuckDbDatabase:
         """A relation's reader streams, a vector at a time. Raises SourceError where memory_limit holds none."""
         with self._connection().cursor() as connection:
             try:
-                yield from joined_batches(connection.sql(sql).to_arrow_reader(min(rows, _VECTOR_ROWS)), rows)
-            except (duckdb.OutOfMemoryException, pa.ArrowException) as error:
+                relation = connection.sql(sql)
+                require_columns(None if relation is None else relation.columns)  # as a truth, it would be run
+                yield from joined_batches(relation.to_arrow_reader(min(rows, _VECTOR_ROWS)), rows)
+            except self.errors as error:
                 if "Out of Memory" not in str(error):
                     raise
                 raise SourceError(
                     f"DuckDB needs more memory than its memory_limit of {self._settings['memory_limit']}: it holds "
                     f"{_VECTOR_ROWS} rows at once",
-                    hint=f'raise it in source.url: "duckdb:///{self._path}?memory_limit=2GB"',
+                    hint=self._more_memory(),
                 ) from None
+
+    def _more_memory(self) -> str:
+        return f'raise it in source.url: "duckdb:///{self._path}?memory_limit=2GB"'
 
     def close(self) -> None:
         if self._opened is not None:
@@ -79,7 +85,7 @@ class DuckDbDatabase:
         if self._opened is None:
             try:
                 self._opened = duckdb.connect(
-                    self._path, read_only=not self._path.startswith("md:"), config=self._settings
+                    self._path, read_only=not self._path.startswith(("md:", ":memory:")), config=self._settings
                 )
             except duckdb.Error as error:
                 raise self.told.unreachable(error) from None

@@ -1,5 +1,6 @@
 """Opens the reader for a source database: the fastest that is installed."""
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib.util import find_spec
 from stat import S_ISREG
@@ -11,8 +12,10 @@ from statsig_export.database_urls import file_of, refuse_asynchronous
 from statsig_export.databases.cause import system_cause
 from statsig_export.errors import ConfigError, SourceError
 from statsig_export.source.backends.backend import Arguments, Backend, Reader
+from statsig_export.source.backends.duckdb import DUCKDB
 from statsig_export.source.backends.known import BACKENDS, backend_of
 from statsig_export.source.errors import SOURCE, Named, SourceErrors
+from statsig_export.source.files import SourceFiles
 from statsig_export.source.readers.cursor import SqlDatabase
 from statsig_export.source.readers.reader import Database
 
@@ -46,11 +49,24 @@ def open_reader(
         raise SourceErrors(url, arguments, named).unreachable(error) from None
 
 
+def open_files(files: Mapping[str, SourceFiles], arguments: Arguments | None = None) -> Database:
+    """The reader of tables that are files, by the tables' names. Raises SourceError where DuckDB is not installed."""
+    try:
+        from statsig_export.source.readers.files import DuckDbFiles  # noqa: PLC0415 - only where it is installed
+    except ImportError as error:
+        raise _no_driver(URL.create(DUCKDB.name), DUCKDB, error) from None
+    return DuckDbFiles(files, arguments or {})
+
+
 def _reader(url: URL, backend: Backend, arguments: Arguments, named: Named, *, plain: bool) -> Database:
     if backend.reader is Reader.DUCKDB:
         from statsig_export.source.readers.duckdb import DuckDbDatabase  # noqa: PLC0415 - only where it is installed
 
         return DuckDbDatabase(url, arguments, named)
+    if backend.reader is Reader.CLICKHOUSE:
+        from statsig_export.source.readers.clickhouse import ClickHouseDatabase  # noqa: PLC0415 - likewise
+
+        return ClickHouseDatabase(url, arguments, named)
     database = SqlDatabase(url, backend, arguments, named)
     adbc = backend.reader is Reader.ADBC and database.dialect.driver == "psycopg"
     if plain or not adbc or find_spec("adbc_driver_postgresql") is None:

@@ -2,7 +2,6 @@
 the others.
 """
 
-import json
 import sqlite3
 from pathlib import Path
 
@@ -52,15 +51,6 @@ def test_the_people_who_are_named_are_deleted_and_nobody_else(
     place = request.getfixturevalue("postgres_url") if database == "postgresql" else ""
     landing = Landing(database, place, mode) if place else landing_in(tmp_path, database, mode)
     landing.land(SENT)
-    if mode == "unpacked":
-        kind = {"sqlite": "TEXT", "duckdb": "JSON", "postgresql": "jsonb"}[database]
-        landing.run(f"ALTER TABLE {EVENTS} ADD COLUMN user_id TEXT")
-        landing.run(f'ALTER TABLE {EVENTS} ADD COLUMN "user" {kind}')
-        mark = "%s" if database == "postgresql" else "?"
-        landing.run(
-            f'UPDATE {EVENTS} SET user_id = {mark}, "user" = {mark} WHERE time_uuid = {mark}',  # noqa: S608 - likewise
-            [(event["userID"], json.dumps(event["user"]), event["timeUUID"]) for event in SENT],
-        )
     prefix = "" if unit_type == "userID" else "c"
     ids = [f"{prefix}{user}" for user in [*HOSTILE, "nobody"]]
     landing.run(

@@ -5,7 +5,7 @@ from openlineage.client.naming import dataset
 from sqlalchemy.engine import make_url
 
 from statsig_export.layouts.placement import source_tables
-from statsig_export.openlineage.naming import destination_name, files_name, table_name
+from statsig_export.openlineage.naming import destination_name, files_name, source_files_name, table_name
 from statsig_export.settings import SourceSettings, TableSettings
 from statsig_export.vocabulary import Category
 
@@ -35,6 +35,16 @@ def official(naming: dataset.DatasetNaming) -> tuple[str, str]:
             "snowflake://ann:secret@org-account/app/events?warehouse=w",
             None,
             dataset.Snowflake("org", "account", "app", "events", "exposures"),
+        ),
+        (
+            "trino://reader@trino.example:8443/hive/events",
+            None,
+            dataset.Trino("trino.example", "8443", "hive", "events", "exposures"),
+        ),
+        (
+            "awsathena+rest://@athena.eu-west-1.amazonaws.com/events?s3_staging_dir=s3://bucket/",
+            None,
+            dataset.Athena("eu-west-1", "AwsDataCatalog", "events", "exposures"),
         ),
         ("bigquery://project/events", None, dataset.BigQuery("project", "events", "exposures")),
         ("bigquery://project/events", "other", dataset.BigQuery("project", "other", "exposures")),
@@ -80,3 +90,18 @@ def test_the_destination_is_known_by_its_configured_name_alone():
     name = destination_name("fivetran")
 
     assert (name.namespace, name.name) == ("webhook", "fivetran")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "namespace", "name"),
+    [
+        ("/srv/events/*.parquet", "file", "/srv/events"),
+        ("/srv/events/dt=*/part-?.parquet", "file", "/srv/events"),
+        ("/srv/events", "file", "/srv/events"),
+        ("s3://bucket/events/*.parquet", "s3://bucket", "events"),
+        ("s3://bucket/*.parquet", "s3://bucket", ""),
+    ],
+)
+def test_files_of_a_source_are_named_by_the_folder_before_the_first_wildcard(pattern: str, namespace: str, name: str):
+    found = source_files_name(pattern)
+    assert (found.namespace, found.name) == (namespace, name)

@@ -1,0 +1,128 @@
+"""The files of a folder or a bucket that stand for a table: which they are now, and which of them changed since."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from fsspec.utils import glob_translate
+
+from statsig_export.errors import ConfigError, SourceError
+from statsig_export.layouts.model import SourceTable
+from statsig_export.storage.errors import cause_of, without_secrets
+from statsig_export.storage.opening import is_local, open_filesystem
+
+Listing: TypeAlias = Mapping[str, tuple[object, ...]]
+"""A file as DuckDB is told of it -> what changes when it is written anew."""
+
+OF_DUCKDB: Final = frozenset({"memory_limit", "threads", "temp_directory"})
+"""The names in [source.connect] that are settings of DuckDB's; the others are the file system's."""
+_WILDCARDS: Final = frozenset("*?[")
+_FACTS: Final = ("size", "ETag", "etag", "generation", "LastModified", "last_modified", "updated", "mtime", "ino")
+_S3: Final[Mapping[str, object]] = {"use_listings_cache": True, "default_block_size": 5 * 2**20}
+"""A file is opened by what its listing says of it, for which DuckDB asks a dozen times. A block is what is read ahead
+of each column: s3fs's own is 50 MB."""
+
+
+class SourceFiles:
+    """The files that a pattern means: a path, a URL, with or without wildcards; of a folder, all its Parquet files."""
+
+    def __init__(self, key: str, pattern: str, options: Mapping[str, object]) -> None:
+        """`key` is the configuration's, for messages. Raises SourceError where the file system cannot be opened."""
+        self.key = key
+        self.pattern = pattern
+        bucket = _S3 if pattern.startswith(("s3://", "s3a://")) else {}
+        self.filesystem, self._root = open_filesystem(
+            pattern, {**bucket, **options}, named=f"{key}:", error=SourceError, key=key
+        )
+        self.is_local = is_local(self.filesystem)
+
+    @property
+    def shown(self) -> str:
+        """The pattern without a secret."""
+        return without_secrets(self.pattern)
+
+    def listed(self) -> Listing:
+        """The files that there are now; never none. Raises SourceError."""
+        try:
+            found = self._found()
+            there = found or self.filesystem.exists(_literal(self._root))
+        except Exception as error:
+            cause = cause_of(error)
+            raise SourceError(
+                f"{self.key}: {self.shown} cannot be listed ({cause.words})",
+                hint="let these credentials list and read there; a key of their own goes into [source.connect]"
+                " (docs/databases.md, Files)",
+            ) from error
+        if not found:
+            lacking = "no file matches it" if there else f"there is no {self._shown(_literal(self._root))}"
+            raise SourceError(
+                f"{self.key}: {lacking} ({self.shown})",
+                hint="correct the pattern, or wait until whoever writes the files has written the first;"
+                ' [source.<table>] table = "" leaves a table out',
+            )
+        return found
+
+    def _found(self) -> dict[str, tuple[object, ...]]:
+        """By listing alone: what fsspec's glob asks beside it, a policy that is bound to a prefix does not allow.
+
+        Listed anew each time: what was kept of the last listing would hide new files.
+        """
+        self.filesystem.invalidate_cache()
+        below = _literal(self._root)
+        found: Mapping[str, Mapping[str, Any]] = self.filesystem.find(below, detail=True)
+        pattern = self._root if below != self._root or below in found else f"{below}/**/*.parquet"
+        meant = re.compile(glob_translate(pattern))
+        return {
+            self._shown(path): tuple(str(info.get(name)) for name in _FACTS)
+            for path, info in sorted(found.items())
+            if meant.match(path) and not any(map(_is_hidden, path[len(below) :].split("/")))
+        }
+
+    def _shown(self, path: str) -> str:
+        return path if self.is_local else str(self.filesystem.unstrip_protocol(path))
+
+
+def files_of(
+    tables: Sequence[SourceTable], files: Mapping[str, str], options: Mapping[str, object]
+) -> dict[str, SourceFiles]:
+    """The files of each table, by the table's own name. `files` has them by its role, `options` are [source.connect].
+
+    Raises ConfigError where a table has none, or a name that no file can have.
+    """
+    for table in tables:
+        section = f"[source.{table.role}]"
+        if table.role not in files:
+            raise ConfigError(
+                f"{section} has no files, where another table has",
+                hint=f'add files = "..." to {section}, or table = "" where there is no such table',
+            )
+        if table.schema:
+            raise ConfigError(
+                f"{section} has files and a schema",
+                hint="remove schema: table is just the name that its ids are made with",
+            )
+    return {
+        table.table: SourceFiles(f"source.{table.role}.files", files[table.role], options_of_files(options))
+        for table in tables
+    }
+
+
+def options_of_files(arguments: Mapping[str, object]) -> dict[str, object]:
+    """What of [source.connect] is the file system's."""
+    return {name: value for name, value in arguments.items() if name not in OF_DUCKDB}
+
+
+def changed(before: Listing, after: Listing) -> list[str]:
+    """The files of `before` that are gone, or are others. New ones are none: a later export reads them."""
+    return [name for name, facts in before.items() if after.get(name) != facts]
+
+
+def _literal(pattern: str) -> str:
+    """The folder before the first wildcard."""
+    first = min((pattern.find(mark) for mark in _WILDCARDS if mark in pattern), default=-1)
+    return pattern if first < 0 else pattern[:first].rpartition("/")[0]
+
+
+def _is_hidden(name: str) -> bool:
+    """What Hadoop and Spark call so: files that are being written, and their marks."""
+    return name.startswith(".") or (name.startswith("_") and "=" not in name)

@@ -1,0 +1,133 @@
+"""Parquet files as tables: each is a view in a DuckDB of its own, which is in memory and reads nothing else.
+
+Files beyond this machine come through fsspec, as the storage does, so that they are reached with the same credentials.
+DuckDB's own extensions for that (httpfs, aws) would be downloaded while the export runs.
+"""
+
+import re
+from collections.abc import Generator, Mapping
+from typing import Final
+
+import duckdb
+import pyarrow as pa
+
+from statsig_export.errors import SourceError
+from statsig_export.source.backends.backend import Arguments
+from statsig_export.source.backends.duckdb import IN_MEMORY
+from statsig_export.source.catalogs import Catalog
+from statsig_export.source.errors import SOURCE, Named
+from statsig_export.source.files import OF_DUCKDB, Listing, SourceFiles, changed
+from statsig_export.source.readers.duckdb import DuckDbDatabase
+from statsig_export.source.schema import FoundColumn
+
+_NOTHING_DOWNLOADED: Final = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+_NO_SURPRISE: Final = {"enable_external_file_cache": "false"}
+"""A cache of files that somebody may replace."""
+_MEMORY: Final = "512MB"
+"""A row group's columns are fetched at once, and Spark's have 128 MB."""
+_AT_ONCE: Final = "4"
+"""Threads, where files are far away: they wait more than they compute."""
+_GLOB: Final = re.compile(r"([*?\[])")
+_RAISED: Final = re.compile(r"^(\w+)(?:: |$)", re.MULTILINE)
+_NAMED: Final = re.compile(r"'([^']+)'")
+
+
+class DuckDbFiles(DuckDbDatabase):
+    """Tables that are files. Each statement sees the files that are there when it begins."""
+
+    def __init__(self, files: Mapping[str, SourceFiles], arguments: Arguments, named: Named = SOURCE) -> None:
+        """`files` by the name of their table."""
+        far = {} if all(each.is_local for each in files.values()) else {"threads": _AT_ONCE}
+        own = {name: value for name, value in arguments.items() if name in OF_DUCKDB}
+        super().__init__(
+            IN_MEMORY, {"memory_limit": _MEMORY, **far, **own, **_NOTHING_DOWNLOADED, **_NO_SURPRISE}, named
+        )
+        self._files = files
+        self._viewed: dict[str, Listing] = {}
+
+    def columns(self, table: str, schema: str | None) -> list[FoundColumn]:
+        if table in self._files:
+            self._view(table)
+        return super().columns(table, schema)
+
+    def catalog(self, schema: str | None) -> Catalog:
+        for table in self._files:
+            self._view(table)
+        return super().catalog(schema)
+
+    def chunks(self, sql: str, rows: int) -> Generator[pa.RecordBatch]:
+        """Raises SourceError where a file that is read is replaced or removed meanwhile."""
+        tables = [table for table in self._files if self._quoted(table) in sql]
+        for table in tables:
+            self._view(table)
+        try:
+            yield from super().chunks(sql, rows)
+        except self.errors as error:
+            for table in tables:
+                self._refuse_changed(table)
+                raise self._unread(table, error) from None
+            raise
+        for table in tables:
+            self._refuse_changed(table)
+
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        fresh = self._opened is None
+        connection = super()._connection()
+        if fresh:
+            for filesystem in {id(each.filesystem): each.filesystem for each in self._files.values()}.values():
+                if any(each.filesystem is filesystem and not each.is_local for each in self._files.values()):
+                    connection.register_filesystem(filesystem)
+        return connection
+
+    def _more_memory(self) -> str:
+        return 'raise it: [source.connect] memory_limit = "2GB"'
+
+    def _view(self, table: str) -> None:
+        """Make the table's view of the files that there are, unless it is of just these.
+
+        Columns are matched by their names, and what a file lacks is null: its writer had not known it yet.
+        """
+        listing = self._files[table].listed()
+        if self._viewed.get(table) == listing:
+            return
+        names = ", ".join(_quoted_text(_GLOB.sub(r"[\1]", name)) for name in listing)
+        rows = f"SELECT * FROM read_parquet([{names}], union_by_name = true)"  # noqa: S608 - quoted
+        try:
+            self._connection().execute(f"CREATE OR REPLACE VIEW {self._quoted(table)} AS {rows}")
+        except duckdb.Error as error:
+            raise self._unread(table, error) from None
+        self._viewed[table] = listing
+
+    def _refuse_changed(self, table: str) -> None:
+        files = self._files[table]
+        if others := changed(self._viewed[table], files.listed()):
+            raise SourceError(
+                f"{files.key}: files were replaced or removed while they were read: {len(others):,}, such as"
+                f" {others[0]}",
+                hint="nothing of the window was planned: run it again, and let whoever writes the files write new ones",
+            )
+
+    def _unread(self, table: str, error: Exception) -> SourceError:
+        """By what is known of the files: the text may quote a value."""
+        files, said = self._files[table], str(error)
+        named = next((name for name in _NAMED.findall(said) if name in files.listed()), files.shown)
+        if "No magic bytes" in said or "too small to be a Parquet file" in said:
+            return SourceError(
+                f"{files.key}: {named} is no Parquet file, or is not written to its end",
+                hint="mend or remove it, or let the pattern match Parquet files alone; a writer gives a file its name"
+                " when it is whole",
+            )
+        raised = _RAISED.findall(said.partition("Traceback")[2])  # of what fsspec's file raised, DuckDB has the text
+        cause = raised[-1] if raised else type(error).__name__
+        return SourceError(
+            f"{files.key}: {named} cannot be read ({cause})",
+            hint="nothing of the window was planned: let these credentials read it, see that its columns have the types"
+            " of the other files', and run it again",
+        )
+
+    def _quoted(self, name: str) -> str:
+        return self.dialect.identifier_preparer.quote_identifier(name)
+
+
+def _quoted_text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
