@@ -1,10 +1,9 @@
-"""export.toml: finding it, reading it, explaining what is wrong with it, and resolving what it names.
+"""export.toml: finding it, reading it, and resolving what it names.
 
 The variables that export.toml names as `env:NAME` are looked up here, and only when their values are used. They are
 never kept in the model, so that no repr, log line or definitions snapshot of a configuration can hold a secret.
 """
 
-import difflib
 import hashlib
 import json
 import os
@@ -12,15 +11,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import NoneType
-from typing import Any, Self, get_args
+from typing import Any, Self
 
-from pydantic import BaseModel, PrivateAttr, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import PrivateAttr, ValidationError
 from sqlalchemy.engine import URL
 
 from statsig_export.arrivals_settings import ArrivalsSettings
 from statsig_export.config_file import read_document
+from statsig_export.config_problems import explained
 from statsig_export.connect_arguments import looked_up
 from statsig_export.dagster_settings import DagsterSettings
 from statsig_export.database_urls import read_url
@@ -223,7 +221,7 @@ class Config(Settings):
         try:
             changed = FilterSettings.model_validate(document)
         except ValidationError as error:
-            raise ConfigError(f"with_filter: {_explain_all(error, 'filter')}") from None
+            raise ConfigError(f"with_filter: {explained(error, Config, 'filter')}") from None
         return self.model_copy(update={"filter": changed})
 
     def fingerprint(self) -> str:
@@ -313,7 +311,7 @@ def _parsed(document: Mapping[str, object], origin: _Origin, name: str) -> Confi
     try:
         return Config.model_validate(document, context=origin)
     except ValidationError as error:
-        raise ConfigError(f"{name}: {_explain_all(error)}") from None
+        raise ConfigError(f"{name}: {explained(error, Config)}") from None
 
 
 def _merged(before: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
@@ -323,34 +321,6 @@ def _merged(before: Mapping[str, object], changes: Mapping[str, object]) -> dict
         old = merged.get(key)
         merged[key] = _merged(old, change) if isinstance(old, Mapping) and isinstance(change, Mapping) else change
     return merged
-
-
-def _explain_all(error: ValidationError, *table: str) -> str:
-    """Every problem of the file, or of this table of it."""
-    return "; ".join(_explain(problem, table) for problem in error.errors(include_url=False, include_input=False))
-
-
-def _explain(problem: ErrorDetails, table: tuple[str, ...]) -> str:
-    path = [*table, *(str(part) for part in problem["loc"])]
-    key = ".".join(path)
-    if problem["type"] != "extra_forbidden":
-        return f"{key or 'the file'}: {problem['msg'].removeprefix('Value error, ')}"
-    near = difflib.get_close_matches(path[-1], _known_keys(Config, path[:-1]), n=1)
-    return f"unknown key {key}" + (f" (did you mean {near[0]}?)" if near else "")
-
-
-def _known_keys(model: type[BaseModel], path: list[str]) -> list[str]:
-    """The keys of the table at `path`, as the file spells them."""
-    for part in path:
-        if part.isdecimal():  # the place in a list, of which the tables are known already
-            continue
-        inner: object = model.model_fields[part].annotation
-        while get_args(inner):  # it may be absent, be a list, or have validators
-            inner = next(kind for kind in get_args(inner) if kind is not NoneType)
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            return []
-        model = inner
-    return [field.alias or key for key, field in model.model_fields.items()]
 
 
 def _fingerprint(settings: Settings, exclude: set[str] | None = None) -> str:
