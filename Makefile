@@ -29,7 +29,7 @@ JUPYTER = UV_PYTHON_DOWNLOADS=never $(UV) run --quiet --no-sync --with jupyterla
 # Each of the many processes that the targets start would compile its libraries anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo dev notebook test acceptance lint types docs dbt emulators bench torture fuzz audit dist installed licences pictures clean
+.PHONY: help setup demo dev notebook test acceptance lint types docs mariadb clickhouse dbt emulators bench torture fuzz audit dist installed licences pictures clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,12 @@ test: .venv/ready ## run the tests, but for those of acceptance and docs
 
 acceptance: .venv/ready ## run the tests that drive whole programs: the demo, Dagster and its UI, the wheel, the benchmarks
 	@$(PYTEST) -n 3 -m acceptance
+
+mariadb: .venv/ready ## run the tests of the databases on a MariaDB that runs for as long as they do; needs mariadb-server
+	@$(BIN)/python tests/builders/mariadb_server.py $(BIN)/pytest -q tests/databases -k 'mysql or test_export'
+
+clickhouse: .venv/ready ## run the tests on ClickHouse, whose package is as large as all the others together
+	@UV_SYSTEM_CERTS=1 UV_PYTHON_DOWNLOADS=never $(UV) run --quiet --no-sync --with-requirements .ci/chdb.txt pytest -q tests/clickhouse
 
 lint: .venv/ready ## check style, format and imports with ruff
 	@$(BIN)/ruff check .
