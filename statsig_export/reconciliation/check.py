@@ -1,8 +1,9 @@
 """Compares the ledger with the table that Fivetran wrote, and records what is found."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 from statsig_export.config import Config
@@ -12,10 +13,10 @@ from statsig_export.ledger.arrivals import ArrivalCheck, SentBatch
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.records import Selection
 from statsig_export.ledger.transactions import ledger_of
-from statsig_export.reconciliation.buckets import BUCKETS, Buckets, temporary_folder
+from statsig_export.reconciliation.buckets import BUCKETS, Buckets, Records, temporary_folder
 from statsig_export.reconciliation.comparison import LANDED, SENT, Comparison
 from statsig_export.reconciliation.judge import judged
-from statsig_export.reconciliation.landed import LandedTable
+from statsig_export.reconciliation.landed import IdsUnreadError, LandedTable
 from statsig_export.reconciliation.report import report_of
 from statsig_export.reconciliation.reports import ArrivalsReport, Judged
 from statsig_export.reconciliation.segments import segments
@@ -94,9 +95,7 @@ def compare(
         read_ms = since_ms
         if first_ms is not None:
             with LandedTable(config) as table:
-                for records in table.read(datetime.fromtimestamp(since_ms / 1000, UTC)):
-                    landed.add(records)
-                    on_progress(len(records))
+                landed = _landed(table, folder, datetime.fromtimestamp(since_ms / 1000, UTC), on_progress)
             if table.reads_from is not None:
                 read_ms = _ms(table.reads_from - _EPOCH)
         # What was sent before may have been written since, and is ours too: up to `grace` later, or as was seen.
@@ -112,6 +111,22 @@ def compare(
             comparison.add(sent.read(number), landed.read(number))
     check = ArrivalCheck(now_ms, since_ms, landed.records, comparison.alien)
     return Compared(comparison, check, frozenset(batches), files, lost, judgement)
+
+
+def _landed(table: LandedTable, folder: Path, since: datetime, on_progress: Callable[[int], None]) -> Buckets:
+    """The rows of the table. One row that the database cannot look into ends no comparison: it is read once more."""
+
+    def filled(name: str, read: Iterable[Records]) -> Buckets:
+        landed = Buckets(folder, name, LANDED)
+        for records in read:
+            landed.add(records)
+            on_progress(len(records))
+        return landed
+
+    try:
+        return filled("landed", table.read(since))
+    except IdsUnreadError:
+        return filled("documents", table.read(since, whole=True))
 
 
 def _unsettled_since(database: LedgerDatabase, destination: str, horizon_ms: int, grace_ms: int) -> int | None:
