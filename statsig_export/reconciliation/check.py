@@ -37,6 +37,8 @@ class Compared:
     """What one comparison has found."""
 
     comparison: Comparison
+    sure: Comparison
+    """The same, but for what is missing: that is what a sync had to bring for sure."""
     check: ArrivalCheck
     batches: frozenset[SentBatch]
     """What the ledger had of every batch."""
@@ -107,10 +109,16 @@ def compare(
         files = ledger_arrivals.sent_files(database, ids)
         lost = add_sent(storage, files, known, numbers, sent)
         comparison = Comparison(compared, judgement.until_ms or 0, frozenset(lost), keep_missing=keep_missing)
+        sure = comparison
+        if keep_missing and judgement.sure_ms != judgement.until_ms:
+            sure = Comparison(compared, judgement.sure_ms or 0, frozenset(lost), keep_missing=True)
         for number in range(BUCKETS):
-            comparison.add(sent.read(number), landed.read(number))
+            both = sent.read(number), landed.read(number)
+            comparison.add(*both)
+            if sure is not comparison:
+                sure.add(*both)
     check = ArrivalCheck(now_ms, since_ms, landed.records, comparison.alien)
-    return Compared(comparison, check, frozenset(batches), files, lost, judgement)
+    return Compared(comparison, sure, check, frozenset(batches), files, lost, judgement)
 
 
 def _landed(table: LandedTable, folder: Path, since: datetime, on_progress: Callable[[int], None]) -> Buckets:
