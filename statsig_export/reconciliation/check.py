@@ -1,6 +1,6 @@
 """Compares the ledger with the table that Fivetran wrote, and records what is found."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Final
 from statsig_export.config import Config
 from statsig_export.errors import PartitionFileError
 from statsig_export.ledger import arrivals as ledger_arrivals
-from statsig_export.ledger.arrivals import ArrivalCheck, SentBatch
+from statsig_export.ledger.arrivals import ArrivalCheck, BatchArrivals, SentBatch
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.records import Selection
 from statsig_export.ledger.transactions import ledger_of
@@ -118,7 +118,19 @@ def compare(
             if sure is not comparison:
                 sure.add(*both)
     check = ArrivalCheck(now_ms, since_ms, landed.records, comparison.alien)
+    judgement = replace(judgement, says=(*judgement.says, *_unlike(config, comparison.by_batch(), landed.records)))
     return Compared(comparison, sure, check, frozenset(batches), files, lost, judgement)
+
+
+def _unlike(config: Config, found: Sequence[BatchArrivals], rows: int) -> Iterator[str]:
+    """Where all is missing, table or column may be the wrong ones, or spell ids otherwise: a replay mends nothing."""
+    missing = sum(one.missing for one in found)
+    if missing and not any(one.arrived or one.unconfirmed for one in found):
+        table = config.arrivals_settings().table
+        yield (
+            f"{missing:,} events are missing, and not one was found among the {rows:,} rows of {table} that were read: "
+            "before you replay, see that [arrivals] names the right table, mode and columns (docs/how-to/arrivals.md)."
+        )
 
 
 def _landed(table: LandedTable, folder: Path, since: datetime, on_progress: Callable[[int], None]) -> Buckets:

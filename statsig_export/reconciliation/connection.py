@@ -17,8 +17,8 @@ _WORD: Final = re.compile(r"[a-z_]{1,30}")
 _NAME: Final = re.compile(r"[A-Za-z0-9_.$-]{1,255}")
 _FIRST_YEAR: Final = 2000
 _LAST_YEAR: Final = 2200
-_MEANWHILE_MS: Final = 60_000
-"""So long after it was asked a sync may have ended: an answer takes seconds, and the clocks are known to the second."""
+_MEANWHILE_MS: Final = 300_000
+"""So long after it was asked a sync may have ended, by far: an answer takes seconds, and may come without its date."""
 
 
 @dataclass(frozen=True, slots=True)

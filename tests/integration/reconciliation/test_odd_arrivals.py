@@ -1,6 +1,7 @@
 """Histories and tables that a comparison could misread: too much said to be missing is sent twice."""
 
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -55,6 +56,36 @@ def test_an_id_that_is_no_uuid_is_compared_letter_by_letter(home: ExportHome, la
     landing.land(event for event in home.receiver.events() if event["timeUUID"] != "aB-1")
 
     assert compared(home, after=GRACE).total == Arrivals(forwarded=17, arrived=16, missing=1)
+
+
+@pytest.mark.fault("F488")
+@pytest.mark.parametrize(
+    ("spelt", "said"),
+    [
+        (
+            lambda one: {**one, "timeUUID": f"{{{one['timeUUID']}}}"},
+            "15 events are missing, and not one was found among the 15 rows",
+        ),
+        (
+            lambda one: {**one, "timeUUID": one["timeUUID"] + " "},
+            "15 events are missing, and not one was found among the 15 rows",
+        ),
+        (None, "and not one was found among the 0 rows of statsig_events"),
+    ],
+    ids=["in braces", "padded", "none"],
+)
+def test_where_not_one_event_is_there_it_is_said_before_anybody_replays(
+    home: ExportHome, landing: Landing, spelt: Callable[[dict[str, str]], dict[str, str]] | None, said: str
+):
+    landing.land(map(spelt, home.receiver.events()) if spelt else [])
+    sent_earlier(home, GRACE)
+    home.write()
+
+    results = home.verb("arrivals"), home.verb("replay", *DAY, "--missing", "--dry-run")
+
+    assert [said in result.stderr for result in results] == [True, True]
+    landing.land(home.receiver.events()[:1])
+    assert "not one was found" not in home.verb("arrivals").stderr
 
 
 @pytest.mark.fault("F401")
