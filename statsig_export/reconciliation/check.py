@@ -29,6 +29,8 @@ ASKED_AGAIN: Final = timedelta(days=30)
 """What is not there is looked for on each comparison without a range, until its last attempt is so long ago."""
 CLOCKS_DIFFER: Final = timedelta(hours=1)
 """A row may have been written so long before its attempt began, by the table's clock."""
+CLOCK_WAS_WRONG: Final = timedelta(days=1)
+"""Likewise, before anything is sent again: rows cost less to read than to write twice."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -91,7 +93,7 @@ def compare(
         first_ms = _unsettled_since(database, config.webhook.name, now_ms - _ms(ASKED_AGAIN), grace_ms)
     else:
         first_ms = ledger_arrivals.sent_since(database, selection)
-    since_ms = now_ms if first_ms is None else first_ms - _ms(CLOCKS_DIFFER)
+    since_ms = now_ms if first_ms is None else first_ms - _ms(CLOCK_WAS_WRONG if keep_missing else CLOCKS_DIFFER)
     with temporary_folder() as folder, Storage(config.storage_url()) as storage:
         landed, sent = Buckets(folder, "landed", LANDED), Buckets(folder, "sent", SENT)
         read_ms = since_ms

@@ -58,6 +58,20 @@ def test_an_id_that_is_no_uuid_is_compared_letter_by_letter(home: ExportHome, la
     assert compared(home, after=GRACE).total == Arrivals(forwarded=17, arrived=16, missing=1)
 
 
+@pytest.mark.fault("F489")
+def test_what_was_sent_while_the_clock_was_hours_ahead_is_not_sent_again(home: ExportHome, tmp_path: Path):
+    landing = landing_in(tmp_path, "duckdb")
+    points_at(home, landing)
+    sent_earlier(home, timedelta(hours=15))
+    landing.land(home.receiver.events()[1:], datetime.now(UTC) - timedelta(hours=19))
+    home.write()
+    assert compared(home).total.missing == 15, "by its time each row was written before it was sent"
+
+    result = home.verb("replay", *DAY, "--missing", "--dry-run")
+
+    assert "1 events in 1 requests" in result.stdout
+
+
 @pytest.mark.fault("F488")
 @pytest.mark.parametrize(
     ("spelt", "said"),
