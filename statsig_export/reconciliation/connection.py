@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-IDLE: Final = frozenset({"scheduled", "paused"})
-"""The states in which no sync runs. One that is `rescheduled` has begun, and goes on later."""
+_IDLE: Final = "scheduled"
+"""The state in which no sync runs. One that is `rescheduled` has begun, and goes on later; a connection that
+is `paused` may have been paused in the middle of one, and nothing says that it was stopped.
+"""
 _SERVICE: Final = "webhooks"
 _WORD: Final = re.compile(r"[a-z_]{1,30}")
 _NAME: Final = re.compile(r"[A-Za-z0-9_.$-]{1,255}")
@@ -53,7 +55,7 @@ class Connection:
 
     @property
     def idle(self) -> bool:
-        return self.sync_state in IDLE
+        return self.sync_state == _IDLE
 
 
 def connection_of(document: Mapping[str, Any], asked_ms: int, ahead_ms: int) -> Connection | Untold:
