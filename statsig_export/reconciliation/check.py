@@ -15,11 +15,11 @@ from statsig_export.ledger.records import Selection
 from statsig_export.ledger.transactions import ledger_of
 from statsig_export.reconciliation.buckets import BUCKETS, Buckets, Records, temporary_folder
 from statsig_export.reconciliation.comparison import LANDED, SENT, Comparison
-from statsig_export.reconciliation.judge import judged
+from statsig_export.reconciliation.judge import judged, moment
 from statsig_export.reconciliation.landed import IdsUnreadError, LandedTable
 from statsig_export.reconciliation.report import report_of
 from statsig_export.reconciliation.reports import ArrivalsReport, Judged
-from statsig_export.reconciliation.segments import segments
+from statsig_export.reconciliation.segments import Segment, segments
 from statsig_export.reconciliation.sent import File, add_sent
 from statsig_export.runs import REAL_TIME, no_progress
 from statsig_export.storage.files import StoredFile
@@ -120,7 +120,8 @@ def compare(
             if sure is not comparison:
                 sure.add(*both)
     check = ArrivalCheck(now_ms, since_ms, landed.records, comparison.alien)
-    judgement = replace(judgement, says=(*judgement.says, *_unlike(config, comparison.by_batch(), landed.records)))
+    doubts = (*_unlike(config, comparison.by_batch(), landed.records), *_to_come(compared, now_ms))
+    judgement = replace(judgement, says=(*judgement.says, *doubts))
     return Compared(comparison, sure, check, frozenset(batches), files, lost, judgement)
 
 
@@ -132,6 +133,16 @@ def _unlike(config: Config, found: Sequence[BatchArrivals], rows: int) -> Iterat
         yield (
             f"{missing:,} events are missing, and not one was found among the {rows:,} rows of {table} that were read: "
             "before you replay, see that [arrivals] names the right table, mode and columns (docs/how-to/arrivals.md)."
+        )
+
+
+def _to_come(compared: Sequence[Segment], now_ms: int) -> Iterator[str]:
+    """Where something was sent in the future, which would be not yet there for as long, and nobody would know why."""
+    last_ms = max((segment.ended_ms for segment in compared), default=0)
+    if last_ms > now_ms + _ms(CLOCKS_DIFFER):
+        yield (
+            f"Some of this was sent at {moment(last_ms):%Y-%m-%d %H:%M} UTC by the clock here, which is still to come: "
+            "the clock was wrong then, or is now. Before that none of it is missing, and older rows are not read."
         )
 
 

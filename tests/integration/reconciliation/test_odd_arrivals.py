@@ -72,6 +72,17 @@ def test_what_was_sent_while_the_clock_was_hours_ahead_is_not_sent_again(home: E
     assert "1 events in 1 requests" in result.stdout
 
 
+@pytest.mark.fault("F493")
+def test_what_was_sent_in_the_future_is_said_to_be(home: ExportHome):
+    sent_earlier(home, timedelta(days=-300))
+
+    report = compared(home)
+
+    assert (report.total.not_yet, report.total.missing) == (15, 0)
+    assert report.judged is not None
+    assert "by the clock here, which is still to come" in report.judged.says[0]
+
+
 @pytest.mark.fault("F488")
 @pytest.mark.parametrize(
     ("spelt", "said"),
