@@ -106,10 +106,10 @@ def _everything_arrived(context: dg.AssetCheckExecutionContext, statsig_export: 
         context.log.warning(sentence)
     figures: dict[str, int | dg.MetadataValue] = {**_figures(report), **_judged(report.judged)}
     context.op_execution_context.log_event(dg.AssetObservation(names_of(config).landed, metadata=figures))
-    missing = f"events missing: {report.total.missing}: `statsig-export replay --missing` sends them again"
-    lost = f"partition files that cannot be read: {len(unreadable)}, their events were not compared"
+    missing = f"Events missing: {report.total.missing}; `statsig-export replay --missing` sends them again"
+    lost = f"Partition files that cannot be read: {len(unreadable)}; their events were not compared"
     faults = [*([missing] if report.total.missing else []), *([lost] if unreadable else [])]
-    said = " ".join(["; ".join(faults), *says]).strip()
+    said = " ".join([*(f"{fault}." for fault in faults), *says])
     return dg.AssetCheckResult(passed=not faults, description=said or None, metadata=figures)
 
 
@@ -134,6 +134,7 @@ def _figures(report: ArrivalsReport) -> dict[str, int]:
         "repeated after a replay": total.repeated_replay,
         "repeated after an unknown result": total.repeated_unknown,
         "repeated, unexplained": total.repeated_other,
+        "there, and pending or failed": total.unconfirmed,
         "rows compared": report.landed,
         "rows that are not ours": report.alien,
     }

@@ -10,13 +10,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-IDLE: Final = frozenset({"scheduled", "paused"})
-"""The states in which no sync runs. One that is `rescheduled` has begun, and goes on later."""
+_IDLE: Final = "scheduled"
+"""The state in which no sync runs. One that is `rescheduled` has begun, and goes on later; a connection that
+is `paused` may have been paused in the middle of one, and nothing says that it was stopped.
+"""
 _SERVICE: Final = "webhooks"
 _WORD: Final = re.compile(r"[a-z_]{1,30}")
 _NAME: Final = re.compile(r"[A-Za-z0-9_.$-]{1,255}")
 _FIRST_YEAR: Final = 2000
 _LAST_YEAR: Final = 2200
+_MEANWHILE_MS: Final = 300_000
+"""So long after it was asked a sync may have ended, by far: an answer takes seconds, and may come without its date."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ class Connection:
 
     @property
     def idle(self) -> bool:
-        return self.sync_state in IDLE
+        return self.sync_state == _IDLE
 
 
 def connection_of(document: Mapping[str, Any], asked_ms: int, ahead_ms: int) -> Connection | Untold:
@@ -64,11 +68,11 @@ def connection_of(document: Mapping[str, Any], asked_ms: int, ahead_ms: int) -> 
             asked_ms=asked_ms - ahead_ms,
             ahead_ms=ahead_ms,
             name=_name(document.get("schema")),
-            paused=bool(document.get("paused")),
+            paused=_flag(document.get("paused")),
             setup_state=_word(status["setup_state"]),
             sync_state=_word(status["sync_state"]),
-            succeeded_ms=_moment(document.get("succeeded_at")),
-            failed_ms=_moment(document.get("failed_at")),
+            succeeded_ms=_past(document.get("succeeded_at"), asked_ms - ahead_ms),
+            failed_ms=_past(document.get("failed_at"), asked_ms - ahead_ms),
             rescheduled_ms=_moment(status.get("rescheduled_for")),
             schedule_type=_word(document.get("schedule_type") or "auto"),
         )
@@ -88,6 +92,21 @@ def _word(text: object) -> str:
 def _name(text: object) -> str:
     """A schema, or schema and table; nothing of what may be a sentence."""
     return text if isinstance(text, str) and _NAME.fullmatch(text) else ""
+
+
+def _flag(value: object) -> bool:
+    """Raises TypeError for what is none: a text `"false"` is no truth."""
+    if value is not None and not isinstance(value, bool):
+        raise TypeError("no flag")
+    return bool(value)
+
+
+def _past(text: object, asked_ms: int) -> int | None:
+    """When a sync has ended. Raises ValueError too for one that would end later: it would be believed until then."""
+    ended_ms = _moment(text)
+    if ended_ms is not None and ended_ms > asked_ms + _MEANWHILE_MS:
+        raise ValueError("no sync has ended in the future")
+    return ended_ms
 
 
 def _moment(text: object) -> int | None:

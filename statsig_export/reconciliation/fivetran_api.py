@@ -62,7 +62,7 @@ class FivetranApi:
             return answer
         document = document_in(answer.body)
         if document is None:
-            return Untold("it answers with something else than its JSON: is there a proxy or a login page in between?")
+            return Untold("it answers with something else than its JSON: look for a proxy or a login page in between")
         ahead_ms = self._ahead_ms(answer)
         if abs(ahead_ms) > CLOCKS_DIFFER_MS:
             minutes = f"{abs(ahead_ms) // 60_000:,} minutes {'ahead of' if ahead_ms > 0 else 'behind'}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from typing import Final
 
 from statsig_export.config import Config
 from statsig_export.ledger.database import LedgerDatabase
@@ -15,6 +16,10 @@ from statsig_export.runs import REAL_TIME
 CONNECTED = "connected"
 INCOMPLETE = "incomplete"
 MANUAL = "manual"
+_BY_GRACE: Final = (
+    "So `grace` says what is missing: of a sync that failed or was late it knows nothing, and `replay --missing` sends "
+    "only what a sync had to bring by what Fivetran said before."
+)
 
 
 def judged(config: Config, database: LedgerDatabase, now_ms: int) -> Judged:
@@ -23,24 +28,32 @@ def judged(config: Config, database: LedgerDatabase, now_ms: int) -> Judged:
     """
     settings = config.arrivals_settings()
     grace_ms = round(settings.grace.total_seconds() * 1000)
+    by_grace_ms = now_ms - grace_ms
     if settings.connection is None:
-        return Judged("grace", now_ms - grace_ms)
+        return Judged("grace", by_grace_ms, by_grace_ms)
     found = FivetranApi(config, REAL_TIME.now_ms).connection()
     if isinstance(found, Untold):
         unasked = f"Fivetran's API was not heard on the connection {settings.connection}: {found.why}."
-        rest = "So `grace` says what is missing: of a sync that failed or was late it knows nothing."
-        return Judged("grace", now_ms - grace_ms, settings.connection, says=(unasked, rest))
+        sure_ms = _until_ms(change_seen(config, database, lambda before: before), grace_ms)
+        return Judged("grace", max(by_grace_ms, sure_ms or 0), sure_ms, settings.connection, says=(unasked, _BY_GRACE))
     known = look(config, database, found)
-    until = overdue_ms(known, grace_ms)
+    until_ms = _until_ms(known, grace_ms)
     return Judged(
         by="syncs",
-        until_ms=None if until is None else until + found.ahead_ms,
+        until_ms=until_ms,
+        sure_ms=until_ms,
         connection=settings.connection,
         succeeded=None if found.succeeded_ms is None else moment(found.succeeded_ms),
         failed=None if found.failed_ms is None else moment(found.failed_ms),
         began=None if known.began_ms is None else moment(known.began_ms),
         says=(*what_is_wrong(config, found), *_otherwise_named(config, found)),
     )
+
+
+def _until_ms(known: Seen, grace_ms: int) -> int | None:
+    """`overdue_ms`, by our own clock."""
+    until = overdue_ms(known, grace_ms)
+    return None if until is None else until + (known.ahead_ms or 0)
 
 
 def look(config: Config, database: LedgerDatabase, found: Connection) -> Seen:

@@ -19,6 +19,7 @@ from statsig_export.errors import ConfigError, SourceError
 from statsig_export.layouts.families import TIMESTAMPS, Family
 from statsig_export.reconciliation.buckets import Records
 from statsig_export.reconciliation.comparison import LANDED, NO_TIME
+from statsig_export.reconciliation.documents import ids_in
 from statsig_export.reconciliation.id_hashes import id_hashes
 from statsig_export.reconciliation.landed_columns import EVENT_ID, LandedColumns, landed_columns
 from statsig_export.source.backends.backend import SqlColumn
@@ -34,6 +35,10 @@ from statsig_export.source.window import rows_since
 ARRIVALS: Final = Named("arrivals", "the database that Fivetran writes to", "Nothing was recorded: compare once more")
 _ROWS: Final = 50_000
 """Rows a chunk; a row is an id and a time."""
+
+
+class IdsUnreadError(Exception):
+    """The database cannot take the id out of the JSON of some row. It is raised `from None`: its text may quote one."""
 
 
 class LandedTable:
@@ -54,12 +59,16 @@ class LandedTable:
     def __exit__(self, *_: object) -> None:
         self._database.close()
 
-    def read(self, since: datetime) -> Iterator[Records]:
+    def read(self, since: datetime, *, whole: bool = False) -> Iterator[Records]:
         """The rows that were written at `since` or later, or nobody knows when, as LANDED; all rows where the table has
-        no such time. A row without an id has a hash that no event has. Raises ConfigError, SourceError.
+        no such time. A row without an id has a hash that no event has.
+
+        Raises IdsUnreadError, also in the middle, where the database takes the ids out of JSON and one row is none:
+        `whole` then reads the documents and takes them out here. Raises ConfigError, SourceError.
         """
         name = self._settings.table
         errors: tuple[type[Exception], ...] = (*self._database.errors, UnicodeError)
+        packed = False
         try:
             found = self._database.columns(name, self._settings.schema_)
             if not found:
@@ -68,9 +77,14 @@ class LandedTable:
                     hint="name the table of the Webhooks connection; Fivetran makes it at its first sync",
                 )
             columns = landed_columns(found, self._settings, self._database.dialect)
-            with closing(self._database.chunks(self._statement(columns, since), _ROWS)) as chunks:
-                yield from map(_records, chunks)
+            packed = columns.packed
+            documents = packed and whole
+            with closing(self._database.chunks(self._statement(columns, since, whole=documents), _ROWS)) as chunks:
+                for chunk in chunks:
+                    yield _records(chunk, documents=documents)
         except errors as error:
+            if packed and not whole and self._database.told.of_a_value(error):
+                raise IdsUnreadError from None
             raise self._database.told.unread(self._qualified, error) from None
 
     @property
@@ -78,7 +92,7 @@ class LandedTable:
         schema = self._settings.schema_
         return self._settings.table if schema is None else f"{schema}.{self._settings.table}"
 
-    def _statement(self, columns: LandedColumns, since: datetime) -> str:
+    def _statement(self, columns: LandedColumns, since: datetime, *, whole: bool) -> str:
         dialect = self._database.dialect
         backend = backend_of(dialect.name)
         names = {one.name for one in (columns.holds, columns.synced) if one is not None}
@@ -89,7 +103,7 @@ class LandedTable:
             schema=schema,
         )
         holding: SqlColumn = clause.c[columns.holds.name]
-        if not columns.packed:
+        if whole or not columns.packed:
             event_id = as_text(holding, columns.holds.family, backend)
         elif backend.json_member is None:
             raise ConfigError(
@@ -117,9 +131,9 @@ class LandedTable:
         return compiled(select(event_id.label("id"), moment.label("synced")).select_from(clause).where(recent), dialect)
 
 
-def _records(chunk: Chunk) -> Records:
+def _records(chunk: Chunk, *, documents: bool) -> Records:
     columns: Sequence[Any] = chunk.columns if isinstance(chunk, pa.RecordBatch) else list(zip(*chunk, strict=True))
-    ids = _texts(columns[0])
+    ids = ids_in(_texts(columns[0])) if documents else _texts(columns[0])
     records = np.zeros(len(ids), LANDED)
     known = np.asarray(pc.is_valid(ids))
     records["first"][known], records["second"][known] = id_hashes(ids.drop_null())

@@ -1,7 +1,7 @@
 """Sends again what did not arrive: the rows alone that are missing, with the same ids, as replays."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -19,7 +19,7 @@ from statsig_export.ledger.records import ReplayPlan, Selection
 from statsig_export.ledger.replays import open_to_parts, plan_parts, refuse_pruned_of
 from statsig_export.ledger.transactions import Ledger, ledger_of
 from statsig_export.reconciliation.check import compare
-from statsig_export.reconciliation.comparison import Rows
+from statsig_export.reconciliation.comparison import Comparison, Rows
 from statsig_export.reconciliation.reports import Judged
 from statsig_export.reconciliation.segments import Segment
 from statsig_export.runs import REAL_TIME, Job, RunStart, Timing, no_progress, observed
@@ -43,6 +43,19 @@ class Missing:
     unreadable: Sequence[PartitionFileError]
     """Files of these partitions that are lost: whether their events are missing nobody knows."""
     judged: Judged
+    withheld: int
+    """Events that are missing by `grace` alone, of a connection that was not heard: not among `parts`."""
+
+    @property
+    def says(self) -> Sequence[str]:
+        """How the connection stands, and what is not sent for that."""
+        if not self.withheld:
+            return self.judged.says
+        held = (
+            f"{self.withheld:,} events that are missing by `grace` alone are not sent: a sync may still bring them. "
+            "Mend the access to Fivetran's API, or take connection out of [arrivals] to go by `grace`."
+        )
+        return (*self.judged.says, held)
 
     @property
     def plan(self) -> ReplayPlan:
@@ -87,7 +100,7 @@ def _replay(config: Config, selection: Selection, keys: Sequence[str], context: 
             plan_parts(ledger.database, one, parts, found.compared, now_ms) for one, parts in found.parts.items()
         )
     report = replay_of_planned(config, keys, context, replayed)
-    return replace(report, unreadable=tuple(found.unreadable), says=tuple(found.judged.says))
+    return replace(report, unreadable=tuple(found.unreadable), says=tuple(found.says), withheld=found.withheld)
 
 
 def _missing(config: Config, ledger: Ledger, selection: Selection, keys: Sequence[str], now_ms: int) -> Missing:
@@ -97,7 +110,7 @@ def _missing(config: Config, ledger: Ledger, selection: Selection, keys: Sequenc
     compared = compare(config, ledger.database, selection, now_ms, keep_missing=True)
     ledger_arrivals.record(ledger.database, config.webhook.name, compared.comparison.by_batch(), compared.check)
     parts: dict[int, dict[int, list[tuple[int, Batch]]]] = defaultdict(lambda: defaultdict(list))
-    comparison = compared.comparison
+    comparison = compared.sure
     found = {number: comparison.segments[number] for number in comparison.missing_in()}
     touched = sorted({segment.partition for segment in found.values()} & ids)
     may_be_sent = open_to_parts(ledger.database, touched, compared.batches)
@@ -110,7 +123,16 @@ def _missing(config: Config, ledger: Ledger, selection: Selection, keys: Sequenc
                 batch = Batch(batch_id(config.webhook.name, made), first_row, count, len(made))
                 parts[segment.partition][segment.batch].append((segment.generation, batch))
     unreadable = [error for (partition, _), error in compared.unreadable.items() if partition in ids]
-    return Missing(parts, compared.batches, unreadable, compared.judged)
+    withheld = 0
+    if compared.sure is not compared.comparison:
+        withheld = _missing_of(compared.comparison, ids) - _missing_of(compared.sure, ids)
+    return Missing(parts, compared.batches, unreadable, compared.judged, withheld)
+
+
+def _missing_of(comparison: Comparison, ids: Collection[int]) -> int:
+    """Events of these partitions that are missing, each once."""
+    mine = [number for number in comparison.missing_in() if comparison.segments[number].partition in ids]
+    return sum(len(rows) for rows in comparison.missing_rows(mine).values())
 
 
 def _by_batch(missing: Mapping[int, Rows], found: Mapping[int, Segment]) -> Iterator[tuple[Segment, Rows]]:

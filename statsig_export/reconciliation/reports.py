@@ -59,6 +59,10 @@ class Judged:
     """`[arrivals] grace`, or the syncs of the connection that `[arrivals]` names."""
     until_ms: int | None
     """What was last attempted by then is missing where it is not there; None: nothing is."""
+    sure_ms: int | None
+    """What was last attempted by then a sync had to bring for sure: `until_ms`, unless `grace` says that in place of a
+    connection that was not heard. `replay --missing` sends nothing that was attempted later.
+    """
     connection: str | None = None
     succeeded: datetime | None = None
     """When a sync of it last succeeded; None where none has, or Fivetran was not heard."""

@@ -75,6 +75,8 @@ class ReplayReport(Summarized):
     """Files that are lost, so that what is missing of them was not found, and not sent (`replay --missing` alone)."""
     says: Sequence[str] = ()
     """What is to be said of how it was found out what is missing (likewise)."""
+    withheld: int = 0
+    """Events that are missing by `grace` alone while Fivetran is not heard on their connection: not sent (likewise)."""
 
     @property
     def account(self) -> Account:

@@ -17,6 +17,8 @@ from statsig_export.databases.poolers import refused_by_pooler
 from statsig_export.errors import ConfigError, SourceError, StatsigExportError
 from statsig_export.source.backends.backend import Arguments
 
+_OF_A_VALUE: Final = "22"
+"""So begin the SQLSTATEs of what the value of some row makes: it is no JSON, or cannot be cast."""
 _CAST: Final = "a value cannot be cast as a view or a generated column does: mend the view, or the row"
 _GONE: Final = "the table or view reads what is gone: mend the view, or the name in export.toml"
 _SLOW: Final = 'raise it for this user, index the window column, or make windows shorter ([windows] every = "hour")'
@@ -27,7 +29,7 @@ _OWN: Final[Advice] = (
     ("42P01", _GONE),
     ("42703", _GONE),
     ("42883", _GONE),
-    ("22", _CAST),
+    (_OF_A_VALUE, _CAST),
     ("P0001", "a function that a view calls raises it: mend the view, or the row"),
     ("40001", "the server, a replica, ended the read for its replication: set hot_standby_feedback, or run it again"),
     ("40", f"another session was at the same rows; {AGAIN}"),
@@ -135,6 +137,10 @@ class SourceErrors:
         if isinstance(made, ConfigError) or AGAIN in made.hint.lower():
             return made
         return SourceError(made.message, hint=f"{made.hint}. {self._named.after_a_read}")
+
+    def of_a_value(self, error: Exception) -> bool:
+        """Whether the value of some row has ended a read."""
+        return cause_of(error).code.startswith(_OF_A_VALUE)
 
     def _made(self, error: Exception, what: str, otherwise: str, own: Advice = _OWN) -> StatsigExportError:
         cause = cause_of(error)

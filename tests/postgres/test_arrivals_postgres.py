@@ -1,5 +1,6 @@
 """Arrivals in a table of PostgreSQL with columns of other types; and a ledger there."""
 
+import json
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -97,6 +98,30 @@ def test_a_batch_of_the_driver_that_is_read_in_parts_is_read_as_it_is(
     report, _ = check_arrivals(home.config)
 
     assert (report.total.arrived, report.total.missing, report.alien) == (10, 1, 0)
+
+
+@pytest.mark.fault("F485")
+@pytest.mark.parametrize(
+    ("type_", "rows", "connect"),
+    [
+        ("text", ["no json", "", '{"timeUUID": "', "[1]", '{"timeUUID": "\\u0000"}'], {}),
+        ("json", ['{"timeUUID": "\\u0000"}', '{"timeUUID": "a"}', '{"timeUUID": "\\ud800"}'], {"autocommit": False}),
+    ],
+    ids=["adbc", "psycopg"],
+)
+def test_a_row_that_the_server_cannot_look_into_ends_no_comparison(
+    home: ExportHome, landing: Landing, type_: str, rows: list[str], connect: dict[str, bool]
+):
+    home.set("arrivals", table="packed", connect=connect)
+    landing.run(f"CREATE TABLE packed (_fivetran_synced timestamptz, data {type_})")
+    ours = [json.dumps({**event, "value": "\0"}) for event in home.receiver.events()[1:]]
+    values = ", ".join(f"(now(), '{row}')" for row in [*rows, *ours])
+    landing.run(f"INSERT INTO packed VALUES {values}")  # noqa: S608 - rows of this test
+
+    report, _ = check_arrivals(home.config)
+
+    assert (report.total.arrived, report.total.missing) == (10, 1)
+    assert (report.alien, report.landed) == (len(rows), len(rows) + 10)
 
 
 @pytest.mark.fault("F404")

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import click
 
 from statsig_export.cli import failures, output, progress, tables
-from statsig_export.cli.arrival_tables import note_judged
 from statsig_export.cli.exit_codes import DONE, NOT_ALL_DONE
 from statsig_export.cli.ranges import Range
 from statsig_export.cli.shipments import (
@@ -89,13 +88,16 @@ class _What:
         first, last = self.windows[0], self.windows[-1]
         return Selection.between(self.config.webhook.name, first.start, last.end, self.categories)
 
-    def plan(self) -> tuple[ReplayPlan, Sequence[PartitionFileError]]:
-        """With it the files that are lost, so that what is missing of them is not in the plan."""
+    def plan(self) -> tuple[ReplayPlan, int, Sequence[PartitionFileError]]:
+        """With it the events that are withheld, and the files that are lost, so that what is missing of them is not in
+        the plan.
+        """
         if self.missing:
             found = missing_of(self.config, self.selection, self.keys)
-            note_judged(found.judged)
-            return found.plan, found.unreadable
-        return replay_plan(self.config, self.keys, failed_only=self.failed), ()
+            for sentence in found.says:
+                output.note(sentence)
+            return found.plan, found.withheld, found.unreadable
+        return replay_plan(self.config, self.keys, failed_only=self.failed), 0, ()
 
     def send(self, advance: Callable[[int], None], timing: Timing) -> ReplayReport:
         if self.missing:
@@ -104,9 +106,9 @@ class _What:
 
 
 def _print_plan(what: _What, *, json_: bool) -> Sequence[PartitionFileError]:
-    plan, unreadable = what.plan()
+    plan, withheld, unreadable = what.plan()
     if json_:
-        output.print_json({"dry_run": True, "events": plan.events, "requests": plan.requests})
+        output.print_json({"dry_run": True, "events": plan.events, "requests": plan.requests, "withheld": withheld})
     else:
         click.echo(f"{plan.events:,} events in {plan.requests:,} requests would be sent again; nothing was sent.")
         output.note("Fivetran makes another row of each event: see What it costs in docs/how-to/set-up-fivetran.md.")
@@ -127,7 +129,12 @@ def _replay(ctx: click.Context, what: _What, *, json_: bool) -> None:
         raise
     missing = windows_without(keys, report.shipped)
     if json_:
-        again = {"replayed": report.replayed, "replay_pending": report.pending, "replay_failed": report.failed}
+        again = {
+            "replayed": report.replayed,
+            "replay_pending": report.pending,
+            "replay_failed": report.failed,
+            "withheld": report.withheld,
+        }
         windows_asked = {"windows": [window.key for window in windows], "missing": missing}
         output.print_json({**shipped_object(report.shipped), **again, **windows_asked}, partition_rows(report.shipped))
     else:
@@ -140,4 +147,4 @@ def _replay(ctx: click.Context, what: _What, *, json_: bool) -> None:
     tables.note_missing(missing)
     unsent = sum(status.unsent for status in report.shipped.statuses.values())
     code = failures.report_all(report.unreadable, debug=ctx.obj.debug)
-    ctx.exit(max(code, NOT_ALL_DONE if unsent or report.failed or missing else DONE))
+    ctx.exit(max(code, NOT_ALL_DONE if unsent or report.failed or report.withheld or missing else DONE))

@@ -84,6 +84,22 @@ class Destination:
         """What the column of a key is called where it is unpacked."""
         return key if self.naming == "source" else _WORD.sub("_", key).lower()
 
+    def storable(self, value: Any) -> Any:  # noqa: ANN401 - whatever JSON has
+        """The value without what the database has no text for, in PostgreSQL a NUL: it would keep out all that is
+        written with it.
+        """
+        match value:
+            case _ if self.database != "postgresql":
+                return value
+            case str():
+                return value.replace("\0", "\N{REPLACEMENT CHARACTER}")
+            case dict():
+                return {self.storable(key): self.storable(inner) for key, inner in value.items()}
+            case list():
+                return [self.storable(inner) for inner in value]
+            case _:
+                return value
+
     @property
     def mark(self) -> str:
         """How a statement marks the place of a value."""

@@ -118,10 +118,13 @@ class FivetranTable:
         self, read: ReadEvent, index: int, request: str, created: datetime, synced: datetime
     ) -> tuple[object, ...]:
         to, event = self.destination, read.event
+        text = read.text
+        if (storable := to.storable(event)) != event:
+            event, text = storable, json.dumps(storable, ensure_ascii=False)
         moments = [one.isoformat(timespec="microseconds") for one in (created, synced)]
         own = {"_id": request, "_index": index, "_created": moments[0], "_fivetran_synced": moments[1]}
         if to.mode == "packed":
-            found = {**own, "event": event.get("eventName"), "data": read.text}
+            found = {**own, "event": event.get("eventName"), "data": text}
         else:
             key = hashlib.sha256(f"{request}/{index}".encode()).hexdigest()
             found = {**own, "_fivetran_id": key, **{to.column(name): _value(event.get(name)) for name in to.keys}}

@@ -1,5 +1,6 @@
 """A connection's own syncs say what is missing; `grace` where Fivetran is not heard."""
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -164,6 +165,47 @@ def test_where_fivetran_is_not_heard_grace_says_what_is_missing_and_the_report_s
     assert "refuses the API key or secret (401)" in report.judged.says[0]
     assert "`grace` says what is missing" in report.judged.says[1]
     assert "Basic" not in str(report.to_dict())
+
+
+@pytest.mark.fault("F486")
+def test_while_fivetran_is_not_heard_what_grace_alone_calls_missing_is_not_sent_again(
+    home: ExportHome, api: FivetranApi
+):
+    sent_earlier(home, 30 * HOUR)
+    api.connection.succeeded_at, api.connection.paused = api.now() - 40 * HOUR, True
+    assert missing_of(compared(home)) == (0, 15), "they wait in Fivetran's queue"
+    home.write()
+    requests = len(home.receiver.requests)
+    api.always = Fault(503)
+
+    said, planned, sent = home.verb("arrivals"), home.verb("replay", *DAY, "--missing", "--dry-run"), replayed(home)
+
+    assert said.exit_code == 1, "somebody has to look"
+    assert "sends only what a sync had to bring by what Fivetran said before" in said.stderr
+    assert "0 events in 0 requests" in planned.stdout
+    assert (sent["replayed"], sent["withheld"], sent["exit"]) == (0, 15, 1)
+    assert len(home.receiver.requests) == requests
+    assert "15 events that are missing by `grace` alone are not sent" in planned.stderr
+
+
+@pytest.mark.fault("F486")
+def test_while_fivetran_is_not_heard_what_an_earlier_sync_had_to_bring_is_sent(home: ExportHome, api: FivetranApi):
+    sent_earlier(home, 2 * HOUR)
+    api.connection.failed_at, api.connection.succeeded_at = api.now() - HOUR, api.now() - 30 * MINUTE
+    assert missing_of(compared(home)) == (15, 0)
+    replay(home.config, ["gate_exposure|2026-11-20"])
+    home.write()
+    api.always = Fault(kind="close")
+
+    assert missing_of(compared(home)) == (10, 5), "as it was when Fivetran was heard, and not `grace` from now"
+    sent = replayed(home)
+
+    assert (sent["replayed"], sent["withheld"], sent["exit"]) == (10, 0, 0)
+
+
+def replayed(home: ExportHome) -> dict[str, object]:
+    result = home.verb("replay", *DAY, "--missing", "--json")
+    return {**json.loads(result.stdout), "exit": result.exit_code}
 
 
 @pytest.mark.fault("F408")

@@ -1,6 +1,7 @@
 """Histories and tables that a comparison could misread: too much said to be missing is sent twice."""
 
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -55,6 +56,61 @@ def test_an_id_that_is_no_uuid_is_compared_letter_by_letter(home: ExportHome, la
     landing.land(event for event in home.receiver.events() if event["timeUUID"] != "aB-1")
 
     assert compared(home, after=GRACE).total == Arrivals(forwarded=17, arrived=16, missing=1)
+
+
+@pytest.mark.fault("F489")
+def test_what_was_sent_while_the_clock_was_hours_ahead_is_not_sent_again(home: ExportHome, tmp_path: Path):
+    landing = landing_in(tmp_path, "duckdb")
+    points_at(home, landing)
+    sent_earlier(home, timedelta(hours=15))
+    landing.land(home.receiver.events()[1:], datetime.now(UTC) - timedelta(hours=19))
+    home.write()
+    assert compared(home).total.missing == 15, "by its time each row was written before it was sent"
+
+    result = home.verb("replay", *DAY, "--missing", "--dry-run")
+
+    assert "1 events in 1 requests" in result.stdout
+
+
+@pytest.mark.fault("F493")
+def test_what_was_sent_in_the_future_is_said_to_be(home: ExportHome):
+    sent_earlier(home, timedelta(days=-300))
+
+    report = compared(home)
+
+    assert (report.total.not_yet, report.total.missing) == (15, 0)
+    assert report.judged is not None
+    assert "by the clock here, which is still to come" in report.judged.says[0]
+
+
+@pytest.mark.fault("F488")
+@pytest.mark.parametrize(
+    ("spelt", "said"),
+    [
+        (
+            lambda one: {**one, "timeUUID": f"{{{one['timeUUID']}}}"},
+            "15 events are missing, and not one was found among the 15 rows",
+        ),
+        (
+            lambda one: {**one, "timeUUID": one["timeUUID"] + " "},
+            "15 events are missing, and not one was found among the 15 rows",
+        ),
+        (None, "and not one was found among the 0 rows of statsig_events"),
+    ],
+    ids=["in braces", "padded", "none"],
+)
+def test_where_not_one_event_is_there_it_is_said_before_anybody_replays(
+    home: ExportHome, landing: Landing, spelt: Callable[[dict[str, str]], dict[str, str]] | None, said: str
+):
+    landing.land(map(spelt, home.receiver.events()) if spelt else [])
+    sent_earlier(home, GRACE)
+    home.write()
+
+    results = home.verb("arrivals"), home.verb("replay", *DAY, "--missing", "--dry-run")
+
+    assert [said in result.stderr for result in results] == [True, True]
+    landing.land(home.receiver.events()[:1])
+    assert "not one was found" not in home.verb("arrivals").stderr
 
 
 @pytest.mark.fault("F401")

@@ -93,7 +93,8 @@ def test_the_account_is_that_of_sets_of_ids_after_faults_syncs_replays_and_hands
     landing.table.sync()
     assert held(home, landing, 3 * MINUTE).repeated_replay == 10
 
-    ids = [str(event["timeUUID"]) for event in events if event["eventName"] == "page_view"]
+    # Each once: of a busy machine any batch may have been stored twice.
+    ids = [*dict.fromkeys(str(event["timeUUID"]) for event in events if event["eventName"] == "page_view")]
     removed, late = ids[:3], ids[8:10]
     doubled = [event for event in events if event["timeUUID"] in ids[-2:]]
     landing.remove([*removed, *late])

@@ -11,6 +11,8 @@ from statsig_export.reconciliation.connection import Connection
 from statsig_export.reconciliation.syncs import LAG_MS, QUEUED_MS, Seen, overdue_ms, seen
 
 GRACE = 3_600_000
+LOOKS = st.tuples(st.integers(1_000_000, 5_000_000), st.booleans())
+"""When, and whether the connection was paused then: also in the middle of a sync."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +50,14 @@ def looked(at: int, lag: int, made: list[Sync], **changes: object) -> Connection
     return Connection(**{**facts, **changes})
 
 
-@pytest.mark.fault("F407")
-@given(syncs(), st.lists(st.integers(1_000_000, 5_000_000), max_size=8), st.integers(0, LAG_MS - 1))
+@pytest.mark.fault("F407", "F491")
+@given(syncs(), st.lists(LOOKS, max_size=8), st.integers(0, LAG_MS - 1))
 def test_whatever_was_seen_nothing_is_missing_that_the_last_good_sync_did_not_have_to_bring(
-    made: list[Sync], moments: list[int], lag: int
+    made: list[Sync], moments: list[tuple[int, bool]], lag: int
 ):
     known = Seen()
-    for at in sorted(moments):
-        found = looked(at, lag, made)
+    for at, paused in sorted(moments):
+        found = looked(at, lag, made, **({"sync_state": "paused"} if paused else {}))
         known = Seen.of_text(seen(known, found).text)
         until = overdue_ms(known, GRACE)
         good = [sync for sync in made if sync.well and sync.ended == found.succeeded_ms]
@@ -78,6 +80,13 @@ def test_what_was_seen_before_a_sync_began_says_that_it_began_later():
     later = seen(once, looked(0, 0, [], asked_ms=500_000, sync_state="syncing", succeeded_ms=400_000))
     assert later.began_ms == 300_000, "it was idle at the look before"
     assert overdue_ms(later, GRACE) == 300_000 - QUEUED_MS
+
+
+@pytest.mark.fault("F491")
+def test_a_connection_that_is_paused_may_have_a_sync_that_is_running():
+    paused = looked(0, 0, [], asked_ms=100_000, sync_state="paused")
+
+    assert seen(seen(Seen(), paused), looked(0, 0, [], asked_ms=300_000, succeeded_ms=200_000)).began_ms is None
 
 
 def test_a_sync_that_fails_moves_nothing_and_none_that_succeeded_makes_nothing_overdue():

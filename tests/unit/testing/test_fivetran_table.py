@@ -50,6 +50,23 @@ def test_what_was_accepted_is_in_the_table_only_after_a_sync_and_with_its_time(
     assert sorted(places) == [0, 1]
 
 
+@pytest.mark.fault("F490")
+@pytest.mark.parametrize("mode", ["packed", "unpacked"])
+def test_an_event_with_a_character_that_a_database_cannot_hold_keeps_no_other_out(
+    tmp_path: Path, request: pytest.FixtureRequest, database: str, mode: str
+):
+    url = request.getfixturevalue("postgres_url") if database == "postgresql" else ""
+    landing = Landing(database, url, mode) if url else landing_in(tmp_path, database, mode)
+    user = {"userID": "u", "custom": {"a\0": ["\0 \\u0000", 5, "\U0001f600"]}}
+
+    landing.land([{**EVENT, "value": "a\0b", "user": user}, {**EVENT, "timeUUID": "id-2"}])
+
+    assert sorted(landing.ids()) == ["id-1", "id-2"]
+    column = "data" if mode == "packed" else '"user"'
+    found = next(str(row[0]) for row in landing.rows(f"SELECT {column} FROM statsig_events") if "custom" in str(row[0]))  # noqa: S608
+    assert "\\u0000" in found, "a backslash before it: the text u0000, and no NUL"
+
+
 def test_unpacked_one_level_becomes_columns_and_objects_stay_json(tmp_path: Path):
     landing = landing_in(tmp_path, "sqlite", "unpacked")
     landing.land([EVENT])
