@@ -13,6 +13,7 @@ EXAMPLES: Final[Mapping[str, Sequence[str]]] = {
     "demo": ("demo", "demo --events 5000 --home /tmp/demo"),
     "events": ("events", "events --last 7d --all", "events --last 1d --format csv"),
     "init": ("init", "init --layout native --tables"),
+    "metrics": ("metrics", "metrics --to /var/lib/node_exporter/statsig_export.prom", "metrics --serve 9464"),
     "notebook": ("notebook", "notebook watch_deliveries --to notebooks"),
     "plan": (
         "plan --last 3d",

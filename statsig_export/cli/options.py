@@ -30,6 +30,7 @@ VERBS: Final = {
     "demo": "Run the whole pipeline on local stand-ins.",
     "events": "Count each event, and show whether the filter lets it through.",
     "init": "Write an export.toml that fits a database.",
+    "metrics": "Print the state of the export for Prometheus.",
     "notebook": "Copy a notebook that reads what was exported.",
     "plan": "Dry run: show what exporting these windows would do.",
     "prune": "Remove old files, batches and attempts; keep their account.",

@@ -32,6 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "maintenance": {"delivery", "events", "ledger", "storage"},
     "reconciliation": {"arrow", "delivery", "events", "layouts", "ledger", "shipping", "source", "storage"},
     "openlineage": {"export", "layouts", "ledger", "lineage", "shipping", "source", "storage"},
+    "metrics": {"delivery", "export", "ledger", "shipping"},
     "testing": {"layouts"},
     "demo": {"dagster", "ledger", "reconciliation", "shipping", "testing"},
     "cli": {
@@ -47,6 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "ledger",
             "lineage",
             "maintenance",
+            "metrics",
         ),
         *("reconciliation", "shipping", "source", "storage", "testing"),
     },
