@@ -9,15 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, select
+from sqlalchemy import ColumnElement, Connection, case, func, select
 
-from statsig_export.delivery.rules import Outcome, State
+from statsig_export.delivery.rules import State
 from statsig_export.ledger.arrivals import SINCE_VERSION, CategoryArrivals, category_arrivals
 from statsig_export.ledger.conditions import (
     ACCOUNT_ROWS,
     IS_PENDING,
     LIMITED_ROWS,
-    PENDING_STATES,
     due_at,
     is_due,
 )
@@ -74,7 +73,8 @@ def figures(database: LedgerDatabase, destination: str, now_ms: int, recent_ms: 
     with database.read() as connection:
         _add_partitions(connection, found, mine)
         _add_generations(connection, found, mine)
-        _add_batches(connection, found, mine, now_ms)
+        _add_batches(connection, found, mine)
+        _add_pending(connection, found, mine, now_ms)
         found.requests = request_figures(connection, destination, recent_ms)
         _add_pruned(connection, found, mine)
         if database.version >= SINCE_VERSION:
@@ -122,21 +122,19 @@ def _add_generations(connection: Connection, found: Figures, mine: ColumnElement
         found.categories[name].late += int(late)
 
 
-def _add_batches(connection: Connection, found: Figures, mine: ColumnElement[bool], now_ms: int) -> None:
-    """Conditional sums, since a database would sort all batches to group them by what they sum here."""
+def _add_batches(connection: Connection, found: Figures, mine: ColumnElement[bool]) -> None:
+    """Conditional sums, since a database would sort all batches to group them by state. Few of them, since of most
+    batches no more is asked than that they are delivered.
+    """
     columns = batches.c
-    pending = [State(state) for state in PENDING_STATES]
-    counts = {state: _number(columns.state == state.value) for state in State}
-    tried = {outcome: _number(and_(IS_PENDING, columns.outcome == outcome.value)) for outcome in Outcome}
+    settled = (State.DELIVERED, State.FAILED, State.SPLIT)
     sums = {
         "limited": func.sum(LIMITED_ROWS),
-        "replays": func.sum(case((and_(IS_PENDING, columns.replay_of.is_not(None)), columns.rows), else_=0)),
-        "bytes": func.sum(case((IS_PENDING, columns.body_bytes), else_=0)),
-        "due_ms": func.min(case((is_due(now_ms), due_at(now_ms)))),
-        "pending_ms": func.min(case((IS_PENDING, columns.planned_ms))),
-        **{f"events_{state}": func.sum(case((columns.state == state.value, ACCOUNT_ROWS), else_=0)) for state in State},
-        **{f"batches_{state}": number for state, number in counts.items()},
-        **{f"tried_{outcome}": number for outcome, number in tried.items()},
+        **{
+            f"events_{state}": func.sum(case((columns.state == state.value, ACCOUNT_ROWS), else_=0))
+            for state in settled
+        },
+        **{f"batches_{state}": func.sum(case((columns.state == state.value, 1), else_=0)) for state in settled},
     }
     standing = (
         select(partitions.c.category, *(column.label(name) for name, column in sums.items()))
@@ -147,15 +145,41 @@ def _add_batches(connection: Connection, found: Figures, mine: ColumnElement[boo
     for row in connection.execute(standing).mappings():
         category = found.categories[row["category"]]
         category.rate_limited += int(row["limited"])
-        category.replay_pending += int(row["replays"])
         category.forwarded += int(row[f"events_{State.DELIVERED}"])
         category.failed += int(row[f"events_{State.FAILED}"])
-        category.pending += sum(int(row[f"events_{state}"]) for state in pending)
-        found.pending_bytes += int(row["bytes"])
-        found.batches.update({state.value: int(row[f"batches_{state}"]) for state in State})
-        found.pending_batches.update({outcome.value: int(row[f"tried_{outcome}"]) for outcome in Outcome})
-        found.due_since_ms = _earlier(found.due_since_ms, row["due_ms"])
-        found.pending_since_ms = _earlier(found.pending_since_ms, row["pending_ms"])
+        found.batches.update({state.value: int(row[f"batches_{state}"]) for state in settled})
+
+
+def _add_pending(connection: Connection, found: Figures, mine: ColumnElement[bool], now_ms: int) -> None:
+    columns = batches.c
+    # The batches first, by the index on their state: joined to partitions, SQLite would walk every batch there is.
+    of_partition = (
+        select(columns.partition, columns.state, columns.outcome, func.count().label("batches"))
+        .add_columns(func.sum(ACCOUNT_ROWS).label("events"), func.sum(columns.rows).label("rows"))
+        .add_columns(func.sum(columns.body_bytes).label("bytes"), func.min(columns.planned_ms).label("planned_ms"))
+        .add_columns(func.min(case((is_due(now_ms), due_at(now_ms)))).label("due_ms"))
+        .where(IS_PENDING)
+        .group_by(columns.partition, columns.state, columns.outcome)
+        .subquery()
+    )
+    by = (partitions.c.category, of_partition.c.state, of_partition.c.outcome)
+    waiting = (
+        select(*by, *(func.sum(of_partition.c[name]).label(name) for name in ("batches", "events", "rows", "bytes")))
+        .add_columns(*(func.min(of_partition.c[name]).label(name) for name in ("due_ms", "planned_ms")))
+        .join(partitions, partitions.c.id == of_partition.c.partition)
+        .where(mine)
+        .group_by(*by)
+    )
+    for row in connection.execute(waiting):
+        category, events = found.categories[row.category], int(row.events)
+        category.pending += events
+        category.replay_pending += int(row.rows) - events
+        found.batches[row.state] += int(row.batches)
+        if row.outcome is not None:
+            found.pending_batches[row.outcome] += int(row.batches)
+        found.pending_bytes += int(row.bytes)
+        found.due_since_ms = _earlier(found.due_since_ms, row.due_ms)
+        found.pending_since_ms = _earlier(found.pending_since_ms, row.planned_ms)
 
 
 def _add_pruned(connection: Connection, found: Figures, mine: ColumnElement[bool]) -> None:
@@ -180,10 +204,6 @@ def _add_pruned(connection: Connection, found: Figures, mine: ColumnElement[bool
         for outcome, attempts in json.loads(row.outcomes).items():
             found.requests.by_outcome[outcome] += row.times * attempts
         found.requests.accepted_ms = _later(found.requests.accepted_ms, row.last_ms)
-
-
-def _number(which: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.sum(case((which, 1), else_=0))
 
 
 def _later(one: int | None, other: int | None) -> int | None:
