@@ -94,6 +94,21 @@ def test_a_locked_table_in_postgresql_is_down_too(home: ExportHome, postgres_url
 
 
 @pytest.mark.fault("F500")
+def test_a_server_that_takes_the_connection_and_says_nothing_is_down(home: ExportHome, monkeypatch: pytest.MonkeyPatch):
+    """The driver waits for two seconds at least; a minute later it would be the server that ends it."""
+    monkeypatch.setattr(observed, "WAIT_MS", 50)
+    told: list[Exception | None] = []
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        home.environ["LEDGER"] = f"postgresql+psycopg://127.0.0.1:{silent.getsockname()[1]}/ledger"
+        gone = threading.Timer(60, silent.close)
+        gone.start()
+        try:
+            assert_down(scraped(home, told), told, "ETIMEDOUT")
+        finally:
+            gone.cancel()
+
+
+@pytest.mark.fault("F500")
 def test_an_error_of_our_own_is_down_as_well(home: ExportHome, monkeypatch: pytest.MonkeyPatch):
     def fail(*_: object) -> None:
         raise RuntimeError(SECRET)
