@@ -2,16 +2,17 @@
 
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer
 
 log = logging.getLogger(__name__)
+_LOOK_AGAIN_S: Final = 0.5
 
 
 class _Handler(WSGIRequestHandler):
@@ -34,10 +35,17 @@ class _ServerOfIPv6(_Server):
 
 @contextmanager
 def serving(registry: CollectorRegistry, host: str, port: int) -> Iterator[WSGIServer]:
-    """A server that listens; `serve_forever` answers. Raises OSError, also for a host that is none."""
+    """A server that listens; `answer_until` answers. Raises OSError, also for a host that is none."""
     kind = _ServerOfIPv6 if _is_ipv6(host) else _Server
     with make_server(host, port, make_wsgi_app(registry), kind, _Handler) as server:
         yield server
+
+
+def answer_until(server: WSGIServer, stopping: Callable[[], bool]) -> None:
+    """Answer until it is asked to stop, by a signal at the latest half a second ago."""
+    server.timeout = _LOOK_AGAIN_S
+    while not stopping():
+        server.handle_request()
 
 
 def _is_ipv6(host: str) -> bool:

@@ -8,6 +8,7 @@ import click
 
 from statsig_export.cli import failures, output
 from statsig_export.cli.exit_codes import DONE
+from statsig_export.cli.sigterm import stop_on_sigterm
 from statsig_export.cli.verb_options import config_of
 from statsig_export.config import Config
 from statsig_export.errors import ConfigError
@@ -111,14 +112,13 @@ def _text(registry: "CollectorRegistry") -> bytes:
 
 
 def _serve(registry: "CollectorRegistry", host: str, port: int) -> None:
-    from statsig_export.metrics.server import serving  # noqa: PLC0415  an extra
+    from statsig_export.metrics.server import answer_until, serving  # noqa: PLC0415  an extra
 
     shown = f"[{host}]" if ":" in host else host
     try:
-        context = serving(registry, host, port)
-        with context as server:
+        with stop_on_sigterm() as stop, serving(registry, host, port) as server:
             click.echo(f"Serving on http://{shown}:{server.server_port}/metrics (Ctrl-C ends it)")
-            server.serve_forever()
+            answer_until(server, stop.asked)
     except KeyboardInterrupt:
         output.note("stopped")
     except OSError as error:

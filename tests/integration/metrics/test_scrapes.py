@@ -9,8 +9,10 @@ import struct
 import subprocess
 import sys
 import threading
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from wsgiref.simple_server import WSGIServer
 
 import psycopg
 import pytest
@@ -23,7 +25,7 @@ from statsig_export.errors import ConfigError, LedgerError
 from statsig_export.metrics import collector, observed, textfile
 from statsig_export.metrics import server as metrics_server
 from statsig_export.metrics.collector import registry_of
-from statsig_export.metrics.server import serving
+from statsig_export.metrics.server import answer_until, serving
 from statsig_export.metrics.textfile import write_textfile
 
 SECRET = "token-9f31"
@@ -208,21 +210,15 @@ def test_a_taken_port_and_two_ways_at_once_are_refused(home: ExportHome):
 def test_a_reader_that_leaves_early_or_says_nothing_leaves_no_traceback(
     home: ExportHome, host: str, capfd: pytest.CaptureFixture[str]
 ):
-    with serving(registry_of(home.config, lambda _: None), host, 0) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            for request in (b"GET /metrics HTTP/1.1\r\n\r\n", b"\x16\x03\x01", b""):
-                with closing(http.client.HTTPConnection(host, server.server_port)) as leaving:
-                    leaving.connect()
-                    leaving.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
-                    leaving.sock.sendall(request)
-            with closing(http.client.HTTPConnection(host, server.server_port)) as staying:
-                staying.request("GET", "/metrics")
-                assert staying.getresponse().status == 200
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(registry_of(home.config, lambda _: None), host, 0) as server, answering(server):
+        for request in (b"GET /metrics HTTP/1.1\r\n\r\n", b"\x16\x03\x01", b""):
+            with closing(http.client.HTTPConnection(host, server.server_port)) as leaving:
+                leaving.connect()
+                leaving.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
+                leaving.sock.sendall(request)
+        with closing(http.client.HTTPConnection(host, server.server_port)) as staying:
+            staying.request("GET", "/metrics")
+            assert staying.getresponse().status == 200
 
     assert capfd.readouterr().err == ""
 
@@ -231,15 +227,9 @@ def test_a_reader_that_leaves_early_or_says_nothing_leaves_no_traceback(
 def test_a_connection_that_says_nothing_is_closed(home: ExportHome, monkeypatch: pytest.MonkeyPatch):
     assert 0 < metrics_server._Handler.timeout <= 10
     monkeypatch.setattr(metrics_server._Handler, "timeout", 0.05)
-    with serving(registry_of(home.config, lambda _: None), "127.0.0.1", 0) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            with socket.create_connection(server.server_address[:2], timeout=10) as silent:
-                assert silent.recv(1) == b""
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(registry_of(home.config, lambda _: None), "127.0.0.1", 0) as server, answering(server):
+        with socket.create_connection(server.server_address[:2], timeout=10) as silent:
+            assert silent.recv(1) == b""
 
 
 @pytest.mark.fault("F503")
@@ -253,6 +243,19 @@ def test_scrapes_that_come_together_read_the_ledger_once(home: ExportHome):
     assert first.text == second.text
 
 
+@contextmanager
+def answering(server: WSGIServer) -> Iterator[None]:
+    """In another thread."""
+    over = threading.Event()
+    thread = threading.Thread(target=answer_until, args=(server, over.is_set))
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
 def get(port: int) -> tuple[int, Scrape]:
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
         connection.request("GET", "/metrics")
@@ -261,7 +264,7 @@ def get(port: int) -> tuple[int, Scrape]:
 
 
 @pytest.mark.fault("F500", "F503")
-def test_a_server_outlives_its_ledger_and_tells_once_what_is_wrong(home: ExportHome):
+def test_a_server_outlives_its_ledger_tells_once_what_is_wrong_and_ends_when_it_is_told(home: ExportHome):
     home.add([custom_event(key) for key in range(3)])
     home.export()
     home.ship()
@@ -278,7 +281,7 @@ def test_a_server_outlives_its_ledger_and_tells_once_what_is_wrong(home: ExportH
         while answers[-1][1].up:  # it gives an answer of the last second again
             answers.append(get(port))
         assert answers[-1][0] == 200
-        served.send_signal(signal.SIGINT)
+        served.send_signal(signal.SIGTERM)
         _, errors = served.communicate(timeout=20)
     finally:
         served.kill()
