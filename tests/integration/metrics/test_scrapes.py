@@ -227,9 +227,12 @@ def test_a_reader_that_leaves_early_or_says_nothing_leaves_no_traceback(
 def test_a_connection_that_says_nothing_is_closed(home: ExportHome, monkeypatch: pytest.MonkeyPatch):
     assert 0 < metrics_server._Handler.timeout <= 10
     monkeypatch.setattr(metrics_server._Handler, "timeout", 0.05)
-    with serving(registry_of(home.config, lambda _: None), "127.0.0.1", 0) as server, answering(server):
-        with socket.create_connection(server.server_address[:2], timeout=10) as silent:
-            assert silent.recv(1) == b""
+    with (
+        serving(registry_of(home.config, lambda _: None), "127.0.0.1", 0) as server,
+        answering(server),
+        socket.create_connection(server.server_address[:2], timeout=10) as silent,
+    ):
+        assert silent.recv(1) == b""
 
 
 @pytest.mark.fault("F503")
