@@ -15,6 +15,7 @@ from sqlalchemy import Engine, event, update
 
 from statsig_export.account import total
 from statsig_export.errors import DestinationError
+from statsig_export.ledger import retention
 from statsig_export.ledger.tables import batches
 from statsig_export.ledger.transactions import ledger_of
 from statsig_export.shipping.replay import replay
@@ -47,6 +48,19 @@ def test_the_account_is_that_of_status_before_and_after_pruning_and_no_counter_f
     assert before.of("last_success_timestamp_seconds", step="shipment") <= [
         value + 1 for value in after.of("last_success_timestamp_seconds", step="shipment")
     ]
+
+
+@pytest.mark.fault("F495")
+def test_a_scrape_in_the_middle_of_a_prune_sees_what_was_before(any_home: ExportHome, monkeypatch: pytest.MonkeyPatch):
+    lived(any_home)
+    before = scraped(any_home)
+    between: list[Scrape] = []
+    monkeypatch.setattr(retention, "reach", lambda _: between.append(scraped(any_home)))
+    pruned(any_home)
+
+    assert len(between) == 4  # in the transaction of each partition, and after it
+    assert [scrape.totals() for scrape in between] == [before.totals()] * 4
+    assert between[0].sum("last_hour_requests") == before.sum("last_hour_requests")
 
 
 @pytest.mark.fault("F495")
