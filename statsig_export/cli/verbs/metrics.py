@@ -122,6 +122,7 @@ def _serve(registry: "CollectorRegistry", host: str, port: int) -> None:
     except KeyboardInterrupt:
         output.note("stopped")
     except OSError as error:
+        hint = "name an address of this machine and a free port; 0 picks one"
         raise ConfigError(
-            f"{output.printable(shown)}:{port} cannot be served on ({error.strerror})", hint="port 0 picks a free one"
+            f"{output.printable(shown)}:{port} cannot be served on ({error.strerror})", hint=hint
         ) from None
