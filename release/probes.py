@@ -124,6 +124,13 @@ def fivetran() -> None:
     joined.joined_translator(path)
 
 
+def metrics() -> None:
+    """The state of a run, for node_exporter."""
+    exported()
+    verb("metrics", "--to", "export.prom")
+    assert 'statsig_export_up{destination="fivetran"} 1.0' in Path("export.prom").read_text("utf-8")
+
+
 PROBES: Mapping[str, Callable[[], None]] = {
     "": by_itself,
     "dagster": dagster,
@@ -144,6 +151,7 @@ PROBES: Mapping[str, Callable[[], None]] = {
     "azure": azure,
     "notebook": notebook,
     "openlineage": openlineage,
+    "metrics": metrics,
 }
 
 

@@ -105,6 +105,11 @@ def lookback_windows(settings: WindowSettings, now: datetime) -> list[Window]:
     return [] if last is None else list(windows_between(last.end - settings.lookback, last.end, settings))
 
 
+def windows_of_lookback(settings: WindowSettings) -> int:
+    """How many windows the lookback has, one at least: as many of the newest are judged by what failed of them."""
+    return max(1, -(-settings.lookback // LENGTH[settings.every]))
+
+
 def last_closed(settings: WindowSettings, now: datetime) -> Window | None:
     """The newest closed window; None before the first has closed."""
     window = window_at(now - settings.settle - LENGTH[settings.every], settings)

@@ -19,6 +19,7 @@ EXAMPLES: Final[Mapping[str, Sequence[str]]] = {
         "forget",
     ),
     "init": ("init", "init --layout native --tables"),
+    "metrics": ("metrics", "metrics --to /var/lib/node_exporter/statsig_export.prom", "metrics --serve 9464"),
     "notebook": ("notebook", "notebook watch_deliveries --to notebooks"),
     "plan": (
         "plan --last 3d",

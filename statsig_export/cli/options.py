@@ -31,6 +31,7 @@ VERBS: Final = {
     "events": "Count each event, and show whether the filter lets it through.",
     "forget": "Take people out of what was exported, for good.",
     "init": "Write an export.toml that fits a database.",
+    "metrics": "Print the state of the export for Prometheus.",
     "notebook": "Copy a notebook that reads what was exported.",
     "plan": "Dry run: show what exporting these windows would do.",
     "prune": "Remove old files, batches and attempts; keep their account.",

@@ -34,7 +34,12 @@ def skipped_windows(config: Config, now: datetime) -> Missing:
     """The windows that were closed at `now` and skipped: none of a category that was never exported. Raises
     LedgerError.
     """
-    return _not_exported(_exported(config), config, now, ())
+    return skipped_among(_exported(config), config, now)
+
+
+def skipped_among(exported: Iterable[ExportedPartition], config: Config, now: datetime) -> Missing:
+    """The same of partitions that were read before. Pure."""
+    return _not_exported(exported, config, now, ())
 
 
 def _exported(config: Config) -> list[ExportedPartition]:

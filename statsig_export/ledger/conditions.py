@@ -17,6 +17,15 @@ FOREVER_MS: Final = 2**62
 """Later than any time on record."""
 FURTHEST_MS: Final = round(RetryPolicy().furthest * 1000)
 """A batch that is due later than this from now counts as due: the clock was wrong when it was recorded."""
+IN_THE_ACCOUNT: Final = batches.c.replay_of.is_(None)
+"""A replay is no part of the account: its events were forwarded and stay so. It is due like any other batch."""
+ACCOUNT_ROWS: Final[ColumnElement[int]] = case((IN_THE_ACCOUNT, batches.c.rows), else_=0)
+"""The events of a batch that count."""
+LIMITED_ROWS: Final[ColumnElement[int]] = case(
+    (and_(IN_THE_ACCOUNT, batches.c.throttled, batches.c.state != State.SPLIT.value), batches.c.rows), else_=0
+)
+"""Those that met a rate limit. A split batch's events are counted in its halves, which did not meet it."""
+IS_PENDING: Final = batches.c.state.in_(PENDING_STATES)
 ORCHESTRATOR_RUN: Final = func.coalesce(export_runs.c.orchestrator_run, export_runs.c.id)
 """Who asked for an export: the orchestrator's id of its run, else our own."""
 

@@ -100,12 +100,13 @@ def open_to_write(url: URL) -> LedgerDatabase:
     return database
 
 
-def open_to_read(url: URL) -> LedgerDatabase | None:
+def open_to_read(url: URL, wait_ms: int = BUSY_TIMEOUT_MS) -> LedgerDatabase | None:
     """Connect only to read, which needs no right to write and waits for no writer; None where there is no ledger yet.
 
-    A ledger of the previous version is read as it is. Raises as `open_to_write`.
+    A ledger of the previous version is read as it is. `wait_ms`: for a server to answer, and for a lock that keeps
+    readers out too. Raises as `open_to_write`.
     """
-    database = _reader(url)
+    database = _reader(url, wait_ms)
     if database is None:
         return None
     try:
@@ -127,7 +128,7 @@ def open_existing(url: URL) -> LedgerDatabase | None:
     return open_to_write(url)
 
 
-def _reader(url: URL) -> LedgerDatabase | None:
+def _reader(url: URL, wait_ms: int = BUSY_TIMEOUT_MS) -> LedgerDatabase | None:
     """Whatever ledger there is, of any version. A SQLite file that is empty, or being made, holds none."""
     check_url(url)
     if url.get_backend_name() == "sqlite":
@@ -136,7 +137,7 @@ def _reader(url: URL) -> LedgerDatabase | None:
             refuse_broken_link(file)
             if not file.exists() or (file.is_file() and file.stat().st_size == 0):
                 return None
-    database = LedgerDatabase(engine_to_read(url, BUSY_TIMEOUT_MS), reads_only=True)
+    database = LedgerDatabase(engine_to_read(url, wait_ms), reads_only=True)
     try:
         with database.read() as connection:
             found = inspect(connection).has_table(meta.name)

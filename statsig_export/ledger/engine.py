@@ -86,7 +86,7 @@ def engine_to_read(url: URL, wait_ms: int) -> Engine:
     """For a ledger that is there: nothing is written, not even to make it fit for this version."""
     check_url(url)
     if url.get_backend_name() == "postgresql":
-        return _postgresql(url, wait_ms)
+        return _postgresql(url, wait_ms, connects_within_ms=wait_ms)
     connect = partial(_connect_to_read, Path(str(url.database)), wait_ms)
     engine = create_engine(url, hide_parameters=True, creator=connect)
     event.listen(engine, "begin", _begin)
@@ -108,8 +108,11 @@ class Reader(sqlite3.Connection):
             raise LedgerError(f"the ledger at {self.file} was written to while it was read", hint="run it again")
 
 
-def _postgresql(url: URL, wait_ms: int) -> Engine:
-    arguments = NOT_PREPARED if url.get_driver_name() == "psycopg" else {}
+def _postgresql(url: URL, wait_ms: int, connects_within_ms: int | None = None) -> Engine:
+    arguments: dict[str, object] = dict(NOT_PREPARED) if url.get_driver_name() == "psycopg" else {}
+    told = "connect_timeout" in url.query or "PGCONNECT_TIMEOUT" in os.environ
+    if connects_within_ms is not None and not told and url.get_driver_name().startswith("psycopg"):
+        arguments["connect_timeout"] = max(2, connects_within_ms // 1000)  # libpq takes 1 for 2
     engine = create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=arguments)
     set_in_transactions(engine, settings_of_a_transaction(wait_ms))
     check_search_path(engine, "ledger.url")

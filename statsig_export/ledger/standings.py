@@ -10,7 +10,15 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
 from statsig_export.account import Account
 from statsig_export.delivery.rules import State
-from statsig_export.ledger.conditions import PENDING_STATES, WAITING_STATES, due_at
+from statsig_export.ledger.conditions import (
+    ACCOUNT_ROWS,
+    IN_THE_ACCOUNT,
+    IS_PENDING,
+    LIMITED_ROWS,
+    PENDING_STATES,
+    WAITING_STATES,
+    due_at,
+)
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.forgotten import rows_forgotten
 from statsig_export.ledger.list_parameters import among
@@ -86,27 +94,21 @@ def standings(connection: Connection, ids: object, now_ms: int) -> dict[int, Sta
     """Partition -> how its batches stand; due times as seen at `now_ms`. `ids` is a collection or a subquery."""
     columns = batches.c
     kind = case((columns.state == State.FAILED.value, columns.outcome), else_="")
-    # A replay is no part of the account: its events were forwarded and stay so. It is due like any other batch.
-    counts = columns.replay_of.is_(None)
-    rows = case((counts, columns.rows), else_=0)
-    # A split batch's events are counted in its halves, which did not meet the rate limit.
-    limited = case((and_(counts, columns.throttled, columns.state != State.SPLIT.value), columns.rows), else_=0)
     due_ms = case((columns.state.in_(WAITING_STATES), due_at(now_ms)))
-    failed = and_(counts, columns.state == State.FAILED.value)
-    pending = columns.state.in_(PENDING_STATES)
-    replay_pending = case((and_(columns.replay_of.is_not(None), pending), columns.rows), else_=0)
+    failed = and_(IN_THE_ACCOUNT, columns.state == State.FAILED.value)
+    replay_pending = case((and_(columns.replay_of.is_not(None), IS_PENDING), columns.rows), else_=0)
     error = case((or_(columns.state == State.DEFERRED.value, failed), columns.reason))
     wanted = (
         select(
             columns.partition,
             columns.state,
             kind,
-            func.sum(rows),
-            func.sum(limited),
+            func.sum(ACCOUNT_ROWS),
+            func.sum(LIMITED_ROWS),
             func.min(due_ms),
             func.max(error),
             func.sum(replay_pending),
-            func.min(case((pending, columns.planned_ms))),
+            func.min(case((IS_PENDING, columns.planned_ms))),
         )
         .where(columns.partition.in_(ids))  # type: ignore[arg-type]  # a subquery is a collection to SQLAlchemy
         .group_by(columns.partition, columns.state, kind)

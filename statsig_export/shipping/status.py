@@ -11,7 +11,7 @@ from statsig_export.ledger.evidence import doubted_statuses
 from statsig_export.ledger.exported import ExportedPartition, Totals, exported_partitions
 from statsig_export.ledger.exported import runs_since as ledger_runs_since
 from statsig_export.ledger.exported import totals as ledger_totals
-from statsig_export.ledger.records import DuePartition, PartitionStatus, Selection
+from statsig_export.ledger.records import DestinationRecord, DuePartition, PartitionStatus, Selection
 from statsig_export.ledger.transactions import ledger_of, ledger_to_read
 from statsig_export.moments import Moment, ms_or_none
 from statsig_export.runs import REAL_TIME
@@ -75,6 +75,11 @@ def how_it_stands(config: Config) -> DestinationStanding:
         if ledger is None:
             return DestinationStanding()
         remembered = queries.destination(ledger.database, config.webhook.name)
+    return standing_of(remembered, config)
+
+
+def standing_of(remembered: DestinationRecord, config: Config) -> DestinationStanding:
+    """The same of what was read before."""
     until_ms = paused_until(remembered, DEFAULT_POLICY, REAL_TIME.now_ms())
     until = until_ms / 1000 if until_ms else None
     limited = until is not None and not remembered.breaker_openings

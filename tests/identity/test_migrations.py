@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from landing import EVENTS, landing_in
 from ledger_of_version_1 import DELIVERED, FAULTY, Left
+from scrapes import scraped
 from sqlalchemy import create_engine, inspect, make_url, update
 
 from statsig_export.errors import LedgerError
@@ -138,6 +139,9 @@ def test_reading_verbs_take_a_ledger_of_version_1_as_it_is(left: Left):
     assert len(deliveries(config))
     assert trace(config, read_events(config, columns=["time_uuid"])["time_uuid"].iloc[0])
     assert verify(config).differences == ()
+    scrape = scraped(left)
+    assert (scrape.up, scrape["ledger_schema_version"]) == (1, 1)
+    assert scrape.sum("forwarded_events_total") == sum(line.account.forwarded for line in status(config)) > 0
     assert rows(left) == before
     assert left.version() == "1"
     engine = create_engine(left.ledger_url)

@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "reconciliation": {"arrow", "delivery", "events", "layouts", "ledger", "privacy", "shipping", "source", "storage"},
     "forgetting": {"arrow", "delivery", "events", "ledger", "maintenance", "privacy", "reconciliation", "storage"},
     "openlineage": {"export", "layouts", "ledger", "lineage", "shipping", "source", "storage"},
+    "metrics": {"delivery", "export", "ledger", "shipping"},
     "testing": {"layouts"},
     "demo": {"dagster", "ledger", "reconciliation", "shipping", "testing"},
     "cli": {
@@ -50,6 +51,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "ledger",
             "lineage",
             "maintenance",
+            "metrics",
         ),
         *("privacy", "reconciliation", "shipping", "source", "storage", "testing"),
     },

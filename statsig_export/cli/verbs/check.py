@@ -17,7 +17,7 @@ from statsig_export.ledger.records import PartitionStatus
 from statsig_export.settings import WindowSettings
 from statsig_export.shipping.reports import DestinationStanding
 from statsig_export.shipping.status import how_it_stands, status
-from statsig_export.windows import LENGTH
+from statsig_export.windows import windows_of_lookback
 
 CRITICAL_FACTOR = 24
 """Events that are pending for so many times the age that is a warning are critical: a day, by default."""
@@ -228,6 +228,5 @@ def _object(observed: Observed, standing: DestinationStanding) -> dict[str, obje
 
 def _newest(statuses: Sequence[PartitionStatus], settings: WindowSettings) -> list[PartitionStatus]:
     """The partitions of the newest windows, as many as the lookback has: older failures are known."""
-    count = max(1, -(-settings.lookback // LENGTH[settings.every]))
-    newest = set(sorted({status.window for status in statuses})[-count:])
+    newest = set(sorted({status.window for status in statuses})[-windows_of_lookback(settings) :])
     return [status for status in statuses if status.window in newest]

@@ -43,6 +43,7 @@ WORDS = {
     "test-event": ["test-event"],
     "check": ["check", *NO_GAPS],
     "arrivals": ["arrivals", *DAY],
+    "metrics": ["metrics"],
 }
 STANDS_ALONE = {"init", "demo", "dedupe-view", "notebook", "receiver"}
 

@@ -44,7 +44,7 @@ def test_a_verbs_help_imports_neither_dagster_nor_pandas():
         assert not imported(COMMAND_LINE, verb, "--help") & {"dagster", "pandas"}
 
 
-@pytest.mark.parametrize("verb", ["status", "check --export-age 36500d", "resume"])
+@pytest.mark.parametrize("verb", ["status", "check --export-age 36500d", "resume", "metrics"])
 def test_what_looks_at_the_ledger_imports_neither_frames_nor_an_http_client(home: ExportHome, verb: str):
     home.add([custom_event(1)])
     home.export()
