@@ -130,8 +130,6 @@ class _One:
                 return None if value is None else digest(value, hashed)
             case str():
                 return self.text(keys, value, limited=limited)
-            case None:
-                return GONE if limited else value
             case _:
                 return GONE if limited else self.in_place(keys, value)
 
@@ -153,6 +151,8 @@ class _One:
         def all_of_it(pattern: Pattern) -> bool:
             return leads_into(pattern, keys) and all(step.strip(".*") == "" for step in pattern[len(keys) :])
 
+        if value is None:
+            return value
         if any(map(all_of_it, self.drop)):
             return GONE
         hashed = next((normalize for pattern, normalize in self.hash if all_of_it(pattern)), None)

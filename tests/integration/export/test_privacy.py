@@ -169,3 +169,28 @@ def test_without_its_key_nothing_is_exported_and_what_was_is_still_shipped(home:
     assert home.verb("ship").exit_code == 0
     assert home.verb("status").exit_code == 0
     assert len(home.receiver.events()) == 1
+
+
+@pytest.mark.fault("F436")
+def test_what_was_exported_before_privacy_and_is_sent_after_it_is_told_by_every_verb_that_sends(any_home: ExportHome):
+    home = any_home
+    home.add([custom_event(1), custom_event(2)])
+    home.export()
+    home.write()
+    assert "[privacy]" not in home.verb("status").output
+    with_privacy(home)
+    home.add([custom_event(3)])
+    home.export()
+    home.write()
+
+    told = "2 pending events were exported before [privacy] was turned on or changed"
+    for words in (["plan", *RANGE], ["status", "--json"], ["ship"]):
+        assert told in home.verb(*words).stderr, words
+    assert "[privacy]" not in home.verb("status").output
+    assert "2 events of these windows were exported before [privacy]" in home.verb("replay", *RANGE).stderr
+    with_privacy(home, drop=["user.ip"])
+    home.write()
+    assert "3 events of these windows" in home.verb("replay", *RANGE, "--dry-run").stderr
+    home.set("webhook", name="another")
+    home.write()
+    assert "[privacy]" not in home.verb("run", *RANGE).output
