@@ -9,6 +9,7 @@ from rows import custom_event, exported_event, exposure, first_exposure
 from statsig_tables import Laid
 
 import statsig_export
+from statsig_export.config import load_config
 from statsig_export.errors import PartitionFileError
 from statsig_export.export.plan import plan
 from statsig_export.export.repair import CHANGED, repair
@@ -194,3 +195,17 @@ def test_what_was_exported_before_privacy_and_is_sent_after_it_is_told_by_every_
     home.set("webhook", name="another")
     home.write()
     assert "[privacy]" not in home.verb("run", *RANGE).output
+
+
+@pytest.mark.fault("F437")
+def test_writing_the_configuration_anew_keeps_privacy(home: ExportHome):
+    keyed = {"path": "user.email", "normalize": "lower"}
+    with_privacy(home, preset="strict", drop=['metadata."a.b\\""'], hash=["userID", keyed], keep_user=[])
+    home.add([custom_event(1)])
+    before = home.config.privacy
+    home.write()
+
+    said = home.verb("init", "--force", STATSIG_DATABASE_URL=home.source_url)
+    assert said.exit_code == 0, said.output
+    assert "[privacy] of the file that was there is kept" in said.stderr
+    assert load_config(home.config_path).privacy == before
