@@ -1,5 +1,6 @@
-"""`init --connect`: arguments of the driver's own connect(), as they are given to a verb and written to export.toml; and
-what else of a file `init --force` keeps.
+"""`init --connect`: arguments of the driver's own connect(), as they are given to a verb and written to export.toml.
+
+And what else of a file `init --force` keeps.
 """
 
 import json
