@@ -1,5 +1,7 @@
 """Forgetting a person: nothing of theirs is left, and everything else is as it was, is sent and can be proven."""
 
+import hashlib
+import shutil
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +17,9 @@ from sqlalchemy import Engine
 import statsig_export
 import statsig_export.forgetting.forget as forgetting_people
 import statsig_export.lineage.trace as tracing
+from statsig_export.crashpoints import CrashPoint
 from statsig_export.errors import ConfigError, PartitionFileError, StorageError
+from statsig_export.export import exporter
 from statsig_export.export.export import export_window
 from statsig_export.export.plan import plan
 from statsig_export.export.repair import repair
@@ -457,3 +461,45 @@ def test_a_batch_that_was_split_and_has_one_event_left_is_still_explained_by_its
 
     assert forgotten(home, "user-1").delivered == 1
     assert (home.account().failed, home.account().forgotten) == (1, 1)
+
+
+@pytest.mark.fault("F457")
+def test_an_export_that_has_written_its_files_when_somebody_is_forgotten_leaves_none_of_theirs(
+    home: ExportHome, monkeypatch: pytest.MonkeyPatch
+):
+    home.add([custom_event(1), custom_event(2)], [exposure(3)])
+    reached: list[CrashPoint] = []
+
+    def meanwhile(point: CrashPoint) -> None:
+        reached.append(point)
+        if reached.count(CrashPoint.FILES_PUBLISHED) == 1 and point is CrashPoint.FILES_PUBLISHED:
+            assert forget(home.config, [("userID", "user-1")]).unnamed_of_theirs
+
+    monkeypatch.setattr(exporter, "reach", meanwhile)
+    report = home.export()
+    assert (report.account.forgotten, report.account.pending) == (1, 2)
+    assert len(files(home, "events")) == 2
+    assert forgotten(home, "user-1").complete
+    assert not forgotten_units(home.config)[0].unfinished
+
+
+@pytest.mark.fault("F458")
+def test_a_file_that_a_killed_export_left_is_named_until_it_is_gone(home: ExportHome):
+    home.add([custom_event(1), custom_event(2)])
+    home.export()
+    (named,) = files(home, "events")
+    left = named.with_name("0002-" + hashlib.sha256(named.read_bytes()).hexdigest()[:16] + ".parquet")
+    shutil.copy(named, left)
+    (home.folder / "files" / ".new-1234.parquet").write_bytes(b"PAR1")
+    home.write()
+
+    said = home.verb("forget", "--user-id", "user-1")
+    assert said.exit_code == 1, said.output
+    assert "1 files in no record of this ledger have events of theirs" in said.stderr
+    assert f"In no record: {left.relative_to(home.folder / 'files')}" in said.stderr
+    assert "1 files are unfinished" in said.stderr
+    assert forgotten_units(home.config)[0].unfinished == 1
+    assert forgotten(home, "user-9").unnamed_of_theirs
+    left.unlink()
+    assert home.verb("forget").exit_code == 0
+    assert forgotten_units(home.config)[0].unfinished == 0
