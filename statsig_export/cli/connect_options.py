@@ -1,4 +1,7 @@
-"""`init --connect`: arguments of the driver's own connect(), as they are given to a verb and written to export.toml."""
+"""`init --connect`: arguments of the driver's own connect(), as they are given to a verb and written to export.toml.
+
+And what else of a file `init --force` keeps.
+"""
 
 import json
 import re
@@ -52,11 +55,21 @@ def of_file(path: Path) -> Given:
     return {}
 
 
-def section(given: Mapping[str, Any]) -> str:
+def privacy_of_file(path: Path) -> str:
+    """The lines of [privacy] in a configuration that is about to be overwritten, "" for none: without them the next
+    export would go out in full.
+    """
+    with suppress(ConfigError):
+        privacy: Any = read_document(path).get("privacy", {})
+        return f"\n{section(privacy, 'privacy')}".rstrip() + "\n" if privacy else ""
+    return ""
+
+
+def section(given: Mapping[str, Any], name: str = "source.connect") -> str:
     """The lines of export.toml; "" for nothing."""
     if not given:
         return ""
-    return "\n".join(("[source.connect]", *(f"{_key(name)} = {_toml(value)}" for name, value in given.items()), "", ""))
+    return "\n".join((f"[{name}]", *(f"{_key(name)} = {_toml(value)}" for name, value in given.items()), "", ""))
 
 
 def _value(text: str) -> str | int | float | bool:
@@ -71,6 +84,8 @@ def _value(text: str) -> str | int | float | bool:
 def _toml(value: object) -> str:
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{_key(name)} = {_toml(each)}" for name, each in value.items()) + " }"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
     return json.dumps(value)
 
 

@@ -16,6 +16,7 @@ from statsig_export.cli.verdict import Waiting, waiting
 from statsig_export.config import Config
 from statsig_export.errors import DestinationError, LedgerError, StatsigExportError
 from statsig_export.runs import REAL_TIME, Timing
+from statsig_export.shipping.other_rules import sent_as_exported
 from statsig_export.shipping.reports import ShipReport, report_of
 from statsig_export.shipping.ship import ship
 from statsig_export.shipping.status import status
@@ -30,6 +31,7 @@ def ship_or_refusal(
     Raises an error that leaves nothing to report.
     """
     shipped: tuple[ShipReport, StatsigExportError | None]
+    note_other_rules(config)
     with until_stopped() as timing:
         try:
             with progress.event_count("ship", lambda: _unsent(config, keys)) as advance:
@@ -39,6 +41,12 @@ def ship_or_refusal(
         if not timing.stopping():  # whoever stops it does not wait for Fivetran
             note_sync(config)
     return shipped
+
+
+def note_other_rules(config: Config, again: Sequence[str] = ()) -> None:
+    """Before anything is sent, or `again` of these partitions: what goes out as [privacy] would no longer have it."""
+    if sentence := sent_as_exported(config, again):
+        output.note(sentence)
 
 
 def reported(config: Config, keys: Sequence[str] | None, error: DestinationError | LedgerError) -> ShipReport:

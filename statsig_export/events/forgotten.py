@@ -58,7 +58,7 @@ _plain = lru_cache(1_000)(plain)
 
 def of_rows(people: Forgotten, user_id: Column, user: Column, statsig_metadata: Column) -> Mask:
     """Which rows are of one of these people; `user` and `statsig_metadata` are JSON texts, or null."""
-    found = _known(user_id, lambda identity: people.has(USER, identity))
+    found = _known(user_id, lambda identity: people.has(USER, identity, "userID"))
     if people.by_other_units:
         found |= _known(user, lambda text: _of_user(people, text))
         if people.digests.get(_STABLE):
@@ -120,7 +120,7 @@ def _has_unit(people: Forgotten, units: Mapping[str, msgspec.Raw]) -> bool:
         unit_type = _plain(name)
         if unit_type != USER and unit_type in people.digests:
             identity = _text(value)
-            if identity and people.has(unit_type, identity):
+            if identity and people.has(unit_type, identity, name):
                 return True
     return False
 
@@ -136,7 +136,7 @@ def _has_stable_id(people: Forgotten, value: msgspec.Raw) -> bool:
     if _STABLE not in people.digests:
         return False
     identity = _text(value)
-    return bool(identity) and people.has(_STABLE, identity)
+    return bool(identity) and people.has(_STABLE, identity, "stableID")
 
 
 def _text(value: msgspec.Raw) -> str:

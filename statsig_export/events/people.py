@@ -4,7 +4,7 @@ A person is the digest of an id, under a key of the ledger.
 """
 
 import hmac
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,6 +22,15 @@ def digest(key: bytes, unit_type: str, identity: str) -> str:
     return hmac.digest(key, f"{unit_type}\0{identity}".encode("utf-8", "surrogatepass"), "sha256").hex()
 
 
+Stored = Callable[[str, str], str | None]
+"""A unit type's name and an id -> what events hold in its place (privacy.rule.Rule.stored_id)."""
+
+
+def as_it_is(_: str, identity: str) -> str:
+    """Where nothing is hashed."""
+    return identity
+
+
 @dataclass(frozen=True, slots=True)
 class Forgotten:
     """People who are forgotten. Holds some 120 bytes each."""
@@ -31,14 +40,23 @@ class Forgotten:
     """Unit type, as `plain` writes it -> the digests of its ids."""
     latest: int = 0
     """Which was the last to be remembered: another number, other people."""
+    stored: Stored = field(default=as_it_is, compare=False)
+    """For ids of the source. Several may be one in events: `Ada` and `ada`, where they are hashed in lower case."""
 
     def __bool__(self) -> bool:
         return any(self.digests.values())
 
-    def has(self, unit_type: str, identity: str) -> bool:
-        """Whether this is one of them. Takes about a microsecond."""
+    def has(self, unit_type: str, identity: str, name: str = "") -> bool:
+        """Whether this is one of them, by itself or by what events hold in its place; `name` is the unit type as events
+        write it. Takes about a microsecond.
+        """
         ids = self.digests.get(unit_type)
-        return ids is not None and digest(self.key, unit_type, identity) in ids
+        if ids is None:
+            return False
+        if digest(self.key, unit_type, identity) in ids:
+            return True
+        stored = self.stored(name or unit_type, identity)
+        return stored not in {None, identity} and digest(self.key, unit_type, str(stored)) in ids
 
     @property
     def by_other_units(self) -> bool:

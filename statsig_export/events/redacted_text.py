@@ -94,7 +94,7 @@ class _Redactor:
             if _is_json(data):
                 changed = self._value(data, node, level)
                 return text if changed == data else None if changed is None else changed.decode()
-        return None if node.allow or inner[:1] in ("{", "[") else text
+        return None if node.allow or inner[:1] in ("{", "[") else self._rule.applied(node.in_place, text)
 
     def _value(self, raw: bytes, node: Node, level: int) -> bytes | None:
         """The JSON of a value; None where it is dropped."""
@@ -108,7 +108,15 @@ class _Redactor:
             return self._list(raw, node, level + 1)
         if node.hashing is not None:
             return _leaves_hashed(raw.decode(), node, self._rule).encode()
-        return None if node.allow else raw
+        if node.allow:
+            return None
+        return raw if raw == b"null" else self._in_place(raw, node.in_place)
+
+    def _in_place(self, raw: bytes, fate: Node | Fate) -> bytes | None:
+        """The JSON of a number or a boolean that stands where an object should."""
+        if isinstance(fate, Node):
+            return _leaves_hashed(raw.decode(), fate, self._rule).encode()
+        return None if fate is Fate.DROPPED else raw
 
     def _quoted(self, raw: bytes, node: Node, level: int) -> bytes | None:
         text = _STRING.decode(raw)

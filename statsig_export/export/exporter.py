@@ -21,6 +21,7 @@ from statsig_export.export.repair import HINT, earlier_ids, read_ids
 from statsig_export.export.reports import ExportReport, PartitionExport
 from statsig_export.export.window import identities_for, judge_window
 from statsig_export.export.writer import window_writer
+from statsig_export.forgetting.unnamed_files import remove_published
 from statsig_export.ledger import queries
 from statsig_export.ledger.forgotten import forgotten_people, latest_forgotten
 from statsig_export.ledger.identities import refuse_overlapping_windows
@@ -149,7 +150,11 @@ def _export(run: _Run, opened: _Opened) -> ExportReport:
         latest_forgotten=forgotten.latest,
     )
     reach(CrashPoint.FILES_PUBLISHED)
-    ledger.plan(record, plans)
+    try:
+        ledger.plan(record, plans)
+    except StalePlanError:
+        remove_published(ledger.database, storage, config.webhook.name, plans)
+        raise
     if lost:
         raise damaged(lost, "; the other categories of the window were exported", hint=HINT)
     return ExportReport(

@@ -13,7 +13,7 @@ Each row is, the first that applies:
 
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -90,7 +90,7 @@ class Judge:
         `rule` is that of [privacy], None where nothing is dropped or hashed. Rows of people who are `forgotten` are
         left out.
         """
-        self._forgotten = forgotten
+        self._forgotten = forgotten if rule is None else replace(forgotten, stored=rule.stored_id)
         self._source = source
         self._filter = filter_settings
         self._max_event_bytes = webhook.max_bytes - BRACKETS

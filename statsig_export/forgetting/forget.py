@@ -25,6 +25,7 @@ from statsig_export.forgetting.people import Person, identities
 from statsig_export.forgetting.reports import ForgetReport, ForgottenUnits, SentEvent
 from statsig_export.forgetting.rewriting import changed_batches, rows_of, write_without
 from statsig_export.forgetting.sent_events import sent_events
+from statsig_export.forgetting.unnamed_files import those_of, unnamed_files
 from statsig_export.ledger import forgetting, forgotten, retention, standings
 from statsig_export.ledger.arrivals import sent_batches
 from statsig_export.ledger.database import LedgerDatabase
@@ -114,6 +115,8 @@ class _Run:
     """Id -> key of the partitions of which something was taken out."""
     left: Counter[str] = field(default_factory=Counter)
     """What the last removal of old files has counted."""
+    unnamed: list[str] = field(default_factory=list)
+    """Files with events of theirs that no partition names."""
     busy: list[str] = field(default_factory=list)
     unreadable: dict[str, str] = field(default_factory=dict)
 
@@ -125,7 +128,8 @@ class _Run:
         """Everybody to look for, once they are on record."""
         if self.dry_run:
             known = forgotten.forgotten_people(self.database, self.destination, unfinished=True)
-            return self._with(known, people or ())
+            self.people = self._with(known, people or ())
+            return self.people
         if people is not None:
             forgotten.remember(self.database, self.destination, self._counted(people), self.began_ms)
             reach(CrashPoint.REMEMBERED)
@@ -241,7 +245,10 @@ class _Run:
         """Remove what earlier runs have left, and write down that nothing of these people is left in any file."""
         self._remove_replaced()
         self.counts["postponed_files"] = self.left["postponed_files"]
-        if not (self.dry_run or self.busy or self.unreadable):
+        unnamed = unnamed_files(self.database, self.storage)
+        self.counts["unnamed_files"] = len(unnamed)
+        self.unnamed = those_of(self.storage, unnamed, self.people)
+        if not (self.dry_run or self.busy or self.unreadable or self.unnamed):
             forgotten.finished(self.database, self.destination, self.people, REAL_TIME.now_ms(), self.began_ms)
 
     def _remove_replaced(self) -> None:
@@ -253,8 +260,6 @@ class _Run:
 
     def report(self) -> ForgetReport:
         lines = standings.statuses(self.database, self.destination, REAL_TIME.now_ms(), only=list(self.changed))
-        needed = retention.needed_files(self.database)
-        unnamed = sum(path not in needed and path.startswith("events/") for path in self.storage.partition_files())
         others = [name for name in retention.destinations(self.database) if name != self.destination]
         return ForgetReport(
             dry_run=self.dry_run,
@@ -264,7 +269,8 @@ class _Run:
             account=total(line.account for line in lines),
             busy=tuple(self.busy),
             unreadable=self.unreadable,
-            unnamed_files=unnamed,
+            unnamed_of_theirs=tuple(self.unnamed),
+            unfinished_files=len([*self.storage.temporary_files(), *self.storage.scratch_files()]),
             other_destinations=tuple(sorted(others)),
             **self.counts,
         )

@@ -57,14 +57,18 @@ class ForgetReport:
     unreadable: Mapping[str, str] = field(default_factory=dict)
     """File -> what is wrong with it: it may have events of theirs still."""
     unnamed_files: int = 0
-    """Files of the storage that no partition names, which may have events of theirs."""
+    """Files with events that no partition of the ledger names."""
+    unnamed_of_theirs: tuple[str, ...] = ()
+    """Of them: those that have events of theirs, or cannot be read."""
+    unfinished_files: int = 0
+    """Files that an export is writing, or was when it was killed: nobody can say what they hold."""
     other_destinations: tuple[str, ...] = ()
     """Destinations of the ledger in which they are not forgotten by this."""
 
     @property
     def complete(self) -> bool:
         """Whether nothing is left to do here."""
-        return not (self.busy or self.unreadable or self.postponed_files)
+        return not (self.busy or self.unreadable or self.postponed_files or self.unnamed_of_theirs)
 
 
 @dataclass(frozen=True, slots=True)

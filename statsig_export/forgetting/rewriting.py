@@ -20,7 +20,7 @@ from statsig_export.delivery.batches import batch_id, body
 from statsig_export.events.forgotten import of_events
 from statsig_export.events.people import USER, Forgotten
 from statsig_export.ledger.forgetting import Contents, Rows
-from statsig_export.storage.files import StoredFile
+from statsig_export.storage.files import KnownFile, StoredFile
 from statsig_export.storage.schemas import EVENTS, ROW_GROUP
 from statsig_export.storage.storage import Storage
 from statsig_export.vocabulary import Category
@@ -29,7 +29,7 @@ _ROWS: Final = 50_000
 """Rows of a file at a time, where only ids are read."""
 
 
-def rows_of(storage: Storage, file: StoredFile, people: Forgotten) -> Mask:
+def rows_of(storage: Storage, file: KnownFile, people: Forgotten) -> Mask:
     """Which rows of a file are of these people. Raises PartitionFileError, StorageError."""
     alone = set(people.digests) <= {USER}
     found = [np.zeros(0, np.bool_)]

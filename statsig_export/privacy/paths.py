@@ -44,6 +44,11 @@ class Step:
         return not self.loose and (self.quoted or "*" not in self.name)
 
     @property
+    def is_any(self) -> bool:
+        """Whether it stands for every key there is."""
+        return self.name == "*" and not self.quoted
+
+    @property
     def expression(self) -> str | None:
         """The regular expression (of RE2, whose time is linear) for the whole key; None for a literal."""
         if self.loose:

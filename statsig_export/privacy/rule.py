@@ -80,6 +80,7 @@ class Node:
     """What `of` has said of the keys so far."""
     _leaves: "dict[object, Node]" = field(default_factory=dict)
     """The nodes below that no path goes on from: there are few kinds of them, and perhaps many keys."""
+    _in_place: "Node | Fate | None" = None
     _named: "Mapping[str, list[_Live]] | None" = None
     """The paths whose next step is a name, by its letters; under "" the others."""
 
@@ -96,6 +97,21 @@ class Node:
                 self.decided.clear()
             found = self.decided[key] = self._decide(key)
         return found
+
+    @property
+    def in_place(self) -> "Node | Fate":
+        """What becomes of a value that stands where an object should: `user.customIDs.*` names all that customIDs has,
+        so also a text that it is itself, or that stands in a list there. A leaf, or a fate.
+        """
+        if self._in_place is None:
+            all_of_it = [live for live in self.live if all(step.is_any for step in live.steps)]
+            dropped = any(live.rule.action == "drop" for live in all_of_it)
+            hashes = [(live.order, live.rule.normalize) for live in all_of_it if live.rule.action == "hash"]
+            whole = Node((), hashing=min(hashes), matched=self.matched) if hashes else Fate.STAYS
+            self._in_place = Fate.DROPPED if dropped else whole
+            if all_of_it:
+                self.matched.update(live.rule.origin for live in all_of_it if live.rule.action != "keep_user")
+        return self._in_place
 
     def _hit(self, key: str) -> list[_Live]:
         """The paths whose next step is this key, in their order: there may be as many as a user has IDs."""

@@ -48,6 +48,16 @@ class NamedFile:
         return self.path.rpartition("/")[2].removesuffix(".parquet")
 
 
+class UnnamedFile(NamedFile):
+    """A file with events of which no ledger knows: its name begins with a generation, and does not say its bytes."""
+
+    __slots__ = ()
+
+    @property
+    def bytes(self) -> None:
+        return None
+
+
 KnownFile = StoredFile | NamedFile
 """A file as it was written: what it is compared with before anything in it is unpacked."""
 

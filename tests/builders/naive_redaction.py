@@ -131,7 +131,7 @@ class _One:
             case str():
                 return self.text(keys, value, limited=limited)
             case _:
-                return GONE if limited else value
+                return GONE if limited else self.in_place(keys, value)
 
     def text(self, keys: tuple[str, ...], value: str, *, limited: bool) -> Any:  # noqa: ANN401
         deeper = any(leads_into(pattern, keys) for pattern in (*self.drop, *(one for one, _ in self.hash)))
@@ -143,7 +143,20 @@ class _One:
                 return value if changed == found else GONE if changed is GONE else dumped(changed)
             if inner[0] in "{[":
                 return GONE
-        return GONE if limited else value
+        return GONE if limited else self.in_place(keys, value)
+
+    def in_place(self, keys: tuple[str, ...], value: Any) -> Any:  # noqa: ANN401
+        """A value where an object should be: all keys of it are named, so it is."""
+
+        def all_of_it(pattern: Pattern) -> bool:
+            return leads_into(pattern, keys) and all(step.strip(".*") == "" for step in pattern[len(keys) :])
+
+        if value is None:
+            return value
+        if any(map(all_of_it, self.drop)):
+            return GONE
+        hashed = next((normalize for pattern, normalize in self.hash if all_of_it(pattern)), None)
+        return value if hashed is None else digest(value, hashed)
 
     def limited(self, keys: tuple[str, ...]) -> bool:
         """Whether keep_user has not let it through as a whole."""

@@ -19,6 +19,7 @@ from statsig_export.reconciliation.dedupe_view import Warehouse
 from statsig_export.storage.file_faults import damaged
 
 _AGAIN = "run `statsig-export forget` again, without an id, to go on"
+_ORPHANS = "`prune --orphans` removes a killed export's after a day"
 
 
 @click.command("forget")
@@ -111,6 +112,8 @@ def _object(report: ForgetReport) -> dict[str, object]:
         "shared_files": report.shared_files,
         "postponed_files": report.postponed_files,
         "unnamed_files": report.unnamed_files,
+        "unnamed_of_theirs": list(report.unnamed_of_theirs),
+        "unfinished_files": report.unfinished_files,
         "other_destinations": list(report.other_destinations),
         **({"unreadable": dict(report.unreadable)} if report.unreadable else {}),
     }
@@ -136,12 +139,18 @@ def _print(report: ForgetReport, statements: Statements, sent: Path | None) -> N
         (report.shared_files, "old files were kept: another destination of this ledger uses them."),
         (report.postponed_files, f"old files were rewritten within the last day: {_AGAIN} tomorrow."),
         (
-            report.unnamed_files,
-            "files in the storage are in no ledger record, and were not looked at: `prune --orphans`.",
+            report.unfinished_files,
+            "files are unfinished, so nobody knows what they hold: each `prune` removes a killed export's after a day.",
+        ),
+        (
+            len(report.unnamed_of_theirs),
+            f"files in no record of this ledger have events of theirs, or cannot be read: {_ORPHANS}, then {_AGAIN}.",
         ),
     ):
         if count:
             output.note(f"{count:,} {words}")
+    for path in report.unnamed_of_theirs:
+        output.note(f"In no record: {output.printable(path)}")
     if report.other_destinations:
         names = ", ".join(map(output.printable, report.other_destinations))
         output.note(f"The ledger has other destinations, of which nothing was forgotten here: {names}.")

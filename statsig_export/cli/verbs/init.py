@@ -103,7 +103,7 @@ class _Look:
     help="Parquet files instead of a database, as the table NAME: a path or URL, also with wildcards. May be repeated.",
 )
 @click.option("--schema", help="The only schema to inspect, written to the file; by default all are inspected.")
-@click.option("--force", is_flag=True, help="Overwrite an existing file.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file; its [privacy] is kept.")
 @as_json
 @click.pass_obj
 def command(  # noqa: PLR0913 - the options of the verb
@@ -138,6 +138,7 @@ def command(  # noqa: PLR0913 - the options of the verb
             hint="leave out --url, --schema, --layout and --tables",
         )
     arguments = connect_options.parsed(connect) or connect_options.of_file(path)
+    privacy = connect_options.privacy_of_file(path)
     patterns = connect_options.named_files(files)
     config = parse_config(
         {"source": {"connect": arguments} if patterns else {"url": url, "connect": arguments}},
@@ -148,8 +149,10 @@ def command(  # noqa: PLR0913 - the options of the verb
     look, location = None, CodeLocation()
     if force or not is_there:
         look = None if layout or tables else _look(config, schema, patterns)
-        _write(path, _rendered(layout or "native", url, arguments, look, schema))
+        _write(path, _rendered(layout or "native", url, arguments, look, schema) + privacy)
         output.note(f"Wrote {path}: check [filter] and [windows], and set the environment variables that it names.")
+        if privacy:
+            output.note("[privacy] of the file that was there is kept, at its end.")
         location = write_code_location(path)
         output.note(str(location))
     if tables:

@@ -9,6 +9,7 @@ from statsig_export.cli import failures, output, progress, tables
 from statsig_export.cli.exit_codes import DONE, NOT_ALL_DONE
 from statsig_export.cli.ranges import Range
 from statsig_export.cli.shipments import (
+    note_other_rules,
     partition_rows,
     print_shipped,
     reported,
@@ -64,6 +65,7 @@ def command(  # noqa: PLR0913  an argument per option, as click has it
     config: Config = config_of(ctx.obj)
     windows = exactly_windows_in(config, asked)
     what = _What(config, windows, categories_of(names), failed=failed, missing=missing)
+    note_other_rules(config, what.keys)
     if dry_run:
         ctx.exit(failures.report_all(_print_plan(what, json_=json_), debug=ctx.obj.debug))
     _replay(ctx, what, json_=json_)

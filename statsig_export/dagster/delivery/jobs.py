@@ -35,6 +35,7 @@ from statsig_export.dagster.resources import ExportResource
 from statsig_export.dagster.workers import tell_process
 from statsig_export.errors import ConfigError, DestinationError, PartitionFileError, StatsigExportError
 from statsig_export.runs import REAL_TIME, Timing
+from statsig_export.shipping.other_rules import sent_as_exported
 from statsig_export.shipping.reports import ShipReport, report_of
 from statsig_export.shipping.ship import ship
 from statsig_export.shipping.status import exported
@@ -97,6 +98,12 @@ def refuse_unexported(config: Config, partitions: Sequence[str]) -> None:
         )
 
 
+def warn_of_other_rules(context: dg.OpExecutionContext, config: Config, again: Sequence[str] = ()) -> None:
+    """Before anything is sent, or `again` of these partitions: what goes out as [privacy] would no longer have it."""
+    if sentence := sent_as_exported(config, again):
+        context.log.warning(sentence)
+
+
 def _ship(context: dg.OpExecutionContext, config: ShipConfig, statsig_export: ExportResource) -> None:
     tell_process(context)
     prefer_jemalloc(os.environ)
@@ -106,6 +113,7 @@ def _ship(context: dg.OpExecutionContext, config: ShipConfig, statsig_export: Ex
         claim_keys(context, settings, statsig_export.config_path)
         if GROUP_TAG not in context.run.tags:
             refuse_unexported(settings, config.partitions or ())
+        warn_of_other_rules(context, settings)
         report = ship(settings, config.partitions or None, orchestrator_run_id=context.run.run_id, timing=timing)
     except DestinationError as error:
         _take_refusal(context, settings, error)

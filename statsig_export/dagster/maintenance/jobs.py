@@ -11,7 +11,13 @@ from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.config import Config
 from statsig_export.dagster.claims import claim_keys
 from statsig_export.dagster.delivery.assets import log_shipments
-from statsig_export.dagster.delivery.jobs import MAX_RUNTIME_S, failed_shipment, refuse_unexported, stop_in_good_time
+from statsig_export.dagster.delivery.jobs import (
+    MAX_RUNTIME_S,
+    failed_shipment,
+    refuse_unexported,
+    stop_in_good_time,
+    warn_of_other_rules,
+)
 from statsig_export.dagster.keys import (
     DESTINATION_TAG,
     MAX_RETRIES,
@@ -71,9 +77,11 @@ def _replay(context: dg.OpExecutionContext, config: ReplayConfig, statsig_export
     prefer_jemalloc(os.environ)
     try:
         claim_keys(context, statsig_export.config(), statsig_export.config_path)
+        keys = _replayed(config, statsig_export.config())
+        warn_of_other_rules(context, statsig_export.config(), keys)
         report = replay(
             statsig_export.config(),
-            _replayed(config, statsig_export.config()),
+            keys,
             failed_only=bool(config.failed_only),
             orchestrator_run_id=context.run.run_id,
             timing=stop_in_good_time(),

@@ -9,6 +9,7 @@ from rows import custom_event, exported_event, exposure, first_exposure
 from statsig_tables import Laid
 
 import statsig_export
+from statsig_export.config import load_config
 from statsig_export.errors import PartitionFileError
 from statsig_export.export.plan import plan
 from statsig_export.export.repair import CHANGED, repair
@@ -169,3 +170,42 @@ def test_without_its_key_nothing_is_exported_and_what_was_is_still_shipped(home:
     assert home.verb("ship").exit_code == 0
     assert home.verb("status").exit_code == 0
     assert len(home.receiver.events()) == 1
+
+
+@pytest.mark.fault("F436")
+def test_what_was_exported_before_privacy_and_is_sent_after_it_is_told_by_every_verb_that_sends(any_home: ExportHome):
+    home = any_home
+    home.add([custom_event(1), custom_event(2)])
+    home.export()
+    home.write()
+    assert "[privacy]" not in home.verb("status").output
+    with_privacy(home)
+    home.add([custom_event(3)])
+    home.export()
+    home.write()
+
+    told = "2 pending events were exported before [privacy] was turned on or changed"
+    for words in (["plan", *RANGE], ["status", "--json"], ["ship"]):
+        assert told in home.verb(*words).stderr, words
+    assert "[privacy]" not in home.verb("status").output
+    assert "2 events of these windows were exported before [privacy]" in home.verb("replay", *RANGE).stderr
+    with_privacy(home, drop=["user.ip"])
+    home.write()
+    assert "3 events of these windows" in home.verb("replay", *RANGE, "--dry-run").stderr
+    home.set("webhook", name="another")
+    home.write()
+    assert "[privacy]" not in home.verb("run", *RANGE).output
+
+
+@pytest.mark.fault("F437")
+def test_writing_the_configuration_anew_keeps_privacy(home: ExportHome):
+    keyed = {"path": "user.email", "normalize": "lower"}
+    with_privacy(home, preset="strict", drop=['metadata."a.b\\""'], hash=["userID", keyed], keep_user=[])
+    home.add([custom_event(1)])
+    before = home.config.privacy
+    home.write()
+
+    said = home.verb("init", "--force", STATSIG_DATABASE_URL=home.source_url)
+    assert said.exit_code == 0, said.output
+    assert "[privacy] of the file that was there is kept" in said.stderr
+    assert load_config(home.config_path).privacy == before

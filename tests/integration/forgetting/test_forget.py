@@ -1,8 +1,11 @@
 """Forgetting a person: nothing of theirs is left, and everything else is as it was, is sent and can be proven."""
 
+import hashlib
+import shutil
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -12,22 +15,31 @@ from rows import custom_event, exposure
 from sqlalchemy import Engine
 
 import statsig_export
+import statsig_export.forgetting.forget as forgetting_people
 import statsig_export.lineage.trace as tracing
+from statsig_export.crashpoints import CrashPoint
 from statsig_export.errors import ConfigError, PartitionFileError, StorageError
+from statsig_export.export import exporter
 from statsig_export.export.export import export_window
 from statsig_export.export.plan import plan
 from statsig_export.export.repair import repair
 from statsig_export.forgetting.forget import forget, forgotten_units
 from statsig_export.forgetting.reports import ForgetReport, SentEvent
+from statsig_export.forgetting.rewriting import changed_batches
+from statsig_export.ledger.forgetting import Rows
 from statsig_export.ledger.locks import lock_name, open_locks
+from statsig_export.ledger.queries import partition_ids
+from statsig_export.ledger.replays import plan_replays
 from statsig_export.ledger.tables import replaced_files, tombstones
 from statsig_export.ledger.transactions import ledger_of
 from statsig_export.maintenance.prune import prune
 from statsig_export.maintenance.verify import verify
+from statsig_export.runs import REAL_TIME
 from statsig_export.shipping.replay import replay
 from statsig_export.shipping.ship import ship
 from statsig_export.shipping.status import status
-from statsig_export.testing.webhook.faults import Action, Rule, Stage
+from statsig_export.testing.webhook.faults import Action, Rule, Stage, answer
+from statsig_export.vocabulary import Category
 
 
 def forgotten(home: ExportHome, *ids: str, unit_type: str = "userID", **options: object) -> ForgetReport:
@@ -388,3 +400,106 @@ def test_status_and_json_say_how_many_are_forgotten(home: ExportHome):
     assert "Forgotten" in shown
     assert '"forgotten": 2' in home.verb("status", "--json").stdout
     assert [line.account.forgotten for line in status(home.config) if line.account.forgotten] == [1, 1]
+
+
+@pytest.mark.fault("F456")
+def test_all_spellings_that_are_hashed_as_one_are_forgotten_as_one(home: ExportHome):
+    ids = [{"path": path, "normalize": "trim_lower"} for path in ("userID", "user.customIDs.*")]
+    home.environ["KEY"] = "0123456789abcdef0123456789abcdef"
+    home.set("privacy", hash=ids, hash_key="env:KEY")
+    spelled = [("Ada", "Acme"), ("ada ", "ACME"), ("ada", "other"), ("eve", "acme")]
+    users = [{"userID": user, "customIDs": {"companyID": company}} for user, company in spelled]
+    home.add([custom_event(key, user_id=user["userID"], user=user) for key, user in enumerate(users, 1)])
+    home.export()
+
+    assert forgotten(home, "ADA").events == 3
+    assert forgotten(home, "aCMe", unit_type="company_id").events == 1
+    home.add([custom_event(5, user_id="aDa", user={"userID": "aDa"})])
+    home.export()
+    assert (home.account().forgotten, home.account().pending) == (5, 0)
+
+
+@pytest.mark.fault("F449")
+def test_a_replay_that_is_planned_while_the_files_are_written_again_goes_without_the_person(
+    home: ExportHome, monkeypatch: pytest.MonkeyPatch
+):
+    home.add([custom_event(key) for key in range(1, 6)])
+    home.export()
+    home.ship()
+    with ledger_of(home.config) as ledger:
+        mine = partition_ids(ledger.database, home.config.webhook.name, [(Category.CUSTOM_EVENT, DAY)]).values()
+    written: list[object] = []
+
+    def meanwhile(*asked: Any) -> list[Rows]:  # noqa: ANN401  as it is asked
+        changed = changed_batches(*asked)
+        if not written:
+            with ledger_of(home.config) as ledger:
+                plan_replays(ledger.database, list(mine), REAL_TIME.now_ms(), failed_only=False)
+        written.append(asked)
+        return changed
+
+    monkeypatch.setattr(forgetting_people, "changed_batches", meanwhile)
+    assert forgotten(home, "user-2").events == 1
+    assert len(written) == 2
+    before = len(home.receiver.requests)
+    home.ship()
+    assert [e["userID"] for one in home.receiver.requests[before:] for e in one.events] == [
+        "user-1",
+        "user-3",
+        "user-4",
+        "user-5",
+    ]
+
+
+@pytest.mark.fault("F446")
+def test_a_batch_that_was_split_and_has_one_event_left_is_still_explained_by_its_attempts(home: ExportHome):
+    home.set("webhook", max_events=2)
+    home.add([custom_event(1), custom_event(2, time_uuid="poison")])
+    home.receiver.play([Rule(time_uuid="poison", actions=[answer(400)])])
+    home.export()
+    ship(home.config, policy=QUICK)
+
+    assert forgotten(home, "user-1").delivered == 1
+    assert (home.account().failed, home.account().forgotten) == (1, 1)
+
+
+@pytest.mark.fault("F457")
+def test_an_export_that_has_written_its_files_when_somebody_is_forgotten_leaves_none_of_theirs(
+    home: ExportHome, monkeypatch: pytest.MonkeyPatch
+):
+    home.add([custom_event(1), custom_event(2)], [exposure(3)])
+    reached: list[CrashPoint] = []
+
+    def meanwhile(point: CrashPoint) -> None:
+        reached.append(point)
+        if reached.count(CrashPoint.FILES_PUBLISHED) == 1 and point is CrashPoint.FILES_PUBLISHED:
+            assert forget(home.config, [("userID", "user-1")]).unnamed_of_theirs
+
+    monkeypatch.setattr(exporter, "reach", meanwhile)
+    report = home.export()
+    assert (report.account.forgotten, report.account.pending) == (1, 2)
+    assert len(files(home, "events")) == 2
+    assert forgotten(home, "user-1").complete
+    assert not forgotten_units(home.config)[0].unfinished
+
+
+@pytest.mark.fault("F458")
+def test_a_file_that_a_killed_export_left_is_named_until_it_is_gone(home: ExportHome):
+    home.add([custom_event(1), custom_event(2)])
+    home.export()
+    (named,) = files(home, "events")
+    left = named.with_name("0002-" + hashlib.sha256(named.read_bytes()).hexdigest()[:16] + ".parquet")
+    shutil.copy(named, left)
+    (home.folder / "files" / ".new-1234.parquet").write_bytes(b"PAR1")
+    home.write()
+
+    said = home.verb("forget", "--user-id", "user-1")
+    assert said.exit_code == 1, said.output
+    assert "1 files in no record of this ledger have events of theirs" in said.stderr
+    assert f"In no record: {left.relative_to(home.folder / 'files')}" in said.stderr
+    assert "1 files are unfinished" in said.stderr
+    assert forgotten_units(home.config)[0].unfinished == 1
+    assert forgotten(home, "user-9").unnamed_of_theirs
+    left.unlink()
+    assert home.verb("forget").exit_code == 0
+    assert forgotten_units(home.config)[0].unfinished == 0

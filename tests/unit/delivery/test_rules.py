@@ -257,3 +257,12 @@ def test_the_retry_schedule_in_the_documentation_is_the_policy():
 
     assert "30 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h" in text
     assert POLICY.schedule == (30, 300, 1_800, *(hours * 3_600 for hours in (2, 5, 10, 14, 20, 24)))
+
+
+@pytest.mark.fault("F446")
+def test_a_batch_was_decided_on_with_the_rows_that_it_had_before_somebody_was_forgotten():
+    assert State.SPLIT in fold([R], 1, None, POLICY, forgotten=1)
+    assert State.SPLIT in fold([R], 0, None, POLICY, forgotten=2)
+    assert State.SPLIT not in fold([R], 1, None, POLICY)
+    assert State.FORGOTTEN in fold([A], 0, None, POLICY, forgotten=1)
+    assert State.FORGOTTEN not in fold([A], 1, None, POLICY, forgotten=1)

@@ -86,7 +86,7 @@ def test_of_an_object_or_a_list_every_value_is_hashed_and_lists_are_no_level():
     assert json.loads(user(written, hash=["user.custom.mails"]))["custom"]["mails"] == [digest("a"), {"b": digest("c")}]
     found = json.loads(user(written, hash=["user.custom.people.mail"]))["custom"]["people"]
     assert found == [{"mail": digest("d"), "x": 1}, [{"mail": digest("e")}], "f"]
-    assert json.loads(user(written, drop=["user.custom.people.*"]))["custom"]["people"] == [{}, [{}], "f"]
+    assert json.loads(user(written, drop=["user.custom.people.*"]))["custom"]["people"] == [{}, [{}]]
 
 
 def test_json_in_a_text_is_looked_into_only_where_a_path_goes_on():
@@ -255,3 +255,22 @@ def test_a_mask_shows_what_an_event_is_made_of_and_nothing_of_it():
     assert found["user"] == {"userID": "...", "custom": {"a": ["...", None, ""]}}
     assert found["metadata"] == {"gate": "a_gate", "gateValue": "true", "ruleID": "a_rule", "x": "..."}
     assert found["userID"] == "..."
+
+
+@pytest.mark.fault("F435")
+def test_a_path_to_all_keys_of_an_object_names_what_stands_in_its_place_too():
+    odd = '{"custom":["ada",{"plan":"ada"},7],"customIDs":"ada","a":{"b":true},"c":"[\\"ada\\"]","d":null}'
+    paths = ["user.custom.*", "user.customIDs.*", "user.a.b.*", "user.c.*.*", "user.d.*"]
+    rule = rule_of(drop=paths)
+
+    assert user(odd, drop=paths) == '{"custom":[{}],"a":{},"c":"[]","d":null}'
+    assert json.loads(user(odd, hash=paths)) == {
+        "custom": [digest("ada"), {"plan": digest("ada")}, digest("7")],
+        "customIDs": digest("ada"),
+        "a": {"b": digest("true")},
+        "c": json.dumps([digest("ada")]),
+        "d": None,
+    }
+    event(rule, custom_event(user='{"custom":"ada"}'))
+    assert rule.unmatched == paths[1:]
+    assert user(odd, drop=["user.custom.plan", 'user.customIDs."*"']) == odd.replace('{"plan":"ada"}', "{}")
