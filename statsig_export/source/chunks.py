@@ -22,6 +22,7 @@ import pandas as pd
 import pyarrow as pa
 
 from statsig_export.arrow.columns import TEXT, Column, array, frame_of, pc, shortest, values_of, where
+from statsig_export.errors import SourceError
 from statsig_export.layouts.model import RECEIVED_AT, TRUTHS, UNREADABLE, UNREADABLE_REASON, Kind, SourceTable
 from statsig_export.layouts.reasons import Reason
 from statsig_export.source.statement import Reading, SelectedColumn
@@ -51,12 +52,16 @@ def to_frame(chunk: Chunk, selected: Sequence[SelectedColumn], table: SourceTabl
     Text and JSON are large_string, `gate_value` is bool, `row_key` int64 or large_string, `timestamp` timestamp[us]
     in UTC or large_string; columns that the table does not have are all null. Needs one row at least, with the values
     of `selected` in that order. Integer keys that 64 bits do not hold make `row_key` large_string.
+    Raises SourceError where a driver gives what the column's type cannot be.
     """
     arrays: dict[str, Column] = {}
     first_faults: dict[int, tuple[str, Reason]] = {}
     for column, values in zip(selected, _columns(chunk), strict=True):
         spelled = _respelled(values, dict(column.truths)) if column.truths else values
-        read, faults = _READERS[column.reading](spelled)
+        try:
+            read, faults = _READERS[column.reading](spelled)
+        except pa.ArrowTypeError:
+            raise _not_as_described(column, table) from None
         if column.kind is Kind.KEY and read.null_count:
             nulls = np.flatnonzero(where(read.is_null())).tolist()
             faults = {**dict.fromkeys(nulls, Reason.MISSING_KEY), **faults}
@@ -71,6 +76,16 @@ def to_frame(chunk: Chunk, selected: Sequence[SelectedColumn], table: SourceTabl
     columns = {name: arrays[name] if name in arrays else _absent(name, height) for name in table.frame_columns}
     columns |= _fault_columns(first_faults, height)
     return frame_of(columns)
+
+
+def _not_as_described(column: SelectedColumn, table: SourceTable) -> SourceError:
+    """As a JSON column that the database describes as text, of which a driver makes a dict."""
+    return SourceError(
+        f"table {table.qualified_name}: the driver gives values for {column.canonical} that are not of the type that"
+        " the database says its column has",
+        hint="nothing of the window was planned: let a view cast the column to text, or try another version of the"
+        " driver (docs/databases.md, JSON and other types)",
+    )
 
 
 def _columns(chunk: Chunk) -> Iterable[Values]:

@@ -1,13 +1,17 @@
 """The files of a folder or a bucket that stand for a table: which they are now, and which of them changed since."""
 
+import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from fsspec.utils import glob_translate
 
 from statsig_export.errors import ConfigError, SourceError
 from statsig_export.layouts.model import SourceTable
+from statsig_export.source.table_formats import LOG_FOLDERS, above, logged_tables
 from statsig_export.storage.errors import cause_of, without_secrets
 from statsig_export.storage.opening import is_local, open_filesystem
 
@@ -35,6 +39,7 @@ class SourceFiles:
             pattern, {**bucket, **options}, named=f"{key}:", error=SourceError, key=key
         )
         self.is_local = is_local(self.filesystem)
+        self._above: dict[str, str] | None = None
 
     @property
     def shown(self) -> str:
@@ -42,10 +47,12 @@ class SourceFiles:
         return without_secrets(self.pattern)
 
     def listed(self) -> Listing:
-        """The files that there are now; never none. Raises SourceError."""
+        """The files that there are now; never none. Raises SourceError, also where a log says which of them count."""
         try:
             found = self._found()
             there = found or self.filesystem.exists(_literal(self._root))
+        except SourceError:
+            raise
         except Exception as error:
             cause = cause_of(error)
             raise SourceError(
@@ -69,14 +76,71 @@ class SourceFiles:
         """
         self.filesystem.invalidate_cache()
         below = _literal(self._root)
-        found: Mapping[str, Mapping[str, Any]] = self.filesystem.find(below, detail=True)
+        found = self._everything_below(below)
         pattern = self._root if below != self._root or below in found else f"{below}/**/*.parquet"
         meant = re.compile(glob_translate(pattern))
-        return {
-            self._shown(path): tuple(str(info.get(name)) for name in _FACTS)
-            for path, info in sorted(found.items())
-            if meant.match(path) and not any(map(_is_hidden, path[len(below) :].split("/")))
-        }
+        paths = [
+            path
+            for path in sorted(found)
+            if _is_meant(meant, path, below) and not any(map(_is_hidden, path[len(below) :].split("/")))
+        ]
+        self._refuse_logged(paths, found, below)
+        paths = _once(paths, below) if self.is_local else paths
+        return {self._shown(path): tuple(str(found[path].get(name)) for name in _FACTS) for path in paths}
+
+    def _everything_below(self, folder: str) -> dict[str, Mapping[str, Any]]:
+        """On a disk also what lies in folders that links lead to, each folder once: fsspec does not follow them."""
+        if not self.is_local:
+            return dict(self.filesystem.find(folder, detail=True))
+        found: dict[str, Mapping[str, Any]] = {}
+        seen: set[str] = set()
+        wanted = [folder]
+        while wanted:
+            path = wanted.pop()
+            target = os.path.realpath(path)
+            if target in seen:
+                continue
+            seen.add(target)
+            for info in self._inside(path):
+                name = str(info["name"])
+                if info["type"] == "directory":
+                    wanted.append(name)
+                elif info.get("islink") and Path(name).is_dir():
+                    wanted.insert(0, name)  # last of all: a folder's own name may be a partition's
+                else:
+                    found[name] = info
+        return found
+
+    def _inside(self, path: str) -> list[dict[str, Any]]:
+        """Raises OSError for a folder that may not be listed, which fsspec's own walk passes over with all in it."""
+        try:
+            return list(self.filesystem.ls(path, detail=True))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def _refuse_logged(self, paths: Sequence[str], found: Iterable[str], below: str) -> None:
+        """Raise SourceError where files are those of a table whose log says which of them count."""
+        if not paths:
+            return
+        if self._above is None:
+            self._above = self._logged_above(below)
+        for folder, name in {**self._above, **logged_tables(found)}.items():
+            if any(path.startswith(f"{folder}/") for path in paths):
+                raise SourceError(
+                    f"{self.key}: {self._shown(folder)} is a table in the format {name}, whose log says which of its"
+                    " files count; read as plain Parquet, deleted and replaced rows would come back",
+                    hint="let the engine that writes the table be the source, or let it write the rows as plain Parquet"
+                    " to a folder of their own (docs/databases.md, Files)",
+                )
+
+    def _logged_above(self, below: str) -> dict[str, str]:
+        """The tables that the pattern's folder lies in; a folder that may not be listed tells nothing."""
+        logs: list[str] = []
+        for folder in above(below):
+            for name in LOG_FOLDERS:
+                with suppress(Exception):
+                    logs += self.filesystem.ls(f"{folder}/{name}", detail=False)
+        return logged_tables(logs)
 
     def _shown(self, path: str) -> str:
         return path if self.is_local else str(self.filesystem.unstrip_protocol(path))
@@ -115,6 +179,30 @@ def options_of_files(arguments: Mapping[str, object]) -> dict[str, object]:
 def changed(before: Listing, after: Listing) -> list[str]:
     """The files of `before` that are gone, or are others. New ones are none: a later export reads them."""
     return [name for name, facts in before.items() if after.get(name) != facts]
+
+
+def _is_meant(pattern: re.Pattern[str], path: str, below: str) -> bool:
+    """Whether the pattern matches the file, or a folder above it: that means its Parquet files, as Spark's writers make
+    a folder `x.parquet`.
+    """
+    if pattern.match(path):
+        return True
+    folder = path.rpartition("/")[0] if path.endswith(".parquet") else ""
+    while len(folder) > len(below):
+        if pattern.match(folder):
+            return True
+        folder = folder.rpartition("/")[0]
+    return False
+
+
+def _once(paths: Sequence[str], below: str) -> list[str]:
+    """Of a file that has several names, by links, the one that is no link."""
+    root, names = os.path.realpath(below), dict[str, str]()
+    for path in paths:
+        target = os.path.realpath(path)
+        if target not in names or target == root + path[len(below) :]:
+            names[target] = path
+    return sorted(names.values())
 
 
 def _literal(pattern: str) -> str:

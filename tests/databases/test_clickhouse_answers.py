@@ -1,5 +1,6 @@
 """Answers of a ClickHouse that end too early, or in an error, over a real socket."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,8 +25,11 @@ def stream(*batches: int) -> bytes:
 
 
 @contextmanager
-def clickhouse(answer: bytes, *, status: int = 200, missing: int = 0) -> Iterator[str]:
-    """The URL of a server with one answer to each SELECT, of which the last bytes may be missing."""
+def clickhouse(answer: bytes, *, status: int = 200, missing: int = 0, first: bytes | None = None) -> Iterator[str]:
+    """The URL of a server with one answer to each SELECT, of which the last bytes may be missing.
+
+    `first`: what it says of its version, if not that.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -36,7 +40,7 @@ def clickhouse(answer: bytes, *, status: int = 200, missing: int = 0) -> Iterato
             asked = f"{self.path} {sql}"
             body, code = (answer, status) if "system.columns" in asked else (b"", 200)
             if "timezone()" in asked:
-                body = b"26.9.2.1\tUTC\n"
+                body, code = (b"26.9.2.1\tUTC\n", 200) if first is None else (first, status)
             self.send_response(code)
             self.send_header("Content-Length", str(len(body) + (missing if body is answer else 0)))
             self.end_headers()
@@ -93,6 +97,8 @@ def test_an_answer_that_is_cut_or_no_stream_is_an_error_of_the_source(answer: by
         (b"Code: 497. DB::Exception: no rights (ACCESS_DENIED)", "497 ACCESS_DENIED", "grant this user SELECT"),
         (b"Code: 164. DB::Exception: Cannot modify 'final' (READONLY)", "164 READONLY", "readonly = 2"),
         (b"Code: 241. DB::Exception: row secret (MEMORY)", "241 MEMORY_LIMIT_EXCEEDED", "{ final = 0 }"),
+        (b"Code: 279. DB::Exception: host secret (ALL)", "279 ALL_CONNECTION_TRIES_FAILED", "shard or replica"),
+        (b"Code: 158. DB::Exception: Limit (TOO_MANY_ROWS)", "158 TOO_MANY_ROWS", "raise that limit"),
         (b"Code: 53. DB::Exception: row secret (TYPE_MISMATCH)", "code 53", "run the window again"),
     ],
 )
@@ -104,9 +110,39 @@ def test_an_error_of_the_server_is_told_by_its_number_with_what_to_do(said: byte
     assert "secret" not in f"{error.message} {error.hint}"
 
 
+@pytest.mark.fault("F483")
+@pytest.mark.parametrize(
+    ("said", "status", "told", "advice"),
+    [
+        (b"Port 9000 is for clickhouse-client program\r\nYou must use port 8123 for HTTP.", 400, "native port", "8443"),
+        (b"<html>secret</html>", 200, "no ClickHouse", "NO_PROXY"),
+        (b"<html>secret</html>", 407, "HTTP 407", "NO_PROXY"),
+        (b"<html>secret</html>", 502, "HTTP 502", "a proxy before the server is busy"),
+    ],
+)
+def test_what_answers_and_is_no_clickhouse_is_told_from_one(said: bytes, status: int, told: str, advice: str):
+    with clickhouse(b"", status=status, first=said) as url:
+        error = failure(url)
+    assert told in error.message
+    assert advice in error.hint
+    assert "secret" not in f"{error.message} {error.hint}"
+
+
+@pytest.mark.fault("F483")
+def test_what_the_client_logs_of_an_error_does_not_go_to_stderr_where_nobody_has_set_up_logging():
+    assert any(isinstance(one, logging.NullHandler) for one in logging.getLogger("clickhouse_connect").handlers)
+
+
+@pytest.mark.fault("F484")
+def test_a_shard_that_does_not_answer_is_not_left_out():
+    """A profile may say so for all statements: of a Distributed table its rows would be missing without a word."""
+    assert SETTINGS["skip_unavailable_shards"] == 0
+
+
 @pytest.mark.fault("F475")
 def test_no_setting_of_a_server_may_leave_rows_out_or_end_a_read_early():
     assert {SETTINGS[name] for name in SETTINGS if name.endswith("overflow_mode")} == {"throw"}
+    assert {"read_overflow_mode", "group_by_overflow_mode", "transfer_overflow_mode"} <= set(SETTINGS)
     assert {SETTINGS[name] for name in ("limit", "offset", "max_result_rows", "max_result_bytes")} == {0}
 
 

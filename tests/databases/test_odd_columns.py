@@ -5,12 +5,14 @@ from collections.abc import Callable
 import pandas as pd
 import pyarrow as pa
 import pytest
+from described import described
 from real_databases import DAY, NEXT_DAY, RealDatabase
 from test_every_database import EXPOSURES
 
-from statsig_export.errors import ConfigError
+from statsig_export.errors import ConfigError, SourceError
 from statsig_export.events.derived_ids import derived_ids
 from statsig_export.events.reshape import reshape
+from statsig_export.layouts.known import LAYOUTS
 from statsig_export.settings import SourceSettings
 from statsig_export.source.source import Source
 
@@ -121,3 +123,13 @@ def test_huge_keys_have_the_id_of_their_digits_and_a_null_key_fails_its_row_alon
     assert found == dict(zip(digits.to_pylist(), derived_ids(digits, "", "exposures").to_pylist(), strict=True))
     assert reshaped.failed["reason"].to_pylist() == ["missing_key"]
     assert reshaped.failed["time_uuid"].to_pylist() == [None]
+
+
+@pytest.mark.fault("F510")
+def test_a_document_that_a_driver_makes_of_what_is_described_as_text_ends_the_window():
+    table = LAYOUTS["native"][1]
+    database = described("bigquery", table, window="zoned")
+    database.rows = [[{"secret": 1}] * len(table.selected_rules)]
+    with Source(database, (table,)) as source, pytest.raises(SourceError, match="values for time_uuid that") as raised:
+        list(source.read_window(table, DAY, NEXT_DAY))
+    assert "secret" not in f"{raised.value}"

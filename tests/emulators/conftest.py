@@ -1,7 +1,11 @@
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from emulated import Warehouse, bigquery, snowflake
+
+sys.path.append(str(Path(__file__).parents[1] / "databases"))  # their rows and columns
 
 
 @pytest.fixture(scope="session", params=["snowflake", "bigquery"])

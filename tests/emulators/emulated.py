@@ -7,13 +7,14 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import requests
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from sqlalchemy import make_url
@@ -22,6 +23,8 @@ from statsig_export.source.backends.known import backend_of
 
 TOOLS = Path(__file__).parents[2] / ".tools"
 PATIENCE = 60
+EMULATOR = "BIGQUERY_EMULATOR_HOST"
+"""The variable by which Google's client finds it."""
 SCHEMA = "statsig"
 
 
@@ -37,6 +40,19 @@ class Warehouse:
 
     def run(self, *statements: str) -> None:
         self._all(statements)
+
+    def create(self, schema: str, table: str, types: Mapping[str, str]) -> None:
+        """A table. On BigQuery by its API: of what SQL creates, bqemulator describes a JSON column as text."""
+        if self.name != "bigquery":
+            columns = ", ".join(f"{name} {kind}" for name, kind in types.items())
+            self.run(f"CREATE TABLE {schema}.{table} ({columns})")
+            return
+        resource = {
+            "tableReference": {"projectId": "events", "datasetId": schema, "tableId": table},
+            "schema": {"fields": [{"name": name, "type": kind} for name, kind in types.items()]},
+        }
+        tables = f"{os.environ[EMULATOR]}/bigquery/v2/projects/events/datasets/{schema}/tables"
+        requests.post(tables, json=resource, timeout=PATIENCE).raise_for_status()
 
     def rows(self, query: str) -> Sequence[Sequence[Any]]:
         return self._all([query])
@@ -80,13 +96,13 @@ def bigquery(home: Path, log: Path) -> Iterator[Warehouse]:
     port, grpc = _free_port(), _free_port()
     command = [TOOLS / "bqemulator/bin/bqemulator", "start", "--rest-port", str(port), "--grpc-port", str(grpc)]
     with _running(command, port, log, {"HOME": str(home)}), _tokens() as tokens:
-        os.environ["BIGQUERY_EMULATOR_HOST"] = f"http://127.0.0.1:{port}"
+        os.environ[EMULATOR] = f"http://127.0.0.1:{port}"
         try:
             credentials = home / "account.json"
             credentials.write_text(json.dumps(_account(tokens)))
             yield Warehouse("bigquery", f"bigquery://events/{SCHEMA}", {"credentials_path": str(credentials)})
         finally:
-            del os.environ["BIGQUERY_EMULATOR_HOST"]
+            del os.environ[EMULATOR]
 
 
 @contextmanager

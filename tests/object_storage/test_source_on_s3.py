@@ -205,3 +205,24 @@ def test_only_the_columns_of_the_layout_are_fetched(s3: S3Server, tmp_path: Path
     assert len(keys(tmp_path, "s3://lake/events/*.parquet")) == 1_000
     assert 0 < sum(fetched) < 12_000_000
     assert asked["head_object"] == 0  # the listing has said it
+
+
+@pytest.mark.fault("F478")
+@pytest.mark.parametrize("pattern", ["s3://lake/events", "s3://lake/events/dt=1/*.parquet", "s3://lake/*/*/a.parquet"])
+def test_a_delta_table_in_a_bucket_is_refused_wherever_the_pattern_begins(s3: S3Server, tmp_path: Path, pattern: str):
+    put(s3, "events/dt=1/a.parquet", EVENTS([1]))
+    s3.client().put_object(Bucket="lake", Key="events/_delta_log/00000000000000000000.json", Body=b"{}")
+    with pytest.raises(SourceError, match="s3://lake/events is a table in the format Delta"):
+        keys(tmp_path, pattern)
+
+
+@pytest.mark.fault("F479")
+def test_a_folder_that_a_pattern_matches_is_read_from_a_bucket_and_its_own_mark_is_no_file(
+    s3: S3Server, tmp_path: Path
+):
+    put(s3, "events/day1.parquet/part-0.parquet", EVENTS([1]))
+    put(s3, "events/day2.parquet", EVENTS([2]))
+    for mark in ("events/", "events/day1.parquet/", "events/day1.parquet/_SUCCESS"):
+        s3.client().put_object(Bucket="lake", Key=mark, Body=b"")
+    assert keys(tmp_path, "s3://lake/events/*.parquet") == [1, 2]
+    assert keys(tmp_path, "s3://lake/events") == [1, 2]

@@ -4,6 +4,7 @@ Rows that a setting of the server or the user would leave out without a word are
 its middle has no answer that looks whole: the server keeps a result until it is complete (`wait_end_of_query`).
 """
 
+import logging
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from io import RawIOBase
@@ -24,6 +25,8 @@ from statsig_export.source.errors import NOT_TAKEN, SOURCE, Named, SourceErrors
 from statsig_export.source.readers.bounds import joined_batches, require_columns
 from statsig_export.source.schema import FoundColumn
 
+_LIMITED: Final = ("result", "read", "timeout", "transfer", "group_by", "sort", "distinct", "set", "join")
+"""What a server can cut short at a limit, instead of an error: a statement, or a view that it reads."""
 SETTINGS: Final[Mapping[str, object]] = {
     "session_timezone": "UTC",
     "final": 1,
@@ -31,16 +34,21 @@ SETTINGS: Final[Mapping[str, object]] = {
     "offset": 0,
     "max_result_rows": 0,
     "max_result_bytes": 0,
-    **dict.fromkeys(("result_overflow_mode", "read_overflow_mode", "timeout_overflow_mode"), "throw"),
+    "skip_unavailable_shards": 0,
+    **dict.fromkeys((f"{limited}_overflow_mode" for limited in _LIMITED), "throw"),
     "cast_keep_nullable": 1,
     "prefer_column_name_to_alias": 1,
     "output_format_arrow_string_as_string": 0,
     "wait_end_of_query": 1,
 }
 """Of each statement, unless [source.connect] settings says otherwise. `final`: of the versions of a row, which a
-ReplacingMergeTree keeps until it merges them, the last. Texts come as bytes, since they need not be UTF-8."""
+ReplacingMergeTree keeps until it merges them, the last. A shard that does not answer is no empty one. Texts come as
+bytes, since they need not be UTF-8."""
 _END: Final = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 """How a stream of Arrow ends."""
+logging.getLogger("clickhouse_connect").addHandler(
+    logging.NullHandler()
+)  # what it says on stderr is told here as errors
 _FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 

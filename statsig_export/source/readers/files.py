@@ -29,7 +29,9 @@ _AT_ONCE: Final = "4"
 """Threads, where files are far away: they wait more than they compute."""
 _GLOB: Final = re.compile(r"([*?\[])")
 _RAISED: Final = re.compile(r"^(\w+)(?:: |$)", re.MULTILINE)
-_NAMED: Final = re.compile(r"'([^']+)'")
+_NAMED: Final = re.compile(r"""["']([^"']+)["']""")
+_CAUSES: Final = {": Permission denied": "permission denied", "No files found that match": "it is not there"}
+"""Words of DuckDB's that quote no value."""
 
 
 class DuckDbFiles(DuckDbDatabase):
@@ -118,7 +120,8 @@ class DuckDbFiles(DuckDbDatabase):
                 " when it is whole",
             )
         raised = _RAISED.findall(said.partition("Traceback")[2])  # of what fsspec's file raised, DuckDB has the text
-        cause = raised[-1] if raised else type(error).__name__
+        told = next((cause for words, cause in _CAUSES.items() if words in said), type(error).__name__)
+        cause = raised[-1] if raised else told
         return SourceError(
             f"{files.key}: {named} cannot be read ({cause})",
             hint="nothing of the window was planned: let these credentials read it, see that its columns have the types"
