@@ -12,7 +12,8 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, case, func, select
 
 from statsig_export.delivery.rules import State
-from statsig_export.ledger.arrivals import SINCE_VERSION, CategoryArrivals, category_arrivals
+from statsig_export.ledger.arrival_figures import CategoryArrivals, category_arrivals
+from statsig_export.ledger.arrivals import SINCE_VERSION
 from statsig_export.ledger.conditions import (
     ACCOUNT_ROWS,
     IS_PENDING,

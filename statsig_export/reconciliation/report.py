@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 from statsig_export.config import Config
-from statsig_export.ledger import arrivals as ledger_arrivals
-from statsig_export.ledger.arrivals import PartitionArrivals
+from statsig_export.ledger.arrival_figures import PartitionArrivals, partition_arrivals
+from statsig_export.ledger.arrivals import latest_check
 from statsig_export.ledger.conditions import FOREVER_MS
 from statsig_export.ledger.records import PartitionStatus, Selection
 from statsig_export.ledger.standings import statuses
@@ -24,8 +24,8 @@ def report_of(config: Config, selection: Selection | None = None) -> ArrivalsRep
     with ledger_to_read(config) as ledger:
         if ledger is None:
             return NOTHING
-        check = ledger_arrivals.latest_check(ledger.database, config.webhook.name)
-        found = ledger_arrivals.partition_arrivals(ledger.database, selection)
+        check = latest_check(ledger.database, config.webhook.name)
+        found = partition_arrivals(ledger.database, selection)
         standing = statuses(ledger.database, config.webhook.name, REAL_TIME.now_ms(), between=between)
     by_key = {(one.category, one.window): one for one in found}
     lines = [
