@@ -24,8 +24,8 @@ def command(
 ) -> None:
     """Compare what was forwarded with the table that Fivetran wrote, and keep the figures.
 
-    Reads ids and times only. Without a range it looks for what was sent lately, or not found before. Exit code 1 if
-    something is missing: `replay --missing` sends it again.
+    Reads ids and times, and the event where its database cannot take the id out of it. Without a range it looks for
+    what was sent lately, or not found before. Exit code 1 if something is missing: `replay --missing` sends it again.
     """
     config: Config = config_of(ctx.obj)
     asked = None
