@@ -120,6 +120,17 @@ def counts(database: LedgerDatabase, destination: str) -> list[tuple[str, int, i
         return [(str(name), int(n), int(left), int(ms)) for name, n, left, ms in connection.execute(wanted)]
 
 
+def forgotten_elsewhere(database: LedgerDatabase, destination: str) -> int:
+    """How many ids are forgotten for other destinations, and not for this one."""
+    if database.version < SINCE_VERSION:
+        return 0
+    columns = tombstones.c
+    here = select(columns.digest).where(columns.destination == destination)
+    wanted = select(func.count(columns.digest.distinct())).where(columns.digest.not_in(here))
+    with database.read() as connection:
+        return int(connection.execute(wanted).scalar_one())
+
+
 def rows_forgotten(connection: Connection, database: LedgerDatabase, ids: object) -> dict[int, int]:
     """Partition -> its forgotten rows, where there are any; `ids` is a collection or a subquery."""
     if database.version < SINCE_VERSION:

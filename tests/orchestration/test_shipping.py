@@ -344,3 +344,14 @@ def test_the_ship_job_has_one_owner_of_retries_and_one_pool(project: Project):
 
     assert job.tags["dagster/max_retries"] == "0"
     assert job.get_node_named("ship").definition.pool == "fivetran_webhook"
+
+
+@pytest.mark.fault("F436")
+def test_the_run_says_first_what_was_exported_before_privacy_was_turned_on(project: Project):
+    exported(project, DAYS[0])
+    text = project.config_path.read_text()
+    project.config_path.write_text(f'{text}\n[privacy]\ndrop = ["user.email"]\n')
+
+    (request,), _ = project.tick()
+    result = project.carry_out(request)
+    assert "5 pending events were exported before [privacy] was turned on" in everything_logged(project, result.run_id)

@@ -9,7 +9,7 @@ from statsig_export.account import Account, total
 from statsig_export.cli import output, progress, tables
 from statsig_export.cli.exit_codes import NOT_ALL_DONE
 from statsig_export.cli.ranges import Range
-from statsig_export.cli.shipments import note_other_rules
+from statsig_export.cli.shipments import note_forgotten_elsewhere, note_other_rules
 from statsig_export.cli.verb_options import (
     as_json,
     categories,
@@ -120,6 +120,7 @@ def command(
     else:
         print_plan(planned, failed=failed)
     note_other_rules(config)
+    note_forgotten_elsewhere(config)
     if planned.unread:
         raise joined(planned.unread)
     ctx.exit(NOT_ALL_DONE if planned.outside.misplaced else verdict(config.checks, planned.account))

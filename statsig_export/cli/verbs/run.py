@@ -10,7 +10,13 @@ from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.cli import failures, output, progress, tables
 from statsig_export.cli.exit_codes import NOT_ALL_DONE
 from statsig_export.cli.ranges import Range
-from statsig_export.cli.shipments import partition_rows, print_shipped, ship_or_refusal, shipped_object
+from statsig_export.cli.shipments import (
+    note_forgotten_elsewhere,
+    partition_rows,
+    print_shipped,
+    ship_or_refusal,
+    shipped_object,
+)
 from statsig_export.cli.verb_options import as_json, categories, categories_of, config_of, window_range, windows_in
 from statsig_export.cli.verdict import verdict
 from statsig_export.config import Config
@@ -56,6 +62,7 @@ def command(ctx: click.Context, asked: Range, names: tuple[str, ...], *, json_: 
     """
     config: Config = config_of(ctx.obj)
     windows, chosen = windows_in(config, asked), categories_of(names)
+    note_forgotten_elsewhere(config)
     with progress.event_count("export", lambda: count_rows(config, windows, chosen)) as advance:
         exports = _export(config, windows, chosen, advance)
     if not exports.reports and not exports.partly:  # nothing was exported: there are only errors to report

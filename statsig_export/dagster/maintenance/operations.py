@@ -68,6 +68,13 @@ def _finish_forgetting(context: dg.OpExecutionContext, statsig_export: ExportRes
         raise failure(error) from None
     said = (report.events, len(report.partitions), report.removed_files, len(report.busy))
     context.log.info("%d events taken out of %d partitions, %d old files removed; left: %d held by another run", *said)
+    if report.unnamed_of_theirs:
+        context.log.warning(
+            "files that no ledger record names have such events still: %d, such as %s; `prune --orphans` removes them"
+            " a day after a killed export, then run this again",
+            len(report.unnamed_of_theirs),
+            report.unnamed_of_theirs[0],
+        )
     if report.unreadable:
         raise dg.Failure(f"files that cannot be read: {len(report.unreadable)}; they may have such events still")
 

@@ -187,3 +187,22 @@ def test_an_id_that_privacy_hashes_is_found_as_it_is_given(home: ExportHome):
     assert first["delete"][0].count("'") == 2 + 2 * 2  # the path, and two spellings
     assert home.export().account.forgotten == 4
     assert GATE not in first["partitions"]
+
+
+@pytest.mark.fault("F459")
+def test_another_destination_is_told_of_those_who_are_not_forgotten_for_it(home: ExportHome):
+    home.add([custom_event(1), custom_event(2)])
+    home.write()
+    days = ["--from", "2026-11-20", "--to", "2026-11-21"]
+    assert home.verb("forget", "--user-id", "user-1").exit_code == 0
+    assert "forgotten for other destinations" not in home.verb("run", *days).stderr
+    home.set("webhook", name="another")
+    home.write()
+
+    for verb in ("plan", "run"):
+        assert (
+            "1 ids are forgotten for other destinations of this ledger and not for another"
+            in home.verb(verb, *days).stderr
+        )
+    assert home.verb("forget", "--user-id", "user-1").exit_code == 0
+    assert "forgotten for other destinations" not in home.verb("plan", *days).stderr
