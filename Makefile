@@ -87,7 +87,7 @@ dbt: .venv/ready ## parse the dbt package in deploy/dbt for each adapter, and bu
 	@$(call ENVIRONMENT,dbt)
 	@$(BIN)/pytest -q tests/dbt_package
 
-emulators: .venv/ready ## compare with tables of Snowflake and BigQuery, as emulators have them
+emulators: .venv/ready ## export from, and compare with, tables of Snowflake and BigQuery as emulators have them
 	@$(call ENVIRONMENT,fakesnow)
 	@$(call ENVIRONMENT,bqemulator)
 	@$(BIN)/pytest -q tests/emulators

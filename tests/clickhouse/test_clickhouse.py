@@ -258,12 +258,16 @@ def test_errors_say_the_servers_number_and_no_value(clickhouse: ClickHouse):
     assert "hunter2" not in f"{raised.value}"
 
 
-@pytest.mark.parametrize("layout", ["native", "cloud_exports"])
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_init_finds_a_layout_and_plan_reads_it(clickhouse: ClickHouse, tmp_path: Path, layout: str):
     if layout == "native":
         clickhouse.create("custom_events", NATIVE)
         event(clickhouse, 1)
         expected = 1
+    elif layout != "cloud_exports":
+        for table in LAYOUTS[layout]:
+            lay_down_there(clickhouse, table)
+        expected = len(LAYOUTS[layout])
     else:
         kinds = {
             "time": "DateTime64(6)",

@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from fsspec.implementations.local import LocalFileSystem
-from parquet_files import write_events
-from test_files import files_config, keys, opened
+from parquet_files import EVENTS, write_events
+from test_files import DAY, NEXT, files_config, keys, opened
 
 from statsig_export.errors import SourceError
 from statsig_export.source.source import open_source
@@ -102,3 +104,26 @@ def test_a_link_that_leads_nowhere_is_named_and_no_other_file(tmp_path: Path):
     told = r"events/b\.parquet cannot be read \(it is not there\)"
     with pytest.raises(SourceError, match=told), opened(tmp_path, "events") as source:
         keys(source)
+
+
+@pytest.mark.fault("F511")
+def test_patterns_of_two_tables_that_match_the_same_file_are_refused(tmp_path: Path):
+    write_events(tmp_path / "data/events/a.parquet", [1])
+    files = {"custom_events": "data/events", "exposures": "data/**/*.parquet"}
+    told = r"source\.\w+\.files: 1 files are those of the table \w+ too, such as .*/events/a\.parquet"
+    with open_source(files_config(tmp_path, files)) as source:
+        assert source._database.columns("custom_events", None)
+        with pytest.raises(SourceError, match=told):
+            source._database.columns("exposures", None)
+
+
+@pytest.mark.fault("F512")
+def test_a_column_of_which_the_writer_saw_no_value_is_null(tmp_path: Path):
+    """Arrow, and so pandas, gives it a type of its own."""
+    nothing = pa.nulls(1)
+    table = pa.table({**EVENTS([1]), "user_id": nothing, "value": nothing, "metadata": nothing, "timestamp": nothing})
+    pq.write_table(table, tmp_path / "a.parquet")
+    with opened(tmp_path, "a.parquet") as source:
+        (frame,) = source.read_window(source.tables[0], DAY, NEXT)
+    assert frame[["user_id", "value", "metadata", "timestamp"]].isna().all(axis=None)
+    assert frame["row_key"].tolist() == [1]

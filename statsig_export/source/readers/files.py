@@ -92,6 +92,7 @@ class DuckDbFiles(DuckDbDatabase):
         listing = self._files[table].listed()
         if self._viewed.get(table) == listing:
             return
+        self._refuse_shared(table, listing)
         names = ", ".join(_quoted_text(_GLOB.sub(r"[\1]", name)) for name in listing)
         rows = f"SELECT * FROM read_parquet([{names}], union_by_name = true)"  # noqa: S608 - quoted
         try:
@@ -99,6 +100,15 @@ class DuckDbFiles(DuckDbDatabase):
         except duckdb.Error as error:
             raise self._unread(table, error) from None
         self._viewed[table] = listing
+
+    def _refuse_shared(self, table: str, listing: Listing) -> None:
+        for other, viewed in self._viewed.items():
+            if other != table and (shared := [name for name in listing if name in viewed]):
+                raise SourceError(
+                    f"{self._files[table].key}: {len(shared):,} files are those of the table {other} too, such as"
+                    f" {shared[0]}",
+                    hint="let each pattern match the files of one table: a row of another fails",
+                )
 
     def _refuse_changed(self, table: str) -> None:
         files = self._files[table]
