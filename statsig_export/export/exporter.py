@@ -13,7 +13,6 @@ from statsig_export.account import Account
 from statsig_export.config import Config
 from statsig_export.crashpoints import CrashPoint, reach
 from statsig_export.errors import LedgerError, StalePlanError
-from statsig_export.events.people import Forgotten
 from statsig_export.events.seen_ids import SeenIds
 from statsig_export.export.judge import Judge, Tally
 from statsig_export.export.prefetch import write_behind
@@ -23,7 +22,7 @@ from statsig_export.export.window import identities_for, judge_window
 from statsig_export.export.writer import window_writer
 from statsig_export.forgetting.unnamed_files import remove_published
 from statsig_export.ledger import queries
-from statsig_export.ledger.forgotten import forgotten_people, latest_forgotten
+from statsig_export.ledger.forgotten import forgotten_people, refuse_forgotten_since
 from statsig_export.ledger.identities import refuse_overlapping_windows
 from statsig_export.ledger.records import ExportRun, PartitionPlan, Planned, PrivacyRecord
 from statsig_export.ledger.transactions import Ledger, ledger_of
@@ -138,7 +137,7 @@ def _export(run: _Run, opened: _Opened) -> ExportReport:
                 run.context.on_progress(rows)
                 reach(CrashPoint.READING)
         _check_balance(window, judge.tallies)
-        _refuse_stale(ledger, config, forgotten)
+        refuse_forgotten_since(ledger.database, config.webhook.name, forgotten)
         plans = writer.publish(window, planned, judge.tallies)
     reports = {plan.category: _partition_export(plan, window, judge.tallies[plan.category], storage) for plan in plans}
     known = [identity.having_seen(judge.seen.get(identity.role)) for identity in identities.values()]
@@ -198,15 +197,6 @@ def planned_before(
 ) -> dict[Category, Planned]:
     """What earlier exports put into each category's partition of the window. Raises ConfigError if one was pruned."""
     return queries.planned_partitions(ledger.database, config.webhook.name, window.key, categories)
-
-
-def _refuse_stale(ledger: Ledger, config: Config, forgotten: Forgotten) -> None:
-    """Raises StalePlanError where somebody was forgotten since: before a file with their events has its name, which
-    nobody would remove for a day.
-    """
-    with ledger.database.read() as connection:
-        if latest_forgotten(connection, config.webhook.name) != forgotten.latest:
-            raise StalePlanError("somebody was forgotten since this run began to read", hint="export it again")
 
 
 def _check_balance(window: Window, tallies: Mapping[Category, Tally]) -> None:

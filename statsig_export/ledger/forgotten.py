@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Table, delete, func, insert, literal, null, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from statsig_export.errors import StalePlanError
 from statsig_export.events.people import NOBODY, Forgotten, digest
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.identities import one_plan_at_a_time
@@ -91,6 +92,15 @@ def latest_forgotten(connection: Connection, destination: str) -> int:
     """The number of the last one who was remembered."""
     wanted = select(func.max(tombstones.c.id)).where(tombstones.c.destination == destination)
     return int(connection.execute(wanted).scalar() or 0)
+
+
+def refuse_forgotten_since(database: LedgerDatabase, destination: str, people: Forgotten) -> None:
+    """Raises StalePlanError where somebody was forgotten since these were looked up: before a file with their events
+    has its name, which nobody would remove for a day.
+    """
+    with database.read() as connection:
+        if latest_forgotten(connection, destination) != people.latest:
+            raise StalePlanError("somebody was forgotten since this run began to read", hint="export it again")
 
 
 def finished(database: LedgerDatabase, destination: str, people: Forgotten, now_ms: int, began_ms: int) -> None:

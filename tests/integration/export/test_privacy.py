@@ -99,6 +99,7 @@ def test_a_rotated_key_gives_other_digests_and_is_told_apart_in_the_record(home:
     with_privacy(home)
     home.add([custom_event(1)])
     first = home.export()
+    home.ship()
     home.environ["HASH_KEY"] = KEY[::-1]
     home.add([custom_event(2, user_id="user-1")])
     second = home.export()

@@ -213,6 +213,7 @@ def test_a_header_that_cannot_be_parsed_is_not_logged_with_the_url_and_what_foll
     caplog: pytest.LogCaptureFixture,
 ):
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "urllib3")  # which clickhouse-connect turns down where it is imported
     header = f"bad line\r\nLocation: {PATH}\r\nSet-Cookie: {EMAIL}\r\n\r\n"
     with a_server_that_says(b"HTTP/1.1 400 Bad Request\r\n" + header.encode() + b"not found") as url:
         said = post(url)
@@ -239,6 +240,7 @@ def test_the_debugging_print_of_the_standard_library_shows_no_request(
 @pytest.mark.fault("F88")
 def test_of_the_libraries_records_none_passes_but_a_status_while_a_webhook_is_in_use(caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "urllib3")  # which clickhouse-connect turns down where it is imported
     connections, late = logging.getLogger("urllib3.connectionpool"), logging.getLogger("urllib3.util.retry")
     ends = [quiet_records(), quiet_records()]  # two webhooks at once
     connections.debug('%s://%s:%s "%s %s %s" %s %s', "https", "host", 443, "POST", PATH, "HTTP/1.1", 503, 12)

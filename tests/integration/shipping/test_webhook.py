@@ -265,6 +265,7 @@ def test_plain_http_on_loopback_never_goes_to_a_proxy(receiver: Receiver, name: 
 @pytest.mark.fault("F71", "F72")
 def test_no_secret_and_no_payload_shows_in_logs_or_answers(receiver: Receiver, caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "urllib3")  # which clickhouse-connect turns down where it is imported
     echo = json.dumps({"error": "bad", "got": BODY.decode(), "url": receiver.url})
     said = [
         post(receiver, action, timeout=0.5)
