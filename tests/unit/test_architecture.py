@@ -27,7 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "source": {"arrow", "databases", "layouts", "storage"},
     "events": {"arrow", "layouts", "privacy"},
     "ledger": {"databases", "delivery", "events", "layouts", "storage"},
-    "export": {"arrow", "delivery", "events", "layouts", "ledger", "privacy", "source", "storage"},
+    "export": {"arrow", "delivery", "events", "forgetting", "layouts", "ledger", "privacy", "source", "storage"},
     "shipping": {"delivery", "ledger", "storage"},
     "lineage": {"arrow", "delivery", "events", "layouts", "ledger", "storage"},
     "maintenance": {"delivery", "events", "ledger", "storage"},
