@@ -23,7 +23,7 @@ from statsig_export.export.window import identities_for, judge_window
 from statsig_export.export.writer import window_writer
 from statsig_export.forgetting.unnamed_files import remove_published
 from statsig_export.ledger import queries
-from statsig_export.ledger.forgotten import forgotten_people, latest_forgotten
+from statsig_export.ledger.forgotten import forgotten_people, last_forgotten
 from statsig_export.ledger.identities import refuse_overlapping_windows
 from statsig_export.ledger.records import ExportRun, PartitionPlan, Planned, PrivacyRecord
 from statsig_export.ledger.transactions import Ledger, ledger_of
@@ -204,9 +204,8 @@ def _refuse_stale(ledger: Ledger, config: Config, forgotten: Forgotten) -> None:
     """Raises StalePlanError where somebody was forgotten since: before a file with their events has its name, which
     nobody would remove for a day.
     """
-    with ledger.database.read() as connection:
-        if latest_forgotten(connection, config.webhook.name) != forgotten.latest:
-            raise StalePlanError("somebody was forgotten since this run began to read", hint="export it again")
+    if last_forgotten(ledger.database, config.webhook.name) != forgotten.latest:
+        raise StalePlanError("somebody was forgotten since this run began to read", hint="export it again")
 
 
 def _check_balance(window: Window, tallies: Mapping[Category, Tally]) -> None:

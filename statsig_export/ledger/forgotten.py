@@ -93,6 +93,12 @@ def latest_forgotten(connection: Connection, destination: str) -> int:
     return int(connection.execute(wanted).scalar() or 0)
 
 
+def last_forgotten(database: LedgerDatabase, destination: str) -> int:
+    """The same, outside of a transaction."""
+    with database.read() as connection:
+        return latest_forgotten(connection, destination)
+
+
 def finished(database: LedgerDatabase, destination: str, people: Forgotten, now_ms: int, began_ms: int) -> None:
     """No file has events of these people any more: none of whom somebody asked again since `began_ms`."""
     columns = tombstones.c
