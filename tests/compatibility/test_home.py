@@ -82,8 +82,12 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
 
 @pytest.fixture(scope="module")
 def then() -> dict[str, Any]:
-    """What the version that made the home printed."""
-    answers: dict[str, Any] = json.loads((HOME / "answers.json").read_text(encoding="utf-8"))
+    """What the version that made the home printed, and that nobody was forgotten, which it did not say."""
+
+    def today(found: dict[str, Any]) -> dict[str, Any]:
+        return {**found, "forgotten": 0} if "rate_limited" in found else found
+
+    answers: dict[str, Any] = json.loads((HOME / "answers.json").read_text(encoding="utf-8"), object_hook=today)
     return answers
 
 
