@@ -10,14 +10,13 @@ import click
 
 from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.cli import output, progress, tables
+from statsig_export.cli.privacy_notes import note_other_rules
 from statsig_export.cli.sigterm import stop_on_sigterm
 from statsig_export.cli.sync_notes import note_sync
 from statsig_export.cli.verdict import Waiting, waiting
 from statsig_export.config import Config
 from statsig_export.errors import DestinationError, LedgerError, StatsigExportError
-from statsig_export.forgetting.forget import only_elsewhere
 from statsig_export.runs import REAL_TIME, Timing
-from statsig_export.shipping.other_rules import sent_as_exported
 from statsig_export.shipping.reports import ShipReport, report_of
 from statsig_export.shipping.ship import ship
 from statsig_export.shipping.status import status
@@ -42,18 +41,6 @@ def ship_or_refusal(
         if not timing.stopping():  # whoever stops it does not wait for Fivetran
             note_sync(config)
     return shipped
-
-
-def note_other_rules(config: Config, again: Sequence[str] = ()) -> None:
-    """Before anything is sent, or `again` of these partitions: what goes out as [privacy] would no longer have it."""
-    if sentence := sent_as_exported(config, again):
-        output.note(sentence)
-
-
-def note_forgotten_elsewhere(config: Config) -> None:
-    """Before anything is exported: who is forgotten, but not for this destination."""
-    if sentence := only_elsewhere(config):
-        output.note(output.printable(sentence))
 
 
 def reported(config: Config, keys: Sequence[str] | None, error: DestinationError | LedgerError) -> ShipReport:

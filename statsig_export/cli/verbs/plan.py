@@ -8,8 +8,8 @@ import click
 from statsig_export.account import Account, total
 from statsig_export.cli import output, progress, tables
 from statsig_export.cli.exit_codes import NOT_ALL_DONE
+from statsig_export.cli.privacy_notes import note_forgotten_elsewhere, note_other_rules
 from statsig_export.cli.ranges import Range
-from statsig_export.cli.shipments import note_forgotten_elsewhere, note_other_rules
 from statsig_export.cli.verb_options import (
     as_json,
     categories,

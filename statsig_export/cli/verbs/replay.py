@@ -7,9 +7,9 @@ import click
 
 from statsig_export.cli import failures, output, progress, tables
 from statsig_export.cli.exit_codes import DONE, NOT_ALL_DONE
+from statsig_export.cli.privacy_notes import note_other_rules
 from statsig_export.cli.ranges import Range
 from statsig_export.cli.shipments import (
-    note_other_rules,
     partition_rows,
     print_shipped,
     reported,

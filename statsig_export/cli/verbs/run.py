@@ -9,9 +9,9 @@ import click
 from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.cli import failures, output, progress, tables
 from statsig_export.cli.exit_codes import NOT_ALL_DONE
+from statsig_export.cli.privacy_notes import note_forgotten_elsewhere
 from statsig_export.cli.ranges import Range
 from statsig_export.cli.shipments import (
-    note_forgotten_elsewhere,
     partition_rows,
     print_shipped,
     ship_or_refusal,

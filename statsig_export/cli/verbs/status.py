@@ -9,7 +9,7 @@ import statsig_export
 from statsig_export.account import total
 from statsig_export.cli import output, tables
 from statsig_export.cli.arrival_tables import print_last_figures
-from statsig_export.cli.shipments import note_other_rules
+from statsig_export.cli.privacy_notes import note_other_rules
 from statsig_export.cli.verb_options import as_json, config_of, list_failed, optional_range
 from statsig_export.cli.verdict import not_exported, verdict, waiting
 from statsig_export.config import Config
