@@ -60,10 +60,10 @@ notebook: .venv/ready ## open JupyterLab on the demo's data, with a copy of the 
 PYTEST = $(BIN)/pytest -q --dist loadfile --no-loadscope-reorder --ignore tests/documents --ignore tests/dbt_package --ignore tests/emulators --ignore tests/clickhouse
 
 test: .venv/ready ## run the tests, but for those of acceptance and docs
-	@$(PYTEST) -n 3 -m 'not acceptance'
+	@$(PYTEST) -n 4 -m 'not acceptance'
 
 acceptance: .venv/ready ## run the tests that drive whole programs: the demo, Dagster and its UI, the wheel, the benchmarks
-	@$(PYTEST) -n 3 -m acceptance
+	@$(PYTEST) -n 4 -m acceptance
 
 mariadb: .venv/ready ## run the tests of the databases on a MariaDB that runs for as long as they do; needs mariadb-server
 	@$(BIN)/python tests/builders/mariadb_server.py $(BIN)/pytest -q tests/databases -k 'mysql or test_export'
@@ -81,7 +81,7 @@ types: .venv/ready ## check types with mypy --strict
 
 docs: .venv/ready ## build the documentation site into docs/_build/html, warnings are errors, and run what its pages say
 	@$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
-	@$(BIN)/pytest -q -n 2 tests/documents
+	@$(BIN)/pytest -q -n 3 tests/documents
 
 dbt: .venv/ready ## parse the dbt package in deploy/dbt for each adapter, and build it on DuckDB and PostgreSQL
 	@$(call ENVIRONMENT,dbt)
