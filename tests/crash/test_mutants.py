@@ -1,5 +1,6 @@
 """The torture can fail: each wrong implementation is found out, and by the figure that it is about."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -13,7 +14,12 @@ from torture import webhook
 from torture.loop import Ordeal, torture
 from torture.report import Report
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [
+    pytest.mark.acceptance,
+    pytest.mark.skipif(
+        "STATSIG_EXPORT_LONG" not in os.environ, reason="waits for minutes: STATSIG_EXPORT_LONG=1 runs it"
+    ),
+]
 
 
 def never(_: int) -> Faults:

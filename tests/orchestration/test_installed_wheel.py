@@ -149,7 +149,7 @@ def test_merged_definitions_keep_their_own_executor_and_a_resource_called_export
 
 def test_a_component_finds_its_configuration_beside_its_defs_yaml(found, folder: Path):
     assert found["theirs"]["config"] == str(folder / "theirs/dagster_project/defs/statsig/conf/hourly.toml")
-    assert found["registered"] == ["statsig_export.dagster"]
+    assert "statsig_export.dagster" in found["registered"]  # beside those of Dagster's own libraries
 
 
 def test_a_project_that_does_not_use_the_component_does_not_wait_for_it(found):
