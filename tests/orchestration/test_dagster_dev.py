@@ -1,5 +1,6 @@
 """The whole of Dagster: `dagster dev` with its daemon, its web server and runs as processes, used as the UI uses it."""
 
+import os
 from collections import Counter
 
 import pytest
@@ -8,7 +9,14 @@ from dagster_processes import backfill, dagster_dev, ended, environment, wait_fo
 
 from statsig_export.demo.dagster_stage import INSTANCE_SETTINGS
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.home_on_disk]
+pytestmark = [
+    pytest.mark.acceptance,
+    pytest.mark.home_on_disk,
+    # The browser's tests ask for a backfill, too.
+    pytest.mark.skipif(
+        "STATSIG_EXPORT_LONG" not in os.environ, reason="waits for minutes: STATSIG_EXPORT_LONG=1 runs it"
+    ),
+]
 
 PARTITIONS = """{
   assetNodes { assetKey { path } partitionStats { numMaterialized } }
