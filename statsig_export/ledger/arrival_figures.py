@@ -12,12 +12,9 @@ from statsig_export.ledger.records import Selection
 from statsig_export.ledger.tables import arrivals, batches, partitions
 
 
-class PartitionArrivals(NamedTuple):
-    """The latest figures of one partition, of all its forwarded events."""
+class ArrivalFigures(NamedTuple):
+    """The latest of the forwarded events of a partition, or of a category."""
 
-    partition: int
-    category: str
-    window: str
     checked: int
     """Events that a comparison has looked for; the others were never compared."""
     arrived: int
@@ -29,44 +26,28 @@ class PartitionArrivals(NamedTuple):
     unconfirmed: int
 
 
-class CategoryArrivals(NamedTuple):
-    """The same of all partitions of a category."""
-
-    category: str
-    checked: int
-    arrived: int
-    missing: int
-    not_yet: int
-    repeated_replay: int
-    repeated_unknown: int
-    repeated_other: int
-    unconfirmed: int
-
-
-def partition_arrivals(database: LedgerDatabase, selection: Selection) -> list[PartitionArrivals]:
-    """The latest figures of these partitions, those that no comparison has looked at left out; oldest first."""
-    columns = partitions.c
-    by = (columns.id, columns.category, columns.window)
-    wanted = _found(selection, *by).group_by(*by, columns.window_start_ms)
-    wanted = wanted.order_by(columns.window_start_ms, columns.category)
+def partition_arrivals(database: LedgerDatabase, selection: Selection) -> dict[tuple[str, str], ArrivalFigures]:
+    """(category, window) -> its figures, of these partitions; those that no comparison has looked at are left out."""
     if database.version < SINCE_VERSION:
-        return []
+        return {}
+    by = (partitions.c.category, partitions.c.window)
     with database.read() as connection:
-        rows = connection.execute(wanted).all()
-    return [PartitionArrivals(*row[:3], *map(int, row[3:])) for row in rows]
+        rows = connection.execute(_found(selection, *by).group_by(*by))
+        return {(category, window): ArrivalFigures(*map(int, figures)) for category, window, *figures in rows}
 
 
-def category_arrivals(connection: Connection, destination: str) -> list[CategoryArrivals]:
-    """The latest figures by category; none of a category that no comparison has looked at."""
-    wanted = _found(Selection(destination), partitions.c.category).group_by(partitions.c.category)
-    return [CategoryArrivals(row[0], *map(int, row[1:])) for row in connection.execute(wanted)]
+def category_arrivals(connection: Connection, destination: str) -> dict[str, ArrivalFigures]:
+    """Category -> its figures; none of a category that no comparison has looked at."""
+    by = partitions.c.category
+    rows = connection.execute(_found(Selection(destination), by).group_by(by))
+    return {category: ArrivalFigures(*map(int, figures)) for category, *figures in rows}
 
 
 def _found(selection: Selection, *by: ColumnElement[Any]) -> "Select[*tuple[Any, ...]]":
     """`by`, then the figures of the comparisons from `checked` on, still to be grouped."""
     # What was delivered since the comparison is no longer beside the sum: it is among the unchecked.
     delivered = batches.c.state == State.DELIVERED.value
-    figures = {name: arrivals.c[name] for name in CategoryArrivals._fields[2:]}
+    figures = {name: arrivals.c[name] for name in ArrivalFigures._fields[1:]}
     sums = [
         func.sum(case((delivered, 0), else_=column) if name == "unconfirmed" else column)
         for name, column in figures.items()

@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, case, func, select
 
 from statsig_export.delivery.rules import State
-from statsig_export.ledger.arrival_figures import CategoryArrivals, category_arrivals
+from statsig_export.ledger.arrival_figures import ArrivalFigures, category_arrivals
 from statsig_export.ledger.arrivals import SINCE_VERSION
 from statsig_export.ledger.conditions import (
     ACCOUNT_ROWS,
@@ -64,7 +64,7 @@ class Figures:
     exported_ms: int | None = None
     """When the latest export run ended, of those that a partition names."""
     newest_window_ms: int | None = None
-    arrivals: Mapping[str, CategoryArrivals] = field(default_factory=dict)
+    arrivals: Mapping[str, ArrivalFigures] = field(default_factory=dict)
 
 
 def figures(database: LedgerDatabase, destination: str, now_ms: int, recent_ms: int) -> Figures:
@@ -79,7 +79,7 @@ def figures(database: LedgerDatabase, destination: str, now_ms: int, recent_ms: 
         found.requests = request_figures(connection, destination, recent_ms)
         _add_pruned(connection, found, mine)
         if database.version >= SINCE_VERSION:
-            found.arrivals = {one.category: one for one in category_arrivals(connection, destination)}
+            found.arrivals = category_arrivals(connection, destination)
     return found
 
 

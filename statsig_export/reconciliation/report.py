@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from statsig_export.config import Config
-from statsig_export.ledger.arrival_figures import PartitionArrivals, partition_arrivals
+from statsig_export.ledger.arrival_figures import ArrivalFigures, partition_arrivals
 from statsig_export.ledger.arrivals import latest_check
 from statsig_export.ledger.conditions import FOREVER_MS
 from statsig_export.ledger.records import PartitionStatus, Selection
@@ -27,9 +27,8 @@ def report_of(config: Config, selection: Selection | None = None) -> ArrivalsRep
         check = latest_check(ledger.database, config.webhook.name)
         found = partition_arrivals(ledger.database, selection)
         standing = statuses(ledger.database, config.webhook.name, REAL_TIME.now_ms(), between=between)
-    by_key = {(one.category, one.window): one for one in found}
     lines = [
-        PartitionArrivalsLine(one.window, one.category.value, _arrivals(one, by_key.get((one.category, one.window))))
+        PartitionArrivalsLine(one.window, one.category.value, _arrivals(one, found.get((one.category, one.window))))
         for one in standing
         if selection.categories is None or one.category in selection.categories
     ]
@@ -42,7 +41,7 @@ def report_of(config: Config, selection: Selection | None = None) -> ArrivalsRep
     )
 
 
-def _arrivals(standing: PartitionStatus, found: PartitionArrivals | None) -> Arrivals:
+def _arrivals(standing: PartitionStatus, found: ArrivalFigures | None) -> Arrivals:
     forwarded = standing.account.forwarded
     if found is None:
         return Arrivals(forwarded=forwarded, unchecked=forwarded)

@@ -53,7 +53,7 @@ class SourceFiles:
             there = found or self.filesystem.exists(_literal(self._root))
         except SourceError:
             raise
-        except Exception as error:
+        except Exception as error:  # each file system of fsspec has errors of its own
             cause = cause_of(error)
             raise SourceError(
                 f"{self.key}: {self.shown} cannot be listed ({cause.words})",

@@ -196,8 +196,12 @@ def _cast_to_text(column: SqlColumn) -> SqlColumn:
     return cast(column, Text)
 
 
-def _exact_text(column: SqlColumn, family: Family) -> SqlColumn:
-    return cast(column, Text) if family is Family.LABEL else column
+def labels_as(kind: TypeEngine[Any]) -> Callable[[SqlColumn, Family], SqlColumn]:
+    """For `exact_text`: a label, such as an ENUM's, is cast to this type; any other column is a text already."""
+    return lambda column, family: cast(column, kind) if family is Family.LABEL else column
+
+
+_LABELS_AS_TEXT: Final = labels_as(Text())
 
 
 def _bound(utc: datetime, family: Family) -> SqlColumn:
@@ -277,7 +281,7 @@ class Backend:
     """The JSON text of a column of the family NESTED."""
     json_member: Callable[[SqlColumn, Family, str], SqlColumn] | None = None
     """A member of the JSON object that a column holds, as text; null where there is none. None: not known here."""
-    exact_text: Callable[[SqlColumn, Family], SqlColumn | None] = _exact_text
+    exact_text: Callable[[SqlColumn, Family], SqlColumn | None] = _LABELS_AS_TEXT
     """The column for comparisons of text that see every difference; None if the database has no such comparison."""
     utc: Callable[[SqlColumn, Family], SqlColumn] = _itself
     """A timestamp column in UTC, without a zone, whatever the session's zone is."""

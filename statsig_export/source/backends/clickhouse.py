@@ -14,10 +14,10 @@ import re
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import URL, cast, func, literal_column
+from sqlalchemy import URL, func, literal_column
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.types import TypeEngine, UserDefinedType
+from sqlalchemy.types import TypeEngine
 
 from statsig_export.layouts.families import Family
 from statsig_export.layouts.model import SourceTable
@@ -27,12 +27,15 @@ from statsig_export.source.backends.backend import (
     Reader,
     SqlColumn,
     information_schema_look,
+    labels_as,
     quoted_text,
     server_dataset,
 )
+from statsig_export.source.written_type import WrittenType
 
 _WRAPPED: Final = re.compile(r"(?:Nullable|LowCardinality)\((.*)\)|SimpleAggregateFunction\(\w+, (.*)\)", re.DOTALL)
 _INTEGERS: Final = {f"{sign}int{bits}": Family.INTEGER for sign in ("", "u") for bits in (8, 16, 32, 64, 128, 256)}
+_NULLABLE_STRING: Final = WrittenType("Nullable(String)")
 
 
 class _Compiler(SQLCompiler):
@@ -49,15 +52,6 @@ class ClickHouseDialect(DefaultDialect):
     name = "clickhouse"
     supports_statement_cache = False
     statement_compiler = _Compiler
-
-
-class _NullableString(UserDefinedType[str]):
-    """Text that may be null."""
-
-    cache_ok = True
-
-    def get_col_spec(self, **_: object) -> str:
-        return "Nullable(String)"
 
 
 def plain_type(declared: str) -> str:
@@ -78,10 +72,6 @@ def columns_statement(table: str, schema: str | None) -> str:
 
 def _quoted(text: str) -> str:
     return quoted_text(text.replace("\\", "\\\\"))
-
-
-def _text(column: SqlColumn, family: Family) -> SqlColumn:
-    return cast(column, _NullableString()) if family is Family.LABEL else column
 
 
 def _bound(utc: datetime, _: Family) -> SqlColumn:
@@ -117,9 +107,9 @@ CLICKHOUSE: Final = Backend(
         "date32": Family.DATE,
         "fixedstring": Family.TEXT,
     },
-    text_type=_NullableString(),
+    text_type=_NULLABLE_STRING,
     json_text=func.toJSONString,
-    exact_text=_text,
+    exact_text=labels_as(_NULLABLE_STRING),
     utc=_utc,
     bound=_bound,
     dataset=_dataset,

@@ -10,7 +10,6 @@ The driver reports how it is used to Databricks: it is told not to.
 from typing import Final
 
 from sqlalchemy import URL, Engine, cast, func
-from sqlalchemy.types import UserDefinedType
 
 from statsig_export.layouts.families import Family
 from statsig_export.layouts.model import SourceTable
@@ -24,23 +23,12 @@ from statsig_export.source.backends.backend import (
     dotted,
     if_zoned,
     information_schema_look,
+    labels_as,
     pooled_engine,
 )
+from statsig_export.source.written_type import WrittenType
 
-
-class _Written(UserDefinedType[object]):
-    """A type as it stands in a cast: the dialect knows STRING by another name, and TIMESTAMP_NTZ by none."""
-
-    cache_ok = True
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def get_col_spec(self, **_: object) -> str:
-        return self.name
-
-
-_STRING: Final = _Written("STRING")
+_STRING: Final = WrittenType("STRING")
 
 
 def _engine(url: URL, arguments: Arguments) -> Engine:
@@ -50,15 +38,11 @@ def _engine(url: URL, arguments: Arguments) -> Engine:
 
 
 def _to_utc(column: SqlColumn) -> SqlColumn:
-    return cast(column, _Written("TIMESTAMP_NTZ"))
+    return cast(column, WrittenType("TIMESTAMP_NTZ"))
 
 
 def _json_member(column: SqlColumn, family: Family, key: str) -> SqlColumn:
     return func.get_json_object(func.to_json(column) if family is Family.NESTED else column, f"$.{key}")
-
-
-def _exact_text(column: SqlColumn, family: Family) -> SqlColumn:
-    return cast(column, _STRING) if family is Family.LABEL else column
 
 
 def _dataset(url: URL, table: SourceTable) -> DatasetName:
@@ -86,7 +70,7 @@ DATABRICKS: Final = Backend(
     floats_as_text=False,
     json_text=func.to_json,
     json_member=_json_member,
-    exact_text=_exact_text,
+    exact_text=labels_as(_STRING),
     utc=if_zoned(_to_utc),
     bound=cast_bound(naive="TIMESTAMP_NTZ", zoned="TIMESTAMP"),
     dataset=_dataset,

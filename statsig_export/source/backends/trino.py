@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Final
 
 from sqlalchemy import URL, cast, func, literal_column
-from sqlalchemy.types import UserDefinedType
 
 from statsig_export.layouts.families import Family
 from statsig_export.layouts.model import SourceTable
@@ -20,26 +19,15 @@ from statsig_export.source.backends.backend import (
     dotted,
     if_zoned,
     information_schema_look,
+    labels_as,
 )
+from statsig_export.source.written_type import WrittenType
 
-
-class _Written(UserDefinedType[object]):
-    """A type as it stands in a cast."""
-
-    cache_ok = True
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def get_col_spec(self, **_: object) -> str:
-        return self.name
-
-
-_VARCHAR: Final = _Written("VARCHAR")
+_VARCHAR: Final = WrittenType("VARCHAR")
 
 
 def _to_utc(column: SqlColumn) -> SqlColumn:
-    return cast(func.at_timezone(column, "UTC"), _Written("TIMESTAMP(6)"))
+    return cast(func.at_timezone(column, "UTC"), WrittenType("TIMESTAMP(6)"))
 
 
 def _bound(utc: datetime, family: Family) -> SqlColumn:
@@ -48,15 +36,11 @@ def _bound(utc: datetime, family: Family) -> SqlColumn:
 
 
 def _json_text(nested: SqlColumn) -> SqlColumn:
-    return func.json_format(cast(nested, _Written("JSON")))
+    return func.json_format(cast(nested, WrittenType("JSON")))
 
 
 def _json_member(column: SqlColumn, family: Family, key: str) -> SqlColumn:
     return func.json_extract_scalar(_json_text(column) if family is Family.NESTED else column, f"$.{key}")
-
-
-def _exact_text(column: SqlColumn, family: Family) -> SqlColumn:
-    return cast(column, _VARCHAR) if family is Family.LABEL else column
 
 
 def _dataset(url: URL, table: SourceTable) -> DatasetName:
@@ -78,7 +62,7 @@ TRINO: Final = Backend(
     floats_as_text=False,
     json_text=_json_text,
     json_member=_json_member,
-    exact_text=_exact_text,
+    exact_text=labels_as(_VARCHAR),
     utc=if_zoned(_to_utc),
     bound=_bound,
     dataset=_dataset,
