@@ -60,9 +60,9 @@ notebook: .venv/ready ## open JupyterLab on the demo's data, with a copy of the 
 PYTEST = $(BIN)/pytest -q --dist loadfile --no-loadscope-reorder --ignore tests/documents --ignore tests/dbt_package --ignore tests/emulators --ignore tests/clickhouse
 
 test: .venv/ready ## run the tests, but for those of acceptance and docs
-	@$(PYTEST) -n 4 -m 'not acceptance'
+	@$(PYTEST) -n 3 -m 'not acceptance'
 
-acceptance: .venv/ready ## run the tests that drive whole programs: the demo, Dagster and its UI, the wheel, the benchmarks
+acceptance: .venv/ready ## run the tests that drive whole programs (the demo, Dagster, the wheel), kill them, or measure their memory
 	@$(PYTEST) -n 4 -m acceptance
 
 mariadb: .venv/ready ## run the tests of the databases on a MariaDB that runs for as long as they do; needs mariadb-server

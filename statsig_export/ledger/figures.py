@@ -22,8 +22,10 @@ from statsig_export.ledger.conditions import (
     is_due,
 )
 from statsig_export.ledger.database import LedgerDatabase
+from statsig_export.ledger.forgotten import categories_forgotten
 from statsig_export.ledger.request_figures import RequestFigures, request_figures
 from statsig_export.ledger.tables import batches, export_runs, generations, partitions, pruned_partitions
+from statsig_export.ledger.taken_out import TakenOut, taken_out
 
 PRUNED: Final = "pruned"
 """The state of batches that are gone."""
@@ -43,8 +45,11 @@ class CategoryFigures:
     filtered: int = 0
     failed: int = 0
     pending: int = 0
+    forgotten: int = 0
     rate_limited: int = 0
     replay_pending: int = 0
+    taken_out: TakenOut = field(default_factory=TakenOut)
+    """By `forget`, of the planned, the late and the forwarded ones."""
 
 
 @dataclass(slots=True)
@@ -78,6 +83,7 @@ def figures(database: LedgerDatabase, destination: str, now_ms: int, recent_ms: 
         _add_pending(connection, found, mine, now_ms)
         found.requests = request_figures(connection, destination, recent_ms)
         _add_pruned(connection, found, mine)
+        _add_forgotten(connection, found, destination, database)
         if database.version >= SINCE_VERSION:
             found.arrivals = category_arrivals(connection, destination)
     return found
@@ -128,7 +134,7 @@ def _add_batches(connection: Connection, found: Figures, mine: ColumnElement[boo
     batches no more is asked than that they are delivered.
     """
     columns = batches.c
-    settled = (State.DELIVERED, State.FAILED, State.SPLIT)
+    settled = (State.DELIVERED, State.FAILED, State.SPLIT, State.FORGOTTEN)
     sums = {
         "limited": func.sum(LIMITED_ROWS),
         **{
@@ -205,6 +211,13 @@ def _add_pruned(connection: Connection, found: Figures, mine: ColumnElement[bool
         for outcome, attempts in json.loads(row.outcomes).items():
             found.requests.by_outcome[outcome] += row.times * attempts
         found.requests.accepted_ms = _later(found.requests.accepted_ms, row.last_ms)
+
+
+def _add_forgotten(connection: Connection, found: Figures, destination: str, database: LedgerDatabase) -> None:
+    for category, taken in taken_out(connection, destination).items():
+        found.categories[category].taken_out = taken
+    for category, rows in categories_forgotten(connection, database, destination).items():
+        found.categories[category].forgotten = rows
 
 
 def _later(one: int | None, other: int | None) -> int | None:

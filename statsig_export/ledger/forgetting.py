@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from statsig_export.crashpoints import CrashPoint, reach
-from statsig_export.delivery.rules import Step
+from statsig_export.delivery.rules import State, Step
+from statsig_export.ledger.conditions import IN_THE_ACCOUNT
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.forgotten import SINCE_VERSION, add_forgotten, shorten
 from statsig_export.ledger.pruned import pruned_partitions_of
@@ -18,6 +19,7 @@ from statsig_export.ledger.retention import Candidate, named_elsewhere
 from statsig_export.ledger.states import move_all
 from statsig_export.ledger.stored_files import STORED, stored_file
 from statsig_export.ledger.tables import arrivals, batches, export_runs, generations, partitions, replaced_files
+from statsig_export.ledger.taken_out import TakenOut, add_taken_out
 from statsig_export.storage.files import StoredFile
 from statsig_export.vocabulary import Category
 
@@ -81,6 +83,7 @@ def replace_files(
             return False
         _name(connection, partition, before, files)
         was = {batch.id: batch for batch in before.batches}
+        _count_taken_out(connection, partition, before, files, changed)
         for batch in changed:
             old = was[batch.id]
             if batch.rows != old.rows:
@@ -152,6 +155,24 @@ def _name(connection: Connection, partition: int, before: Contents, files: Mappi
         known = (replaced_files.c.partition == partition, replaced_files.c.path == row["path"])
         connection.execute(delete(replaced_files).where(*known))
         connection.execute(insert(replaced_files), [row])
+
+
+def _count_taken_out(
+    connection: Connection, partition: int, before: Contents, files: Mapping[int, StoredFile], changed: Sequence[Rows]
+) -> None:
+    """Keep what the counters of monitors lose."""
+    taken = {generation: before.files[generation].rows - file.rows for generation, file in files.items()}
+    after = {batch.id: batch.rows for batch in changed}
+    delivered = select(batches.c.id).where(
+        batches.c.partition == partition, batches.c.state == State.DELIVERED.value, IN_THE_ACCOUNT
+    )
+    ids = set(connection.execute(delivered).scalars())
+    forwarded = sum(batch.rows - after.get(batch.id, batch.rows) for batch in before.batches if batch.id in ids)
+    late = sum(rows for generation, rows in taken.items() if generation > 1)
+    of = connection.execute(
+        select(partitions.c.destination, partitions.c.category).where(partitions.c.id == partition)
+    ).one()
+    add_taken_out(connection, of.destination, of.category, TakenOut(sum(taken.values()), late, forwarded))
 
 
 def _forget_arrivals(connection: Connection, batch: Rows, lost: int) -> None:

@@ -23,6 +23,7 @@ from statsig_export.ledger.tables import (
     forgotten_rows,
     former_requests,
     meta,
+    partitions,
     shortened_batches,
     tombstones,
 )
@@ -148,6 +149,19 @@ def rows_forgotten(connection: Connection, database: LedgerDatabase, ids: object
     columns = forgotten_rows.c
     wanted = select(columns.partition, columns.rows).where(columns.partition.in_(ids))  # type: ignore[arg-type]
     return {partition: int(rows) for partition, rows in connection.execute(wanted)}
+
+
+def categories_forgotten(connection: Connection, database: LedgerDatabase, destination: str) -> dict[str, int]:
+    """Category -> its forgotten rows, where there are any."""
+    if database.version < SINCE_VERSION:
+        return {}
+    wanted = (
+        select(partitions.c.category, func.sum(forgotten_rows.c.rows))
+        .join(partitions, partitions.c.id == forgotten_rows.c.partition)
+        .where(partitions.c.destination == destination)
+        .group_by(partitions.c.category)
+    )
+    return {category: int(rows) for category, rows in connection.execute(wanted)}
 
 
 def rewritten_ms(connection: Connection, partition: int) -> int | None:

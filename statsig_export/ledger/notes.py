@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.tables import meta
@@ -19,14 +19,29 @@ def change_note(
 
     `kind` has seven letters at most; `names` say whose note it is. Of several processes at once one follows another.
     """
-    digest = hashlib.sha256("\n".join(names).encode()).hexdigest()
-    key = f"{kind}:{digest[:_DIGITS]}"
     with database.write() as connection:
-        # One at a time: the note itself is not there to be locked before the first.
-        connection.execute(select(meta).where(meta.c.key == "schema_version").with_for_update())
-        before = connection.execute(select(meta.c.value).where(meta.c.key == key)).scalar()
-        after = change(before)
-        if after != before:
-            connection.execute(delete(meta).where(meta.c.key == key))
-            connection.execute(insert(meta).values(key=key, value=after))
+        return change_note_of(connection, kind, names, change)
+
+
+def change_note_of(
+    connection: Connection, kind: str, names: tuple[str, ...], change: Callable[[str | None], str]
+) -> str:
+    """The same within a transaction."""
+    # One at a time: the note itself is not there to be locked before the first.
+    connection.execute(select(meta).where(meta.c.key == "schema_version").with_for_update())
+    before = note_of(connection, kind, names)
+    after = change(before)
+    if after != before:
+        key = _key(kind, names)
+        connection.execute(delete(meta).where(meta.c.key == key))
+        connection.execute(insert(meta).values(key=key, value=after))
     return after
+
+
+def note_of(connection: Connection, kind: str, names: tuple[str, ...]) -> str | None:
+    """The note as it is; None where there is none."""
+    return connection.execute(select(meta.c.value).where(meta.c.key == _key(kind, names))).scalar()
+
+
+def _key(kind: str, names: tuple[str, ...]) -> str:
+    return f"{kind}:{hashlib.sha256(chr(10).join(names).encode()).hexdigest()[:_DIGITS]}"

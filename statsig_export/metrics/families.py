@@ -21,7 +21,7 @@ from statsig_export.vocabulary import Category
 
 PREFIX: Final = "statsig_export_"
 STATUS_CLASSES: Final = {0: "none", 1: "1xx", 2: "2xx", 3: "3xx", 4: "4xx", 5: "5xx"}
-_UP_TO_NOW: Final = "Pruning keeps them: this never falls"
+_UP_TO_NOW: Final = "Pruning and forgetting keep them: this never falls"
 Labels = TypeVar("Labels", bound=tuple[str, ...])
 
 
@@ -66,17 +66,25 @@ class _Named:
 
 
 def _events(named: _Named, by: Mapping[str, CategoryFigures]) -> Iterator[Metric]:
-    states = ("forwarded", "filtered", "failed", "pending")
+    states = ("forwarded", "filtered", "failed", "pending", "forgotten")
     account = {(name, state): getattr(one, state) for name, one in by.items() for state in states}
     says = "Events by what became of them; filtered and failed as the latest exports saw them."
     yield named.gauge("events", says, account, "category", "state")
     for name, says, values in (
-        ("planned_events", f"Events laid down to be sent. {_UP_TO_NOW}.", {n: one.planned for n, one in by.items()}),
-        ("forwarded_events", f"Events that a 2xx answered. {_UP_TO_NOW}.", {n: one.forwarded for n, one in by.items()}),
+        (
+            "planned_events",
+            f"Events laid down to be sent. {_UP_TO_NOW}.",
+            {n: one.planned + one.taken_out.planned for n, one in by.items()},
+        ),
+        (
+            "forwarded_events",
+            f"Events that a 2xx answered. {_UP_TO_NOW}.",
+            {n: one.forwarded + one.taken_out.forwarded for n, one in by.items()},
+        ),
         (
             "late_events",
             f"Events added to a window that was exported before: late rows, or a wider filter. {_UP_TO_NOW}.",
-            {n: one.late for n, one in by.items()},
+            {n: one.late + one.taken_out.late for n, one in by.items()},
         ),
     ):
         yield named.counter(name, says, {(category,): value for category, value in values.items()}, "category")

@@ -20,6 +20,8 @@ from statsig_export.windows import split_partition_key
 from torture import webhook
 from torture.children import POLICY
 
+pytestmark = pytest.mark.acceptance
+
 POINTS = [
     CrashPoint.REMEMBERED,
     CrashPoint.FILE_RENAMED,

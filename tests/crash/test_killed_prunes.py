@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from stage import DAYS, Stage
 
 from statsig_export.crashpoints import CrashPoint
@@ -10,6 +11,8 @@ from statsig_export.ledger.records import PartitionStatus
 from statsig_export.maintenance.verify import verify
 from statsig_export.shipping.status import status
 from torture import webhook
+
+pytestmark = pytest.mark.acceptance
 
 CONFIG = """\
 [source]

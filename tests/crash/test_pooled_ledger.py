@@ -16,6 +16,8 @@ from statsig_export.errors import ConfigError, LedgerError
 from statsig_export.ledger.database import open_to_read, open_to_write
 from statsig_export.ledger.locks import open_locks
 
+pytestmark = pytest.mark.acceptance
+
 
 @pytest.fixture(params=["transaction", "session"])
 def pooled_stage(postgres_url: str, request: pytest.FixtureRequest) -> Iterator[Stage]:

@@ -13,6 +13,8 @@ from stage import DAYS, Stage, ended
 from statsig_export.testing.webhook.faults import Action, Faults, Rule
 from torture import webhook
 
+pytestmark = pytest.mark.acceptance
+
 ROUNDS = 6
 
 

@@ -14,6 +14,8 @@ from statsig_export.errors import DestinationError
 from torture import webhook
 from torture.loop import Ordeal, torture
 
+pytestmark = pytest.mark.acceptance
+
 PACKAGE = Path(crashpoints.__file__).parent
 SEED = 1 if "CI" in os.environ else int.from_bytes(os.urandom(4))
 CONFIG = """\
@@ -47,7 +49,6 @@ def test_nothing_is_lost_by_kills_at_every_point_and_at_random_while_the_webhook
 
 
 @pytest.mark.fault("F49")
-@pytest.mark.acceptance
 def test_nothing_is_lost_with_the_ledger_in_postgresql(postgres_url: str):
     report = torture(Ordeal(kills=20, per_point=1, seed=SEED, ledger_url=postgres_url))
 

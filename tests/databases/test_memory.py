@@ -11,6 +11,8 @@ from test_every_database import EXPOSURES
 
 from statsig_export.errors import SourceError
 
+pytestmark = pytest.mark.acceptance
+
 FEW, MANY = 20_000, 160_000
 TEXT = "x" * 1000
 

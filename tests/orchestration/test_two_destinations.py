@@ -25,7 +25,7 @@ from statsig_export.testing.webhook.receiver import Receiver
 from statsig_export.vocabulary import Category
 from statsig_export.windows import window_from_key
 
-pytestmark = pytest.mark.home_on_disk
+pytestmark = [pytest.mark.acceptance, pytest.mark.home_on_disk]
 
 CLAIM = "statsig_export/claim/statsig/events"
 JOBS = {
@@ -329,7 +329,6 @@ def test_a_prefix_that_was_changed_applies_once_the_location_is_reloaded(project
 
 
 @pytest.mark.fault("F320", "F322")
-@pytest.mark.acceptance
 def test_the_daemon_ships_for_two_locations_and_refuses_a_third_under_the_same_keys(project: Project, other: Project):
     project.fill(DAYS[:1])
     third = Project(project.folder / "third", other.receiver, project.instance)

@@ -17,6 +17,8 @@ from shell import DAY, Shell
 
 from statsig_export.testing.webhook.faults import Action, Rule, answer
 
+pytestmark = pytest.mark.acceptance
+
 FULL = Path("/dev/full")
 _OF_ANY_AGE = ("--export-age", "36500d")
 

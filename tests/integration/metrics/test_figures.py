@@ -15,6 +15,7 @@ from sqlalchemy import Engine, event, update
 
 from statsig_export.account import total
 from statsig_export.errors import DestinationError
+from statsig_export.forgetting.forget import forget
 from statsig_export.ledger import retention
 from statsig_export.ledger.tables import batches
 from statsig_export.ledger.transactions import ledger_of
@@ -28,7 +29,10 @@ LATER = [Rule(actions=[answer(503, Retry_After="60")])]
 
 
 def account_of(scrape: Scrape) -> dict[str, float]:
-    return {state: scrape.sum("events", state=state) for state in ("forwarded", "filtered", "failed", "pending")}
+    return {
+        state: scrape.sum("events", state=state)
+        for state in ("forwarded", "filtered", "failed", "pending", "forgotten")
+    }
 
 
 @pytest.mark.fault("F495")
@@ -48,6 +52,21 @@ def test_the_account_is_that_of_status_before_and_after_pruning_and_no_counter_f
     assert before.of("last_success_timestamp_seconds", step="shipment") <= [
         value + 1 for value in after.of("last_success_timestamp_seconds", step="shipment")
     ]
+
+
+@pytest.mark.fault("F513")
+def test_the_account_balances_and_no_counter_falls_when_somebody_is_forgotten_and_pruned(any_home: ExportHome):
+    lived(any_home)
+    before, events = scraped(any_home), any_home.account().events
+    forget(any_home.config, [("userID", "user-1"), ("userID", "user-2")])
+    after, account = scraped(any_home), any_home.account()
+    pruned(any_home)
+    later = scraped(any_home)
+
+    assert account.forgotten > 0
+    assert sum(account_of(after).values()) == account.events == events
+    assert account_of(after) == {state: getattr(account, state) for state in account_of(after)}
+    assert before.totals() == after.totals() == later.totals()
 
 
 @pytest.mark.fault("F495")

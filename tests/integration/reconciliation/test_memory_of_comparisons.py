@@ -6,6 +6,8 @@ import pytest
 
 from benchmarks.arrivals import ODD, fill, stage
 
+pytestmark = pytest.mark.acceptance
+
 FEW, MANY = 100_000, 500_000
 
 
