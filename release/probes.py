@@ -144,7 +144,9 @@ PROBES: Mapping[str, Callable[[], None]] = {
     "redshift": lambda: database("redshift://127.0.0.1:1/events"),
     "trino": lambda: database("trino://reader@127.0.0.1:1/events"),
     "athena": lambda: database("awsathena+rest://@athena.eu-west-1.amazonaws.com/events?s3_staging_dir=s3://bucket/"),
-    "databricks": lambda: database("databricks://token:secret@127.0.0.1?http_path=/sql&catalog=c&schema=s"),
+    "databricks": lambda: database(
+        "databricks://token:secret@127.0.0.1?http_path=/sql&catalog=c&schema=s", "DatabricksDatabase"
+    ),
     "clickhouse": lambda: database("clickhouse://127.0.0.1:1/events", "ClickHouseDatabase"),
     "s3": lambda: storage("s3://bucket/events", "s3fs"),
     "gcs": gcs,

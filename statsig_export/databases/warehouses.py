@@ -6,7 +6,7 @@ Their messages quote statements and values, so only numbers and classes are take
 import re
 from typing import Final
 
-from statsig_export.databases.cause import CHECK, NETWORK, Advice, Cause
+from statsig_export.databases.cause import AGAIN, CHECK, NETWORK, Advice, Cause
 
 _SNOWFLAKE_NAMES: Final = {
     7: "not enough to sign in with",
@@ -73,7 +73,17 @@ BIGQUERY: Final[Advice] = (
 _NAME: Final = re.compile(r"\s*\[?(?:[A-Za-z]+: )?\[?([A-Z][A-Z_]{3,}(?:\.[A-Z_]+)?)[\]:]")
 """How a message begins: `TABLE_NOT_FOUND: ...` of Athena's, `[TABLE_OR_VIEW_NOT_FOUND] ...` of Databricks'."""
 
+_REFUSED: Final = 400
+
 NAMED: Final[Advice] = (
+    ("HTTP 401", f"{CHECK} and [source.connect]: the token, which may have expired"),
+    ("HTTP 403", f"{CHECK} and [source.connect]: the token, and whether its owner may use this warehouse"),
+    ("HTTP 404", f"{CHECK}: its http_path, and whether this warehouse is still there"),
+    ("HTTP 429", f"the workspace is busy; {AGAIN}"),
+    ("HTTP 5", f"the warehouse does not answer, or does not start; {AGAIN}"),
+    ("NO_SUCH_CATALOG", f"{CHECK}: its catalog and schema"),
+    ("NO_SUCH_SCHEMA", f"{CHECK}: its catalog and schema"),
+    ("OPERATION_CANCEL", f"somebody ended the statement, or a limit of the warehouse did; {AGAIN}"),
     ("TABLE_", "the table or view reads what is gone: mend the view, or the name in export.toml"),
     ("COLUMN_", "the table or view reads what is gone: mend the view, or the name in export.toml"),
     ("UNRESOLVED_COLUMN", "the table or view reads what is gone: mend the view, or the name in export.toml"),
@@ -92,6 +102,10 @@ NAMED: Final[Advice] = (
 def named_cause(origin: BaseException) -> Cause:
     """For clients whose servers name their errors: an attribute (Trino), a code of AWS's, or how a message begins."""
     kind = type(origin).__name__
+    context = getattr(origin, "context", None)
+    status = context.get("http-code") if isinstance(context, dict) else None
+    if isinstance(status, int) and status >= _REFUSED:  # Databricks: an answer that is none of its protocol
+        return Cause(f"HTTP {status}", kind)
     response = getattr(origin, "response", None) or getattr(origin.__cause__, "response", None)
     aws = response.get("Error", {}).get("Code", "") if isinstance(response, dict) else ""
     name = getattr(origin, "error_name", None) or aws

@@ -7,6 +7,7 @@ asked of it is written down.
 import gzip
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -149,10 +150,13 @@ def test_databricks_driver_is_told_to_report_nothing_and_to_show_times_in_utc(mo
         raise databricks.sql.exc.OperationalError("[PERMISSION_DENIED] of a secret")
 
     monkeypatch.setattr(databricks.sql, "connect", connect)
-    url = "databricks://token:hunter2@127.0.0.1?http_path=/sql&catalog=c&schema=s"
     arguments = {"session_configuration": {"timezone": "Europe/Berlin", "ansi_mode": "true"}}
-    with closing(open_reader(make_url(url), arguments)) as reader, pytest.raises(SourceError) as raised:
-        list(reader.chunks("SELECT 1", 10))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        url = f"databricks://token:hunter2@127.0.0.1:{port}?http_path=/sql&catalog=c&schema=s"
+        with closing(open_reader(make_url(url), arguments)) as reader, pytest.raises(SourceError) as raised:
+            list(reader.chunks("SELECT 1", 10))
+    assert told["_port"] == port
     assert told["enable_telemetry"] is False
     assert told["session_configuration"] == {"timezone": "UTC", "ansi_mode": "true"}
     assert "cannot be reached: PERMISSION_DENIED, at" in raised.value.message

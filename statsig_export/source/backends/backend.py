@@ -54,6 +54,8 @@ class Reader(StrEnum):
     """Arrow record batches through DuckDB's own client."""
     CLICKHOUSE = "clickhouse"
     """Arrow record batches through ClickHouse's own client."""
+    DATABRICKS = "databricks"
+    """Arrow record batches of the driver's own cursor."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,17 @@ A TIMESTAMP is a moment and is shown in the session's zone. That is set to UTC, 
 wall clock. `TO_JSON` makes text of a STRUCT, a MAP or a VARIANT. The dialect (databricks-sqlalchemy 2.0) takes a STRUCT
 for a text and ends at a type that it does not know: columns are looked up in Unity Catalog's information schema.
 
-The driver reports how it is used to Databricks: it is told not to.
+The driver reports how it is used to Databricks: it is told not to. A host that refuses it is asked for a quarter of an
+hour, as a warehouse may be that starts: so the host is called first. The dialect passes the port of a URL over.
 """
 
-from typing import Final
+import socket
+from typing import Any, Final
+from urllib.request import getproxies
 
-from sqlalchemy import URL, Engine, cast, func
+from sqlalchemy import URL, Connection, Engine, cast, event, func
+from sqlalchemy.engine.interfaces import DBAPICursor
+from urllib3.exceptions import HTTPError
 
 from statsig_export.layouts.families import Family
 from statsig_export.layouts.model import SourceTable
@@ -17,6 +22,9 @@ from statsig_export.source.backends.backend import (
     Arguments,
     Backend,
     DatasetName,
+    Driver,
+    Errors,
+    Reader,
     SqlColumn,
     cast_bound,
     catalog_view,
@@ -26,15 +34,49 @@ from statsig_export.source.backends.backend import (
     labels_as,
     pooled_engine,
 )
+from statsig_export.source.backends.databricks_sign_in import Tokens, as_principal
 from statsig_export.source.written_type import WrittenType
 
 _STRING: Final = WrittenType("STRING")
+_PART_BYTES: Final = 16 * 2**20
+"""Of one part of a result, which the driver holds as a whole: by itself it asks for 100 MB."""
+_DEFAULTS: Final = {"enable_telemetry": False, "max_download_threads": 2}
+"""Unless [source.connect] says otherwise. Each thread holds a file of the result."""
+_CALLED: Final = 10
+"""Seconds that the host has to take a connection."""
 
 
 def _engine(url: URL, arguments: Arguments) -> Engine:
-    """What [source.connect] says of the session or of telemetry holds, but for the zone."""
+    """What [source.connect] says of the session, of telemetry or of downloads holds, but for the zone."""
     session = {**arguments.get("session_configuration", {}), "timezone": "UTC"}
-    return pooled_engine(url, {"enable_telemetry": False, **arguments, "session_configuration": session})
+    port = {} if url.port is None else {"_port": url.port}
+    given = {**_DEFAULTS, **port, **arguments, "session_configuration": session}
+    engine = pooled_engine(url, as_principal(url, given))
+    event.listen(engine, "do_connect", _before)
+    return engine
+
+
+def _before(_: object, __: object, ___: object, parameters: dict[str, Any]) -> None:
+    """Raise OSError where nobody listens, SourceError where a service principal gets no token.
+
+    Of an error on its own way the driver leaves a half-made connection, which complains when it is collected.
+    """
+    if not getproxies():
+        place = (parameters["server_hostname"], parameters.get("_port", 443))
+        socket.create_connection(place, timeout=_CALLED).close()
+    if isinstance(tokens := parameters.get("credentials_provider"), Tokens):
+        tokens.renew()
+
+
+def _cursor(connection: Connection) -> DBAPICursor:
+    driver: Any = connection.connection.driver_connection
+    cursor: DBAPICursor = driver.cursor(buffer_size_bytes=_PART_BYTES)
+    return cursor
+
+
+def _other_errors() -> Errors:
+    """The driver lets those of its own client through."""
+    return (HTTPError,)
 
 
 def _to_utc(column: SqlColumn) -> SqlColumn:
@@ -54,6 +96,9 @@ DATABRICKS: Final = Backend(
     name="databricks",
     extra="databricks",
     engine=_engine,
+    reader=Reader.DATABRICKS,
+    drivers={"databricks": Driver(_cursor)},
+    other_errors=_other_errors,
     catalog=catalog_view("columns", schema="information_schema"),
     look=information_schema_look(),
     families={

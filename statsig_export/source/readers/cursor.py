@@ -18,6 +18,7 @@ from sqlalchemy.exc import NoSuchTableError, SAWarning, SQLAlchemyError
 
 from statsig_export.source.backends.backend import AT_ONCE, Arguments, Backend
 from statsig_export.source.catalogs import Catalog, catalog_of, columns_query, found_columns
+from statsig_export.source.chunks import Chunk, rows_of
 from statsig_export.source.errors import NOT_TAKEN, SOURCE, Named, SourceErrors
 from statsig_export.source.readers.bounds import Rows, bounded_rows, require_columns
 from statsig_export.source.readers.inspection import inspected_catalog
@@ -76,7 +77,7 @@ class SqlDatabase:
             warnings.simplefilter("ignore", SAWarning)
             return inspected_catalog(connection, schema)
 
-    def chunks(self, sql: str, rows: int) -> Generator[Sequence[Sequence[Any]]]:
+    def chunks(self, sql: str, rows: int) -> Generator[Chunk]:
         if self._backend.doubles_percent:
             sql = sql.replace("%", "%%")
         with self._connect() as connection, self._cursor(connection) as cursor:
@@ -88,7 +89,7 @@ class SqlDatabase:
         self._engine.dispose()
 
     def _all(self, sql: str) -> list[Sequence[Any]]:
-        return [row for chunk in self.chunks(sql, 1_000) for row in chunk]
+        return [row for chunk in self.chunks(sql, 1_000) for row in rows_of(chunk)]
 
     @contextmanager
     def _connect(self) -> Iterator[Connection]:

@@ -67,6 +67,10 @@ def _reader(url: URL, backend: Backend, arguments: Arguments, named: Named, *, p
         from statsig_export.source.readers.clickhouse import ClickHouseDatabase  # noqa: PLC0415 - likewise
 
         return ClickHouseDatabase(url, arguments, named)
+    if backend.reader is Reader.DATABRICKS:
+        from statsig_export.source.readers.databricks import DatabricksDatabase  # noqa: PLC0415 - only where it is used
+
+        return DatabricksDatabase(url, backend, arguments, named)
     database = SqlDatabase(url, backend, arguments, named)
     adbc = backend.reader is Reader.ADBC and database.dialect.driver == "psycopg"
     if plain or not adbc or find_spec("adbc_driver_postgresql") is None:

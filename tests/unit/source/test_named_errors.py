@@ -2,7 +2,7 @@
 
 import pytest
 from botocore.exceptions import ClientError
-from databricks.sql.exc import ServerOperationError
+from databricks.sql.exc import RequestError, ServerOperationError
 from pyathena.error import OperationalError
 from sqlalchemy import make_url
 from trino.exceptions import TrinoUserError
@@ -25,6 +25,18 @@ DENIED = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "sec
             ServerOperationError("[CAST_INVALID_INPUT] The value 'secret' cannot be cast"),
             "CAST_INVALID_INPUT",
             "mend the view, or the row",
+        ),
+        (
+            "databricks://host?http_path=/sql",
+            RequestError("secret", {"http-code": 403, "original-exception": "secret"}),
+            "HTTP 403 RequestError",
+            "the token",
+        ),
+        (
+            "databricks://host?http_path=/sql",
+            ServerOperationError("[OPERATION_CANCELED] Operation has been canceled: secret"),
+            "OPERATION_CANCELED",
+            "run it again",
         ),
         ("databricks://host?http_path=/sql", ServerOperationError("secret"), "ServerOperationError", "host"),
     ],
