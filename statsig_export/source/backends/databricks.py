@@ -34,7 +34,7 @@ from statsig_export.source.backends.backend import (
     labels_as,
     pooled_engine,
 )
-from statsig_export.source.backends.databricks_sign_in import Tokens, as_principal
+from statsig_export.source.service_principal import Tokens, as_principal
 from statsig_export.source.written_type import WrittenType
 
 _STRING: Final = WrittenType("STRING")

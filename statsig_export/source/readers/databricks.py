@@ -9,25 +9,28 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+import databricks.sql
 import pyarrow as pa
 from databricks.sql.exc import RequestError
 from sqlalchemy import URL
 
 from statsig_export.errors import SourceError
 from statsig_export.source.backends.backend import AT_ONCE, Arguments, Backend
-from statsig_export.source.backends.databricks_sign_in import require_sign_in
 from statsig_export.source.errors import SOURCE, Named
 from statsig_export.source.readers.bounds import CHUNK_BYTES, FIRST_ROWS, joined_batches, require_columns
 from statsig_export.source.readers.cursor import SqlDatabase
+from statsig_export.source.service_principal import require_sign_in
 
 _BROKEN: Final = (pa.ArrowException, AssertionError, RuntimeError)
 """What it raises of a file that is not whole, or is none."""
 _OF_STORAGE: Final = re.compile(r"HTTP request (?:error|failed): (?:HTTP (\d{3})\b)?|CloudFetch link has expired")
 """What the driver says of a file of a result; the rest of it is the answer of the storage, or the file's whole URL."""
-logging.getLogger("databricks").addHandler(logging.NullHandler())  # what it says on stderr is told here as errors
+logging.getLogger(databricks.sql.__name__).addHandler(
+    logging.NullHandler()
+)  # what it says on stderr is told here as errors
 # They say the same, and which files are slow by their URLs, which whoever has them reads the rows with.
 for _name in ("cloudfetch", "common.unified_http_client"):
-    logging.getLogger(f"databricks.sql.{_name}").setLevel(logging.CRITICAL)
+    logging.getLogger(f"{databricks.sql.__name__}.{_name}").setLevel(logging.CRITICAL)
 
 
 class DatabricksDatabase(SqlDatabase):

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import make_url
 
 from statsig_export.errors import ConfigError, SourceError
-from statsig_export.source.backends.databricks_sign_in import Tokens, as_principal
 from statsig_export.source.readers.factory import open_reader
+from statsig_export.source.service_principal import Tokens, as_principal
 
 WAREHOUSE = "http_path=/sql/1.0/warehouses/1&catalog=c&schema=s"
 
