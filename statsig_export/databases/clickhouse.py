@@ -48,6 +48,7 @@ _PHRASES: Final[Phrases] = (
 )
 """What the client says of a server that it did not reach."""
 
+_PAGE: Final = "docs/how-to/databases/clickhouse.md"
 _LIMIT: Final = "raise that limit for this user, or make windows shorter"
 _SHARD: Final = f"a shard or replica of the table does not answer: see the server's log; {AGAIN}"
 _PROXY: Final = f"{CHECK}: its host and port (8123, with TLS 8443), and which proxy HTTP_PROXY and NO_PROXY name"
@@ -56,8 +57,14 @@ ADVICE: Final[Advice] = (
     ("code 192", f"{CHECK}: its user and password"),
     ("code 81", f"{CHECK}: the server has no such database"),
     ("code 497", "grant this user SELECT on the table"),
-    ("code 164", "let this user change settings of its own statements: readonly = 2, not 1 (docs/databases.md)"),
-    ("code 452", "a constraint keeps this user from a setting of the export: docs/databases.md names them"),
+    (
+        "code 164",
+        f"let this user change settings of its own statements: readonly = 2, not 1 ({_PAGE})",
+    ),
+    (
+        "code 452",
+        f"a constraint keeps this user from a setting of the export: {_PAGE} names them",
+    ),
     ("code 115", "[source.connect] settings names one that this server does not know, or the server is too old"),
     (
         "code 241",

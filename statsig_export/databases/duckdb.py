@@ -29,7 +29,7 @@ ADVICE: Final[Advice] = (
     ("EISDIR", f"{CHECK}: name the file"),
     ("ENOSPC", "free space on the disk: DuckDB writes what does not fit into its memory"),
     ("EXTENSION", "install it where there is a network, or take it out of {url}"),
-    ("OutOfMemoryException", "give it more: ?memory_limit=1GB in {url} (docs/databases.md)"),
+    ("OutOfMemoryException", "give it more: ?memory_limit=1GB in {url} (docs/how-to/databases/duckdb.md)"),
     ("ConversionException", "a value cannot be cast as a view does: mend the view, or the row"),
     ("OutOfRangeException", "a value cannot be cast as a view does: mend the view, or the row"),
     ("CatalogException", "the table or view reads what is gone: mend the view"),

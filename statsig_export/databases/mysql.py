@@ -45,6 +45,7 @@ ADVICE: Final[Advice] = (
     ("1317", f"somebody ended the statement (KILL); {AGAIN}"),
     ("1927", f"somebody ended the connection (KILL); {AGAIN}"),
     ("1053", f"the server went down; {AGAIN}"),
+    ("1298", "the server knows no such time zone: load its tables of them (mariadb-tzinfo-to-sql), or write an offset"),
     ("1969", "the server's max_statement_time ended it: raise it for this user, or index the window column"),
     ("3024", "the server's max_execution_time ended it: raise it for this user, or index the window column"),
     ("1104", "the server's max_join_size ends it: raise it, or set sql_big_selects for this user"),

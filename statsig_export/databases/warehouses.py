@@ -36,13 +36,13 @@ _SNOWFLAKE_NAMES: Final = {
 
 _HOW: Final = (
     f"{CHECK} and [source.connect]: they must say how to sign in, or name a connection_name that is in connections.toml"
-    " (docs/databases.md, Signing in)"
+    " (docs/how-to/databases/snowflake.md)"
 )
 SNOWFLAKE: Final[Advice] = (
     ("390144", f"{CHECK} and [source.connect]: its user has this public key (DESC USER), and the clock is right"),
     ("3903", "[source.connect] token: fetch a new one"),
     ("390422", "let this machine's address in by the network policy"),
-    ("394", "sign in by key pair or OAuth in [source.connect]: docs/databases.md, Signing in"),
+    ("394", "sign in by key pair or OAuth in [source.connect]: docs/how-to/databases/snowflake.md"),
     ("390189", f"{CHECK}: its role"),
     ("390", f"{CHECK} and [source.connect]: the account, the user and what it signs in with"),
     ("7", _HOW),

@@ -17,6 +17,13 @@ from reader import reading
 from statsig_export.config import parse_config
 
 FIVETRAN = ROOT / "docs/how-to/set-up-fivetran.md"
+GRAMMARS = {
+    "postgresql": "postgres",
+    "mysql-mariadb": "mysql",
+    "sql-server-fabric": "tsql",
+    **{name: name for name in ("bigquery", "redshift", "databricks", "trino", "clickhouse")},
+}
+"""A page's name -> what its statements are written in; Snowflake's takes those of other pages."""
 FOLLOWED = [page for page in PAGES if page != FIVETRAN and any(blocks(page, *RUN))]
 
 
@@ -50,8 +57,8 @@ def test_every_configuration_is_one(block):
 
 
 @pytest.mark.parametrize("block", [block for page in PAGES for block in blocks(page, "sql")], ids=str)
-def test_every_statement_is_one_of_snowflake(block):
-    assert sqlglot.parse(block.text, dialect="snowflake")
+def test_every_statement_is_one_of_the_database_that_the_page_is_about(block):
+    assert sqlglot.parse(block.text, dialect=GRAMMARS.get(block.page.stem, "snowflake"))
 
 
 def test_other_files_are_well_formed():

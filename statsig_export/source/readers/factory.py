@@ -92,6 +92,8 @@ def _no_driver(url: URL, backend: Backend, error: Exception) -> SourceError:
         hint = (
             f"install the package of {driver}, or write {backend.name}:// and install statsig-export[{backend.extra}]"
         )
+    elif driver and near == [backend.name]:
+        hint = f"install the package of {driver}: {backend.name} has no extra that brings it"
     elif near:
         hint = f"did you mean {near[0]}://? Else install the package that brings SQLAlchemy this dialect"
     else:

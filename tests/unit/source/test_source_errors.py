@@ -149,6 +149,12 @@ def test_a_driver_that_is_not_there_is_an_error_that_says_what_to_install(url: s
         source_at(url)
 
 
+def test_a_driver_that_no_extra_brings_is_named_itself():
+    with pytest.raises(SourceError, match="install the package of nosuchdriver") as raised:
+        source_at("mssql+nosuchdriver://host/name")
+    assert "did you mean" not in f"{raised.value}"
+
+
 def test_an_unset_variable_is_the_configurations_fault():
     with pytest.raises(ConfigError, match="SOURCE"):
         source_at("")
