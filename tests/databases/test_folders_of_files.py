@@ -38,7 +38,7 @@ def test_files_of_which_a_log_says_which_count_are_refused_wherever_the_pattern_
     mark = tmp_path / "lake/events" / log
     mark.parent.mkdir()
     mark.write_text("{}")
-    told = rf"source\.custom_events\.files: .*/lake/events is a table in the format {named}"
+    told = rf"source\.custom_events\.files: .*/lake/events .*{named}"
     with pytest.raises(SourceError, match=told), opened(tmp_path, pattern) as source:
         keys(source)
     with opened(tmp_path, "lake/plain") as source:  # beside it there is no log
