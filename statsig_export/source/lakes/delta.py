@@ -58,6 +58,7 @@ class DeltaLake:
     def __init__(self, place: Place) -> None:
         self._place = place
         self._copied: TemporaryDirectory[str] | None = None
+        self._copies: dict[str, object] = {}
         self._snapshot: Snapshot | None = None
         self._positions: dict[str, Column] = {}
 
@@ -77,6 +78,7 @@ class DeltaLake:
         if self._copied is not None:
             self._copied.cleanup()
             self._copied = None
+            self._copies.clear()
 
     def _read(self, table: DeltaTable, version: str) -> Snapshot:
         features = set(table.protocol().reader_features or ())
@@ -104,6 +106,10 @@ class DeltaLake:
 
     def _vectors(self, table: DeltaTable) -> dict[str, Column]:
         """A mask may be shorter than its file: the rows beyond it are not deleted."""
+        if self._copied is not None:
+            below = self._place.listed(self._place.folder)
+            vectors = {path: below[path] for path in below if _VECTOR.fullmatch(path.rpartition("/")[2])}
+            self._fetch(vectors, Path(self._copied.name))
         found: dict[str, Column] = {}
         root = table.table_uri.rstrip("/") + "/"
         for batch in pa.RecordBatchReader.from_stream(table.deletion_vectors()):
@@ -122,23 +128,23 @@ class DeltaLake:
             self._copied = TemporaryDirectory(prefix="statsig-export-")
         root = Path(self._copied.name)
         logs = self._place.folder + "/_delta_log"
-        self._fetch(_needed(self._place.listed(logs), logs), root)
-        if self._deletes(root):
-            self._fetch([path for path in self._place.below() if _VECTOR.fullmatch(path.rpartition("/")[2])], root)
+        listed = self._place.listed(logs)
+        needed = {path: listed[path] for path in _needed(list(listed), logs)}
+        for path in self._copies.keys() - needed.keys():
+            if path.startswith(f"{logs}/"):
+                (root / path.removeprefix(f"{self._place.folder}/")).unlink()
+                del self._copies[path]
+        self._fetch(needed, root)
         return str(root)
 
-    def _deletes(self, root: Path) -> bool:
-        return "deletionVectors" in (DeltaTable(root, without_files=True).protocol().reader_features or ())
-
-    def _fetch(self, paths: Sequence[str], root: Path) -> None:
-        """What is written once under its name, so what is here already is not fetched again."""
-        for path in paths:
-            target = root / path.removeprefix(self._place.folder + "/")
-            if not target.exists() or target.name == "_last_checkpoint":
+    def _fetch(self, wanted: Mapping[str, object], root: Path) -> None:
+        """Only what is not here already: most is written once under its name."""
+        for path, facts in wanted.items():
+            if self._copies.get(path) != facts:
+                target = root / path.removeprefix(f"{self._place.folder}/")
                 target.parent.mkdir(parents=True, exist_ok=True)
-                part = target.with_name(f"{target.name}.part")
-                self._place.fetch(path, part)
-                part.rename(target)
+                self._place.fetch(path, target)
+                self._copies[path] = facts
 
 
 def _opened(folder: str) -> DeltaTable:

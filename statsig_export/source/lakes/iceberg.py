@@ -74,7 +74,7 @@ class IcebergLake:
         self._snapshot: Snapshot | None = None
 
     def snapshot(self) -> Snapshot:
-        location = self._place.file or self._newest()
+        location = self._place.address(self._place.file or self._newest())
         if self._snapshot is None or self._snapshot.version != location:
             self._snapshot = self._read(location)
         return self._snapshot
@@ -118,7 +118,7 @@ class IcebergLake:
         return f"{folder}/{newest[0]}"
 
     def _read(self, location: str) -> Snapshot:
-        metadata = FromInputFile.table_metadata(self._io.new_input(self._place.named(location)))
+        metadata = FromInputFile.table_metadata(self._io.new_input(location))
         table = StaticTable(
             identifier=("table",),
             metadata=metadata,

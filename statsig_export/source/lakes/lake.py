@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from statsig_export.arrow.columns import Column
 from statsig_export.source.lakes.snapshot import LakeFile, Snapshot
 from statsig_export.storage.opening import is_local
+
+_FACTS: Final = ("size", "ETag", "etag", "LastModified", "last_modified", "updated")
 
 
 class UnreadableTableError(Exception):
@@ -23,13 +25,11 @@ class Place:
         self.file = file
         self.is_local = is_local(filesystem)
 
-    def listed(self, folder: str) -> list[str]:
-        """The files of a folder and below it, listed anew."""
+    def listed(self, folder: str) -> dict[str, object]:
+        """The files of a folder and below it, listed anew -> what changes when one is written anew."""
         self.filesystem.invalidate_cache()
-        return sorted(self.filesystem.find(folder))
-
-    def below(self) -> list[str]:
-        return sorted(self.filesystem.find(self.folder))
+        found = self.filesystem.find(folder, detail=True)
+        return {path: tuple(str(found[path].get(name)) for name in _FACTS) for path in sorted(found)}
 
     def fetch(self, path: str, target: Path) -> None:
         self.filesystem.get_file(path, str(target))
@@ -50,7 +50,11 @@ class Place:
             self.require(protocol)
         inside = path if separated or path.startswith(("/", "file:/")) else f"{self.folder}/{path}"
         inside = str(self.filesystem._strip_protocol(inside))  # noqa: SLF001 - fsspec's own word for it, documented
-        return inside if self.is_local else str(self.filesystem.unstrip_protocol(inside))
+        return self.address(inside)
+
+    def address(self, path: str) -> str:
+        """A path of the file system as DuckDB is told of it."""
+        return path if self.is_local else str(self.filesystem.unstrip_protocol(path))
 
 
 class Lake(Protocol):
