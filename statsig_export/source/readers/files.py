@@ -26,6 +26,9 @@ from statsig_export.source.schema import FoundColumn
 _NOTHING_DOWNLOADED: Final = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
 _NO_SURPRISE: Final = {"enable_external_file_cache": "false"}
 """A cache of files that somebody may replace."""
+_KEPT: Final = "SET GLOBAL parquet_metadata_cache = true"
+"""What a file says of itself is fetched once, not by each statement; `_view` throws it away when a file is another."""
+_UTC: Final = "SET GLOBAL TimeZone = 'UTC'"
 _MEMORY: Final = "512MB"
 """A row group's columns are fetched at once, and Spark's have 128 MB."""
 _AT_ONCE: Final = "4"
@@ -109,8 +112,8 @@ class DuckDbFiles(DuckDbDatabase):
         fresh = self._opened is None
         connection = super()._connection()
         if fresh:
-            connection.execute(PLANS)
-            connection.execute("SET TimeZone = 'UTC'")
+            for setting in (PLANS, _KEPT, _UTC):
+                connection.execute(setting)
             for filesystem in {id(each.filesystem): each.filesystem for each in self._files.values()}.values():
                 if any(each.filesystem is filesystem and not each.is_local for each in self._files.values()):
                     connection.register_filesystem(filesystem)
@@ -131,6 +134,8 @@ class DuckDbFiles(DuckDbDatabase):
         listing = self._files[table].listed()
         if self._viewed.get(table) == listing:
             return
+        if changed(self._viewed.get(table, {}), listing):
+            self._forget()
         self._refuse_shared(table, listing)
         names = ", ".join(_quoted_text(_GLOB.sub(r"[\1]", name)) for name in listing)
         rows = f"SELECT * FROM read_parquet([{names}], union_by_name = true)"  # noqa: S608 - quoted
@@ -139,6 +144,14 @@ class DuckDbFiles(DuckDbDatabase):
         except duckdb.Error as error:
             raise self._unread(table, error) from None
         self._viewed[table] = listing
+
+    def _forget(self) -> None:
+        """All that DuckDB knows of files; what is being read of them goes on."""
+        super().close()
+        self._viewed.clear()
+        for lake in self._lakes.values():
+            if lake is not None:
+                lake.forget()
 
     def _refuse_shared(self, table: str, listing: Listing) -> None:
         for other, viewed in self._viewed.items():

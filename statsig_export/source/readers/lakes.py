@@ -20,7 +20,7 @@ from statsig_export.storage.errors import cause_of
 
 SCHEMA: Final = "statsig_export"
 """Of DuckDB's, for the tables of deleted rows: what the user's tables are called is not in it."""
-PLANS: Final = "SET disabled_optimizers = 'build_side_probe_side,join_order'"
+PLANS: Final = "SET GLOBAL disabled_optimizers = 'build_side_probe_side,join_order'"
 """Else, where more rows are deleted than read, DuckDB holds those that are read to look up the others."""
 _FORMATS: Final = {"Delta": ("delta", "DeltaLake"), "Iceberg": ("iceberg", "IcebergLake")}
 _AT_ONCE: Final = 8
@@ -99,6 +99,10 @@ class LakeTable:
         """For an error while it is read: by its kind, since the text may quote a value."""
         cause = cause_of(error)
         return SourceError(f"{self.key}: {self._shown} ({self.form}) cannot be read ({cause.words})", hint=_AGAIN)
+
+    def forget(self) -> None:
+        """That there is a view: DuckDB has forgotten it."""
+        self._viewed = None
 
     def close(self) -> None:
         self._lake.close()
