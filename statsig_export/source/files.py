@@ -22,6 +22,8 @@ Listing: TypeAlias = Mapping[str, tuple[object, ...]]
 OF_DUCKDB: Final = frozenset({"memory_limit", "threads", "temp_directory"})
 """The names in [source.connect] that are settings of DuckDB's; the others are the file system's."""
 _WILDCARDS: Final = frozenset("*?[")
+_PARQUET: Final = "".join(f"[{letter}{letter.upper()}]" for letter in "parquet")
+"""Some write it in capitals."""
 _FACTS: Final = ("size", "ETag", "etag", "generation", "LastModified", "last_modified", "updated", "mtime", "ino")
 _S3: Final[Mapping[str, object]] = {"use_listings_cache": True, "default_block_size": 5 * 2**20}
 """A file is opened by what its listing says of it, for which DuckDB asks a dozen times. A block is what is read ahead
@@ -104,7 +106,7 @@ class SourceFiles:
         self.filesystem.invalidate_cache()
         below = _literal(self._root)
         found = self._everything_below(below)
-        pattern = self._root if below != self._root or below in found else f"{below}/**/*.parquet"
+        pattern = self._root if below != self._root or below in found else f"{below}/**/*.{_PARQUET}"
         meant = re.compile(glob_translate(pattern))
         paths = [
             path
@@ -216,7 +218,7 @@ def _is_meant(pattern: re.Pattern[str], path: str, below: str) -> bool:
     """
     if pattern.match(path):
         return True
-    folder = path.rpartition("/")[0] if path.endswith(".parquet") else ""
+    folder = path.rpartition("/")[0] if path.lower().endswith(".parquet") else ""
     while len(folder) > len(below):
         if pattern.match(folder):
             return True

@@ -64,6 +64,16 @@ def test_a_folder_that_a_pattern_matches_means_its_parquet_files_as_spark_writes
         assert keys(source) == [1, 2]
 
 
+@pytest.mark.fault("F479")
+@pytest.mark.parametrize("pattern", ["events", "events/day*"])
+def test_a_folder_means_its_parquet_files_however_their_ending_is_written(tmp_path: Path, pattern: str):
+    write_events(tmp_path / "events/day1/a.PARQUET", [1])
+    write_events(tmp_path / "events/day2/b.Parquet", [2])
+    write_events(tmp_path / "events/day2/c.csv", [3])
+    with opened(tmp_path, pattern) as source:
+        assert keys(source) == [1, 2]
+
+
 @pytest.mark.fault("F480")
 def test_links_to_folders_are_followed_and_a_file_with_two_names_is_read_once(tmp_path: Path):
     write_events(tmp_path / "elsewhere/a.parquet", [1], without=["ingested_at"])
