@@ -1,6 +1,7 @@
 """Delta tables as a source, on a disk: what their log says counts, and nothing else."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from first_contact import init, planned
 from lake_tables import add, column, columns_of, commit, inline_vector, lay_down_delta, stored_vector
 from parquet_files import EVENTS, NOON
 from real_databases import RealDatabase
@@ -35,6 +37,14 @@ def tables_of(database: RealDatabase, layout: str) -> dict[str, pa.Table]:
         return {table.role.value: connection.table(table.table).to_arrow_table() for table in LAYOUTS[layout]}
 
 
+def looked_at(folder: Path, tables: Mapping[str, str]) -> dict[str, Any]:
+    """What `init` finds, and how many events `plan` would send by what it wrote."""
+    folder.mkdir()
+    words = [word for name, place in tables.items() for word in ("--files", f"{name}={place}")]
+    report: dict[str, Any] = json.loads(init(folder, "--json", *words).stdout)
+    return {**report, "planned": planned(folder, "", "2026-11-01", "2026-11-02")}
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_layout_gives_the_same_events_from_delta_tables_as_from_a_database(
     database_of: Callable[[str], RealDatabase], tmp_path: Path, layout: str
@@ -48,7 +58,9 @@ def test_every_layout_gives_the_same_events_from_delta_tables_as_from_a_database
     config = files_config(tmp_path, {table.role.value: table.role.value for table in LAYOUTS[layout]}, layout=layout)
 
     found = exported(config)
+    report = looked_at(tmp_path / "look", {role: str(tmp_path / role) for role in tables_of(stored, layout)})
 
+    assert (report["layout"], report["planned"]) == (layout, len(LAYOUTS[layout]))
     assert failed_rows(config).empty
     assert len(found) == len(LAYOUTS[layout])
     pd.testing.assert_frame_equal(found, exported(config_of(reference, tmp_path, "plain", layout=layout)))

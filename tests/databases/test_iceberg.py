@@ -14,7 +14,7 @@ from parquet_files import NOON
 from pyiceberg.table import Table
 from pyiceberg.types import LongType, StringType
 from real_databases import RealDatabase
-from test_delta import events, tables_of
+from test_delta import events, looked_at, tables_of
 from test_every_database import filled
 from test_export import config_of, exported, lay_down
 from test_files import DAY, NEXT, files_config, keys, opened
@@ -42,7 +42,9 @@ def test_every_layout_gives_the_same_events_from_iceberg_tables_as_from_a_databa
     config = files_config(tmp_path, {table.role.value: table.role.value for table in LAYOUTS[layout]}, layout=layout)
 
     found = exported(config)
+    report = looked_at(tmp_path / "look", {role: str(tmp_path / role) for role in tables_of(stored, layout)})
 
+    assert (report["layout"], report["planned"]) == (layout, len(LAYOUTS[layout]))
     assert failed_rows(config).empty
     assert len(found) == len(LAYOUTS[layout])
     pd.testing.assert_frame_equal(found, exported(config_of(reference, tmp_path, "plain", layout=layout)))

@@ -152,6 +152,8 @@ class IcebergLake:
             raise
         for task in tasks:
             file = task.file
+            if file.key_metadata is not None:
+                raise UnreadableTableError("its files are encrypted")
             if file.file_format != FileFormat.PARQUET:
                 raise UnreadableTableError(
                     f"it has files in the format {file.file_format.value}, and only Parquet is read"
