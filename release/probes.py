@@ -72,6 +72,20 @@ def duckdb() -> None:
     database("duckdb:///events.duckdb", "DuckDbDatabase")
 
 
+def lake(form: str) -> None:
+    """A table that the format's own library lays down, read by its log."""
+    arrow, pyarrow = import_module(f"statsig_export.source.lakes.{form}"), import_module("pyarrow")
+    folder = Path(form).absolute()
+    if form == "delta":
+        import_module("deltalake").write_deltalake(str(folder), pyarrow.table({"id": [1]}))
+    else:
+        assert arrow.IcebergLake, form
+        return
+    files = import_module("statsig_export.source.files").SourceFiles("files", str(folder), {})
+    opened = import_module("statsig_export.source.readers.factory").open_files({"exposures": files})
+    assert [column.name for column in opened.columns("exposures", None)] == ["id"], form
+
+
 def storage(url: str, client: str) -> None:
     """The client is imported, and takes the URL and the timeouts."""
     filesystem, _ = import_module("statsig_export.storage.opening").open_filesystem(url)
@@ -138,6 +152,8 @@ PROBES: Mapping[str, Callable[[], None]] = {
     "postgres": lambda: database("postgresql://127.0.0.1:1/events"),
     "fast": lambda: database("postgresql://127.0.0.1:1/events", "AdbcDatabase"),
     "duckdb": duckdb,
+    "delta": lambda: lake("delta"),
+    "iceberg": lambda: lake("iceberg"),
     "mysql": lambda: database("mysql://127.0.0.1:1/events"),
     "snowflake": lambda: database("snowflake://user:secret@account/events/public"),
     "bigquery": bigquery,

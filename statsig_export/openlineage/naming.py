@@ -20,8 +20,11 @@ def table_name(url: URL, table: SourceTable) -> DatasetName:
 
 
 def source_files_name(pattern: str) -> DatasetName:
-    """The files of a source table: the folder that is before the first wildcard; `pattern` is a path or a URL."""
-    return _place(re.split(r"/[^/]*[*?\[]", pattern, maxsplit=1)[0])
+    """The files of a source table: the folder that is before the first wildcard, or of Iceberg's metadata; `pattern` is
+    a path or a URL.
+    """
+    folder = re.split(r"/[^/]*[*?\[]", pattern, maxsplit=1)[0]
+    return _place(re.sub(r"/metadata/[^/]+\.metadata\.json(\.gz)?$", "", folder))
 
 
 def files_name(storage_url: str, category: Category) -> DatasetName:

@@ -11,7 +11,8 @@ from fsspec.utils import glob_translate
 
 from statsig_export.errors import ConfigError, SourceError
 from statsig_export.layouts.model import SourceTable
-from statsig_export.source.table_formats import LOG_FOLDERS, above, logged_tables
+from statsig_export.source.lakes.lake import Place
+from statsig_export.source.table_formats import LOG_FOLDERS, METADATA_ENDINGS, READ_BY_THEIR_LOG, above, logged_tables
 from statsig_export.storage.errors import cause_of, without_secrets
 from statsig_export.storage.opening import is_local, open_filesystem
 
@@ -21,10 +22,15 @@ Listing: TypeAlias = Mapping[str, tuple[object, ...]]
 OF_DUCKDB: Final = frozenset({"memory_limit", "threads", "temp_directory"})
 """The names in [source.connect] that are settings of DuckDB's; the others are the file system's."""
 _WILDCARDS: Final = frozenset("*?[")
+_PARQUET: Final = "".join(f"[{letter}{letter.upper()}]" for letter in "parquet")
+"""Some write it in capitals."""
 _FACTS: Final = ("size", "ETag", "etag", "generation", "LastModified", "last_modified", "updated", "mtime", "ino")
 _S3: Final[Mapping[str, object]] = {"use_listings_cache": True, "default_block_size": 5 * 2**20}
 """A file is opened by what its listing says of it, for which DuckDB asks a dozen times. A block is what is read ahead
 of each column: s3fs's own is 50 MB."""
+
+
+_NAME_THE_TABLE: Final = 'name the table itself, and its log is read: files = "{}" (docs/how-to/databases/files.md)'
 
 
 class SourceFiles:
@@ -46,6 +52,27 @@ class SourceFiles:
         """The pattern without a secret."""
         return without_secrets(self.pattern)
 
+    def logged(self) -> tuple[str, Place] | None:
+        """The format and the place of the table that the pattern names, where it names the folder of one whose log is
+        read, or its metadata; None for files without a log. Raises SourceError where that cannot be seen.
+        """
+        folder, _, name = self._root.rpartition("/")
+        if name.endswith(METADATA_ENDINGS):
+            return "Iceberg", Place(self.filesystem, folder.removesuffix("/metadata"), self._root)
+        if _literal(self._root) != self._root:
+            return None
+        logs = logged_tables(path for name in LOG_FOLDERS for path in self._listed_in(f"{self._root}/{name}"))
+        form = logs.get(self._root)
+        return (form, Place(self.filesystem, self._root)) if form in READ_BY_THEIR_LOG else None
+
+    def _listed_in(self, folder: str) -> list[str]:
+        try:
+            return list(self.filesystem.ls(folder, detail=False))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except Exception as error:  # each file system of fsspec has errors of its own
+            raise self._unlisted(error) from error
+
     def listed(self) -> Listing:
         """The files that there are now; never none. Raises SourceError, also where a log says which of them count."""
         try:
@@ -54,12 +81,7 @@ class SourceFiles:
         except SourceError:
             raise
         except Exception as error:  # each file system of fsspec has errors of its own
-            cause = cause_of(error)
-            raise SourceError(
-                f"{self.key}: {self.shown} cannot be listed ({cause.words})",
-                hint="let these credentials list and read there; a key of their own goes into [source.connect]"
-                " (docs/databases.md, Files)",
-            ) from error
+            raise self._unlisted(error) from error
         if not found:
             lacking = "no file matches it" if there else f"there is no {self._shown(_literal(self._root))}"
             raise SourceError(
@@ -69,6 +91,13 @@ class SourceFiles:
             )
         return found
 
+    def _unlisted(self, error: Exception) -> SourceError:
+        return SourceError(
+            f"{self.key}: {self.shown} cannot be listed ({cause_of(error).words})",
+            hint="let these credentials list and read there; a key of their own goes into [source.connect]"
+            " (docs/databases.md, Files)",
+        )
+
     def _found(self) -> dict[str, tuple[object, ...]]:
         """By listing alone: what fsspec's glob asks beside it, a policy that is bound to a prefix does not allow.
 
@@ -77,7 +106,7 @@ class SourceFiles:
         self.filesystem.invalidate_cache()
         below = _literal(self._root)
         found = self._everything_below(below)
-        pattern = self._root if below != self._root or below in found else f"{below}/**/*.parquet"
+        pattern = self._root if below != self._root or below in found else f"{below}/**/*.{_PARQUET}"
         meant = re.compile(glob_translate(pattern))
         paths = [
             path
@@ -129,8 +158,10 @@ class SourceFiles:
                 raise SourceError(
                     f"{self.key}: {self._shown(folder)} is a table in the format {name}, whose log says which of its"
                     " files count; read as plain Parquet, deleted and replaced rows would come back",
-                    hint="let the engine that writes the table be the source, or let it write the rows as plain Parquet"
-                    " to a folder of their own (docs/databases.md, Files)",
+                    hint=_NAME_THE_TABLE.format(self._shown(folder))
+                    if name in READ_BY_THEIR_LOG
+                    else "let the engine that writes the table be the source, or let it write the rows as plain Parquet"
+                    " to a folder of their own (docs/how-to/databases/files.md)",
                 )
 
     def _logged_above(self, below: str) -> dict[str, str]:
@@ -187,7 +218,7 @@ def _is_meant(pattern: re.Pattern[str], path: str, below: str) -> bool:
     """
     if pattern.match(path):
         return True
-    folder = path.rpartition("/")[0] if path.endswith(".parquet") else ""
+    folder = path.rpartition("/")[0] if path.lower().endswith(".parquet") else ""
     while len(folder) > len(below):
         if pattern.match(folder):
             return True

@@ -6,7 +6,7 @@ differs between databases is in `backends`, how rows come in through a driver in
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import chain
 from types import TracebackType
 from typing import Any, Final, Self
@@ -23,6 +23,7 @@ from statsig_export.layouts.placement import source_tables
 from statsig_export.source.catalogs import CatalogTable
 from statsig_export.source.chunks import Chunk, rows_of, to_frame
 from statsig_export.source.files import files_of
+from statsig_export.source.lakes.snapshot import Stretch
 from statsig_export.source.location import located
 from statsig_export.source.outside import Outside, Place
 from statsig_export.source.readers.bounds import CHUNK_BYTES
@@ -129,7 +130,8 @@ class Source:
         if not present:
             return WindowRead("", _no_frames())
         sql, selected = self._checked(table).select_rows(self._rows(table, start, end, present))
-        return WindowRead(sql, self._frames(table, sql, selected, chunk_rows))
+        chunks = self._chunks(table, sql, chunk_rows, self._stretch(table, start, end))
+        return WindowRead(sql, self._frames(table, chunks, selected))
 
     def count_rows(
         self, table: SourceTable, start: datetime, end: datetime, categories: Sequence[Category] | None = None
@@ -139,7 +141,7 @@ class Source:
         if not present:
             return 0
         counted = self._checked(table).count_rows(self._rows(table, start, end, present))
-        return int(self._first(table, counted) or 0)
+        return int(self._first(table, counted, self._stretch(table, start, end)) or 0)
 
     def count_windows(
         self, table: SourceTable, bounds: Sequence[datetime], categories: Sequence[Category] | None = None
@@ -154,7 +156,8 @@ class Source:
         placed, stored = self._checked(table), list[Any]()
         rows = self._rows(table, bounds[0], bounds[-1], present, stored)
         part = part_of(placed.window_column, placed.window_family, bounds, placed.backend, stored)
-        with closing(self._chunks(table, placed.count_rows_by(part, rows), len(counts))) as chunks:
+        stretch = self._stretch(table, bounds[0], bounds[-1])
+        with closing(self._chunks(table, placed.count_rows_by(part, rows), len(counts), stretch)) as chunks:
             for place, count in chain.from_iterable(map(rows_of, chunks)):
                 counts[int(place)] = int(count)
         return counts
@@ -177,14 +180,20 @@ class Source:
     def has_rows(self, table: SourceTable, start: datetime, end: datetime) -> bool:
         """Whether any row of the table is in [start, end). Raises SourceError."""
         where = self._rows(table, start, end, table.categories)
-        return self._first(table, self._checked(table).window_value(where)) is not None
+        wanted = self._checked(table).window_value(where)
+        return self._first(table, wanted, self._stretch(table, start, end)) is not None
 
     def _frames(
-        self, table: SourceTable, sql: str, selected: Sequence[SelectedColumn], rows: int
+        self, table: SourceTable, chunks: Generator[Chunk], selected: Sequence[SelectedColumn]
     ) -> Generator[pd.DataFrame]:
-        with closing(self._chunks(table, sql, rows)) as chunks:
+        with closing(chunks):
             for chunk in chunks:
                 yield to_frame(chunk, selected, table)
+
+    def _stretch(self, table: SourceTable, start: datetime, end: datetime) -> Stretch | None:
+        """What a reader of files may skip by; times that are numbers or text it has no statistics of."""
+        placed = self._checked(table)
+        return Stretch(placed.window_name, start.astimezone(UTC), end.astimezone(UTC))
 
     def _rows(
         self,
@@ -221,9 +230,9 @@ class Source:
                     rows += map(tuple, chunk)
         return rows
 
-    def _first(self, table: SourceTable, sql: str) -> Any:  # noqa: ANN401 - whatever the column holds
+    def _first(self, table: SourceTable, sql: str, stretch: Stretch | None = None) -> Any:  # noqa: ANN401 - as stored
         """The first value of the first row; None where there is no row."""
-        with closing(self._chunks(table, sql, 1)) as chunks:
+        with closing(self._chunks(table, sql, 1, stretch)) as chunks:
             chunk = next(chunks, None)
         if chunk is None:
             return None
@@ -249,9 +258,9 @@ class Source:
         except self._database.errors:
             return ()
 
-    def _chunks(self, table: SourceTable, sql: str, rows: int) -> Generator[Chunk]:
+    def _chunks(self, table: SourceTable, sql: str, rows: int, stretch: Stretch | None = None) -> Generator[Chunk]:
         with self._errors_of(table):
-            yield from self._database.chunks(sql, rows)
+            yield from self._database.chunks(sql, rows, stretch)
 
     @contextmanager
     def _errors_of(self, table: SourceTable) -> Iterator[None]:

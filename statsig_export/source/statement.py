@@ -73,6 +73,11 @@ class PlacedTable:
         return self.column(self.table.window_column)
 
     @property
+    def window_name(self) -> str:
+        """As it is stored."""
+        return self._columns[self.table.window_column].name
+
+    @property
     def window_family(self) -> Family:
         return self.family(self.table.window_column)
 

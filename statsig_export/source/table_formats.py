@@ -6,6 +6,9 @@ from typing import Final
 
 LOG_FOLDERS: Final = ("_delta_log", ".hoodie", "metadata")
 """Where a format keeps its log, below the table's folder."""
+READ_BY_THEIR_LOG: Final = frozenset({"Delta", "Iceberg"})
+METADATA_ENDINGS: Final = (".metadata.json", ".metadata.json.gz")
+"""Of the files that describe an Iceberg table."""
 _LOGS: Final[Mapping[str, re.Pattern[str]]] = {
     "Delta": re.compile(r"(?P<table>.*)/_delta_log/[^/]+"),
     "Hudi": re.compile(r"(?P<table>.*?)/\.hoodie/.+"),

@@ -205,7 +205,7 @@ class Described:
         del schema
         return Catalog(())
 
-    def chunks(self, sql: str, rows: int) -> Generator[Sequence[Sequence[Any]]]:
+    def chunks(self, sql: str, rows: int, _: object = None, /) -> Generator[Sequence[Sequence[Any]]]:
         del rows
         self.statements.append(sql)
         if "GROUP BY" in sql:  # no row is outside

@@ -154,6 +154,21 @@ def test_a_file_that_is_replaced_or_removed_while_it_is_read_ends_the_window(tmp
             list(read)
 
 
+@pytest.mark.fault("F529")
+def test_a_file_that_is_replaced_between_two_windows_is_read_as_it_is_now(tmp_path: Path):
+    """Though what a file says of itself is kept, and the new one has the size and the time of the old."""
+    write_events(tmp_path / "a.parquet", [1, 2])
+    write_events(tmp_path / "new", [3, 4], moments=[datetime(2026, 11, 2, 1)] * 2)
+    old = (tmp_path / "a.parquet").stat()
+    os.utime(tmp_path / "new", ns=(old.st_atime_ns, old.st_mtime_ns))
+    with opened(tmp_path, "*.parquet") as source:
+        assert keys(source) == [1, 2]
+        assert (tmp_path / "new").stat().st_size == old.st_size
+        (tmp_path / "new").rename(tmp_path / "a.parquet")
+        assert keys(source) == []
+        assert keys(source, NEXT, NEXT + timedelta(days=1)) == [3, 4]
+
+
 @pytest.mark.fault("F469")
 @pytest.mark.parametrize(
     ("pattern", "told"),

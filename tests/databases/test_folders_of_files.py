@@ -38,7 +38,7 @@ def test_files_of_which_a_log_says_which_count_are_refused_wherever_the_pattern_
     mark = tmp_path / "lake/events" / log
     mark.parent.mkdir()
     mark.write_text("{}")
-    told = rf"source\.custom_events\.files: .*/lake/events is a table in the format {named}"
+    told = rf"source\.custom_events\.files: .*/lake/events .*{named}"
     with pytest.raises(SourceError, match=told), opened(tmp_path, pattern) as source:
         keys(source)
     with opened(tmp_path, "lake/plain") as source:  # beside it there is no log
@@ -60,6 +60,16 @@ def test_a_folder_that_a_pattern_matches_means_its_parquet_files_as_spark_writes
     write_events(tmp_path / "events/day1.parquet/part-0.snappy.parquet", [1])
     (tmp_path / "events/day1.parquet/_SUCCESS").touch()
     write_events(tmp_path / "events/day2.parquet", [2])
+    with opened(tmp_path, pattern) as source:
+        assert keys(source) == [1, 2]
+
+
+@pytest.mark.fault("F479")
+@pytest.mark.parametrize("pattern", ["events", "events/day*"])
+def test_a_folder_means_its_parquet_files_however_their_ending_is_written(tmp_path: Path, pattern: str):
+    write_events(tmp_path / "events/day1/a.PARQUET", [1])
+    write_events(tmp_path / "events/day2/b.Parquet", [2])
+    write_events(tmp_path / "events/day2/c.csv", [3])
     with opened(tmp_path, pattern) as source:
         assert keys(source) == [1, 2]
 

@@ -25,6 +25,7 @@ from statsig_export.source.backends.postgresql import CONNECTION, NO_ENCODING, t
 from statsig_export.source.catalogs import Catalog
 from statsig_export.source.chunks import Chunk
 from statsig_export.source.errors import SourceErrors
+from statsig_export.source.lakes.snapshot import Stretch
 from statsig_export.source.readers.bounds import bounded_batches, require_columns
 from statsig_export.source.readers.cursor import SqlDatabase
 from statsig_export.source.schema import FoundColumn
@@ -76,7 +77,7 @@ class AdbcDatabase:
     def catalog(self, schema: str | None) -> Catalog:
         return self._plain.catalog(schema)
 
-    def chunks(self, sql: str, rows: int) -> Generator[Chunk]:
+    def chunks(self, sql: str, rows: int, _: Stretch | None = None, /) -> Generator[Chunk]:
         """The driver cuts batches by about 8 MB; here they are cut by rows as well.
 
         A database of the encoding SQL_ASCII may hold text that is not UTF-8, which Arrow refuses: it is read as rows.

@@ -22,6 +22,7 @@ from statsig_export.source.backends.backend import Arguments
 from statsig_export.source.backends.clickhouse import CLICKHOUSE, ClickHouseDialect, columns_statement, plain_type
 from statsig_export.source.catalogs import Catalog, catalog_of, found_columns
 from statsig_export.source.errors import NOT_TAKEN, SOURCE, Named, SourceErrors
+from statsig_export.source.lakes.snapshot import Stretch
 from statsig_export.source.readers.bounds import joined_batches, require_columns
 from statsig_export.source.schema import FoundColumn
 
@@ -77,7 +78,7 @@ class ClickHouseDatabase:
         rows = self._rows(look(schema)) if look is not None else []
         return catalog_of(((*row[:3], plain_type(row[3]), *row[4:]) for row in rows), CLICKHOUSE.families)
 
-    def chunks(self, sql: str, rows: int) -> Generator[pa.RecordBatch]:
+    def chunks(self, sql: str, rows: int, _: Stretch | None = None, /) -> Generator[pa.RecordBatch]:
         """Raises SourceError for an answer that ends before its end: Arrow takes it for whole between two batches."""
         client = self._client()
         with closing(client.raw_stream(sql, settings=self._settings, fmt="ArrowStream")) as answer:

@@ -20,6 +20,7 @@ from statsig_export.source.backends.backend import AT_ONCE, Arguments, Backend
 from statsig_export.source.catalogs import Catalog, catalog_of, columns_query, found_columns
 from statsig_export.source.chunks import Chunk, rows_of
 from statsig_export.source.errors import NOT_TAKEN, SOURCE, Named, SourceErrors
+from statsig_export.source.lakes.snapshot import Stretch
 from statsig_export.source.readers.bounds import Rows, bounded_rows, require_columns
 from statsig_export.source.readers.inspection import inspected_catalog
 from statsig_export.source.schema import FoundColumn, found_column
@@ -77,7 +78,7 @@ class SqlDatabase:
             warnings.simplefilter("ignore", SAWarning)
             return inspected_catalog(connection, schema)
 
-    def chunks(self, sql: str, rows: int) -> Generator[Chunk]:
+    def chunks(self, sql: str, rows: int, _: Stretch | None = None, /) -> Generator[Chunk]:
         if self._backend.doubles_percent:
             sql = sql.replace("%", "%%")
         with self._connect() as connection, self._cursor(connection) as cursor:

@@ -18,6 +18,7 @@ from statsig_export.source.backends.backend import Arguments
 from statsig_export.source.backends.duckdb import CATALOG, DUCKDB, LOOK, DuckDbDialect
 from statsig_export.source.catalogs import Catalog, catalog_of, columns_query, found_columns
 from statsig_export.source.errors import SOURCE, Named, SourceErrors
+from statsig_export.source.lakes.snapshot import Stretch
 from statsig_export.source.readers.bounds import joined_batches, require_columns
 from statsig_export.source.schema import FoundColumn
 
@@ -57,7 +58,7 @@ class DuckDbDatabase:
     def catalog(self, schema: str | None) -> Catalog:
         return catalog_of(self._connection().execute(LOOK(schema)).fetchall(), DUCKDB.families)
 
-    def chunks(self, sql: str, rows: int) -> Generator[pa.RecordBatch]:
+    def chunks(self, sql: str, rows: int, _: Stretch | None = None, /) -> Generator[pa.RecordBatch]:
         """A relation's reader streams, a vector at a time. Raises SourceError where memory_limit holds none."""
         with self._connection().cursor() as connection:
             try:

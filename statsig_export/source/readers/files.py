@@ -6,6 +6,7 @@ DuckDB's own extensions for that (httpfs, aws) would be downloaded while the exp
 
 import re
 from collections.abc import Generator, Mapping
+from dataclasses import replace
 from typing import Final
 
 import duckdb
@@ -17,12 +18,17 @@ from statsig_export.source.backends.duckdb import IN_MEMORY
 from statsig_export.source.catalogs import Catalog
 from statsig_export.source.errors import SOURCE, Named
 from statsig_export.source.files import OF_DUCKDB, Listing, SourceFiles, changed
+from statsig_export.source.lakes.snapshot import Stretch
 from statsig_export.source.readers.duckdb import DuckDbDatabase
+from statsig_export.source.readers.lakes import PLANS, LakeTable
 from statsig_export.source.schema import FoundColumn
 
 _NOTHING_DOWNLOADED: Final = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
 _NO_SURPRISE: Final = {"enable_external_file_cache": "false"}
 """A cache of files that somebody may replace."""
+_KEPT: Final = "SET GLOBAL parquet_metadata_cache = true"
+"""What a file says of itself is fetched once, not by each statement; `_view` throws it away when a file is another."""
+_UTC: Final = "SET GLOBAL TimeZone = 'UTC'"
 _MEMORY: Final = "512MB"
 """A row group's columns are fetched at once, and Spark's have 128 MB."""
 _AT_ONCE: Final = "4"
@@ -46,22 +52,24 @@ class DuckDbFiles(DuckDbDatabase):
         )
         self._files = files
         self._viewed: dict[str, Listing] = {}
+        self._lakes: dict[str, LakeTable | None] = {}
 
     def columns(self, table: str, schema: str | None) -> list[FoundColumn]:
         if table in self._files:
-            self._view(table)
+            self._describe(table)
         return super().columns(table, schema)
 
     def catalog(self, schema: str | None) -> Catalog:
         for table in self._files:
-            self._view(table)
-        return super().catalog(schema)
+            self._describe(table)
+        found = super().catalog(schema)
+        return replace(found, tables=tuple(table for table in found.tables if table.name in self._files))
 
-    def chunks(self, sql: str, rows: int) -> Generator[pa.RecordBatch]:
+    def chunks(self, sql: str, rows: int, stretch: Stretch | None = None, /) -> Generator[pa.RecordBatch]:
         """Raises SourceError where a file that is read is replaced or removed meanwhile."""
         tables = [table for table in self._files if self._quoted(table) in sql]
         for table in tables:
-            self._view(table)
+            self._view(table, stretch)
         try:
             yield from super().chunks(sql, rows)
         except self.errors as error:
@@ -72,10 +80,40 @@ class DuckDbFiles(DuckDbDatabase):
         for table in tables:
             self._refuse_changed(table)
 
+    def close(self) -> None:
+        super().close()
+        for lake in self._lakes.values():
+            if lake is not None:
+                lake.close()
+
+    def _lake(self, table: str) -> LakeTable | None:
+        """The table, where its files have a log that is read; else a pattern of files without one."""
+        if table not in self._lakes:
+            files = self._files[table]
+            logged = files.logged()
+            lake = None if logged is None else LakeTable(files.key, files.shown, *logged)
+            for name, other in self._lakes.items():
+                if lake is not None and other is not None and other.folder == lake.folder:
+                    raise SourceError(
+                        f"{files.key}: it is the table {name} too", hint="let each name a table of its own"
+                    )
+            self._lakes[table] = lake
+        return self._lakes[table]
+
+    def _describe(self, table: str) -> None:
+        """Make a view that has the table's columns."""
+        lake = self._lake(table)
+        if lake is None:
+            self._view(table)
+        else:
+            lake.columns(self._connection(), table)
+
     def _connection(self) -> duckdb.DuckDBPyConnection:
         fresh = self._opened is None
         connection = super()._connection()
         if fresh:
+            for setting in (PLANS, _KEPT, _UTC):
+                connection.execute(setting)
             for filesystem in {id(each.filesystem): each.filesystem for each in self._files.values()}.values():
                 if any(each.filesystem is filesystem and not each.is_local for each in self._files.values()):
                     connection.register_filesystem(filesystem)
@@ -84,14 +122,20 @@ class DuckDbFiles(DuckDbDatabase):
     def _more_memory(self) -> str:
         return 'raise it: [source.connect] memory_limit = "2GB"'
 
-    def _view(self, table: str) -> None:
+    def _view(self, table: str, stretch: Stretch | None = None) -> None:
         """Make the table's view of the files that there are, unless it is of just these.
 
         Columns are matched by their names, and what a file lacks is null: its writer had not known it yet.
         """
+        lake = self._lake(table)
+        if lake is not None:
+            lake.view(self._connection(), table, stretch)
+            return
         listing = self._files[table].listed()
         if self._viewed.get(table) == listing:
             return
+        if changed(self._viewed.get(table, {}), listing):
+            self._forget()
         self._refuse_shared(table, listing)
         names = ", ".join(_quoted_text(_GLOB.sub(r"[\1]", name)) for name in listing)
         rows = f"SELECT * FROM read_parquet([{names}], union_by_name = true)"  # noqa: S608 - quoted
@@ -100,6 +144,14 @@ class DuckDbFiles(DuckDbDatabase):
         except duckdb.Error as error:
             raise self._unread(table, error) from None
         self._viewed[table] = listing
+
+    def _forget(self) -> None:
+        """All that DuckDB knows of files; what is being read of them goes on."""
+        super().close()
+        self._viewed.clear()
+        for lake in self._lakes.values():
+            if lake is not None:
+                lake.forget()
 
     def _refuse_shared(self, table: str, listing: Listing) -> None:
         for other, viewed in self._viewed.items():
@@ -111,6 +163,9 @@ class DuckDbFiles(DuckDbDatabase):
                 )
 
     def _refuse_changed(self, table: str) -> None:
+        """Files that a log names are written once under their names."""
+        if self._lake(table) is not None:
+            return
         files = self._files[table]
         if others := changed(self._viewed[table], files.listed()):
             raise SourceError(
@@ -121,6 +176,9 @@ class DuckDbFiles(DuckDbDatabase):
 
     def _unread(self, table: str, error: Exception) -> SourceError:
         """By what is known of the files: the text may quote a value."""
+        lake = self._lake(table)
+        if lake is not None:
+            return lake.unread(error)
         files, said = self._files[table], str(error)
         named = next((name for name in _NAMED.findall(said) if name in files.listed()), files.shown)
         if "No magic bytes" in said or "too small to be a Parquet file" in said:

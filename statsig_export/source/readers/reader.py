@@ -8,6 +8,7 @@ from sqlalchemy.engine import Dialect
 from statsig_export.source.catalogs import Catalog
 from statsig_export.source.chunks import Chunk
 from statsig_export.source.errors import SourceErrors
+from statsig_export.source.lakes.snapshot import Stretch
 from statsig_export.source.schema import FoundColumn
 
 
@@ -36,9 +37,10 @@ class Database(Protocol):
     def catalog(self, schema: str | None) -> Catalog:
         """All tables and views of a schema, None for all schemas, in one statement where the database allows it."""
 
-    def chunks(self, sql: str, rows: int) -> Generator[Chunk]:
+    def chunks(self, sql: str, rows: int, stretch: Stretch | None = None, /) -> Generator[Chunk]:
         """The result of a statement, streamed; no chunk is empty or has more rows than that, nor much more text than
-        `bounds.CHUNK_BYTES` if it has more than one.
+        `bounds.CHUNK_BYTES` if it has more than one. The statement needs rows of `stretch` alone, for a reader that
+        has to find them by itself.
         """
 
     def close(self) -> None: ...

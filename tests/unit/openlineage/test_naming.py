@@ -100,6 +100,7 @@ def test_the_destination_is_known_by_its_configured_name_alone():
         ("/srv/events", "file", "/srv/events"),
         ("s3://bucket/events/*.parquet", "s3://bucket", "events"),
         ("s3://bucket/*.parquet", "s3://bucket", ""),
+        ("s3://bucket/events/metadata/00001-5f.metadata.json", "s3://bucket", "events"),
     ],
 )
 def test_files_of_a_source_are_named_by_the_folder_before_the_first_wildcard(pattern: str, namespace: str, name: str):

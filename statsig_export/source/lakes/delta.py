@@ -1,0 +1,245 @@
+"""Delta tables: what their log says, by delta-rs. The files are read by DuckDB, with the same credentials as the log.
+
+delta-rs has clients of its own for buckets, which look for credentials elsewhere. So of a table in a bucket the log is
+copied beside this process, and it reads the copy.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+from urllib.parse import unquote
+
+import numpy as np
+import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError, TableNotFoundError
+
+from statsig_export.arrow.columns import Column
+from statsig_export.source.lakes.lake import Place, UnreadableTableError
+from statsig_export.source.lakes.snapshot import Deletes, Field, LakeFile, Snapshot, Span, quoted
+
+KNOWN_FEATURES: Final = frozenset(
+    {"columnMapping", "deletionVectors", "timestampNtz", "typeWidening", "typeWidening-preview", "v2Checkpoint"}
+    | {"vacuumProtocolCheck"}
+)
+"""What a reader has to know of a table, and is known here."""
+_KINDS: Final[Mapping[str, str]] = {
+    "string": "VARCHAR",
+    "long": "BIGINT",
+    "integer": "INTEGER",
+    "short": "SMALLINT",
+    "byte": "TINYINT",
+    "float": "REAL",
+    "double": "DOUBLE",
+    "boolean": "BOOLEAN",
+    "binary": "BLOB",
+    "date": "DATE",
+    "timestamp": "TIMESTAMPTZ",
+    "timestamp_ntz": "TIMESTAMP",
+}
+_LAST_CHECKPOINT: Final = re.compile(r"(\d{20})\.checkpoint(\.\d+\.\d+|\.[0-9a-f-]+)?\.(parquet|json)")
+_COMMIT: Final = re.compile(r"(\d{20})\.json")
+_VECTOR: Final = re.compile(r"deletion_vector_[^/]*\.bin")
+_UNKNOWN: Final = re.compile(r"Feature '(\w+)' is not supported")
+"""What delta-rs says of a table that asks more than it knows."""
+_ASKED: Final = "its log asks readers to know {}"
+ERRORS: Final = (DeltaError, TableNotFoundError, OSError, ValueError, pa.ArrowException)
+
+
+class DeltaLake:
+    """A Delta table. Each statement sees its newest version."""
+
+    name: Final = "Delta"
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._copied: TemporaryDirectory[str] | None = None
+        self._copies: dict[str, object] = {}
+        self._snapshot: Snapshot | None = None
+        self._positions: dict[str, Column] = {}
+
+    def snapshot(self) -> Snapshot:
+        table = _opened(self._folder())
+        version = f"{table.metadata().id} {table.version()}"
+        if self._snapshot is None or self._snapshot.version != version:
+            self._snapshot = self._read(table, version)
+        return self._snapshot
+
+    def deleted(self, file: LakeFile) -> Iterator[Column]:
+        """The positions of the rows of a file that are deleted."""
+        if file.deletes:
+            yield self._positions[file.name]
+
+    def close(self) -> None:
+        if self._copied is not None:
+            self._copied.cleanup()
+            self._copied = None
+            self._copies.clear()
+
+    def _read(self, table: DeltaTable, version: str) -> Snapshot:
+        features = set(table.protocol().reader_features or ())
+        if unknown := features - KNOWN_FEATURES:
+            raise UnreadableTableError(_ASKED.format(", ".join(sorted(unknown))))
+        mode = table.metadata().configuration.get("delta.columnMapping.mode", "none")
+        fields = tuple(_field(each, mode) for each in json.loads(table.schema().to_json())["fields"])
+        self._positions = self._vectors(table) if "deletionVectors" in features else {}
+        return Snapshot(version, fields, tuple(self._files(table, fields)))
+
+    def _files(self, table: DeltaTable, fields: Sequence[Field]) -> Iterator[LakeFile]:
+        known = {name: each.name for each in fields for name in (each.name, *each.names)}
+        adds: pa.Table = pa.table(table.get_add_actions(flatten=False))
+        for batch in adds.to_batches(max_chunksize=1_000):
+            for add in batch.select([n for n in _USED if n in batch.schema.names]).to_pylist():
+                name = self._place.named(unquote(add["path"]))
+                values = {known[key]: value for key, value in (add.get("partition") or {}).items() if key in known}
+                spans = {**_spans(add, known), **{key: _one(value) for key, value in values.items()}}
+                yield LakeFile(
+                    name,
+                    {key: _text(value) for key, value in values.items()},
+                    {key: span for key, span in spans.items() if span is not None},
+                    (Deletes(),) if name in self._positions else (),
+                )
+
+    def _vectors(self, table: DeltaTable) -> dict[str, Column]:
+        """A mask may be shorter than its file: the rows beyond it are not deleted."""
+        if self._copied is not None:
+            below = self._place.listed(self._place.folder)
+            vectors = {path: below[path] for path in below if _VECTOR.fullmatch(path.rpartition("/")[2])}
+            self._fetch(vectors, Path(self._copied.name))
+        found: dict[str, Column] = {}
+        root = table.table_uri.rstrip("/") + "/"
+        for batch in pa.RecordBatchReader.from_stream(table.deletion_vectors()):
+            for path, kept in zip(batch.column(0), batch.column(1), strict=True):
+                mask = kept.values.to_numpy(zero_copy_only=False)
+                uri = path.as_py()
+                inside = uri.removeprefix(root).removeprefix("file://" + root)
+                found[self._place.named(unquote(inside))] = pa.array(np.flatnonzero(~mask), pa.int64())
+        return found
+
+    def _folder(self) -> str:
+        """Where the log is on this machine."""
+        if self._place.is_local:
+            return self._place.folder
+        if self._copied is None:
+            self._copied = TemporaryDirectory(prefix="statsig-export-")
+        root = Path(self._copied.name)
+        logs = self._place.folder + "/_delta_log"
+        listed = self._place.listed(logs)
+        needed = {path: listed[path] for path in _needed(list(listed), logs)}
+        for path in self._copies.keys() - needed.keys():
+            if path.startswith(f"{logs}/"):
+                (root / path.removeprefix(f"{self._place.folder}/")).unlink()
+                del self._copies[path]
+        self._fetch(needed, root)
+        return str(root)
+
+    def _fetch(self, wanted: Mapping[str, object], root: Path) -> None:
+        """Only what is not here already: most is written once under its name."""
+        for path, facts in wanted.items():
+            if self._copies.get(path) != facts:
+                target = root / path.removeprefix(f"{self._place.folder}/")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                self._place.fetch(path, target)
+                self._copies[path] = facts
+
+
+def _opened(folder: str) -> DeltaTable:
+    try:
+        return DeltaTable(folder)
+    except DeltaError as error:
+        if unknown := _UNKNOWN.search(str(error)):
+            raise UnreadableTableError(_ASKED.format(unknown[1])) from None
+        raise
+
+
+_USED: Final = ("path", "null_count", "min", "max", "partition")
+
+
+def _needed(paths: Sequence[str], logs: str) -> list[str]:
+    """Of the log, what its last checkpoint and the commits since are; and all sidecars, of which that checkpoint says
+    only within which it has.
+
+    The last two checkpoints: one that is just being written is not whole.
+    """
+    names = [path.removeprefix(logs + "/") for path in paths]
+    checkpoints = sorted({found[1] for name in names if (found := _LAST_CHECKPOINT.fullmatch(name))})
+    since = checkpoints[-2] if len(checkpoints) > 1 else ""
+    wanted = [
+        name
+        for name in names
+        if ((found := _COMMIT.fullmatch(name) or _LAST_CHECKPOINT.fullmatch(name)) and found[1] >= since)
+        or name == "_last_checkpoint"
+        or name.startswith("_sidecars/")
+    ]
+    return [f"{logs}/{name}" for name in wanted]
+
+
+def _field(described: Mapping[str, Any], mode: str) -> Field:
+    facts, kind = described["metadata"], described["type"]
+    name = described["name"]
+    physical = facts.get("delta.columnMapping.physicalName", name) if mode != "none" else name
+    number = facts.get("delta.columnMapping.id") if mode == "id" else None
+    nested = kind if isinstance(kind, dict) else {}
+    members = tuple(_field(each, mode) for each in nested.get("fields", ()))
+    within = tuple(
+        _field({"name": part, "metadata": {}, "type": nested[part]}, mode)
+        for part in ("elementType", "keyType", "valueType")
+        if part in nested
+    )
+    return Field(name, _kind(kind), number, (physical,), None, members, within)
+
+
+def _kind(kind: Any) -> str:  # noqa: ANN401 - JSON
+    """In the words of DuckDB; "" for what has none, as a variant."""
+    if isinstance(kind, str):
+        name = str(kind)
+        return name.upper() if name.startswith("decimal") else _KINDS.get(name, "")
+    form = str(kind["type"])
+    parts = {
+        "struct": [_kind(each["type"]) for each in kind.get("fields", ())],
+        "array": [_kind(kind.get("elementType", ""))],
+        "map": [_kind(kind.get("keyType", "")), _kind(kind.get("valueType", ""))],
+    }[form]
+    if not all(parts):
+        return ""
+    if form == "array":
+        return f"{parts[0]}[]"
+    if form == "map":
+        return f"MAP({parts[0]}, {parts[1]})"
+    return (
+        "STRUCT("
+        + ", ".join(f"{quoted(str(each['name']))} {part}" for each, part in zip(kind["fields"], parts, strict=True))
+        + ")"
+    )
+
+
+def _spans(add: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, Span | None]:
+    least, greatest = add.get("min") or {}, add.get("max") or {}
+    return {
+        known[key]: _span(least[key], greatest.get(key))
+        for key in least
+        if key in known and isinstance(least[key], date)
+    }
+
+
+def _one(value: object) -> Span | None:
+    return _span(value, value)
+
+
+def _span(least: object, greatest: object) -> Span | None:
+    low, high = _moment(least), _moment(greatest)
+    return None if low is None or high is None else (low, high)
+
+
+def _moment(value: object) -> datetime | None:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+    return datetime.combine(value, time()) if isinstance(value, date) else None
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else value.isoformat() if isinstance(value, date) else str(value)
