@@ -24,7 +24,7 @@ from statsig_export.dagster.events.materializations import (
     of_the_run,
 )
 from statsig_export.dagster.keys import GROUP, STORED, Names, names_of
-from statsig_export.dagster.metadata import MOST, failure, newest, run_link
+from statsig_export.dagster.metadata import MOST, NOT_EXPORTED, failure, newest, run_link
 from statsig_export.dagster.partitions import event_partitions, freshness_policy
 from statsig_export.dagster.pools import export_pool_of
 from statsig_export.dagster.resources import ExportResource
@@ -227,7 +227,7 @@ def _not_exported(
     return failure(
         first,
         {
-            "windows not exported": dg.MetadataValue.json(list(newest([*windows, *left]))),
+            NOT_EXPORTED: dg.MetadataValue.json(list(newest([*windows, *left]))),
             "causes": dg.MetadataValue.json({window.key: error.message for window, error in [*failed.items()][:MOST]}),
         },
         description="; ".join([f"window {windows[0]} was not exported: {first}", *more]),
