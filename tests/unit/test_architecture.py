@@ -37,6 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "metrics": {"delivery", "export", "ledger", "shipping"},
     "monitoring": {"export", "ledger", "shipping"},
     "alerts": {"delivery", "ledger", "monitoring", "shipping"},
+    "tracing": set(),
     "testing": {"layouts"},
     "demo": {"dagster", "ledger", "reconciliation", "shipping", "testing"},
     "cli": {

@@ -38,6 +38,7 @@ from statsig_export.export.rows_outside import RowsOutside
 from statsig_export.layouts.placement import source_tables
 from statsig_export.lineage.columns import feeding_columns
 from statsig_export.shipping.status import exported, status
+from statsig_export.spans import traced
 from statsig_export.windows import Window, partition_key
 
 FILE_COLUMNS = dg.TableSchema(
@@ -96,7 +97,8 @@ def events_asset(config: Config) -> dg.AssetsDefinition:
         try:
             config = statsig_export.config()
             claim_keys(context, config, statsig_export.config_path)
-            _export(context, config)
+            with traced(config, "dagster export", orchestrator_run=context.run.run_id):
+                _export(context, config)
         except StatsigExportError as error:
             retry_if_it_may_heal(context, error)
             raise failure(error) from None

@@ -14,6 +14,8 @@ _FAULTS = {
     errors.DestinationError: Fault.DESTINATION,
     errors.LedgerError: Fault.LEDGER,
 }
+DIFFERENCE = "Difference"
+"""What verify_ledger fails with."""
 _READ_THE_RUN = "read the run's log"
 _KILLED = ("DagsterExecutionInterruptedError", "DagsterSubprocessError", "ChildProcessCrashException", "MemoryError")
 
@@ -49,7 +51,8 @@ def _of_step(event: dg.DagsterEvent) -> Cause:
     values = {} if said is None else {label: value.value for label, value in said.metadata.items()}
     if ERROR in values:
         name = str(values[ERROR])
-        what, do = str(values.get(WHAT_HAPPENED, "")), str(values.get(WHAT_TO_DO, ""))
+        what = str(values.get(WHAT_HAPPENED) or (said and said.description) or name)
+        do = str(values.get(WHAT_TO_DO, ""))
         return Cause(name, what, fault_of(name), do or _READ_THE_RUN, _windows(values.get(NOT_EXPORTED)))
     if said is not None and said.description:
         return Cause("Failure", said.description, Fault.SOURCE, _READ_THE_RUN)
@@ -65,7 +68,9 @@ def _of_step(event: dg.DagsterEvent) -> Cause:
 
 
 def fault_of(name: str) -> Fault:
-    """By the name of an error's class, or of the nearest class above it."""
+    """By the name of an error's class, or of the nearest class above it; what verify_ledger finds has none."""
+    if name == DIFFERENCE:
+        return Fault.LEDGER
     kind = getattr(errors, name, None)
     for above in getattr(kind, "__mro__", ()):
         if above in _FAULTS:
