@@ -21,8 +21,8 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.home_on_disk]
 def as_if_a_minute_had_passed(instance: dg.DagsterInstance) -> None:
     """Since the sensor has ticked."""
     (state,) = [each for each in instance.all_instigator_state() if each.name == "alerts_sensor"]
-    data = state.instigator_data
-    instance.update_instigator_state(state.with_data(data._replace(last_tick_timestamp=data.last_tick_timestamp - 60)))
+    long_ago = {"last_tick_timestamp": 1.0, "last_tick_start_timestamp": 1.0}
+    instance.update_instigator_state(state.with_data(state.instigator_data._replace(**long_ago)))
 
 
 @pytest.mark.fault("F555", "F562")
