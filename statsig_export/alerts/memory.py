@@ -18,6 +18,8 @@ from statsig_export.ledger.transactions import existing_ledger, ledger_to_read
 _KIND: Final = "alerts"
 READ_WAIT_MS: Final = 3_000
 """For a ledger to answer: a tick has a minute for everything."""
+_WRITE_WAIT_MS: Final = 8_000
+"""For another writer, likewise; three times at most in a look."""
 
 Change = Callable[[Record], Record]
 
@@ -44,7 +46,7 @@ class LedgerMemory:
 
     def change(self, change: Change) -> Record:
         """Nothing is remembered where there is no ledger yet: there is none to be made by an alert."""
-        with existing_ledger(self.config) as ledger:
+        with existing_ledger(self.config, _WRITE_WAIT_MS) as ledger:
             if ledger is None:
                 return change(Record())
             names = (self.config.webhook.name,)

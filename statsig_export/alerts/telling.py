@@ -17,7 +17,7 @@ from statsig_export.alerts.messages import Message
 from statsig_export.alerts.record import Record
 from statsig_export.alerts.senders import Send, receivers_of, senders_of
 from statsig_export.config import Config
-from statsig_export.errors import LedgerError
+from statsig_export.errors import ConfigError, LedgerError, StatsigExportError
 from statsig_export.monitoring.reading import read_figures
 from statsig_export.monitoring.rules import Fault, Kind, Level, Limits, findings
 
@@ -39,8 +39,8 @@ class Told:
     """Receivers that are still to be told something."""
     incidents: list[Incident] = field(default_factory=list)
     """All that are known after it."""
-    wrong: LedgerError | None = None
-    """Why the ledger could not be read."""
+    wrong: StatsigExportError | None = None
+    """Why the ledger could not be read, or written where that was due."""
 
     @property
     def open(self) -> list[Incident]:
@@ -60,7 +60,7 @@ def tell(config: Config, beside: Memory, watch: Watch = list, now: Callable[[], 
         seen = [*_seen(config, clock()), *watch()]
         in_ledger = LedgerMemory(config)
         followed_in.append(_Followed(in_ledger, _follow(config, in_ledger, seen, clock)))
-    except LedgerError as error:
+    except StatsigExportError as error:  # of the configuration, too: a variable of the ledger is not set here
         told.wrong = error
     away = [] if told.wrong is None else [_ledger_away(told.wrong)]
     followed_in.append(_Followed(beside, _follow(config, beside, away, clock)))
@@ -83,9 +83,10 @@ def _seen(config: Config, now: datetime) -> list[Observation]:
     return [Observation.of(finding) for finding in findings(figures, limits)]
 
 
-def _ledger_away(error: LedgerError) -> Observation:
+def _ledger_away(error: StatsigExportError) -> Observation:
     what, do = f"the ledger cannot be read: {error.message}", error.hint or "look at its database and disk"
-    return Observation(Kind.LEDGER.value, Level.CRITICAL, what, Fault.LEDGER, do)
+    fault = Fault.CONFIGURATION if isinstance(error, ConfigError) else Fault.LEDGER
+    return Observation(Kind.LEDGER.value, Level.CRITICAL, what, fault, do)
 
 
 def _follow(config: Config, memory: Memory, seen: Sequence[Observation], clock: Callable[[], datetime]) -> Record:

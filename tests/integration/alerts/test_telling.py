@@ -264,6 +264,16 @@ def test_neither_the_sources_nor_the_webhooks_variable_is_needed(duty: Duty):
     assert duty.incidents() == [("halted", "began")]
 
 
+@pytest.mark.fault("F561")
+def test_a_variable_of_the_ledger_that_is_not_set_where_alerts_are_told_is_told(duty: Duty):
+    del duty.home.environ["LEDGER"]
+    duty.looks(4)
+
+    (document,) = duty.taken.documents
+    assert document["incidents"][0]["fault"] == "configuration"
+    assert "variable LEDGER is not set" in document["text"]
+
+
 @pytest.mark.parametrize("gone", ["ALERTS", "KEY"])
 def test_a_variable_that_is_not_set_is_an_error_that_names_it(duty: Duty, gone: str):
     del duty.home.environ[gone]
