@@ -11,9 +11,11 @@ import sys
 import sysconfig
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Thread
 
 VERBS = Path(sysconfig.get_path("scripts")) / "statsig-export"
 EVENTS = 300
@@ -145,6 +147,28 @@ def metrics() -> None:
     assert 'statsig_export_up{destination="fivetran"} 1.0' in Path("export.prom").read_text("utf-8")
 
 
+def otel() -> None:
+    """The spans of a run, at a collector."""
+    sent: list[bytes] = []
+
+    class Collector(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            sent.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Nothing on standard error."""
+
+    with HTTPServer(("127.0.0.1", 0), Collector) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"http://127.0.0.1:{server.server_port}"
+        exported("[traces]\nopentelemetry = true")
+        server.shutdown()
+    assert b"export_window" in b"".join(sent)
+
+
 PROBES: Mapping[str, Callable[[], None]] = {
     "": by_itself,
     "dagster": dagster,
@@ -170,6 +194,7 @@ PROBES: Mapping[str, Callable[[], None]] = {
     "notebook": notebook,
     "openlineage": openlineage,
     "metrics": metrics,
+    "otel": otel,
 }
 
 

@@ -16,6 +16,7 @@ from typing import Any, Self
 from pydantic import PrivateAttr, ValidationError
 from sqlalchemy.engine import URL
 
+from statsig_export.alert_settings import AlertSettings
 from statsig_export.arrivals_settings import ArrivalsSettings
 from statsig_export.config_file import read_document
 from statsig_export.config_problems import explained
@@ -23,6 +24,7 @@ from statsig_export.connect_arguments import looked_up
 from statsig_export.dagster_settings import DagsterSettings
 from statsig_export.database_urls import read_url
 from statsig_export.errors import ConfigError
+from statsig_export.observing_settings import MetricSettings, TraceSettings
 from statsig_export.places import checked_file, checked_place, left_beside
 from statsig_export.privacy.hashing import SHORTEST_KEY
 from statsig_export.privacy.rule import Rule
@@ -70,6 +72,9 @@ class Config(Settings):
     lineage: LineageSettings = LineageSettings()
     arrivals: ArrivalsSettings | None = None
     privacy: PrivacySettings = PrivacySettings()
+    alerts: AlertSettings | None = None
+    metrics: MetricSettings = MetricSettings()
+    traces: TraceSettings = TraceSettings()
 
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
     _environ: Mapping[str, str] = PrivateAttr(default_factory=lambda: os.environ)
@@ -201,10 +206,21 @@ class Config(Settings):
 
     def webhook_ca_bundle(self) -> str | None:
         """The path of the CA bundle, made absolute. Raises ConfigError where it holds no certificate."""
-        bundle = self.webhook.ca_bundle
-        if bundle is None:
-            return None
-        return checked_ca_bundle("webhook.ca_bundle", self._placed("webhook.ca_bundle", bundle))
+        return self.ca_bundle_of("webhook.ca_bundle", self.webhook.ca_bundle)
+
+    def alert_settings(self) -> AlertSettings:
+        """[alerts]. Raises ConfigError where export.toml has none."""
+        if self.alerts is None:
+            raise ConfigError("export.toml has no [alerts]", hint="say who is told: docs/how-to/alerts.md")
+        return self.alerts
+
+    def ca_bundle_of(self, key: str, bundle: str | None) -> str | None:
+        """The path of a CA bundle, made absolute. Raises ConfigError where it holds no certificate."""
+        return None if bundle is None else checked_ca_bundle(key, self._placed(key, bundle))
+
+    def file_of(self, key: str, value: str) -> Path:
+        """The absolute path of a file that a value names. Raises ConfigError."""
+        return self._placed(key, value)
 
     def _variable(self, value: str) -> tuple[str, str]:
         """The name that `env:NAME` names, and what it holds."""
@@ -226,9 +242,11 @@ class Config(Settings):
 
     def fingerprint(self) -> str:
         """Names this configuration in the lineage: equal settings, equal fingerprint. Secrets are no part of it, nor is
-        [arrivals], which changes nothing that is exported, nor a [privacy] that says nothing.
+        what changes nothing that is exported, nor a [privacy] that says nothing.
         """
-        return _fingerprint(self, exclude={"arrivals"} if self.privacy.acts else {"arrivals", "privacy"})
+        watching = {"arrivals": True, "alerts": True, "metrics": True, "traces": True}
+        unsaid = {} if self.privacy.acts else {"privacy": True}
+        return _fingerprint(self, {**watching, **unsaid, "checks": {"max_windows_behind", "max_late_share"}})
 
     def filter_fingerprint(self) -> str:
         """Names the filter alone, so that a run shows whether it was the filter that changed."""
@@ -323,7 +341,7 @@ def _merged(before: Mapping[str, object], changes: Mapping[str, object]) -> dict
     return merged
 
 
-def _fingerprint(settings: Settings, exclude: set[str] | None = None) -> str:
+def _fingerprint(settings: Settings, exclude: dict[str, bool | set[str]] | None = None) -> str:
     document = settings.model_dump(mode="json", by_alias=True, exclude=exclude)
     text = json.dumps(document, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

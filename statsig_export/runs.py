@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import Protocol, TypeVar
 
 from statsig_export.config import Config
+from statsig_export.spans import traced
 from statsig_export.windows import Window
 
 Report = TypeVar("Report")
@@ -103,6 +104,17 @@ def observed(start: RunStart, run: Callable[[], Report]) -> Report:
     """Carry out `run`, and tell the observer of its start and end. Returns and raises what `run` does: a failure of the
     observer is one warning.
     """
+    with traced(start.config, start.job.value, **_attributes(start)):
+        return _observed(start, run)
+
+
+def _attributes(start: RunStart) -> dict[str, str | int]:
+    window = {} if start.window is None else {"window": start.window.key}
+    asked_by = {} if start.orchestrator_run_id is None else {"orchestrator_run": start.orchestrator_run_id}
+    return {"partitions": len(start.partitions), **window, **asked_by}
+
+
+def _observed(start: RunStart, run: Callable[[], Report]) -> Report:
     observation = _quietly(partial(_started, start))
     if observation is None:
         return run()

@@ -320,7 +320,7 @@ class LedgerSettings(Settings):
 
 
 class CheckSettings(Settings):
-    """`[checks]`: when the exit codes, the verb `check` and the asset checks in Dagster speak up."""
+    """`[checks]`: when the exit codes, the verb `check`, the asset checks in Dagster and the alerts speak up."""
 
     max_failed_share: float = Field(default=0.01, ge=0, le=1)
     """The share of the events asked for that may fail, as rows at the export and in delivery together: more than that
@@ -328,6 +328,12 @@ class CheckSettings(Settings):
     overdue_after: Duration = timedelta(hours=1)
     """How long a batch may be due without having been sent; for `check` also how long events may be pending, and how
     long a window may be closed without having been exported."""
+    max_windows_behind: int | None = Field(default=None, ge=1, strict=True)
+    """From how many closed windows on that are newer than any exported one `check` and the alerts call it critical
+    that windows are not exported; left out, it is a warning however many they are."""
+    max_late_share: float = Field(default=0.01, ge=0, le=1)
+    """The share of the events exported in a day that may have come after their window was exported: more than that is
+    a warning of `check`, and an alert."""
 
     def tolerates(self, account: Account) -> bool:
         """Whether the share of failed events is within the limit: the rule of all exit codes and checks."""

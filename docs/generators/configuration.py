@@ -19,8 +19,8 @@ INTRODUCTION = """\
 # export.toml
 
 The configuration is the file that `--config` names, else the one that `$STATSIG_EXPORT_CONFIG` names, else
-`export.toml` in the current folder. Every key is optional, but for the two of `[arrivals]` that say so. A key that is
-not listed here is an error that names the closest one.
+`export.toml` in the current folder. Every key is optional, but for those of `[arrivals]` and `[alerts]` that say so.
+A key that is not listed here is an error that names the closest one.
 Relative paths start at the folder of the file. Secrets appear only as `env:NAME`, the name of an environment variable.
 """
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 EXAMPLES: Final[Mapping[str, Sequence[str]]] = {
+    "alerts": ("alerts", "alerts --test", "alerts --json"),
     "arrivals": ("arrivals", "arrivals --last 7d", "arrivals --from 2026-11-01 --to 2026-11-08 --json"),
     "check": ("check", "check --pending-age 30m --export-age 6h", "check --json"),
     "dedupe-view": (

@@ -24,6 +24,7 @@ from statsig_export.terminal_text import EscapingFormatter
 Verb = TypeVar("Verb", bound=Callable[..., object])
 
 VERBS: Final = {
+    "alerts": "Tell people what is wrong, once, and when it is over.",
     "arrivals": "Compare what was forwarded with the table that Fivetran wrote.",
     "check": "Report for a monitor: one line and an exit code (Nagios).",
     "dedupe-view": "Print the view that takes each event once.",

@@ -15,6 +15,7 @@ from statsig_export.dagster.metadata import failure
 from statsig_export.dagster.resources import ExportResource
 from statsig_export.dagster.retries import retry_if_it_may_heal
 from statsig_export.errors import StatsigExportError
+from statsig_export.monitoring.rules import not_arrived
 from statsig_export.reconciliation.check import check_arrivals
 from statsig_export.reconciliation.reports import ArrivalsReport, Judged
 
@@ -108,7 +109,7 @@ def _everything_arrived(context: dg.AssetCheckExecutionContext, statsig_export: 
     context.op_execution_context.log_event(dg.AssetObservation(names_of(config).landed, metadata=figures))
     missing = f"Events missing: {report.total.missing}; `statsig-export replay --missing` sends them again"
     lost = f"Partition files that cannot be read: {len(unreadable)}; their events were not compared"
-    faults = [*([missing] if report.total.missing else []), *([lost] if unreadable else [])]
+    faults = [*([missing] if not_arrived(report.total.missing) else []), *([lost] if unreadable else [])]
     said = " ".join([*(f"{fault}." for fault in faults), *says])
     return dg.AssetCheckResult(passed=not faults, description=said or None, metadata=figures)
 

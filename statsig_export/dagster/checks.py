@@ -5,7 +5,7 @@ would make a shipment wrong, before it publishes a file; the checks show it wher
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import dagster as dg
@@ -24,6 +24,7 @@ from statsig_export.export.gaps import missing_windows
 from statsig_export.layouts.model import SourceTable
 from statsig_export.layouts.placement import source_tables
 from statsig_export.ledger.records import PartitionStatus
+from statsig_export.monitoring.rules import Limits, failed, halted, not_exported, pending
 from statsig_export.shipping.status import halted_reason, status, unsent_partitions
 from statsig_export.source.source import Source, open_source
 from statsig_export.windows import LENGTH, split_partition_key, window_from_key
@@ -102,7 +103,7 @@ def _few_rows_fail(context: dg.AssetCheckExecutionContext, statsig_export: Expor
     config = statsig_export.config()
     account = total(line.account for line in _lines(context, config))
     return dg.AssetCheckResult(
-        passed=config.checks.tolerates(account),
+        passed=failed(account, config.checks) is None,
         severity=WARN,
         description=f"{account.failed} of {account.events} rows failed: `statsig-export status --failed` lists them"
         if account.failed
@@ -125,7 +126,7 @@ def _every_window_is_exported(statsig_export: ExportResource) -> dg.AssetCheckRe
     keys = [window.key for window in missing]
     wrong = f"closed windows that were never exported: {len(keys)}, the first {keys[0]}" if keys else None
     return dg.AssetCheckResult(
-        passed=not missing,
+        passed=not_exported(keys, 0, config.checks) is None,
         description=wrong,
         metadata={"windows not exported": len(keys), "the oldest of them": dg.MetadataValue.json(keys[:MOST])},
     )
@@ -134,17 +135,18 @@ def _every_window_is_exported(statsig_export: ExportResource) -> dg.AssetCheckRe
 def _everything_due_is_sent(statsig_export: ExportResource) -> dg.AssetCheckResult:
     config = statsig_export.config()
     try:
-        halted = halted_reason(config)
+        refuses = halted(config.webhook.name, halted_reason(config))
         due = unsent_partitions(config)
     except StatsigExportError as error:
         raise failure(error) from None
-    late = [partition for partition in due if partition.overdue > config.checks.overdue_after.total_seconds()]
+    limits = Limits.of(config.checks)
+    late = [one for one in due if pending(one.events, timedelta(seconds=one.overdue), limits)]
     overdue = (
         f"events overdue: {sum(partition.events for partition in late)}, in partitions: {len(late)}" if late else None
     )
     return dg.AssetCheckResult(
-        passed=not late and halted is None,
-        description=f"the destination {config.webhook.name} is halted: {halted}" if halted else overdue,
+        passed=not late and refuses is None,
+        description=overdue if refuses is None else refuses.what,
         metadata={
             "events due": sum(partition.events for partition in due),
             "partitions due": len(due),

@@ -42,6 +42,7 @@ from statsig_export.dagster.maintenance.operations import operations
 from statsig_export.dagster.reconciling.sensor import ledger_sensor_of
 from statsig_export.dagster.resources import export_resource
 from statsig_export.dagster.syncs import sync_sensors
+from statsig_export.dagster.watching.sensors import watching_sensors
 from statsig_export.dagster.workers import EXPORT_MAX_RUNTIME_S
 from statsig_export.layouts.placement import source_tables
 
@@ -104,6 +105,7 @@ def definitions_for(
                 for sensor in (ship_sensor_of, late_rows_sensor_of, ledger_sensor_of)
             ),
             *sync_sensors(config),
+            *watching_sensors(config),
         ],
         resources={
             names(RESOURCE): export_resource(path, config),

@@ -35,6 +35,8 @@ SYNC_JOB = "sync_with_ledger"
 SCHEDULE = "export_schedule"
 ARRIVALS_SCHEDULE = "arrivals_schedule"
 SYNC_SENSOR = "sync_sensor"
+ALERTS_SENSOR = "alerts_sensor"
+METRICS_SENSOR = "metrics_sensor"
 
 PARTITION = "dagster/partition"
 RANGE_START = "dagster/asset_partition_range_start"

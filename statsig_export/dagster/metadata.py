@@ -7,6 +7,10 @@ import dagster as dg
 from statsig_export.errors import StatsigExportError
 
 MOST = 50
+ERROR, WHAT_HAPPENED, WHAT_TO_DO = "error", "what happened", "what to do"
+"""The labels by which a failed run says whose fault it is."""
+NOT_EXPORTED = "windows not exported"
+"""The label of the windows of a failed export."""
 OTHERS = "(others, see `statsig-export status --json`)"
 
 
@@ -40,10 +44,10 @@ def failure(
     Its description is what the error says, unless another is given.
     """
     metadata = {
-        "error": dg.MetadataValue.text(type(error).__name__),
+        ERROR: dg.MetadataValue.text(type(error).__name__),
         "exit code": dg.MetadataValue.int(error.exit_code),
-        "what happened": dg.MetadataValue.text(error.message),
-        "what to do": dg.MetadataValue.text(error.hint),
+        WHAT_HAPPENED: dg.MetadataValue.text(error.message),
+        WHAT_TO_DO: dg.MetadataValue.text(error.hint),
         **(more or {}),
     }
     return dg.Failure(description=description or str(error), metadata=metadata, allow_retries=False)

@@ -60,7 +60,7 @@ def being_exported(instance: dg.DagsterInstance, config: Config, for_schedule: s
     Asked for again by the same tick, Dagster submits just those runs.
     """
     live = [run for run in under_way(instance) if not _is_left_over(run, for_schedule)] + _to_be_repeated(instance)
-    return {key for run in live if _is_export(run, config) for key in partition_keys_of(run, config)}
+    return {key for run in live if is_export(run, config) for key in partition_keys_of(run, config)}
 
 
 def _is_left_over(run: dg.DagsterRun, schedule: str | None) -> bool:
@@ -82,7 +82,7 @@ def _to_be_repeated(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
     ]
 
 
-def _is_export(run: dg.DagsterRun, config: Config) -> bool:
+def is_export(run: dg.DagsterRun, config: Config) -> bool:
     """Whether it exports to this destination: another code location may have a job of the same name."""
     names = names_of(config)
     ours = run.tags.get(DESTINATION_TAG, config.webhook.name) == config.webhook.name
@@ -106,7 +106,7 @@ def failed_exports(instance: dg.DagsterInstance, config: Config) -> dict[str, Fa
     failures: dict[str, FailedExport] = {}
     for record in instance.get_run_records(failed, limit=_REMEMBERED_FAILURES):
         run = record.dagster_run
-        keys = partition_keys_of(run, config) if _is_export(run, config) else set()
+        keys = partition_keys_of(run, config) if is_export(run, config) else set()
         said = run.tags.get(OUTCOME_TAG) == FAILED or run.tags.get(MAX_RETRIES) == "0"  # as retries.py has it
         windows = 0 if said else len({key.partition("|")[2] for key in keys})
         for key in keys:

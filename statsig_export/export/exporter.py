@@ -1,7 +1,7 @@
 """Exports a window: read, judge, write, plan."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,7 +14,7 @@ from statsig_export.config import Config
 from statsig_export.crashpoints import CrashPoint, reach
 from statsig_export.errors import LedgerError, StalePlanError
 from statsig_export.events.seen_ids import SeenIds
-from statsig_export.export.judge import Judge, Tally
+from statsig_export.export.judge import Judge, Judged, Tally
 from statsig_export.export.prefetch import write_behind
 from statsig_export.export.repair import HINT, earlier_ids, read_ids
 from statsig_export.export.reports import ExportReport, PartitionExport
@@ -29,6 +29,7 @@ from statsig_export.ledger.transactions import Ledger, ledger_of
 from statsig_export.privacy.rule import Rule
 from statsig_export.runs import Job, RunContext, RunStart, observed
 from statsig_export.source.source import Source, open_source
+from statsig_export.spans import Place, here, span
 from statsig_export.storage.file_faults import damaged
 from statsig_export.storage.storage import Storage
 from statsig_export.version import VERSION
@@ -110,6 +111,18 @@ class _Opened:
     source: Source
 
 
+def _traced(write: Callable[[Judged], None], place: Place | None) -> Callable[[Judged], None]:
+    """With a span around each chunk's part, in the writer's thread; the function itself where nothing is traced."""
+    if place is None:
+        return write
+
+    def traced_write(judged: Judged) -> None:
+        with span("write", place, rows=sum(map(len, judged.events.values()))):
+            write(judged)
+
+    return traced_write
+
+
 def _export(run: _Run, opened: _Opened) -> ExportReport:
     config, window = run.config, run.window
     ledger, storage, source = opened.ledger, opened.storage, opened.source
@@ -130,7 +143,7 @@ def _export(run: _Run, opened: _Opened) -> ExportReport:
     judge = Judge(config.source, config.filter, config.webhook, earlier, others, rule, forgotten=forgotten)
     rows_read = 0
     with window_writer(storage, config.webhook, run.categories) as writer:
-        with write_behind(writer.add) as write:
+        with write_behind(_traced(writer.add, here())) as write:
             for judged, rows in judge_window(source, window, judge, identities):
                 write(judged)
                 rows_read += rows
@@ -138,7 +151,8 @@ def _export(run: _Run, opened: _Opened) -> ExportReport:
                 reach(CrashPoint.READING)
         _check_balance(window, judge.tallies)
         refuse_forgotten_since(ledger.database, config.webhook.name, forgotten)
-        plans = writer.publish(window, planned, judge.tallies)
+        with span("publish"):
+            plans = writer.publish(window, planned, judge.tallies)
     reports = {plan.category: _partition_export(plan, window, judge.tallies[plan.category], storage) for plan in plans}
     known = [identity.having_seen(judge.seen.get(identity.role)) for identity in identities.values()]
     privacy = privacy_record(config, rule)
@@ -150,7 +164,8 @@ def _export(run: _Run, opened: _Opened) -> ExportReport:
     )
     reach(CrashPoint.FILES_PUBLISHED)
     try:
-        ledger.plan(record, plans)
+        with span("plan", partitions=len(plans)):
+            ledger.plan(record, plans)
     except StalePlanError:
         remove_published(ledger.database, storage, config.webhook.name, plans)
         raise

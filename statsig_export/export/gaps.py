@@ -14,7 +14,15 @@ from statsig_export.ledger.records import ExportedPartition
 from statsig_export.ledger.transactions import ledger_to_read
 from statsig_export.settings import WindowSettings
 from statsig_export.vocabulary import Category
-from statsig_export.windows import KEY_FORMAT, Window, closed_windows, last_closed, lookback_windows
+from statsig_export.windows import (
+    KEY_FORMAT,
+    LENGTH,
+    Window,
+    closed_windows,
+    last_closed,
+    lookback_windows,
+    partition_key,
+)
 
 Missing = dict[Window, tuple[Category, ...]]
 """Windows, oldest first -> their categories that were not exported."""
@@ -40,6 +48,25 @@ def skipped_windows(config: Config, now: datetime) -> Missing:
 def skipped_among(exported: Iterable[ExportedPartition], config: Config, now: datetime) -> Missing:
     """The same of partitions that were read before. Pure."""
     return _not_exported(exported, config, now, ())
+
+
+def windows_behind(newest: datetime | None, settings: WindowSettings, now: datetime) -> int:
+    """How many windows are closed that start after `newest`, the start of the newest exported one; all of them where
+    nothing was exported. Pure.
+    """
+    last = last_closed(settings, now)
+    if last is None:
+        return 0
+    length = LENGTH[settings.every]
+    exported = settings.start - length if newest is None else newest
+    return max(0, (last.start - exported) // length)
+
+
+def latest_exports(config: Config) -> dict[str, datetime | None]:
+    """Partition (`category|window`) -> when its latest export began; None where the ledger has forgotten. Raises
+    LedgerError.
+    """
+    return {partition_key(one.category, one.window): one.run_started for one in _exported(config)}
 
 
 def _exported(config: Config) -> list[ExportedPartition]:

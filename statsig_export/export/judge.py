@@ -36,6 +36,7 @@ from statsig_export.events.table_identity import NOTHING_SEEN, Seen
 from statsig_export.layouts.model import Role, SourceTable
 from statsig_export.privacy.rule import Rule
 from statsig_export.settings import FilterSettings, SourceSettings, WebhookSettings
+from statsig_export.spans import Place, each, span
 from statsig_export.vocabulary import Category
 
 DUPLICATE = "duplicate"
@@ -106,7 +107,9 @@ class Judge:
         self.statements: dict[str, str] = {}
         """Source table -> the statement that reads it, once its read has begun."""
 
-    def reshaped(self, chunks: Iterable[pd.DataFrame], table: SourceTable) -> Generator[Reshaped]:
+    def reshaped(
+        self, chunks: Iterable[pd.DataFrame], table: SourceTable, place: Place | None = None
+    ) -> Generator[Reshaped]:
         """The canonical frames of a table, in order, as they are judged. Shares nothing with `judge`: a thread of its
         own may be ahead of it.
         """
@@ -114,7 +117,8 @@ class Judge:
         for found in chunks:
             chunk = without_giants(found, self._max_event_bytes)
             keys = None if table.key else content_keys(chunk, table, self._source.name, contents)
-            for reshaped in bounded_reshape(chunk, table, self._source, self._max_event_bytes, keys):
+            parts = bounded_reshape(chunk, table, self._source, self._max_event_bytes, keys)
+            for reshaped in each("reshape", parts, place):
                 self.seen[table.role] = self.seen.get(table.role, NOTHING_SEEN) | reshaped.ids
                 yield reshaped
 
@@ -126,9 +130,11 @@ class Judge:
             self.tallies[category].rows += rows
         failed = _rows(failed, ~self._take_planned(failed))
         events = _rows(events, ~self._take_planned(events))
-        events = _rows(events, ~self._take_forgotten(events)) if self._forgotten else events
-        events = _rows(events, ~self._take_filtered(events))
-        encoded = encode(events, self._max_event_bytes, self._timestamps, self._rule)
+        with span("filter", rows=len(events)):
+            events = _rows(events, ~self._take_forgotten(events)) if self._forgotten else events
+            events = _rows(events, ~self._take_filtered(events))
+        with span("encode", rows=len(events)):
+            encoded = encode(events, self._max_event_bytes, self._timestamps, self._rule)
         return Judged(self._take_new(encoded.table), self._take_failed(failed, encoded.failed))
 
     def replaces_planned(self, categories: Iterable[Category]) -> bool:

@@ -13,6 +13,7 @@ from statsig_export.layouts.placement import table_settings
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.identities import identities_of, refuse_respelled_keys
 from statsig_export.source.source import Source, out_of_memory
+from statsig_export.spans import each, here
 from statsig_export.vocabulary import Category
 from statsig_export.windows import Window
 
@@ -24,18 +25,18 @@ def judge_window(
 
     Raises ConfigError, once a table was read, where its keys are spelled otherwise than when the window was exported.
     """
-    categories = list(judge.tallies)
+    categories, place = list(judge.tallies), here()
     for table in tables_of(source, categories):
         read = source.read_window(table, window.start, window.end, categories)
         judge.statements[table.qualified_name] = read.statement
-        chunks = read_ahead(read)
+        chunks = read_ahead(each("read", read, place))
         known = replace(
             table,
             keys_as_text=identities[table.role].keys_as_text,
             keys_are_decimals=table.key is not None and source.families(table)[table.key] is Family.NUMERIC,
         )
         try:
-            for reshaped in read_ahead(judge.reshaped(chunks, known)):
+            for reshaped in read_ahead(judge.reshaped(chunks, known, place)):
                 yield judge.judge(reshaped), reshaped.rows
         except MemoryError:  # Arrow's too
             raise out_of_memory(table) from None

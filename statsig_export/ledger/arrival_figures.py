@@ -36,6 +36,16 @@ def partition_arrivals(database: LedgerDatabase, selection: Selection) -> dict[t
         return {(category, window): ArrivalFigures(*map(int, figures)) for category, window, *figures in rows}
 
 
+def destination_arrivals(database: LedgerDatabase, destination: str) -> ArrivalFigures:
+    """The figures of all its partitions; zeros where no comparison has looked at any."""
+    nothing = ArrivalFigures(*([0] * len(ArrivalFigures._fields)))
+    if database.version < SINCE_VERSION:
+        return nothing
+    with database.read() as connection:
+        found = category_arrivals(connection, destination).values()
+    return ArrivalFigures(*map(sum, zip(nothing, *found, strict=True)))
+
+
 def category_arrivals(connection: Connection, destination: str) -> dict[str, ArrivalFigures]:
     """Category -> its figures; none of a category that no comparison has looked at."""
     by = partitions.c.category

@@ -80,7 +80,7 @@ class LedgerDatabase:
         self.engine.dispose()
 
 
-def open_to_write(url: URL) -> LedgerDatabase:
+def open_to_write(url: URL, wait_ms: int = BUSY_TIMEOUT_MS) -> LedgerDatabase:
     """Connect, and make the tables where they are not there yet. A ledger that has them is only looked at; one of an
     older version is left as it is until something is written to it.
 
@@ -88,7 +88,7 @@ def open_to_write(url: URL) -> LedgerDatabase:
     was written by a newer version.
     """
     with ledger_errors(url):
-        database = LedgerDatabase(engine_to_write(url, BUSY_TIMEOUT_MS))
+        database = LedgerDatabase(engine_to_write(url, wait_ms))
     try:
         if not _look(database):
             _make_tables(database)
@@ -119,13 +119,13 @@ def open_to_read(url: URL, wait_ms: int = BUSY_TIMEOUT_MS) -> LedgerDatabase | N
     return database
 
 
-def open_existing(url: URL) -> LedgerDatabase | None:
+def open_existing(url: URL, wait_ms: int = BUSY_TIMEOUT_MS) -> LedgerDatabase | None:
     """Connect to write; None, and nothing is created, where there is no ledger yet. Raises as `open_to_write`."""
-    database = _reader(url)
+    database = _reader(url, wait_ms)
     if database is None:
         return None
     database.close()
-    return open_to_write(url)
+    return open_to_write(url, wait_ms)
 
 
 def _reader(url: URL, wait_ms: int = BUSY_TIMEOUT_MS) -> LedgerDatabase | None:

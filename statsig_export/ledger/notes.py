@@ -43,5 +43,11 @@ def note_of(connection: Connection, kind: str, names: tuple[str, ...]) -> str | 
     return connection.execute(select(meta.c.value).where(meta.c.key == _key(kind, names))).scalar()
 
 
+def read_note(database: LedgerDatabase, kind: str, names: tuple[str, ...]) -> str | None:
+    """The same in a view of its own, for what does not always change it: a writer is not waited for."""
+    with database.read() as connection:
+        return note_of(connection, kind, names)
+
+
 def _key(kind: str, names: tuple[str, ...]) -> str:
     return f"{kind}:{hashlib.sha256(chr(10).join(names).encode()).hexdigest()[:_DIGITS]}"

@@ -187,9 +187,11 @@ def ledger_of(config: Config) -> Iterator[Ledger]:
 
 
 @contextmanager
-def existing_ledger(config: Config) -> Iterator[Ledger | None]:
-    """The configured ledger, open for writing; None, and none is created, where there is none yet."""
-    with _closing(open_existing(config.ledger_url())) as ledger:
+def existing_ledger(config: Config, wait_ms: int = BUSY_TIMEOUT_MS) -> Iterator[Ledger | None]:
+    """The configured ledger, open for writing; None, and none is created, where there is none yet. `wait_ms`: for
+    another writer.
+    """
+    with _closing(open_existing(config.ledger_url(), wait_ms)) as ledger:
         yield ledger
 
 

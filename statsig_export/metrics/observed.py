@@ -8,7 +8,7 @@ from typing import Final
 from statsig_export.account import total
 from statsig_export.config import Config
 from statsig_export.errors import LedgerError
-from statsig_export.export.gaps import skipped_among
+from statsig_export.export.gaps import skipped_among, windows_behind
 from statsig_export.ledger import queries
 from statsig_export.ledger.arrivals import ArrivalCheck, latest_check
 from statsig_export.ledger.conditions import FOREVER_MS
@@ -19,7 +19,7 @@ from statsig_export.ledger.transactions import Ledger, ledger_to_read
 from statsig_export.metrics.halts import HaltReason, halt_reason
 from statsig_export.shipping.reports import DestinationStanding
 from statsig_export.shipping.status import standing_of
-from statsig_export.windows import LENGTH, last_closed, windows_of_lookback
+from statsig_export.windows import windows_of_lookback
 
 WAIT_MS: Final = 3_000
 """For the ledger to answer: Prometheus gives up after ten seconds by default."""
@@ -77,7 +77,7 @@ def _observed(config: Config, ledger: Ledger) -> Observed:
         breaker_openings=remembered.breaker_openings,
         failed_share=_failed_share(config, ledger, now_ms),
         skipped=len(skipped_among(exported_partitions(database, name), config, moment)),
-        behind=_behind(config, found.newest_window_ms, moment),
+        behind=windows_behind(_moment(found.newest_window_ms), config.windows, moment),
         check=check,
         compares=check is not None or config.arrivals is not None,
         schema_version=database.version,
@@ -95,11 +95,5 @@ def _failed_share(config: Config, ledger: Ledger, now_ms: int) -> float:
     return total(line.account for line in newest).failed_share
 
 
-def _behind(config: Config, newest_ms: int | None, now: datetime) -> int:
-    settings = config.windows
-    last = last_closed(settings, now)
-    if last is None:
-        return 0
-    length = LENGTH[settings.every]
-    exported = settings.start - length if newest_ms is None else datetime.fromtimestamp(newest_ms / 1000, UTC)
-    return max(0, (last.start - exported) // length)
+def _moment(ms: int | None) -> datetime | None:
+    return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC)

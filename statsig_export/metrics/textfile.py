@@ -6,13 +6,34 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from statsig_export.errors import ConfigError, LedgerError
+from prometheus_client import generate_latest
+
+from statsig_export.config import Config
+from statsig_export.errors import ConfigError, LedgerError, StatsigExportError
+from statsig_export.metrics.collector import registry_of
 
 SUFFIX: Final = ".prom"
 """Of the files that node_exporter reads; it passes over all others without a word."""
 OPEN_TO_READ: Final = 0o644
 """Whatever the umask: node_exporter runs as another user, and there is no secret in it."""
 _OF_THE_DISK: Final = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
+
+
+def write_metrics(config: Config) -> tuple[Path, str | None]:
+    """Write the file that [metrics] names. Returns it, and why the ledger could not be read, None where it could: the
+    file then says so. Raises ConfigError, also where none is named, and LedgerError as `write_textfile`.
+    """
+    if config.metrics.textfile is None:
+        raise ConfigError("export.toml names no [metrics] textfile", hint="docs/how-to/metrics.md")
+    wrong: list[str] = []
+
+    def ended(error: Exception | None) -> None:
+        if error is not None:
+            wrong.append(error.message if isinstance(error, StatsigExportError) else type(error).__name__)
+
+    file = config.file_of("metrics.textfile", config.metrics.textfile)
+    write_textfile(file, generate_latest(registry_of(config, ended)))
+    return file, wrong[0] if wrong else None
 
 
 def write_textfile(file: Path, text: bytes) -> None:

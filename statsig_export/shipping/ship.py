@@ -11,7 +11,8 @@ from uuid import uuid4
 
 from statsig_export.config import Config
 from statsig_export.crashpoints import CrashPoint, reach
-from statsig_export.delivery.rules import DEFAULT_POLICY, RetryPolicy
+from statsig_export.delivery.outcomes import Outcome
+from statsig_export.delivery.rules import DEFAULT_POLICY, Failure, Reply, RetryPolicy, classify
 from statsig_export.errors import PartitionFileError, StatsigExportError, StorageError
 from statsig_export.ledger import queries, standings
 from statsig_export.ledger.conditions import FOREVER_MS
@@ -25,10 +26,11 @@ from statsig_export.shipping.context import ShipContext
 from statsig_export.shipping.destination import Destination, destination_of
 from statsig_export.shipping.groups import LockedGroups
 from statsig_export.shipping.reports import ShipReport
-from statsig_export.shipping.route import Route
+from statsig_export.shipping.route import Post, Route
 from statsig_export.shipping.shipper import Shipper
 from statsig_export.shipping.standing import lift_halt, record_pause, refusal, refuse_while_halted, restored
 from statsig_export.shipping.webhook import Webhook
+from statsig_export.spans import Place, here, span
 from statsig_export.storage.file_faults import damaged
 from statsig_export.storage.storage import Storage
 from statsig_export.version import VERSION
@@ -125,13 +127,32 @@ def _route(config: Config, run: ShipRun, webhook: Webhook, storage: Storage, loc
     return Route(
         destination=run.destination,
         ship_run=run.id,
-        post=webhook.post,
+        post=_traced(webhook.post, here()),
         read_events=storage.read_events,
         still_locked=locks.check,
         concurrency=config.webhook.concurrency,
         max_events=config.webhook.max_events,
         max_bytes=config.webhook.max_bytes,
     )
+
+
+def _traced(post: Post, place: Place | None) -> Post:
+    """With a span around each request, in the senders' threads; the function itself where nothing is traced."""
+    if place is None:
+        return post
+
+    def traced_post(body: bytes, batch_id: str, attempt: int) -> Reply | Failure:
+        with span("request", place, batch=batch_id, attempt=attempt, bytes=len(body), method="POST") as request:
+            answer = post(body, batch_id, attempt)
+            outcome = classify(answer)
+            request.tell(outcome=outcome.value)
+            if isinstance(answer, Reply):
+                request.tell(status_code=answer.status)
+            if outcome is not Outcome.ACCEPTED:
+                request.fails(outcome.value)
+            return answer
+
+    return traced_post
 
 
 def _shipper(ledger: Ledger, route: Route, context: ShipContext) -> Shipper:

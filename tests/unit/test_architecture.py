@@ -35,10 +35,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "forgetting": {"arrow", "delivery", "events", "ledger", "maintenance", "privacy", "reconciliation", "storage"},
     "openlineage": {"export", "layouts", "ledger", "lineage", "shipping", "source", "storage"},
     "metrics": {"delivery", "export", "ledger", "shipping"},
+    "monitoring": {"export", "ledger", "shipping"},
+    "alerts": {"delivery", "ledger", "monitoring", "shipping"},
+    "tracing": set(),
     "testing": {"layouts"},
     "demo": {"dagster", "ledger", "reconciliation", "shipping", "testing"},
     "cli": {
         *(
+            "alerts",
             "arrivals",
             "arrow",
             "dagster",
@@ -53,7 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "maintenance",
             "metrics",
         ),
-        *("privacy", "reconciliation", "shipping", "source", "storage", "testing"),
+        *("monitoring", "privacy", "reconciliation", "shipping", "source", "storage", "testing"),
     },
 }
 """Package -> the packages that it may import; every package may import the root modules.

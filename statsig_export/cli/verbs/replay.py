@@ -18,6 +18,7 @@ from statsig_export.cli.shipments import (
     windows_without,
 )
 from statsig_export.cli.sync_notes import note_sync
+from statsig_export.cli.traced_verb import traced_verb
 from statsig_export.cli.verb_options import (
     as_json,
     categories,
@@ -46,6 +47,7 @@ from statsig_export.windows import Window, partition_key
 @click.option("--dry-run", is_flag=True, help="Say how many events and requests it would be; send nothing.")
 @as_json
 @click.pass_context
+@traced_verb
 def command(  # noqa: PLR0913  an argument per option, as click has it
     ctx: click.Context,
     asked: Range,

@@ -17,6 +17,7 @@ from statsig_export.cli.shipments import (
     ship_or_refusal,
     shipped_object,
 )
+from statsig_export.cli.traced_verb import traced_verb
 from statsig_export.cli.verb_options import as_json, categories, categories_of, config_of, window_range, windows_in
 from statsig_export.cli.verdict import verdict
 from statsig_export.config import Config
@@ -54,6 +55,7 @@ class _Exports:
 @categories
 @as_json
 @click.pass_context
+@traced_verb
 def command(ctx: click.Context, asked: Range, names: tuple[str, ...], *, json_: bool) -> None:
     """Export these windows and ship them, without Dagster. Safe to repeat: only new events are sent.
 

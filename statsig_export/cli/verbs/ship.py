@@ -4,6 +4,7 @@ import click
 
 from statsig_export.cli import output
 from statsig_export.cli.shipments import partition_rows, print_shipped, ship_or_refusal, shipped_object
+from statsig_export.cli.traced_verb import traced_verb
 from statsig_export.cli.verb_options import as_json, config_of
 from statsig_export.cli.verdict import verdict
 from statsig_export.config import Config
@@ -17,6 +18,7 @@ from statsig_export.config import Config
 )
 @as_json
 @click.pass_context
+@traced_verb
 def command(ctx: click.Context, *, now: bool, json_: bool) -> None:
     """Send what is due, oldest window first. On SIGTERM, requests under way finish and the rest stays pending."""
     config: Config = config_of(ctx.obj)

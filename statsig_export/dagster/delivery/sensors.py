@@ -56,7 +56,7 @@ def _tick(context: dg.SensorEvaluationContext, statsig_export: ExportResource) -
     if not due:
         return dg.SensorResult(skip_reason=_why_nothing_is_due(config))
     live = under_way(instance, names(SHIP_JOB), _of(config))
-    carried = {key for run in live for key in _partitions_of(run, names)}
+    carried = {key for run in live for key in partitions_of(run, names)}
     if _takes_all(live, names) or len(live) >= MAX_RUNS or carried.issuperset(partition.partition for partition in due):
         return dg.SensorResult(skip_reason=f"partitions due: {len(due)}; {_what_is_under_way(instance, config, live)}")
     pausing = paused(_ended_runs(instance, config), now)
@@ -113,7 +113,7 @@ def _why_nothing_is_due(config: Config) -> str:
     return "nothing is due: what is planned has been sent, or waits for its next try"
 
 
-def _partitions_of(run: dg.DagsterRun, names: Names) -> list[str]:
+def partitions_of(run: dg.DagsterRun, names: Names) -> list[str]:
     """The partitions that a ship run was given; none for one that ships all that is due.
 
     A person may have written the configuration: whatever is null or of another type there names no partition.
@@ -126,7 +126,7 @@ def _partitions_of(run: dg.DagsterRun, names: Names) -> list[str]:
 
 def _takes_all(live: Iterable[dg.DagsterRun], names: Names) -> bool:
     """A run started by hand without partitions ships whatever is due."""
-    return any(not _partitions_of(run, names) for run in live)
+    return any(not partitions_of(run, names) for run in live)
 
 
 def _ended_runs(instance: dg.DagsterInstance, config: Config) -> list[EndedRun]:
@@ -134,7 +134,7 @@ def _ended_runs(instance: dg.DagsterInstance, config: Config) -> list[EndedRun]:
     ended = dg.RunsFilter(job_name=names_of(config)(SHIP_JOB), tags=_of(config), statuses=list(FINISHED))
     return [
         EndedRun(
-            partitions=frozenset(_partitions_of(record.dagster_run, names_of(config))),
+            partitions=frozenset(partitions_of(record.dagster_run, names_of(config))),
             fruitless=_fruitless(record.dagster_run),
             ended=record.end_time or 0.0,
         )

@@ -24,7 +24,7 @@ from statsig_export.dagster.events.materializations import (
     of_the_run,
 )
 from statsig_export.dagster.keys import GROUP, STORED, Names, names_of
-from statsig_export.dagster.metadata import MOST, failure, newest, run_link
+from statsig_export.dagster.metadata import MOST, NOT_EXPORTED, failure, newest, run_link
 from statsig_export.dagster.partitions import event_partitions, freshness_policy
 from statsig_export.dagster.pools import export_pool_of
 from statsig_export.dagster.resources import ExportResource
@@ -38,6 +38,7 @@ from statsig_export.export.rows_outside import RowsOutside
 from statsig_export.layouts.placement import source_tables
 from statsig_export.lineage.columns import feeding_columns
 from statsig_export.shipping.status import exported, status
+from statsig_export.spans import traced
 from statsig_export.windows import Window, partition_key
 
 FILE_COLUMNS = dg.TableSchema(
@@ -96,7 +97,8 @@ def events_asset(config: Config) -> dg.AssetsDefinition:
         try:
             config = statsig_export.config()
             claim_keys(context, config, statsig_export.config_path)
-            _export(context, config)
+            with traced(config, "dagster export", orchestrator_run=context.run.run_id):
+                _export(context, config)
         except StatsigExportError as error:
             retry_if_it_may_heal(context, error)
             raise failure(error) from None
@@ -227,7 +229,7 @@ def _not_exported(
     return failure(
         first,
         {
-            "windows not exported": dg.MetadataValue.json(list(newest([*windows, *left]))),
+            NOT_EXPORTED: dg.MetadataValue.json(list(newest([*windows, *left]))),
             "causes": dg.MetadataValue.json({window.key: error.message for window, error in [*failed.items()][:MOST]}),
         },
         description="; ".join([f"window {windows[0]} was not exported: {first}", *more]),

@@ -3,10 +3,12 @@
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner, Result
 from home import DAY, ExportHome
+from landing import EVENTS, landing_in
 from rows import custom_event, exposure
 from shell import Shell
 from sqlalchemy import create_engine, text
@@ -225,3 +227,51 @@ def test_the_same_is_to_be_had_as_one_object(shell: Shell):
     assert (report["pending"], report["account"]["events"]) == (1, 1)
     assert [finding["state"] for finding in report["findings"]] == ["CRITICAL", "WARNING"]
     assert report["missing"][0] == "2026-11-21"
+
+
+def test_windows_without_an_export_are_critical_from_the_number_on_that_is_configured(shell: Shell):
+    shell.home.add([custom_event(1)])
+    shell.home.export()
+    shell("ship")
+    text = shell.config.read_text()
+    closed_since = (datetime.now(UTC) - datetime(2026, 11, 21, tzinfo=UTC)).days
+    codes = []
+    for behind in (closed_since, closed_since + 1):
+        shell.config.write_text(text + f"[checks]\nmax_windows_behind = {behind}\n")
+        codes.append(shell("check", "--export-age", "1h").exit_code)
+
+    assert codes == [2, 1]
+
+
+def test_many_events_that_came_late_are_a_warning(shell: Shell):
+    shell.home.add([custom_event(key) for key in range(1, 51)])
+    shell.home.export()
+    shell.home.add([custom_event(51)])
+    shell.home.export()
+    shell("ship")
+    text = shell.config.read_text()
+    code, said, _ = words(shell("check", *QUIET))
+    shell.config.write_text(text + "[checks]\nmax_late_share = 0.02\n")
+
+    assert (code, said) == (
+        1,
+        "WARNING - 1 of the 51 events that were exported in a day came after their window had been exported",
+    )
+    assert shell("check", *QUIET).exit_code == 0
+
+
+def test_forwarded_events_that_did_not_arrive_are_a_warning_where_arrivals_are_compared(shell: Shell):
+    shell.home.add([custom_event(1), custom_event(2)])
+    shell.home.export()
+    shell("ship")
+    landing = landing_in(shell.home.folder)
+    landing.land([{"eventName": "e", "timestamp": 0, "timeUUID": str(uuid4())}])
+    shell.home.environ["LANDED"] = landing.url
+    shell.home.set("arrivals", url="env:LANDED", table=EVENTS, grace="0s")
+    shell.home.write()
+    before = shell("check", *QUIET).exit_code
+    shell("arrivals", "--from", DAY, "--to", "2026-11-21")
+    code, said, _ = words(shell("check", *QUIET))
+
+    assert (before, code) == (0, 1)
+    assert said.startswith("WARNING - 2 forwarded events are missing in the table that Fivetran writes")

@@ -1,0 +1,117 @@
+"""Where the record is kept between two looks: in the ledger, and beside it while the ledger cannot be read."""
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from statsig_export.alerts.record import Record
+from statsig_export.config import Config
+from statsig_export.errors import ConfigError
+from statsig_export.ledger.notes import change_note, read_note
+from statsig_export.ledger.transactions import existing_ledger, ledger_to_read
+
+_KIND: Final = "alerts"
+READ_WAIT_MS: Final = 3_000
+"""For a ledger to answer: a tick has a minute for everything."""
+_WRITE_WAIT_MS: Final = 8_000
+"""For another writer, likewise; three times at most in a look."""
+
+Change = Callable[[Record], Record]
+
+
+class Memory(Protocol):
+    """One record, changed by one at a time."""
+
+    def read(self) -> Record: ...
+
+    def change(self, change: Change) -> Record:
+        """Put what `change` makes of the record in its place, and return it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerMemory:
+    """In the ledger, so that of several processes and daemons only one tells. Raises LedgerError."""
+
+    config: Config
+
+    def read(self) -> Record:
+        with ledger_to_read(self.config, READ_WAIT_MS) as ledger:
+            text = None if ledger is None else read_note(ledger.database, _KIND, (self.config.webhook.name,))
+        return Record.of_text(text)
+
+    def change(self, change: Change) -> Record:
+        """Nothing is remembered where there is no ledger yet: there is none to be made by an alert."""
+        with existing_ledger(self.config, _WRITE_WAIT_MS) as ledger:
+            if ledger is None:
+                return change(Record())
+            names = (self.config.webhook.name,)
+            text = change_note(ledger.database, _KIND, names, lambda text: change(Record.of_text(text)).text)
+        return Record.of_text(text)
+
+
+@dataclass(slots=True)
+class TextMemory:
+    """A text that the caller keeps: a sensor's cursor."""
+
+    text: str
+
+    def read(self) -> Record:
+        return Record.of_text(self.text)
+
+    def change(self, change: Change) -> Record:
+        record = change(self.read())
+        self.text = record.text
+        return record
+
+
+@dataclass(frozen=True, slots=True)
+class FileMemory:
+    """A file beside export.toml. Raises ConfigError where it cannot be kept: else each look would tell again."""
+
+    file: Path
+
+    def read(self) -> Record:
+        try:
+            return Record.of_text(self.file.read_text("utf-8"))
+        except FileNotFoundError:
+            return Record()
+        except (OSError, UnicodeDecodeError) as error:
+            raise self._not_kept(error) from None
+
+    def change(self, change: Change) -> Record:
+        try:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            lock = os.open(self.file.with_name(f"{self.file.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                before = self.read()
+                record = change(before)
+                if record != before:
+                    self._write(record.text)
+                return record
+            finally:
+                os.close(lock)
+        except OSError as error:
+            raise self._not_kept(error) from None
+
+    def _write(self, text: str) -> None:
+        handle, name = tempfile.mkstemp(prefix=f".{self.file.name}.", dir=self.file.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as beside:
+                beside.write(text)
+            Path(name).replace(self.file)
+        except BaseException:  # remove it, then re-raise
+            with suppress(OSError):
+                Path(name).unlink()
+            raise
+
+    def _not_kept(self, error: Exception) -> ConfigError:
+        why = os.strerror(error.errno or 0) if isinstance(error, OSError) else type(error).__name__
+        return ConfigError(
+            f"alerts.state: {self.file} cannot be kept ({why})", hint="name a file that this user may write to"
+        )

@@ -1,0 +1,79 @@
+"""How a message leaves: one function a receiver, which says what kept it, and never raises for what the network does.
+
+What it says holds no URL, no password, and nothing that the other side could have chosen but its status.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from typing import Final
+
+from statsig_export.alert_settings import AlertSettings, SlackAlerts, WebhookAlerts
+from statsig_export.alerts.email_sender import email_sender
+from statsig_export.alerts.messages import Message
+from statsig_export.config import Config
+from statsig_export.delivery.rules import Reply
+from statsig_export.settings import AuthSettings
+from statsig_export.shipping.destination import Destination
+from statsig_export.shipping.webhook import Webhook
+from statsig_export.webhook_setup import checked_secret, checked_url
+
+Send = Callable[[Message], str | None]
+"""Sends one message. None: the receiver has taken it; else what was wrong."""
+SLACK: Final = "slack"
+EMAIL: Final = "email"
+WEBHOOK: Final = "webhook"
+
+
+def senders_of(config: Config) -> dict[str, Send]:
+    """Receiver -> what sends to it. Raises ConfigError where a variable is not set or holds what cannot be used."""
+    settings = config.alert_settings()
+    senders: dict[str, Send] = {}
+    if settings.slack is not None:
+        slack = _destination(config, settings, settings.slack, AuthSettings(), None)
+        senders[SLACK] = lambda message: _post(slack, message.slack, message.id)
+    if settings.email is not None:
+        senders[EMAIL] = email_sender(config, settings.email, settings.timeout.total_seconds())
+    if settings.webhook is not None:
+        webhook = _signed(config, settings, settings.webhook)
+        senders[WEBHOOK] = lambda message: _post(webhook, message.document, message.id)
+    return senders
+
+
+def receivers_of(settings: AlertSettings) -> list[str]:
+    named = {SLACK: settings.slack, EMAIL: settings.email, WEBHOOK: settings.webhook}
+    return [name for name, receiver in named.items() if receiver is not None]
+
+
+def _signed(config: Config, settings: AlertSettings, webhook: WebhookAlerts) -> Destination:
+    if webhook.secret is None:
+        return _destination(config, settings, webhook, AuthSettings(), None)
+    auth = AuthSettings(method="hmac", secret=webhook.secret, header=webhook.header, encoding="hex")
+    key = checked_secret(webhook.secret.removeprefix("env:"), config.resolve(webhook.secret), in_a_header=False)
+    return _destination(config, settings, webhook, auth, key)
+
+
+def _destination(
+    config: Config,
+    settings: AlertSettings,
+    receiver: SlackAlerts | WebhookAlerts,
+    auth: AuthSettings,
+    secret: str | None,
+) -> Destination:
+    return Destination(
+        url=checked_url(receiver.url.removeprefix("env:"), config.resolve(receiver.url)),
+        auth=auth,
+        secret=secret,
+        timeout=settings.timeout.total_seconds(),
+        compression="none",
+        ca_bundle=config.ca_bundle_of("alerts.ca_bundle", receiver.ca_bundle),
+    )
+
+
+def _post(destination: Destination, body: bytes, message_id: str) -> str | None:
+    """As events are posted: no redirect is followed, the whole exchange has a limit, no proxy of the environment."""
+    with closing(Webhook(destination, clock=time.time, monotonic=time.monotonic)) as webhook:
+        answer = webhook.post(body, message_id, 1)
+    if not isinstance(answer, Reply):
+        return answer.detail
+    return None if answer.status // 100 == 2 else f"HTTP {answer.status}"  # noqa: PLR2004

@@ -1,0 +1,203 @@
+"""One look: find what is wrong, follow the incidents, tell who is owed something, and write down who was told.
+
+Nothing is held while a message is under way: the record is changed before (these receivers are being told) and after
+(they were told, or were not). So an alert arrives twice only where the process died, or lost the ledger, in between;
+its id is then the same.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from statsig_export.alerts.incidents import Incident, Observation, Patience, Turn, followed
+from statsig_export.alerts.memory import READ_WAIT_MS, LedgerMemory, Memory
+from statsig_export.alerts.messages import Message
+from statsig_export.alerts.record import Record
+from statsig_export.alerts.senders import Send, receivers_of, senders_of
+from statsig_export.config import Config
+from statsig_export.errors import ConfigError, LedgerError, StatsigExportError
+from statsig_export.monitoring.reading import read_figures
+from statsig_export.monitoring.rules import Fault, Kind, Level, Limits, findings
+
+log = logging.getLogger(__name__)
+
+Watch = Callable[[], Sequence[Observation]]
+"""More that is wrong, which the ledger does not know: runs that failed. Asked only while the ledger can be read."""
+
+
+@dataclass(slots=True)
+class Told:
+    """What came of a look."""
+
+    told: dict[str, list[tuple[Incident, Turn]]] = field(default_factory=dict)
+    """Receiver -> what it was told."""
+    failed: dict[str, str] = field(default_factory=dict)
+    """Receiver -> what kept it from being told; it is tried again."""
+    owed: list[str] = field(default_factory=list)
+    """Receivers that are still to be told something."""
+    incidents: list[Incident] = field(default_factory=list)
+    """All that are known after it."""
+    wrong: StatsigExportError | None = None
+    """Why the ledger could not be read, or written where that was due."""
+
+    @property
+    def open(self) -> list[Incident]:
+        return [one for one in self.incidents if one.open_ms is not None and one.over_ms is None]
+
+
+def tell(config: Config, beside: Memory, watch: Watch = list, now: Callable[[], datetime] | None = None) -> Told:
+    """One look at the ledger, and at what `watch` sees. `beside` remembers that the ledger cannot be read.
+
+    Raises ConfigError, before anything is told, where [alerts] is none or cannot be used.
+    """
+    senders = senders_of(config)
+    clock = now or (lambda: datetime.now(UTC))
+    told = Told()
+    followed_in: list[_Followed] = []
+    try:
+        seen = [*_seen(config, clock()), *watch()]
+        in_ledger = LedgerMemory(config)
+        followed_in.append(_Followed(in_ledger, _follow(config, in_ledger, seen, clock)))
+    except StatsigExportError as error:  # of the configuration, too: a variable of the ledger is not set here
+        told.wrong = error
+    away = [] if told.wrong is None else [_ledger_away(told.wrong)]
+    followed_in.append(_Followed(beside, _follow(config, beside, away, clock)))
+    _tell_all(config, senders, followed_in, told, clock)
+    return told
+
+
+def send_test(config: Config) -> dict[str, str | None]:
+    """One message to each receiver, which no record knows of. Receiver -> what was wrong, None if nothing was."""
+    observation = Observation("test", Level.WARNING, "this is a test: nothing is wrong", Fault.OURS, "nothing")
+    now_ms = round(datetime.now(UTC).timestamp() * 1000)
+    news = [(Incident(observation, now_ms, open_ms=now_ms), Turn.BEGAN)]
+    message = Message(config.webhook.name, news, config.alert_settings().dagster_url)
+    return _sent({name: (send, message) for name, send in senders_of(config).items()})
+
+
+def _seen(config: Config, now: datetime) -> list[Observation]:
+    limits = Limits.of(config.checks)
+    figures = read_figures(config, limits, now, READ_WAIT_MS)
+    return [Observation.of(finding) for finding in findings(figures, limits)]
+
+
+def _ledger_away(error: StatsigExportError) -> Observation:
+    what, do = f"the ledger cannot be read: {error.message}", error.hint or "look at its database and disk"
+    fault = Fault.CONFIGURATION if isinstance(error, ConfigError) else Fault.LEDGER
+    return Observation(Kind.LEDGER.value, Level.CRITICAL, what, fault, do)
+
+
+def _follow(config: Config, memory: Memory, seen: Sequence[Observation], clock: Callable[[], datetime]) -> Record:
+    """The record after this look, and with the receivers taken that are told now. Writes only what has changed."""
+    settings = config.alert_settings()
+    receivers = receivers_of(settings)
+    patience = Patience.of(settings.after, settings.over_after)
+    now_ms = _ms(clock)
+
+    def looked(record: Record) -> Record:
+        incidents = followed(record.incidents, seen, receivers, patience, now_ms)
+        return Record(incidents, {name: one for name, one in record.tried.items() if name in receivers})
+
+    before = memory.read()
+    after = looked(before)
+    return after if after.text == before.text else memory.change(looked)
+
+
+@dataclass(slots=True)
+class _Followed:
+    """A memory, its record after this look, and what each receiver is told of it by this look."""
+
+    memory: Memory
+    record: Record
+    taken: dict[str, list[tuple[Incident, Turn]]] = field(default_factory=dict)
+
+
+def _tell_all(
+    config: Config,
+    senders: Mapping[str, Send],
+    followed_in: Sequence[_Followed],
+    told: Told,
+    clock: Callable[[], datetime],
+) -> None:
+    """One message a receiver, of all memories together."""
+    url = config.alert_settings().dagster_url
+    for one in followed_in:
+        one.taken = _taken(one.memory, one.record, list(senders), clock)
+    outgoing = {
+        name: (send, Message(config.webhook.name, news, url))
+        for name, send in senders.items()
+        if (news := [item for one in followed_in for item in one.taken.get(name, ())])
+    }
+    for name, wrong in _sent(outgoing).items():
+        if wrong is None:
+            told.told[name] = list(outgoing[name][1].told)
+        else:
+            told.failed[name] = wrong
+            log.warning("alerts: %s was not told (%s); it is tried again", name, wrong)
+    for one in followed_in:
+        after = _noted(one, told, clock)
+        told.incidents += after.incidents
+        told.owed += [name for name in senders if after.is_owed(name) and name not in told.owed]
+
+
+def _taken(
+    memory: Memory, record: Record, receivers: Sequence[str], clock: Callable[[], datetime]
+) -> dict[str, list[tuple[Incident, Turn]]]:
+    """What each receiver is told by this look and by no other one: of two at once, one takes it."""
+    if not any(record.owed(name, _ms(clock)) for name in receivers):
+        return {}
+    mine: dict[str, list[tuple[Incident, Turn]]] = {}
+
+    def take(current: Record) -> Record:
+        now_ms = _ms(clock)
+        mine.clear()
+        mine.update({name: owed for name in receivers if (owed := current.owed(name, now_ms))})
+        return current.taking(list(mine), now_ms)
+
+    try:
+        memory.change(take)
+    except LedgerError as error:
+        log.warning("alerts: nobody is told yet, since it could not be written down (%s)", error.message)
+        return {}
+    return mine
+
+
+def _noted(one: _Followed, told: Told, clock: Callable[[], datetime]) -> Record:
+    if not one.taken:
+        return one.record
+
+    def note(current: Record) -> Record:
+        for name, news in one.taken.items():
+            if name in told.told:
+                current = current.after_telling(name, news)
+            else:
+                current = current.after_failing(name, _ms(clock))
+        return current
+
+    try:
+        return one.memory.change(note)
+    except LedgerError as error:
+        log.warning("alerts: who was told could not be written down, and may be told again (%s)", error.message)
+        return note(one.record)
+
+
+def _sent(outgoing: Mapping[str, tuple[Send, Message]]) -> dict[str, str | None]:
+    """All at once: none waits for another that is slow."""
+    if not outgoing:
+        return {}
+    with ThreadPoolExecutor(len(outgoing), "alert") as threads:
+        under_way = {name: threads.submit(send, message) for name, (send, message) in outgoing.items()}
+        return {name: _outcome(future.result) for name, future in under_way.items()}
+
+
+def _outcome(result: Callable[[], str | None]) -> str | None:
+    try:
+        return result()
+    except Exception as error:  # noqa: BLE001  an error of ours in one receiver is no reason not to note the others
+        return f"an error of our own ({type(error).__name__})"
+
+
+def _ms(clock: Callable[[], datetime]) -> int:
+    return round(clock().timestamp() * 1000)

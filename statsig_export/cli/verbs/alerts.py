@@ -1,0 +1,80 @@
+"""The verb alerts: tell people what is wrong, once, and once more when it is over. For cron, each minute."""
+
+import click
+
+from statsig_export.alerts.incidents import Incident, Turn
+from statsig_export.alerts.memory import FileMemory
+from statsig_export.alerts.telling import Told, send_test, tell
+from statsig_export.cli import failures, output
+from statsig_export.cli.exit_codes import DONE, NOT_ALL_DONE
+from statsig_export.cli.verb_options import as_json, config_of
+from statsig_export.config import Config
+
+
+@click.command("alerts")
+@click.option("--test", is_flag=True, help="Send one test message to each receiver, whatever is wrong or not.")
+@as_json
+@click.pass_context
+def command(ctx: click.Context, *, test: bool, json_: bool) -> None:
+    """Tell the receivers of [alerts] what is wrong, once each, and once more when it is over. Run it each minute.
+
+    It looks at what `check` looks at. Exit codes: 0 everybody knows what there is to know, or it does not last long
+    enough yet; 1 somebody could not be told and is tried again; 2 [alerts] cannot be used; 5 the ledger cannot be read
+    (which is told, too).
+    """
+    config: Config = config_of(ctx.obj)
+    if test:
+        ctx.exit(_tested(config, json_=json_))
+    settings = config.alert_settings()
+    told = tell(config, FileMemory(config.file_of("alerts.state", settings.state)))
+    if json_:
+        output.print_json(_object(told))
+    else:
+        _print(told)
+    for name, wrong in told.failed.items():
+        output.note(f"{name} was not told ({wrong}): it is tried again")
+    code = NOT_ALL_DONE if told.failed else DONE
+    ctx.exit(max(code, failures.report(told.wrong, debug=ctx.obj.debug)) if told.wrong else code)
+
+
+def _tested(config: Config, *, json_: bool) -> int:
+    outcomes = send_test(config)
+    if json_:
+        output.print_json({"test": {name: wrong or "taken" for name, wrong in outcomes.items()}})
+    else:
+        for name, wrong in outcomes.items():
+            click.echo(f"{name}: {wrong or 'has taken the test message'}")
+    return NOT_ALL_DONE if any(outcomes.values()) else DONE
+
+
+def _print(told: Told) -> None:
+    for name, news in told.told.items():
+        click.echo(f"{name} was told: {'; '.join(_line(*one) for one in news)}")
+    if not told.told:
+        click.echo(f"nothing to tell: {len(told.open)} incidents are open, {len(told.incidents)} are followed")
+
+
+def _line(incident: Incident, turn: Turn) -> str:
+    return output.printable(f"{turn.value} {incident.seen.what}")
+
+
+def _object(told: Told) -> dict[str, object]:
+    return {
+        "told": {
+            name: [{"key": incident.seen.key, "state": turn.value} for incident, turn in news]
+            for name, news in told.told.items()
+        },
+        "failed": told.failed,
+        "incidents": [
+            {
+                "key": one.seen.key,
+                "level": one.seen.level.name,
+                "what": one.seen.what,
+                "fault": one.seen.fault.name.lower(),
+                "do": one.seen.do,
+                "since_ms": one.since_ms,
+                "open": one.open_ms is not None and one.over_ms is None,
+            }
+            for one in told.incidents
+        ],
+    }

@@ -1,0 +1,1 @@
+"""What people and other systems are told from Dagster's daemon: alerts, and metrics."""

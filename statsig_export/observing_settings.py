@@ -1,0 +1,21 @@
+"""`[metrics]` and `[traces]` of export.toml: what other systems are shown of a run, beside its record in the ledger."""
+
+from pydantic import Field
+
+from statsig_export.settings import Place, Settings
+
+
+class MetricSettings(Settings):
+    """`[metrics]`: what Dagster's daemon writes for Prometheus; the verb `metrics` needs none of it."""
+
+    textfile: Place | None = None
+    """The file for node_exporter, ending in .prom (relative to the configuration file), or env:NAME. Dagster's
+    metrics_sensor replaces it each minute; left out, there is no such sensor."""
+
+
+class TraceSettings(Settings):
+    """`[traces]`: spans of exports and shipments, for OpenTelemetry."""
+
+    opentelemetry: bool = Field(default=False, strict=True)
+    """Whether runs emit spans; needs statsig-export[otel]. Where they go is said as for every official SDK: by
+    OTEL_EXPORTER_OTLP_ENDPOINT and the other OTEL_* variables."""

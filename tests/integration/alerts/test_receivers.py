@@ -1,0 +1,180 @@
+"""Slack's form, and a real mail server: STARTTLS, TLS, sign-in, and what goes wrong with each."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from alert_receiver import PASSWORD, USER, Mailbox, http_receiver, mail_server
+from home import Home, toml
+
+from statsig_export.alerts.incidents import Incident, Observation, Turn
+from statsig_export.alerts.messages import Message
+from statsig_export.alerts.senders import senders_of
+from statsig_export.config import load_config
+from statsig_export.errors import ConfigError
+from statsig_export.monitoring.rules import Fault, Level
+
+NEWS = Message(
+    "fivetran",
+    [
+        (
+            Incident(Observation("halted", Level.CRITICAL, "HTTP 401 <!channel> é", Fault.DESTINATION, "mend it"), 0),
+            Turn.BEGAN,
+        )
+    ],
+)
+
+
+def sends(tmp_path: Path, email: dict[str, object], password: str = PASSWORD, timeout: str = "2s") -> str | None:
+    home = Home(tmp_path)
+    text = toml({**home.document, "alerts": {"timeout": timeout}, "alerts.email": email})
+    home.config_path.write_text(text)
+    config = load_config(home.config_path, environ={**home.environ, "MAIL_PASSWORD": password})
+    return senders_of(config)["email"](NEWS)
+
+
+def settings_of(box: Mailbox, **more: object) -> dict[str, object]:
+    signing = {"user": USER, "password": "env:MAIL_PASSWORD"}
+    who = {"sender": "export@example.com", "to": ["duty@example.com", "data@example.com"]}
+    return {"host": "localhost", "port": box.port, "ca_bundle": "authority.pem", **signing, **who, **more}
+
+
+def test_a_mail_goes_encrypted_and_signed_in_to_everybody(tmp_path: Path):
+    with mail_server(tmp_path) as (box, _):
+        assert sends(tmp_path, settings_of(box)) is None
+
+    (mail,) = box.mails
+    assert (box.encrypted, box.signed_in) == ([True], [True])
+    assert box.recipients == [["duty@example.com", "data@example.com"]]
+    assert mail["Subject"] == "statsig-export fivetran: HTTP 401 <!channel> é"
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert "what to do: mend it" in mail.get_content()
+
+
+def test_tls_from_the_first_byte_is_the_other_way(tmp_path: Path):
+    with mail_server(tmp_path, security="tls") as (box, _):
+        assert sends(tmp_path, settings_of(box, security="tls")) is None
+
+    assert box.signed_in == [True]
+
+
+@pytest.mark.fault("F563")
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+def test_a_certificate_that_does_not_hold_gets_no_password(tmp_path: Path, security: str):
+    with mail_server(tmp_path, security=security, host="another.example") as (box, _):
+        wrong = sends(tmp_path, settings_of(box, security=security))
+        without = settings_of(box, security=security)
+        del without["ca_bundle"]
+        unknown = sends(tmp_path, without)
+
+    assert "certificate does not hold" in (wrong or "")
+    assert "certificate does not hold" in (unknown or "")
+    assert box.mails == []
+
+
+@pytest.mark.fault("F563")
+def test_a_server_without_starttls_gets_no_password(tmp_path: Path):
+    with mail_server(tmp_path, security="none") as (box, _):
+        assert sends(tmp_path, settings_of(box)) == "the mail server offers no STARTTLS"
+
+
+def test_a_wrong_password_is_named_and_not_shown(tmp_path: Path):
+    with mail_server(tmp_path) as (box, _):
+        wrong = sends(tmp_path, settings_of(box), password="another-one")
+
+    assert wrong == "the mail server refuses user and password (SMTP 535)"
+
+
+@pytest.mark.fault("F564")
+def test_a_connection_that_breaks_after_the_mail_was_taken_is_no_failure(tmp_path: Path):
+    with mail_server(tmp_path) as (box, _):
+        box.drop = "QUIT"
+        assert sends(tmp_path, settings_of(box)) is None
+
+    assert len(box.mails) == 1
+
+
+@pytest.mark.fault("F564")
+def test_a_connection_that_breaks_before_the_mail_was_taken_is_one(tmp_path: Path):
+    with mail_server(tmp_path) as (box, _):
+        box.drop = "DATA"
+        assert sends(tmp_path, settings_of(box)) == "no whole answer of the mail server (SMTPServerDisconnected)"
+
+
+def test_a_mail_that_is_refused_is_tried_again(tmp_path: Path):
+    with mail_server(tmp_path) as (box, _):
+        box.answer = "451 come again, said duty@example.com"
+        assert sends(tmp_path, settings_of(box)) == "SMTP 451"
+
+
+@contextmanager
+def dripping() -> Iterator[int]:
+    """A server that greets for ever, a byte now and then: each read is in time."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        done = threading.Event()
+
+        def drip() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                while not done.wait(0.05):
+                    try:
+                        connection.sendall(b"2")
+                    except OSError:
+                        return
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            done.set()
+            thread.join()
+
+
+@pytest.mark.fault("F563")
+def test_a_mail_server_that_drips_costs_the_timeout_for_the_whole_of_it(tmp_path: Path):
+    began = time.monotonic()
+    with dripping() as port:
+        email = {"host": "127.0.0.1", "port": port, "security": "none", "sender": "a@b.example", "to": ["c@d.example"]}
+        wrong = sends(tmp_path, email, timeout="500ms")
+
+    assert wrong is not None
+    assert time.monotonic() - began < 3
+
+
+def test_slack_gets_a_text_that_mentions_nobody(tmp_path: Path):
+    home = Home(tmp_path)
+    home.config_path.write_text(toml({**home.document, "alerts.slack": {"url": "env:SLACK"}}))
+    with http_receiver() as taken:
+        config = load_config(home.config_path, environ={**home.environ, "SLACK": taken.url})
+        assert senders_of(config)["slack"](NEWS) is None
+
+    text = json.loads(taken.bodies[0])["text"]
+    assert "&lt;!channel&gt;" in text
+    assert "<!channel>" not in text
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        {"host": "smtp.example", "security": "none", "sender": "a@b.example", "to": ["c@d.example"]},
+        {"host": "smtp.example:25", "sender": "a@b.example", "to": ["c@d.example"]},
+        {"host": "smtp.example", "sender": "A <a@b.example>", "to": ["c@d.example"]},
+        {"host": "smtp.example", "sender": "a@b.example\nBcc: x@y.example", "to": ["c@d.example"]},
+        {"host": "smtp.example", "sender": "a@b.example", "to": []},
+        {"host": "smtp.example", "sender": "a@b.example", "to": ["c@d.example"], "user": "me"},
+        {"host": "smtp.example", "sender": "a@b.example", "to": ["c@d.example"], "user": "me", "password": "hunter2"},
+    ],
+)
+def test_what_cannot_be_right_is_refused_when_the_file_is_read(tmp_path: Path, email: dict[str, object]):
+    home = Home(tmp_path)
+    home.config_path.write_text(toml({**home.document, "alerts.email": email}))
+
+    with pytest.raises(ConfigError) as caught:
+        load_config(home.config_path, environ={})
+    assert "hunter2" not in str(caught.value)
