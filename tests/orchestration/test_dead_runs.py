@@ -15,6 +15,7 @@ from dagster_processes import daemon, environment, kill_all, wait_for
 
 from statsig_export.dagster import workers
 from statsig_export.dagster.keys import MAX_RUNTIME, RANGE_END, RANGE_START, RETRIED_BY, WORKER_TAG
+from statsig_export.dagster.processes import place, process
 from statsig_export.dagster.runs import being_exported
 from statsig_export.export.export import export_window
 from statsig_export.maintenance.verify import verify
@@ -31,7 +32,7 @@ STARTED, FAILED = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.FAILURE
 
 
 @contextmanager
-def process() -> Iterator[subprocess.Popen[bytes]]:
+def living_process() -> Iterator[subprocess.Popen[bytes]]:
     """One that lives until it is killed."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as living:
         yield living
@@ -77,8 +78,8 @@ def status(project: Project, run: str) -> dg.DagsterRunStatus:
 @pytest.mark.parametrize("pool", POOLS)
 def test_a_run_whose_process_was_killed_is_ended_and_its_place_is_free_at_the_next_tick(project: Project, pool: str):
     project.tick()
-    with process() as worker:
-        tag = workers._process(worker.pid)
+    with living_process() as worker:
+        tag = process(worker.pid)
         run = started(project, pool, **{WORKER_TAG: tag})
         project.tick()
         assert (status(project, run), holders(project, pool)) == (STARTED, {run})
@@ -92,7 +93,7 @@ def test_a_run_whose_process_was_killed_is_ended_and_its_place_is_free_at_the_ne
 @pytest.mark.fault("F306")
 def test_a_process_that_got_the_number_of_a_killed_one_does_not_pass_for_it(project: Project):
     project.tick()
-    mine = workers._process(os.getpid())
+    mine = process(os.getpid())
     run = started(project, POOLS[0], **{WORKER_TAG: mine + "0"})
 
     project.tick()
@@ -137,7 +138,7 @@ def test_what_a_killed_export_run_held_is_asked_for_again(project: Project):
     project.tick()
     window = f"gate_exposure|{DAYS[0]}"
     span = {"dagster/asset_partition_range_start": window, "dagster/asset_partition_range_end": window}
-    started(project, POOLS[1], **span, **{WORKER_TAG: workers._process(os.getpid()) + "0"})
+    started(project, POOLS[1], **span, **{WORKER_TAG: process(os.getpid()) + "0"})
     assert being_exported(project.instance, project.config) == {window}
 
     project.tick()
@@ -150,7 +151,7 @@ def test_the_tick_that_the_schedule_missed_asks_for_what_killed_runs_held_before
     project: Project,
 ):
     project.tick()
-    started(project, POOLS[1], **EVERYTHING, **{WORKER_TAG: workers._process(os.getpid()) + "0"})
+    started(project, POOLS[1], **EVERYTHING, **{WORKER_TAG: process(os.getpid()) + "0"})
 
     requests = project.schedule_tick()
 
@@ -167,7 +168,7 @@ def test_what_dagster_repeats_by_itself_is_not_asked_for_beside_it(project: Proj
     retries = {"run_retries": {"enabled": True, "max_retries": 2}}
     with dg.DagsterInstance.local_temp(str(home), overrides=retries) as project.instance:
         project.tick()
-        dead = started(project, POOLS[1], **EVERYTHING, **{WORKER_TAG: workers._process(os.getpid()) + "0"})
+        dead = started(project, POOLS[1], **EVERYTHING, **{WORKER_TAG: process(os.getpid()) + "0"})
 
         assert project.schedule_tick() == UNDER_WAY
         assert status(project, dead) is FAILED
@@ -193,7 +194,7 @@ def test_a_run_that_was_killed_before_it_could_tell_its_process_is_ended_after_t
 @pytest.mark.fault("F331")
 def test_a_run_that_waits_for_a_place_is_no_dead_one_however_silent_it_is(project: Project):
     project.tick()
-    first, second = (started(project, POOLS[1], **{WORKER_TAG: workers._process(os.getpid())}) for _ in range(2))
+    first, second = (started(project, POOLS[1], **{WORKER_TAG: process(os.getpid())}) for _ in range(2))
     third = started(project, POOLS[1], waits=True)
 
     workers.clear_the_dead(project.instance, project.config, datetime.now(UTC) + timedelta(minutes=59))
@@ -218,7 +219,7 @@ def test_runs_of_others_are_left_alone_however_old_they_are(project: Project):
 def test_a_run_that_repeats_another_is_not_taken_for_its_dead_process(project: Project):
     """Dagster's run retries and *Re-execute* copy the tags."""
     project.tick()
-    dead = {WORKER_TAG: workers._process(os.getpid()) + "0"}
+    dead = {WORKER_TAG: process(os.getpid()) + "0"}
     first = started(project, POOLS[1], **dead)
     project.tick()
     assert status(project, first) is FAILED
@@ -233,9 +234,9 @@ def test_a_run_that_repeats_another_is_not_taken_for_its_dead_process(project: P
 @pytest.mark.parametrize(
     "tags",
     [
-        {WORKER_TAG: workers._host()},
-        {WORKER_TAG: f"{workers._host()} x y"},
-        {WORKER_TAG: f"{workers._host()} {'9' * 30} 1"},
+        {WORKER_TAG: place()},
+        {WORKER_TAG: f"{place()} x y"},
+        {WORKER_TAG: f"{place()} {'9' * 30} 1"},
         {WORKER_TAG: ""},
         {MAX_RUNTIME: "9" * 30},
         {MAX_RUNTIME: "\N{SUPERSCRIPT TWO}"},

@@ -105,7 +105,7 @@ def warn_of_other_rules(context: dg.OpExecutionContext, config: Config, again: S
 
 
 def _ship(context: dg.OpExecutionContext, config: ShipConfig, statsig_export: ExportResource) -> None:
-    tell_process(context)
+    tell_process(context, statsig_export)
     prefer_jemalloc(os.environ)
     settings = statsig_export.config()
     timing = stop_in_good_time()

@@ -73,7 +73,7 @@ def replay_job(config: Config) -> dg.JobDefinition:
 
 
 def _replay(context: dg.OpExecutionContext, config: ReplayConfig, statsig_export: ExportResource) -> None:
-    tell_process(context)
+    tell_process(context, statsig_export)
     prefer_jemalloc(os.environ)
     try:
         claim_keys(context, statsig_export.config(), statsig_export.config_path)
