@@ -3,7 +3,7 @@
 Dagster's run monitoring ends such runs by their age, where dagster.yaml enables it. Otherwise they are under way for
 ever, and hold their windows, partitions and places. So a run tells in a tag which process it is, and holds a lock of
 the ledger. ship_sensor and the schedule look for that process; from another host or container they cannot, and ask for
-the lock. Before the tag is set, and where there was no ledger yet, age tells.
+the lock. Before the tag is set, age tells.
 """
 
 import os
@@ -45,6 +45,11 @@ _ONE_PROCESS = frozenset({"in_process", "execute_in_process_executor"})
 """The executors whose steps run in the run's own process."""
 _THAT_TELL = (EXPORT_JOB, SHIP_JOB, REPLAY_JOB)
 """The jobs whose first step tells its process: their executor is one of those."""
+_OF_A_STEP = {
+    dg.DagsterEventType.STEP_START,
+    dg.DagsterEventType.STEP_WORKER_STARTING,
+    dg.DagsterEventType.STEP_WORKER_STARTED,
+}
 EXPORT_MAX_RUNTIME = timedelta(hours=6)
 """An export run that is gone without a word (its machine died) holds its windows no longer than that."""
 EXPORT_MAX_RUNTIME_S = str(round(EXPORT_MAX_RUNTIME.total_seconds()))
@@ -121,7 +126,7 @@ def _has_lost_its_life(
 ) -> bool:
     """Whether its lock was free in a tick before, and is still. Raises LedgerError."""
     with ledger_to_read(config) as ledger:
-        alive = ledger is None or is_alive(ledger.database, run.run_id)
+        alive = ledger is None or is_alive(ledger.database, run.run_id)  # None: another ledger's, says the tag
     if alive and since is not None:
         instance.add_run_tags(run.run_id, {LIFE_TAG: f"{run.run_id} holds its lock"})
     if alive or since is not None:
@@ -133,15 +138,22 @@ def _has_lost_its_life(
 def _is_silent(instance: dg.DagsterInstance, run: dg.DagsterRun, config: Config, now: datetime) -> bool:
     """A run of ours that was killed between its start and its first step, which tells the process.
 
-    A living one logs its first step at once, or waits for a place. Only the jobs: with another executor no run tells.
+    A living one logs its first step at once, or waits for a place. Of runs without a job of ours (*Materialize*, a
+    backfill) only those that have logged no step: with another executor than those above no run tells.
     """
     names = names_of(config)
-    if run.status is dg.DagsterRunStatus.STARTING or run.job_name not in {names(job) for job in _THAT_TELL}:
+    if run.status is dg.DagsterRunStatus.STARTING:
+        return False
+    if run.job_name not in {names(job) for job in _THAT_TELL} and _has_begun_a_step(instance, run):
         return False
     if run.run_id in waiting_for_a_place(instance, config):
         return False
     newest = instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
     return bool(newest) and now.timestamp() - newest[0].event_log_entry.timestamp > UNKNOWN_FOR.total_seconds()
+
+
+def _has_begun_a_step(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    return bool(instance.get_records_for_run(run.run_id, of_type=_OF_A_STEP, limit=1).records)
 
 
 def _worker_of(run: dg.DagsterRun) -> Mapping[str, str] | None:

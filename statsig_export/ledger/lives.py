@@ -11,7 +11,7 @@ from typing import Final, Self
 from sqlalchemy.engine import URL
 
 from statsig_export.errors import LedgerError, StatsigExportError
-from statsig_export.ledger.database import LedgerDatabase, open_to_read
+from statsig_export.ledger.database import LedgerDatabase, open_to_write
 from statsig_export.ledger.locks import PartitionLocks, open_locks
 
 LOOKED_AFTER_EVERY_S: Final = 15.0
@@ -31,7 +31,7 @@ class Life:
         self._database: LedgerDatabase | None = None
         self._locks: PartitionLocks | None = None
         self.held = self._take()
-        """False where there is no ledger yet, or another process holds it: that one is the run, then."""
+        """False where another process holds it: that one is the run, then."""
         self._keeper = Thread(target=self._keep, name=f"life of {run}", daemon=True)
         if self.held:
             self._keeper.start()
@@ -50,9 +50,7 @@ class Life:
 
     def _take(self) -> bool:
         with self._guard:
-            self._database = open_to_read(self._url)
-            if self._database is None:
-                return False
+            self._database = open_to_write(self._url)  # the first run makes the ledger, and has a life in it
             try:
                 self._locks = open_locks(self._database.engine)
                 taken = self._locks.acquire(_name(self._run))

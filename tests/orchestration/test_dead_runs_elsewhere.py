@@ -14,11 +14,11 @@ import psycopg
 import pytest
 from dagster_folder import DAYS, Project
 from sqlalchemy import make_url
-from test_dead_runs import POOLS, started, status
+from test_dead_runs import POOLS, _event, started, status
 
 from statsig_export.dagster import processes, workers
 from statsig_export.dagster.delivery import jobs
-from statsig_export.dagster.keys import LIFE_TAG, WORKER_TAG
+from statsig_export.dagster.keys import EVENTS, LIFE_TAG, WORKER_TAG
 from statsig_export.dagster.processes import place
 from statsig_export.export.export import export_window
 from statsig_export.ledger.database import open_to_read, open_to_write
@@ -178,10 +178,28 @@ def _end_who_holds_locks(url: str) -> None:
         admin.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
 
 
-@pytest.mark.fault("F585")
-def test_without_a_ledger_a_run_has_no_life_and_starts_all_the_same(project: Project):
+@pytest.mark.fault("F586")
+def test_the_first_run_of_all_has_a_life_though_there_was_no_ledger(project: Project):
     with Life(project.config.ledger_url(), "run") as life:
-        assert not life.held
+        assert life.held
+        assert alive(project, "run")
+
+
+@pytest.mark.fault("F586")
+def test_a_backfills_run_that_was_killed_before_its_first_step_is_ended_after_three_minutes(project: Project):
+    """It runs under no job of ours."""
+    project.tick()
+    job = project.definitions().resolve_implicit_job_def_def_for_assets([EVENTS])
+    assert job is not None
+    silent, at_work = (project.instance.create_run_for_job(job, asset_selection=frozenset([EVENTS])) for _ in range(2))
+    for run in (silent, at_work):
+        project.instance.handle_new_event(_event(run, dg.DagsterEventType.PIPELINE_START))
+    project.instance.handle_new_event(_event(at_work, dg.DagsterEventType.STEP_START))
+
+    clear(project, 2)
+    assert status(project, silent.run_id) is STARTED
+    clear(project, 4)
+    assert (status(project, silent.run_id), status(project, at_work.run_id)) == (FAILED, STARTED)
 
 
 @pytest.mark.fault("F587")
