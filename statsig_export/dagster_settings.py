@@ -40,10 +40,10 @@ class RunTagSettings(Settings):
     resources. A table is given as JSON, as `dagster-k8s/config` has it.
     """
 
-    ship: RunTags = {}
+    ship: RunTags = Field(default={})
     """Of ship_batches and replay_batches."""
-    export: RunTags = {}
-    """Of export_events. A backfill runs under no job: it has the tags of its dialog, and what the launcher is set to."""
+    export: RunTags = Field(default={})
+    """Of export_events. A backfill runs under no job: it has the tags of its dialog alone."""
 
     def of_shipments(self) -> dict[str, str]:
         return _as_dagster_has_them(self.ship)

@@ -26,6 +26,7 @@ from statsig_export.dagster.keys import (
     REPLAY_JOB,
     SHIP_JOB,
     WORKER_TAG,
+    Names,
     names_of,
 )
 from statsig_export.dagster.pools import free_places, waiting_for_a_place
@@ -45,11 +46,8 @@ _ONE_PROCESS = frozenset({"in_process", "execute_in_process_executor"})
 """The executors whose steps run in the run's own process."""
 _THAT_TELL = (EXPORT_JOB, SHIP_JOB, REPLAY_JOB)
 """The jobs whose first step tells its process: their executor is one of those."""
-_OF_A_STEP = {
-    dg.DagsterEventType.STEP_START,
-    dg.DagsterEventType.STEP_WORKER_STARTING,
-    dg.DagsterEventType.STEP_WORKER_STARTED,
-}
+_OF_ITS_OWN_PROCESS = {dg.DagsterEventType.STEP_WORKER_STARTING, dg.DagsterEventType.STEP_WORKER_STARTED}
+"""What is logged of a step that has a process of its own."""
 EXPORT_MAX_RUNTIME = timedelta(hours=6)
 """An export run that is gone without a word (its machine died) holds its windows no longer than that."""
 EXPORT_MAX_RUNTIME_S = str(round(EXPORT_MAX_RUNTIME.total_seconds()))
@@ -138,13 +136,13 @@ def _has_lost_its_life(
 def _is_silent(instance: dg.DagsterInstance, run: dg.DagsterRun, config: Config, now: datetime) -> bool:
     """A run of ours that was killed between its start and its first step, which tells the process.
 
-    A living one logs its first step at once, or waits for a place. Of runs without a job of ours (*Materialize*, a
-    backfill) only those that have logged no step: with another executor than those above no run tells.
+    A living one logs its first step at once, or waits for a place. Runs without a job of ours (*Materialize*, a
+    backfill) tell only with the executors above, and not before the steps of others: one that has logged such is left.
     """
     names = names_of(config)
     if run.status is dg.DagsterRunStatus.STARTING:
         return False
-    if run.job_name not in {names(job) for job in _THAT_TELL} and _has_begun_a_step(instance, run):
+    if run.job_name not in {names(job) for job in _THAT_TELL} and _need_not_tell(instance, run, names):
         return False
     if run.run_id in waiting_for_a_place(instance, config):
         return False
@@ -152,8 +150,12 @@ def _is_silent(instance: dg.DagsterInstance, run: dg.DagsterRun, config: Config,
     return bool(newest) and now.timestamp() - newest[0].event_log_entry.timestamp > UNKNOWN_FOR.total_seconds()
 
 
-def _has_begun_a_step(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    return bool(instance.get_records_for_run(run.run_id, of_type=_OF_A_STEP, limit=1).records)
+def _need_not_tell(instance: dg.DagsterInstance, run: dg.DagsterRun, names: Names) -> bool:
+    """Whether it has begun another step than ours, or one in a process of its own."""
+    if instance.get_records_for_run(run.run_id, of_type=_OF_ITS_OWN_PROCESS, limit=1).records:
+        return True
+    begun = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.STEP_START, limit=1, ascending=False)
+    return any(record.event_log_entry.step_key != names.events.to_python_identifier() for record in begun.records)
 
 
 def _worker_of(run: dg.DagsterRun) -> Mapping[str, str] | None:

@@ -71,82 +71,84 @@ def sometimes(share: float, seed: int = 1) -> Fault:
     return fault
 
 
+class _Proxy(BaseHTTPRequestHandler):
+    behaviour: UnreliableS3
+    protocol_version = "HTTP/1.1"
+
+    def handle(self) -> None:
+        with suppress(OSError):  # a client that was killed
+            super().handle()
+
+    def pass_on(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        asked = Asked(self.command, self.path, body)
+        self.behaviour.asked.append(asked)
+        fault = self.behaviour.fault(asked)
+        self.behaviour.happened[fault] += 1
+        time.sleep(self.behaviour.delay)
+        if fault in {SLOW_DOWN, BROKEN}:
+            self.refuse(*fault.split(" "))
+            return
+        if fault == CUT_UPLOAD:
+            self.send_half(asked)
+        else:
+            self.answer(fault, *self.forward(asked))
+
+    do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = pass_on  # noqa: N815  as the base class calls them
+
+    def refuse(self, status: str, code: str) -> None:
+        body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
+        self.send_response(int(status))
+        self.send_header("Content-Type", "application/xml")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def forward(self, asked: Asked) -> tuple[int, list[tuple[str, str]], bytes]:
+        connection = http.client.HTTPConnection(urlsplit(self.behaviour.server).netloc, timeout=60)
+        try:
+            connection.request(asked.method, asked.path, asked.body, dict(self.headers))
+            reply = connection.getresponse()
+            return reply.status, reply.getheaders(), reply.read()
+        finally:
+            connection.close()
+
+    def send_half(self, asked: Asked) -> None:
+        """The server gets half of the body, and then nothing more."""
+        connection = http.client.HTTPConnection(urlsplit(self.behaviour.server).netloc, timeout=60)
+        connection.putrequest(asked.method, asked.path, skip_host=True, skip_accept_encoding=True)
+        for name, value in self.headers.items():
+            connection.putheader(name, value)
+        connection.endheaders(asked.body[: len(asked.body) // 2])
+        connection.close()
+        self.close_connection = True
+
+    def answer(self, fault: str, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        self.close_connection = fault in {NO_ANSWER, CUT_DOWNLOAD}
+        if fault == NO_ANSWER:
+            return
+        if fault == EMPTY_LISTING:
+            body = b"<ListBucketResult><IsTruncated>false</IsTruncated><KeyCount>0</KeyCount></ListBucketResult>"
+        self.send_response(status)
+        length = dict(headers).get("Content-Length") if self.command == "HEAD" else str(len(body))
+        for name, value in headers:
+            if name.lower() not in _BY_HOP:
+                self.send_header(name, value)
+        self.send_header("Content-Length", length or "0")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body[: len(body) // 2] if fault == CUT_DOWNLOAD else body)
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
 @contextmanager
 def unreliable(server: str, fault: Fault = lambda _: NONE, delay: float = 0.0) -> Iterator[UnreliableS3]:
     proxy = UnreliableS3(server, fault, delay)
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def handle(self) -> None:
-            with suppress(OSError):  # a client that was killed
-                super().handle()
-
-        def pass_on(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            asked = Asked(self.command, self.path, body)
-            proxy.asked.append(asked)
-            fault = proxy.fault(asked)
-            proxy.happened[fault] += 1
-            time.sleep(proxy.delay)
-            if fault in {SLOW_DOWN, BROKEN}:
-                self.refuse(*fault.split(" "))
-                return
-            if fault == CUT_UPLOAD:
-                self.send_half(asked)
-            else:
-                self.answer(fault, *self.forward(asked))
-
-        do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = pass_on  # noqa: N815  as the base class calls them
-
-        def refuse(self, status: str, code: str) -> None:
-            body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
-            self.send_response(int(status))
-            self.send_header("Content-Type", "application/xml")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(body)
-
-        def forward(self, asked: Asked) -> tuple[int, list[tuple[str, str]], bytes]:
-            connection = http.client.HTTPConnection(urlsplit(proxy.server).netloc, timeout=60)
-            try:
-                connection.request(asked.method, asked.path, asked.body, dict(self.headers))
-                reply = connection.getresponse()
-                return reply.status, reply.getheaders(), reply.read()
-            finally:
-                connection.close()
-
-        def send_half(self, asked: Asked) -> None:
-            """The server gets half of the body, and then nothing more."""
-            connection = http.client.HTTPConnection(urlsplit(proxy.server).netloc, timeout=60)
-            connection.putrequest(asked.method, asked.path, skip_host=True, skip_accept_encoding=True)
-            for name, value in self.headers.items():
-                connection.putheader(name, value)
-            connection.endheaders(asked.body[: len(asked.body) // 2])
-            connection.close()
-            self.close_connection = True
-
-        def answer(self, fault: str, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-            self.close_connection = fault in {NO_ANSWER, CUT_DOWNLOAD}
-            if fault == NO_ANSWER:
-                return
-            if fault == EMPTY_LISTING:
-                body = b"<ListBucketResult><IsTruncated>false</IsTruncated><KeyCount>0</KeyCount></ListBucketResult>"
-            self.send_response(status)
-            length = dict(headers).get("Content-Length") if self.command == "HEAD" else str(len(body))
-            for name, value in headers:
-                if name.lower() not in _BY_HOP:
-                    self.send_header(name, value)
-            self.send_header("Content-Length", length or "0")
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(body[: len(body) // 2] if fault == CUT_DOWNLOAD else body)
-
-        def log_message(self, *_: object) -> None:
-            """Quiet."""
-
-    listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    handler = type("Handler", (_Proxy,), {"behaviour": proxy})
+    listening = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     listening.daemon_threads = True
     thread = threading.Thread(target=listening.serve_forever, daemon=True)
     thread.start()

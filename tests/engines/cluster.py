@@ -126,7 +126,7 @@ class Cluster:
 
 
 def contained() -> list[str]:
-    """A PID namespace under this machine's host name, which ends with its first process; none where it is not allowed."""
+    """A PID namespace under this host name, which ends with its first process; none where that is not allowed."""
     unshare = shutil.which("unshare")
     if unshare is None:
         return []
@@ -225,7 +225,7 @@ def location(folder: Path, prefix: Sequence[str], begin: datetime, environ: dict
     }
     path = folder / f"{name}.toml"
     path.write_text(toml(settings))
-    module = f"from statsig_export.dagster.definitions import definitions_for\nimport dagster as dg\n"
+    module = "from statsig_export.dagster.definitions import definitions_for\nimport dagster as dg\n"
     module += f"defs = definitions_for({str(path)!r}, executor=dg.in_process_executor)\n"
     (folder / f"location_{name}.py").write_text(module)
     with Receiver(auth=Authentication("hmac", secret=SECRET), strict_delivery=True) as receiver:

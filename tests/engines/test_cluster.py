@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 import oracle
 import pytest
-from cluster import SHIP_QUEUE, Cluster, Location, cluster, kill_group, running
+from cluster import SHIP_QUEUE, Cluster, cluster, kill_group, running
 from unreliable_s3 import NONE, sometimes
 
 from statsig_export.dagster.keys import EXPORT_JOB, SHIP_JOB, WORKER_TAG
@@ -113,8 +113,8 @@ def killed(made: Cluster, kind: Callable[[dg.DagsterRun], bool]) -> list[str]:
 @pytest.mark.usefixtures("environ")
 def test_backfills_of_two_code_locations_survive_killed_workers_and_a_storage_that_fails(
     tmp_path: Path,
-    postgres: Any,
-    launcher: str,  # noqa: ANN401
+    postgres: Any,  # noqa: ANN401
+    launcher: str,
 ):
     began = time.monotonic()
     with cluster(tmp_path, postgres, HOURS, launcher) as made, running(made):
@@ -144,7 +144,5 @@ def test_backfills_of_two_code_locations_survive_killed_workers_and_a_storage_th
 
     assert {run.status for run in ended} == {dg.DagsterRunStatus.FAILURE}
     assert all(most <= pools.limits()[name] for name, most in pools.most.items()), pools.most
-    print(
-        f"{launcher}: {time.monotonic() - began:.0f} s, {found}, S3: {dict(made.s3.happened)}, pools: {dict(pools.most)}"
-    )  # noqa: T201
-    _ = Location
+    took = f"{launcher}: {time.monotonic() - began:.0f} s"
+    print(f"{took}, {found}, S3: {dict(made.s3.happened)}, pools: {dict(pools.most)}")  # noqa: T201  with -s

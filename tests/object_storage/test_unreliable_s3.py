@@ -49,7 +49,7 @@ def s3(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Unreliable
 
 
 @pytest.fixture
-def home(s3: UnreliableS3, tmp_path: Path) -> Iterator[ExportHome]:
+def home(s3: UnreliableS3, tmp_path: Path) -> Iterator[ExportHome]:  # noqa: ARG001  its variables are set
     with Receiver(strict_delivery=True) as receiver:
         made = ExportHome(tmp_path, receiver)
         made.environ["STORAGE"] = "s3://events/statsig"
@@ -136,9 +136,7 @@ def test_a_download_that_never_succeeds_leaves_its_partition_pending(
 
 
 @pytest.mark.fault("F589")
-def test_half_an_object_under_a_files_name_is_never_read_as_the_file(
-    home: ExportHome, s3: UnreliableS3, server: S3Server
-):
+def test_half_an_object_under_a_files_name_is_never_read_as_the_file(home: ExportHome, server: S3Server):
     """A store that keeps what it got of an upload that broke, or whose object was cut later."""
     home.environ["HOOK"] = "http://127.0.0.1:1/"
     run(home, "run", *DAY)

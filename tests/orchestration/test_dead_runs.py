@@ -9,7 +9,10 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
-from dagster._core.events import DagsterEvent  # how a worker tells that it has begun: Dagster has no public way
+from dagster._core.events import (
+    DagsterEvent,
+    EngineEventData,
+)  # how a worker tells that it has begun: Dagster has no public way
 from dagster_folder import DAYS, Project, box
 from dagster_processes import daemon, environment, kill_all, wait_for
 
@@ -17,6 +20,7 @@ from statsig_export.dagster import workers
 from statsig_export.dagster.keys import MAX_RUNTIME, RANGE_END, RANGE_START, RETRIED_BY, WORKER_TAG
 from statsig_export.dagster.processes import place, process
 from statsig_export.dagster.runs import being_exported
+from statsig_export.dagster.workers import _OF_ITS_OWN_PROCESS
 from statsig_export.export.export import export_window
 from statsig_export.maintenance.verify import verify
 from statsig_export.shipping.status import due_partitions
@@ -46,13 +50,14 @@ def started(project: Project, pool: str, repeats: str | None = None, *, waits: b
     run = project.instance.create_run_for_job(
         definition, tags={**definition.tags, **tags}, parent_run_id=repeats, root_run_id=repeats
     )
-    project.instance.handle_new_event(_event(run, dg.DagsterEventType.PIPELINE_START))
+    project.instance.handle_new_event(happened(run, dg.DagsterEventType.PIPELINE_START))
     assert project.instance.event_log_storage.claim_concurrency_slot(pool, run.run_id, "step").is_claimed is not waits
     return run.run_id
 
 
-def _event(run: dg.DagsterRun, kind: dg.DagsterEventType) -> dg.EventLogEntry:
-    event = DagsterEvent(event_type_value=kind.value, job_name=run.job_name)
+def happened(run: dg.DagsterRun, kind: dg.DagsterEventType, step: str | None = None) -> dg.EventLogEntry:
+    of_worker = EngineEventData() if kind in _OF_ITS_OWN_PROCESS else None
+    event = DagsterEvent(event_type_value=kind.value, job_name=run.job_name, event_specific_data=of_worker)
     return dg.EventLogEntry(
         error_info=None,
         level="debug",
@@ -60,6 +65,7 @@ def _event(run: dg.DagsterRun, kind: dg.DagsterEventType) -> dg.EventLogEntry:
         run_id=run.run_id,
         timestamp=datetime.now(UTC).timestamp(),
         job_name=run.job_name,
+        step_key=step,
         dagster_event=event,
     )
 
@@ -208,7 +214,7 @@ def test_runs_of_others_are_left_alone_however_old_they_are(project: Project):
     def theirs() -> None: ...
 
     run = project.instance.create_run_for_job(theirs)
-    project.instance.handle_new_event(_event(run, dg.DagsterEventType.PIPELINE_START))
+    project.instance.handle_new_event(happened(run, dg.DagsterEventType.PIPELINE_START))
 
     workers.clear_the_dead(project.instance, project.config, datetime.now(UTC) + timedelta(days=30))
 

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import dagster as dg
 import psycopg
 import pytest
 from dagster_folder import DAYS, Project
 from sqlalchemy import make_url
-from test_dead_runs import POOLS, _event, started, status
+from test_dead_runs import POOLS, happened, started, status
 
 from statsig_export.dagster import processes, workers
 from statsig_export.dagster.delivery import jobs
@@ -186,20 +187,38 @@ def test_the_first_run_of_all_has_a_life_though_there_was_no_ledger(project: Pro
 
 
 @pytest.mark.fault("F586")
-def test_a_backfills_run_that_was_killed_before_its_first_step_is_ended_after_three_minutes(project: Project):
-    """It runs under no job of ours."""
+@pytest.mark.parametrize(
+    ("events", "dead"),
+    [
+        ([], True),
+        ([("statsig__events", dg.DagsterEventType.STEP_START)], True),  # a moment later it would have told
+        ([("theirs", dg.DagsterEventType.STEP_START)], False),
+        (
+            [
+                ("statsig__events", dg.DagsterEventType.STEP_WORKER_STARTED),
+                ("statsig__events", dg.DagsterEventType.STEP_START),
+            ],
+            False,
+        ),
+    ],
+)
+def test_a_backfills_run_that_was_killed_before_it_could_tell_is_ended_after_three_minutes(
+    project: Project,
+    events: list[tuple[str, dg.DagsterEventType]],
+    dead: bool,  # noqa: FBT001
+):
+    """It runs under no job of ours, with whatever executor, and may hold steps of others."""
     project.tick()
-    job = project.definitions().resolve_implicit_job_def_def_for_assets([EVENTS])
-    assert job is not None
-    silent, at_work = (project.instance.create_run_for_job(job, asset_selection=frozenset([EVENTS])) for _ in range(2))
-    for run in (silent, at_work):
-        project.instance.handle_new_event(_event(run, dg.DagsterEventType.PIPELINE_START))
-    project.instance.handle_new_event(_event(at_work, dg.DagsterEventType.STEP_START))
+    run = dg.DagsterRun("__ASSET_JOB", str(uuid4()), asset_selection=frozenset([EVENTS]))
+    project.instance.run_storage.add_run(run)
+    project.instance.handle_new_event(happened(run, dg.DagsterEventType.PIPELINE_START))
+    for step, kind in events:
+        project.instance.handle_new_event(happened(run, kind, step))
 
     clear(project, 2)
-    assert status(project, silent.run_id) is STARTED
+    assert status(project, run.run_id) is STARTED
     clear(project, 4)
-    assert (status(project, silent.run_id), status(project, at_work.run_id)) == (FAILED, STARTED)
+    assert status(project, run.run_id) is (FAILED if dead else STARTED)
 
 
 @pytest.mark.fault("F587")
