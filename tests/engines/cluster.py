@@ -18,6 +18,7 @@ from typing import Any
 from uuid import uuid4
 
 import dagster as dg
+import fsspec
 import psycopg
 import yaml
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill  # what the UI's dialog stores
@@ -105,13 +106,13 @@ class Cluster:
         assert self.daemon is not None
         return wait_for(what, self.daemon, self.log, patience)
 
-    def start_worker(self, *queues: str) -> "subprocess.Popen[bytes]":
-        """A Celery worker of two processes for these queues, like deploy/celery-worker.yaml says, in a container."""
+    def start_worker(self, *queues: str, processes: int = 2) -> "subprocess.Popen[bytes]":
+        """A Celery worker for these queues, as deploy/celery-worker.yaml says, in a container."""
         command = [sys.executable, "-m", "dagster_celery.cli", "worker", "start", "-A", "dagster_celery.app"]
         command += ["-y", str(self.folder / "celery-worker.yaml"), "-n", f"w{len(self.workers)}"]
         for queue in queues:
             command += ["-q", queue]
-        command += ["-l", "INFO", "--", "--concurrency", "2"]
+        command += ["-l", "INFO", "--", "--concurrency", str(processes)]
         with (self.folder / f"worker{len(self.workers)}.log").open("wb") as output:
             started = subprocess.Popen(
                 [*contained(), *command],
@@ -170,6 +171,7 @@ def cluster(folder: Path, postgres: Any, hours: int, launcher: str, **settings: 
         instance_settings(folder, stored, launcher, settings)
         stack.callback(kill_of_environment, mark)
         os.environ.update(environ)
+        fsspec.get_filesystem_class("s3").clear_instance_cache()  # it keeps the endpoint of another cluster
         instance = stack.enter_context(dg.DagsterInstance.from_config(environ["DAGSTER_HOME"]))
         windows = [f"{begin + timedelta(hours=hour):%Y-%m-%d-%H:%M}" for hour in range(hours)]
         yield Cluster(folder, environ, proxy, locations, instance, windows, folder / "daemon.log")

@@ -33,7 +33,7 @@ VISIBLE_AGAIN_S = 1
 
 
 @pytest.fixture
-def made(tmp_path: Path, postgres: Any) -> Iterator[Cluster]:  # noqa: ANN401
+def made(tmp_path: Path, postgres: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:  # noqa: ANN401
     """Two exported windows of the first location; workers that have not started; a broker that waits for a second."""
     before = dict(os.environ)
     options = {"visibility_timeout": VISIBLE_AGAIN_S, "unacked_restore_interval": 1, "unacked_restore_throttle": 1}
@@ -43,7 +43,8 @@ def made(tmp_path: Path, postgres: Any) -> Iterator[Cluster]:  # noqa: ANN401
             worker = yaml.safe_load((tmp_path / "celery-worker.yaml").read_text())
             worker["execution"]["config"]["config_source"]["broker_transport_options"] = options
             (tmp_path / "celery-worker.yaml").write_text(yaml.safe_dump(worker))
-            sys.path.insert(0, str(tmp_path))
+            monkeypatch.syspath_prepend(str(tmp_path))
+            monkeypatch.delitem(sys.modules, "location_fivetran", raising=False)
             config = made.locations[0].config
             windows = [window_from_key(key, config.windows) for key in made.windows]
             list(export_windows(config, dict.fromkeys(windows)))
@@ -108,7 +109,7 @@ def test_a_run_that_the_broker_gives_to_a_second_worker_is_carried_out_once(made
 def test_a_worker_that_is_killed_with_its_container_is_found_and_its_run_comes_back_to_nobody(made: Cluster):
     location = made.locations[0]
     location.receiver.play([Rule(actions=[Action(delay=60.0)])])
-    worker = made.start_worker(SHIP_QUEUE)
+    worker = made.start_worker(SHIP_QUEUE, processes=1)  # it takes nothing else meanwhile
     run = launched(made, SHIP_JOB)
     until(made, lambda: location.receiver.connections)
     found = made.instance.get_run_by_id(run)
