@@ -29,7 +29,7 @@ JUPYTER = UV_PYTHON_DOWNLOADS=never $(UV) run --quiet --no-sync --with jupyterla
 # Each of the many processes that the targets start would compile its libraries anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo dev notebook test acceptance lint types docs mariadb clickhouse dbt emulators spark bench torture fuzz audit dist installed licences pictures clean
+.PHONY: help setup demo dev notebook test acceptance lint types docs mariadb clickhouse dbt emulators spark engines bench torture fuzz audit dist installed licences pictures clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,7 +57,8 @@ notebook: .venv/ready ## open JupyterLab on the demo's data, with a copy of the 
 	@set -a; . '$(DEMO_HOME)/environment'; $(JUPYTER) --offline jupyter lab --allow-root '$(DEMO_HOME)/explore_export.ipynb'
 
 # The default order starts files of few, long tests last.
-PYTEST = $(BIN)/pytest -q --dist loadfile --no-loadscope-reorder --ignore tests/documents --ignore tests/dbt_package --ignore tests/emulators --ignore tests/clickhouse --ignore tests/spark
+OF_OTHER_TARGETS = documents dbt_package emulators clickhouse spark engines
+PYTEST = $(BIN)/pytest -q --dist loadfile --no-loadscope-reorder $(OF_OTHER_TARGETS:%=--ignore tests/%)
 
 test: .venv/ready ## run the tests, but for those of acceptance and docs
 	@$(PYTEST) -n 3 -m 'not acceptance'
@@ -95,6 +96,9 @@ emulators: .venv/ready ## export from, and compare with, tables of Snowflake and
 spark: .venv/ready ## run the tests of Databricks on Spark, whose package is 430 MB and needs Java 17
 	@$(call ENVIRONMENT,spark)
 	@$(BIN)/pytest -q tests/spark
+
+engines: .venv/ready ## run Dagster's runs on Celery workers, and hold deploy/ against its launchers; needs redis-server
+	@UV_SYSTEM_CERTS=1 UV_PYTHON_DOWNLOADS=never $(UV) run --quiet --no-sync --with-requirements .ci/engines.txt pytest -q tests/engines
 
 bench: .venv/ready ## measure speed against the raw read and other tools; BENCH=growth: how it grows
 	@$(BIN)/python -m benchmarks $(BENCH)

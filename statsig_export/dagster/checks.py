@@ -56,7 +56,7 @@ def _source_schemas(config: Config) -> dg.AssetChecksDefinition:
     def source_schemas(
         context: dg.AssetCheckExecutionContext, statsig_export: ExportResource
     ) -> Iterator[dg.AssetCheckResult]:
-        tell_process(context)
+        tell_process(context, statsig_export)
         try:
             with open_source(statsig_export.config()) as source:
                 for table in source.tables:

@@ -83,7 +83,12 @@ def definitions_for(
                 names(EXPORT_JOB),
                 selection=dg.AssetSelection.assets(names.events) | dg.AssetSelection.checks_for_assets(*tables),
                 description="Exports windows: checks, reads, filters, plans. Give it partitions or backfill the asset.",
-                tags={DESTINATION_TAG: config.webhook.name, MAX_RETRIES: "2", MAX_RUNTIME: EXPORT_MAX_RUNTIME_S},
+                tags={
+                    **config.dagster.run_tags.of_exports(),
+                    DESTINATION_TAG: config.webhook.name,
+                    MAX_RETRIES: "2",
+                    MAX_RUNTIME: EXPORT_MAX_RUNTIME_S,
+                },
                 executor_def=dg.in_process_executor,
             ),
             dg.define_asset_job(

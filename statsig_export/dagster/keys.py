@@ -55,9 +55,11 @@ GROUP_TAG = "statsig_export/group"
 """On the runs that the sensor has requested."""
 LATE_ROWS_TAG = "statsig_export/late_rows"
 WORKER_TAG = "statsig_export/process"
-"""On runs, once they work: their host, pid, when the process began, and the run's id. Dagster copies the tags of a run
-to those that repeat it: with another run's id the tag says nothing.
+"""On runs, once they work: their place (host, boot and PID namespace), pid, when the process began, and the run's id.
+Dagster copies the tags of a run to those that repeat it: with another run's id the tag says nothing.
 """
+LIFE_TAG = "statsig_export/life"
+"""On runs that hold a lock of the ledger as long as they live: the run's id, and since when a tick finds it free."""
 OUTCOME_TAG = "statsig_export/outcome"
 HALTED = "halted"
 BUSY = "busy"

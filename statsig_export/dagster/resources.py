@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from statsig_export.config import Config, load_config
+from statsig_export.ledger.lives import Life
 
 _NONE: Final[dict[str, str]] = {}
 
@@ -33,6 +34,7 @@ class ExportResource(dg.ConfigurableResource[None]):
     webhook_ca_bundle: dict[str, str] = _NONE
     key_prefix: list[str] = Field(default=[])
     """As the code location was loaded: its jobs keep their names until it is loaded again."""
+    _life: Life | None = PrivateAttr(default=None)
 
     def config(self) -> Config:
         """The configuration, its `env:NAME` values taken from the fields above, else from the environment.
@@ -43,6 +45,19 @@ class ExportResource(dg.ConfigurableResource[None]):
         values = {name: self._value_of(field) for field, name in named.items()}
         environ = {**os.environ, **{name: value for name, value in values.items() if value}}
         return load_config(self.config_path, environ=environ).named_in_dagster(tuple(self.key_prefix))
+
+    def hold_life(self, run_id: str) -> bool:
+        """Hold the lock of the run that uses this resource until its last step is over. False where that cannot be.
+        Raises StatsigExportError.
+        """
+        if self._life is None:
+            self._life = Life(self.config().ledger_url(), run_id)
+        return self._life.held
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002  as Dagster calls it
+        if self._life is not None:
+            self._life.end()
+            self._life = None
 
     def _value_of(self, field: str) -> str:
         """Empty for a variable that is not set: whatever uses its value names it then."""

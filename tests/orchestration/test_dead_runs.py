@@ -9,13 +9,18 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
-from dagster._core.events import DagsterEvent  # how a worker tells that it has begun: Dagster has no public way
+from dagster._core.events import (
+    DagsterEvent,
+    EngineEventData,
+)  # how a worker tells that it has begun: Dagster has no public way
 from dagster_folder import DAYS, Project, box
 from dagster_processes import daemon, environment, kill_all, wait_for
 
 from statsig_export.dagster import workers
 from statsig_export.dagster.keys import MAX_RUNTIME, RANGE_END, RANGE_START, RETRIED_BY, WORKER_TAG
+from statsig_export.dagster.processes import place, process
 from statsig_export.dagster.runs import being_exported
+from statsig_export.dagster.workers import _OF_ITS_OWN_PROCESS
 from statsig_export.export.export import export_window
 from statsig_export.maintenance.verify import verify
 from statsig_export.shipping.status import due_partitions
@@ -31,7 +36,7 @@ STARTED, FAILED = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.FAILURE
 
 
 @contextmanager
-def process() -> Iterator[subprocess.Popen[bytes]]:
+def living_process() -> Iterator[subprocess.Popen[bytes]]:
     """One that lives until it is killed."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as living:
         yield living
@@ -45,13 +50,14 @@ def started(project: Project, pool: str, repeats: str | None = None, *, waits: b
     run = project.instance.create_run_for_job(
         definition, tags={**definition.tags, **tags}, parent_run_id=repeats, root_run_id=repeats
     )
-    project.instance.handle_new_event(_event(run, dg.DagsterEventType.PIPELINE_START))
+    project.instance.handle_new_event(happened(run, dg.DagsterEventType.PIPELINE_START))
     assert project.instance.event_log_storage.claim_concurrency_slot(pool, run.run_id, "step").is_claimed is not waits
     return run.run_id
 
 
-def _event(run: dg.DagsterRun, kind: dg.DagsterEventType) -> dg.EventLogEntry:
-    event = DagsterEvent(event_type_value=kind.value, job_name=run.job_name)
+def happened(run: dg.DagsterRun, kind: dg.DagsterEventType, step: str | None = None) -> dg.EventLogEntry:
+    of_worker = EngineEventData() if kind in _OF_ITS_OWN_PROCESS else None
+    event = DagsterEvent(event_type_value=kind.value, job_name=run.job_name, event_specific_data=of_worker)
     return dg.EventLogEntry(
         error_info=None,
         level="debug",
@@ -59,6 +65,7 @@ def _event(run: dg.DagsterRun, kind: dg.DagsterEventType) -> dg.EventLogEntry:
         run_id=run.run_id,
         timestamp=datetime.now(UTC).timestamp(),
         job_name=run.job_name,
+        step_key=step,
         dagster_event=event,
     )
 
@@ -77,8 +84,8 @@ def status(project: Project, run: str) -> dg.DagsterRunStatus:
 @pytest.mark.parametrize("pool", POOLS)
 def test_a_run_whose_process_was_killed_is_ended_and_its_place_is_free_at_the_next_tick(project: Project, pool: str):
     project.tick()
-    with process() as worker:
-        tag = workers._process(worker.pid)
+    with living_process() as worker:
+        tag = process(worker.pid)
         run = started(project, pool, **{WORKER_TAG: tag})
         project.tick()
         assert (status(project, run), holders(project, pool)) == (STARTED, {run})
@@ -92,7 +99,7 @@ def test_a_run_whose_process_was_killed_is_ended_and_its_place_is_free_at_the_ne
 @pytest.mark.fault("F306")
 def test_a_process_that_got_the_number_of_a_killed_one_does_not_pass_for_it(project: Project):
     project.tick()
-    mine = workers._process(os.getpid())
+    mine = process(os.getpid())
     run = started(project, POOLS[0], **{WORKER_TAG: mine + "0"})
 
     project.tick()
@@ -137,7 +144,7 @@ def test_what_a_killed_export_run_held_is_asked_for_again(project: Project):
     project.tick()
     window = f"gate_exposure|{DAYS[0]}"
     span = {"dagster/asset_partition_range_start": window, "dagster/asset_partition_range_end": window}
-    started(project, POOLS[1], **span, **{WORKER_TAG: workers._process(os.getpid()) + "0"})
+    started(project, POOLS[1], **span, **{WORKER_TAG: process(os.getpid()) + "0"})
     assert being_exported(project.instance, project.config) == {window}
 
     project.tick()
@@ -150,7 +157,7 @@ def test_the_tick_that_the_schedule_missed_asks_for_what_killed_runs_held_before
     project: Project,
 ):
     project.tick()
-    started(project, POOLS[1], **EVERYTHING, **{WORKER_TAG: workers._process(os.getpid()) + "0"})
+    started(project, POOLS[1], **EVERYTHING, **{WORKER_TAG: process(os.getpid()) + "0"})
 
     requests = project.schedule_tick()
 
@@ -167,7 +174,7 @@ def test_what_dagster_repeats_by_itself_is_not_asked_for_beside_it(project: Proj
     retries = {"run_retries": {"enabled": True, "max_retries": 2}}
     with dg.DagsterInstance.local_temp(str(home), overrides=retries) as project.instance:
         project.tick()
-        dead = started(project, POOLS[1], **EVERYTHING, **{WORKER_TAG: workers._process(os.getpid()) + "0"})
+        dead = started(project, POOLS[1], **EVERYTHING, **{WORKER_TAG: process(os.getpid()) + "0"})
 
         assert project.schedule_tick() == UNDER_WAY
         assert status(project, dead) is FAILED
@@ -193,7 +200,7 @@ def test_a_run_that_was_killed_before_it_could_tell_its_process_is_ended_after_t
 @pytest.mark.fault("F331")
 def test_a_run_that_waits_for_a_place_is_no_dead_one_however_silent_it_is(project: Project):
     project.tick()
-    first, second = (started(project, POOLS[1], **{WORKER_TAG: workers._process(os.getpid())}) for _ in range(2))
+    first, second = (started(project, POOLS[1], **{WORKER_TAG: process(os.getpid())}) for _ in range(2))
     third = started(project, POOLS[1], waits=True)
 
     workers.clear_the_dead(project.instance, project.config, datetime.now(UTC) + timedelta(minutes=59))
@@ -207,7 +214,7 @@ def test_runs_of_others_are_left_alone_however_old_they_are(project: Project):
     def theirs() -> None: ...
 
     run = project.instance.create_run_for_job(theirs)
-    project.instance.handle_new_event(_event(run, dg.DagsterEventType.PIPELINE_START))
+    project.instance.handle_new_event(happened(run, dg.DagsterEventType.PIPELINE_START))
 
     workers.clear_the_dead(project.instance, project.config, datetime.now(UTC) + timedelta(days=30))
 
@@ -218,7 +225,7 @@ def test_runs_of_others_are_left_alone_however_old_they_are(project: Project):
 def test_a_run_that_repeats_another_is_not_taken_for_its_dead_process(project: Project):
     """Dagster's run retries and *Re-execute* copy the tags."""
     project.tick()
-    dead = {WORKER_TAG: workers._process(os.getpid()) + "0"}
+    dead = {WORKER_TAG: process(os.getpid()) + "0"}
     first = started(project, POOLS[1], **dead)
     project.tick()
     assert status(project, first) is FAILED
@@ -233,9 +240,9 @@ def test_a_run_that_repeats_another_is_not_taken_for_its_dead_process(project: P
 @pytest.mark.parametrize(
     "tags",
     [
-        {WORKER_TAG: workers._host()},
-        {WORKER_TAG: f"{workers._host()} x y"},
-        {WORKER_TAG: f"{workers._host()} {'9' * 30} 1"},
+        {WORKER_TAG: place()},
+        {WORKER_TAG: f"{place()} x y"},
+        {WORKER_TAG: f"{place()} {'9' * 30} 1"},
         {WORKER_TAG: ""},
         {MAX_RUNTIME: "9" * 30},
         {MAX_RUNTIME: "\N{SUPERSCRIPT TWO}"},

@@ -8,8 +8,8 @@ from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution import api  # how a worker executes a run that somebody else has made: no public way
 from dagster_folder import DAYS, Project
 
-from statsig_export.dagster import workers
 from statsig_export.dagster.keys import GROUP_TAG, MAX_RETRIES, OUTCOME_TAG, PARTITION, WORKER_TAG
+from statsig_export.dagster.processes import process
 from statsig_export.export.export import export_window
 from statsig_export.testing.webhook.faults import Rule, answer
 from statsig_export.windows import window_from_key
@@ -35,7 +35,7 @@ def test_a_run_that_repeats_another_tells_its_own_process_and_not_how_the_other_
 
     assert run.is_success
     assert run.tags[OUTCOME_TAG] == "none"
-    assert run.tags[WORKER_TAG] == f"{workers._process(os.getpid())} {run.run_id}"
+    assert run.tags[WORKER_TAG] == f"{process(os.getpid())} {run.run_id}"
     assert run.tags[MAX_RETRIES] == "2"
 
 
@@ -53,7 +53,7 @@ def test_a_run_that_is_resumed_in_another_process_tells_that_one(project: Projec
 
     ended = project.instance.get_run_by_id(run.run_id)
     assert ended is not None
-    assert ended.tags[WORKER_TAG] == f"{workers._process(os.getpid())} {run.run_id}"
+    assert ended.tags[WORKER_TAG] == f"{process(os.getpid())} {run.run_id}"
 
 
 @pytest.mark.fault("F365")

@@ -67,6 +67,7 @@ def ship_job(config: Config) -> dg.JobDefinition:
         description="Ships planned batches to the webhook. The sensor starts it; by hand it ships all that is due.",
         executor_def=dg.in_process_executor,
         tags={
+            **config.dagster.run_tags.of_shipments(),
             DESTINATION_TAG: destination,
             "dagster/priority": "1",  # before the exports of a long backfill, which have filled the queue
             MAX_RETRIES: "0",
@@ -105,7 +106,7 @@ def warn_of_other_rules(context: dg.OpExecutionContext, config: Config, again: S
 
 
 def _ship(context: dg.OpExecutionContext, config: ShipConfig, statsig_export: ExportResource) -> None:
-    tell_process(context)
+    tell_process(context, statsig_export)
     prefer_jemalloc(os.environ)
     settings = statsig_export.config()
     timing = stop_in_good_time()

@@ -93,7 +93,7 @@ def events_asset(config: Config) -> dg.AssetsDefinition:
     )
     @names.with_resource
     def statsig_events(context: dg.AssetExecutionContext, statsig_export: ExportResource) -> None:
-        tell_process(context)
+        tell_process(context, statsig_export)
         try:
             config = statsig_export.config()
             claim_keys(context, config, statsig_export.config_path)

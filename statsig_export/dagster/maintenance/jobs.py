@@ -64,7 +64,12 @@ def replay_job(config: Config) -> dg.JobDefinition:
         name=names(REPLAY_JOB),
         description="Sends partitions again. A reader that deduplicates by timeUUID takes no harm.",
         executor_def=dg.in_process_executor,
-        tags={DESTINATION_TAG: destination, MAX_RETRIES: "0", MAX_RUNTIME: str(MAX_RUNTIME_S)},
+        tags={
+            **config.dagster.run_tags.of_shipments(),
+            DESTINATION_TAG: destination,
+            MAX_RETRIES: "0",
+            MAX_RUNTIME: str(MAX_RUNTIME_S),
+        },
     )
     def replay_batches() -> None:
         replay()
@@ -73,7 +78,7 @@ def replay_job(config: Config) -> dg.JobDefinition:
 
 
 def _replay(context: dg.OpExecutionContext, config: ReplayConfig, statsig_export: ExportResource) -> None:
-    tell_process(context)
+    tell_process(context, statsig_export)
     prefer_jemalloc(os.environ)
     try:
         claim_keys(context, statsig_export.config(), statsig_export.config_path)
