@@ -32,6 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "lineage": {"arrow", "delivery", "events", "layouts", "ledger", "storage"},
     "maintenance": {"delivery", "events", "ledger", "storage"},
     "reconciliation": {"arrow", "delivery", "events", "layouts", "ledger", "privacy", "shipping", "source", "storage"},
+    "backup": {"ledger", "storage"},
     "forgetting": {"arrow", "delivery", "events", "ledger", "maintenance", "privacy", "reconciliation", "storage"},
     "openlineage": {"export", "layouts", "ledger", "lineage", "shipping", "source", "storage"},
     "metrics": {"delivery", "export", "ledger", "shipping"},
@@ -41,6 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *(
             "arrivals",
             "arrow",
+            "backup",
             "dagster",
             "delivery",
             "demo",

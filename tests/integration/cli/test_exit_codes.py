@@ -44,6 +44,8 @@ WORDS = {
     "check": ["check", *NO_GAPS],
     "arrivals": ["arrivals", *DAY],
     "metrics": ["metrics"],
+    "backup": ["backup", "env:BACKUP"],
+    "restore": ["restore", "env:BACKUP", "--force"],
 }
 STANDS_ALONE = {"init", "demo", "dedupe-view", "notebook", "receiver"}
 
@@ -83,6 +85,7 @@ def rows(bad: int, good: int) -> list[dict[str, object]]:
 
 def prepare(shell: Shell, verb: str, column: str) -> None:
     """The rows are there; exported for `ship`; shipped, as far as it goes, for what looks back on that."""
+    shell.home.environ["BACKUP"] = str(shell.home.folder / "backup")
     if column == "nothing exported":
         if verb == "arrivals":
             lands_all(shell)
@@ -95,6 +98,8 @@ def prepare(shell: Shell, verb: str, column: str) -> None:
         return
     if verb == "arrivals":
         lands_all(shell)
+    if verb == "restore":
+        assert shell("backup", "env:BACKUP").exit_code == 0
     shipped_before = verb == "replay" or column not in {"pending", "held", "halted before", "interrupted"}
     if shipped_before:
         assert home.ship().sent
