@@ -5,9 +5,10 @@ run again, and goes on with the files that are not there yet.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from statsig_export.backup.backup import manifests, read_manifest
+from statsig_export.backup.catching_up import CaughtUp, catch_up
 from statsig_export.backup.files import copy_all, faults_of, has, needed_files
 from statsig_export.backup.manifest import Manifest
 from statsig_export.backup.tables import broken, check_table, read_table
@@ -37,6 +38,8 @@ class RestoreReport:
     copied_files: int
     """Of those, what the storage did not have, or not whole."""
     copied_bytes: int
+    caught_up: CaughtUp = field(default_factory=CaughtUp)
+    """What the storage knew that the backup did not: a storage that outlived its ledger."""
 
 
 def restore(
@@ -52,6 +55,7 @@ def restore(
 
     The ledger may live in a database of another kind than it did. Files of the storage that the backup does not know
     stay. With `dry_run` the backup is checked, byte for byte, and nothing is changed.
+    What the storage knows that the backup does not (receipts) is taken from there after that.
     Raises ConfigError, and changes nothing, where the ledger holds something, unless `force` says to replace it;
     LedgerError, and changes nothing, where the backup is not whole, not ours, or of a newer version; StorageError.
     """
@@ -76,6 +80,7 @@ def restore(
             reach(CrashPoint.FILES_BACK)
             tables = (read_table(table, copy) for table in manifest.tables)
             load(config.ledger_url(), manifest.schema_version, tables, force=force)
+    caught_up = CaughtUp() if dry_run else catch_up(config)
     return RestoreReport(
         name=manifest.name,
         place=copy.place,
@@ -85,6 +90,7 @@ def restore(
         files=len(needed),
         copied_files=len(missing),
         copied_bytes=copied,
+        caught_up=caught_up,
     )
 
 

@@ -82,6 +82,6 @@ def _tables(connection: Connection) -> Iterator[DumpedTable]:
 
 def _rows(connection: Connection, table: Table, columns: "Sequence[Column[Any]]") -> Iterator[Sequence[Row]]:
     wanted = select(*columns).order_by(*table.primary_key.columns)
-    result = connection.execution_options(stream_results=True, yield_per=AT_ONCE).execute(wanted)
-    for rows in result.partitions(AT_ONCE):
-        yield [tuple(row) for row in rows]
+    with connection.execute(wanted.execution_options(stream_results=True, yield_per=AT_ONCE)) as result:
+        for rows in result.partitions(AT_ONCE):
+            yield [tuple(row) for row in rows]

@@ -84,7 +84,7 @@ def load(
             there.reflect(connection, only=lambda name, _: name in LEDGER.tables)
             for table in tables:
                 _fill(connection, there.tables[table.name], table)
-            _go_on_counting(connection, there)
+            go_on_counting(connection, there)
             if version < SCHEMA_VERSION:
                 upgrade(connection)
             within(connection)
@@ -123,7 +123,7 @@ def _fill(connection: Connection, table: Table, loaded: LoadedTable) -> None:
             connection.execute(insert(table), [dict(zip(loaded.columns, row, strict=True)) for row in chunk])
 
 
-def _go_on_counting(connection: Connection, there: MetaData) -> None:
+def go_on_counting(connection: Connection, there: MetaData = LEDGER) -> None:
     """PostgreSQL numbers new rows by sequences, which know nothing of rows that brought a number."""
     if connection.dialect.name != "postgresql":
         return

@@ -27,13 +27,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "source": {"arrow", "databases", "layouts", "storage"},
     "events": {"arrow", "layouts", "privacy"},
     "ledger": {"databases", "delivery", "events", "layouts", "storage"},
-    "export": {"arrow", "delivery", "events", "forgetting", "layouts", "ledger", "privacy", "source", "storage"},
-    "shipping": {"delivery", "ledger", "storage"},
+    "export": {
+        *("arrow", "delivery", "events", "forgetting", "layouts", "ledger", "privacy", "receipts", "source", "storage")
+    },
+    "shipping": {"delivery", "ledger", "receipts", "storage"},
     "lineage": {"arrow", "delivery", "events", "layouts", "ledger", "storage"},
-    "maintenance": {"delivery", "events", "ledger", "storage"},
+    "maintenance": {"delivery", "events", "ledger", "receipts", "storage"},
     "reconciliation": {"arrow", "delivery", "events", "layouts", "ledger", "privacy", "shipping", "source", "storage"},
-    "backup": {"ledger", "storage"},
-    "forgetting": {"arrow", "delivery", "events", "ledger", "maintenance", "privacy", "reconciliation", "storage"},
+    "receipts": {"ledger", "storage"},
+    "backup": {"ledger", "receipts", "storage"},
+    "forgetting": {
+        *("arrow", "delivery", "events", "ledger", "maintenance", "privacy", "receipts", "reconciliation", "storage")
+    },
     "openlineage": {"export", "layouts", "ledger", "lineage", "shipping", "source", "storage"},
     "metrics": {"delivery", "export", "ledger", "shipping"},
     "testing": {"layouts"},
