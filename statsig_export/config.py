@@ -25,7 +25,7 @@ from statsig_export.dagster_settings import DagsterSettings
 from statsig_export.database_urls import read_url
 from statsig_export.errors import ConfigError
 from statsig_export.observing_settings import MetricSettings, TraceSettings
-from statsig_export.places import checked_file, checked_place, left_beside
+from statsig_export.places import checked_file, checked_place, checked_variable, left_beside, means_a_variable
 from statsig_export.privacy.hashing import SHORTEST_KEY
 from statsig_export.privacy.rule import Rule
 from statsig_export.privacy_settings import PrivacySettings
@@ -40,6 +40,7 @@ from statsig_export.settings import (
     WebhookSettings,
     WindowSettings,
 )
+from statsig_export.url_secrets import secret_in
 from statsig_export.webhook_setup import checked_ca_bundle, checked_proxy, checked_secret, checked_url
 
 CONFIG_VARIABLE = "STATSIG_EXPORT_CONFIG"
@@ -169,6 +170,21 @@ class Config(Settings):
         if "://" in url:
             return self._checked("storage.url", self.storage.url, checked_place)
         return str(self._placed("storage.url", self.storage.url))
+
+    def place_of(self, what: str, text: str) -> str:
+        """A folder or bucket that the command line names as `what`: an absolute path, or the URL as it stands, or what
+        `env:NAME` names. Raises ConfigError, also for a URL that is written out with a secret; never shows it.
+        """
+        if not means_a_variable(text) and (where := secret_in(text)) is not None:
+            raise ConfigError(
+                f"{what} holds {where}, which the list of processes shows", hint="put it into a variable: env:NAME"
+            )
+        try:
+            variable = checked_variable(text) if means_a_variable(text) else text
+        except ValueError as error:
+            raise ConfigError(f"{what}: {error}") from None
+        place = self._checked(what, variable, checked_place)
+        return place if "://" in place else str(Path(place).absolute())
 
     def webhook_url(self) -> str:
         """The webhook's URL. Raises ConfigError (without the URL) unless it is https, or http on loopback."""

@@ -70,9 +70,23 @@ class CrashPoint(StrEnum):
     """The ledger names the new files, and the old ones are there."""
     REPLACED = "forget.file_removed"
     """An old file is gone, and the ledger has it on its list of files to remove."""
+    SNAPSHOT = "backup.dumped"
+    """The ledger's tables are in the backup; no partition file was copied since."""
+    COPIED = "backup.copied"
+    """A copy of a file is whole, and has its temporary name."""
+    COMPLETE = "backup.complete"
+    """Everything is in the backup but the manifest that names it."""
+    CHECKED = "restore.checked"
+    """The backup was found to be whole; nothing was restored."""
+    FILES_BACK = "restore.files"
+    """Every file is in the storage, and the ledger is as it was."""
+    LOADING = "restore.inside"
+    """In the transaction that fills the ledger, all rows there."""
+    RESTORED = "restore.committed"
 
 
-SHIPPING: Final = tuple(point for point in CrashPoint if not point.startswith(("migrate.", "prune.", "forget.")))
+_OTHERS: Final = ("migrate.", "prune.", "forget.", "backup.", "restore.")
+SHIPPING: Final = tuple(point for point in CrashPoint if not point.startswith(_OTHERS))
 """The points that an export or a shipment meets."""
 
 

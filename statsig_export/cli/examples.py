@@ -6,6 +6,7 @@ from typing import Final
 EXAMPLES: Final[Mapping[str, Sequence[str]]] = {
     "alerts": ("alerts", "alerts --test", "alerts --json"),
     "arrivals": ("arrivals", "arrivals --last 7d", "arrivals --from 2026-11-01 --to 2026-11-08 --json"),
+    "backup": ("backup /mnt/backup/statsig", "backup s3://backups/statsig --keep 14", "backup env:BACKUP_URL"),
     "check": ("check", "check --pending-age 30m --export-age 6h", "check --json"),
     "dedupe-view": (
         "dedupe-view --database snowflake",
@@ -38,6 +39,11 @@ EXAMPLES: Final[Mapping[str, Sequence[str]]] = {
         "replay --from 2026-11-20 --to 2026-11-23 --category gate_exposure --category layer_exposure",
         "replay --from 2026-11-20 --to 2026-11-21 --failed",
         "replay --last 7d --missing --dry-run",
+    ),
+    "restore": (
+        "restore /mnt/backup/statsig --dry-run",
+        "restore s3://backups/statsig",
+        "restore s3://backups/statsig --name 20261127T030000Z-1f0c3a --force",
     ),
     "resume": ("resume",),
     "run": (

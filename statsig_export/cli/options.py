@@ -26,6 +26,7 @@ Verb = TypeVar("Verb", bound=Callable[..., object])
 VERBS: Final = {
     "alerts": "Tell people what is wrong, once, and when it is over.",
     "arrivals": "Compare what was forwarded with the table that Fivetran wrote.",
+    "backup": "Copy ledger and storage, as they are at one moment.",
     "check": "Report for a monitor: one line and an exit code (Nagios).",
     "dedupe-view": "Print the view that takes each event once.",
     "demo": "Run the whole pipeline on local stand-ins.",
@@ -38,6 +39,7 @@ VERBS: Final = {
     "prune": "Remove old files, batches and attempts; keep their account.",
     "receiver": "Run the stand-in webhook alone.",
     "replay": "Send again what these windows sent.",
+    "restore": "Bring ledger and storage back from a backup.",
     "resume": "Lift a halt after the set-up is repaired.",
     "run": "Export these windows and ship them.",
     "ship": "Send what is due.",

@@ -27,6 +27,8 @@ from statsig_export.ledger.identities import refuse_overlapping_windows
 from statsig_export.ledger.records import ExportRun, PartitionPlan, Planned, PrivacyRecord
 from statsig_export.ledger.transactions import Ledger, ledger_of
 from statsig_export.privacy.rule import Rule
+from statsig_export.receipts.forgotten import refuse_without_forgotten
+from statsig_export.receipts.receipts import refuse_older_ledger
 from statsig_export.runs import Job, RunContext, RunStart, observed
 from statsig_export.source.source import Source, open_source
 from statsig_export.spans import Place, here, span
@@ -89,6 +91,7 @@ class Exporter:
             storage = self._until.enter_context(Storage(self._config.storage_url()))
             if queries.names_files(ledger.database, self._config.webhook.name):
                 storage.require_root()  # else a disk that is not mounted would be written beside
+            refuse_without_forgotten(ledger.database, storage, self._config.webhook.name)
             self._opened = _Opened(ledger, storage, self._until.enter_context(open_source(self._config)))
         refuse_overlapping_windows(self._opened.ledger.database, self._config, self._unchecked)
         self._unchecked = []
@@ -128,6 +131,8 @@ def _export(run: _Run, opened: _Opened) -> ExportReport:
     ledger, storage, source = opened.ledger, opened.storage, opened.source
     began = time.monotonic()
     refuse_overlapping_windows(ledger.database, config, [window])
+    keys = [partition_key(category, window.key) for category in run.categories]
+    refuse_older_ledger(ledger.database, storage, config.webhook.name, keys)
     identities = identities_for(ledger.database, config, source, run.categories)
     forgotten = forgotten_people(ledger.database, config.webhook.name)
     planned = planned_before(ledger, config, window, run.categories)

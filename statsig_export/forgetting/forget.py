@@ -35,6 +35,8 @@ from statsig_export.ledger.locks import PartitionLocks, lock_name, open_locks
 from statsig_export.ledger.records import EventFile, Selection
 from statsig_export.ledger.transactions import Ledger, existing_ledger, ledger_of, ledger_to_read
 from statsig_export.maintenance.removal import remove_replaced
+from statsig_export.receipts.forgotten import refuse_without_forgotten, unwrite_forgotten, write_forgotten
+from statsig_export.receipts.receipts import keep_receipts
 from statsig_export.runs import REAL_TIME, no_progress
 from statsig_export.storage.files import StoredFile
 from statsig_export.storage.storage import Storage
@@ -80,10 +82,13 @@ def undo(config: Config, people: Iterable[Person]) -> int:
 
     Raises ConfigError, LedgerError.
     """
-    with existing_ledger(config) as ledger:
+    with existing_ledger(config) as ledger, Storage(config.storage_url()) as storage:
         if ledger is None:
             return 0
-        return forgotten.forgotten_no_more(ledger.database, config.webhook.name, identities(config, people))
+        unwrite_forgotten(ledger.database, storage, config.webhook.name)
+        count = forgotten.forgotten_no_more(ledger.database, config.webhook.name, identities(config, people))
+        write_forgotten(ledger.database, storage, config.webhook.name)
+        return count
 
 
 def forgotten_units(config: Config) -> list[ForgottenUnits]:
@@ -131,6 +136,7 @@ class _Run:
             self.people = self._with(known, people or ())
             return self.people
         if people is not None:
+            refuse_without_forgotten(self.database, self.storage, self.destination, adoptable_only=True)
             forgotten.remember(self.database, self.destination, self._counted(people), self.began_ms)
             reach(CrashPoint.REMEMBERED)
         self.people = forgotten.forgotten_people(self.database, self.destination, unfinished=True)
@@ -155,6 +161,8 @@ class _Run:
         if files:
             self.storage.require_root()
             self.storage.require_any([file.path for file in files])
+        if people and not self.dry_run:
+            write_forgotten(self.database, self.storage, self.destination)
         with closing(open_locks(self.database.engine)) as locks:
             for _, of_partition in groupby(files, key=attrgetter("partition")):
                 mine = list(of_partition)
@@ -228,6 +236,7 @@ class _Run:
             locks.check()
             if forgetting.replace_files(self.database, of.partition, before, files, changed, REAL_TIME.now_ms()):
                 self.counts["files"] += len(files)
+                keep_receipts(self.database, self.storage, [of.partition])
                 self._remove_replaced()
                 return True
         raise LedgerError(f"{partition_key(of.category, of.window)} is replayed again and again", hint="forget again")

@@ -58,7 +58,7 @@ class LedgerDatabase:
 
         with self._turn, ledger_errors(self.engine.url):
             with self.engine.begin() as connection:
-                _lock_setup(connection)
+                lock_setup(connection)
                 if _checked_version(connection) < SCHEMA_VERSION:
                     upgrade(connection)
             reach(CrashPoint.MIGRATED)
@@ -163,7 +163,7 @@ def _look(database: LedgerDatabase) -> bool:
 def _make_tables(database: LedgerDatabase) -> None:
     """Make a ledger; of several processes that do so at once, the first."""
     with database.write() as connection:
-        _lock_setup(connection)
+        lock_setup(connection)
         if not inspect(connection).has_table(meta.name):
             LEDGER.create_all(connection)
             rows = {"schema_version": str(SCHEMA_VERSION), "ledger_id": uuid4().hex}
@@ -178,13 +178,13 @@ def _add_later_tables(database: LedgerDatabase) -> None:
     Its version stays: what only reads does not migrate.
     """
     with ledger_errors(database.engine.url), database.engine.begin() as connection:
-        _lock_setup(connection)
+        lock_setup(connection)
         if not inspect(connection).has_table(pruned_partitions.name):
             pruned_partitions.create(connection)
     database.readable = True
 
 
-def _lock_setup(connection: Connection) -> None:
+def lock_setup(connection: Connection) -> None:
     """Until the transaction ends nobody else makes or migrates tables; in SQLite it is the one writer anyway."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SETUP_LOCK})

@@ -5,7 +5,7 @@ A ledger of an earlier schema version knows nobody who is; what is only read is 
 
 import secrets
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
 
@@ -140,6 +140,52 @@ def forgotten_elsewhere(database: LedgerDatabase, destination: str) -> int:
     wanted = select(func.count(columns.digest.distinct())).where(columns.digest.not_in(here))
     with database.read() as connection:
         return int(connection.execute(wanted).scalar_one())
+
+
+def size(database: LedgerDatabase, destination: str) -> tuple[int, int]:
+    """How many ids are forgotten, and the number of the last one who was remembered."""
+    if database.version < SINCE_VERSION:
+        return 0, 0
+    wanted = select(func.count(), func.max(tombstones.c.id)).where(tombstones.c.destination == destination)
+    with database.read() as connection:
+        count, latest = connection.execute(wanted).one()
+        return int(count), int(latest or 0)
+
+
+def key_of(database: LedgerDatabase) -> bytes:
+    """The key of the digests; none where nobody was ever forgotten."""
+    with database.read() as connection:
+        return bytes.fromhex(connection.execute(select(meta.c.value).where(meta.c.key == _KEY)).scalar() or "")
+
+
+def digests(database: LedgerDatabase, destination: str, at_once: int) -> Iterator[list[tuple[int, str, str]]]:
+    """Number, unit type and digest of everybody who is forgotten, so many at a time."""
+    columns = tombstones.c
+    wanted = select(columns.id, columns.unit_type, columns.digest).where(columns.destination == destination)
+    with database.read() as connection:
+        streamed = wanted.order_by(columns.id).execution_options(stream_results=True, yield_per=at_once)
+        with connection.execute(streamed) as found:
+            for rows in found.partitions(at_once):
+                yield [(row.id, row.unit_type, row.digest) for row in rows]
+
+
+def adopt(database: LedgerDatabase, destination: str, people: Iterable[tuple[int, str, str]], now_ms: int) -> int:
+    """Write down those of them (number, unit type, digest) who are not on record. Returns how many. Nobody knows
+    whether a file has their events.
+    """
+    rows = [
+        {"destination": destination, "unit_type": unit_type, "digest": found, "made_ms": now_ms}
+        for _, unit_type, found in people
+    ]
+    count = 0
+    with database.write() as connection:
+        one_plan_at_a_time(connection, destination)
+        for begin in range(0, len(rows), _AT_ONCE):
+            before = connection.execute(select(func.count()).select_from(tombstones)).scalar_one()
+            several = rows[begin : begin + _AT_ONCE]
+            connection.execute(_inserting(connection, tombstones).on_conflict_do_nothing(), several)
+            count += connection.execute(select(func.count()).select_from(tombstones)).scalar_one() - before
+    return count
 
 
 def rows_forgotten(connection: Connection, database: LedgerDatabase, ids: object) -> dict[int, int]:

@@ -20,13 +20,15 @@ _ONE_AT_A_TIME: Final = Lock()
 """Alembic keeps the migration under way in module globals: two threads would mix theirs up."""
 
 
-def upgrade(connection: Connection) -> None:
-    """Run the migrations that are missing, in the transaction that `connection` has open and with its locks taken."""
+def upgrade(connection: Connection, to: str = "head") -> None:
+    """Run the migrations that are missing until revision `to`, in the transaction that `connection` has open and with
+    its locks taken.
+    """
     config = Config()  # no file, so that no logging is configured
     config.set_main_option("script_location", _SCRIPTS)
     config.attributes["connection"] = connection
     with _ONE_AT_A_TIME:
         if not inspect(connection).has_table(alembic_version.name):
             command.stamp(config, _BEFORE_ALEMBIC)
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
     reach(CrashPoint.MIGRATING)

@@ -23,6 +23,7 @@ from statsig_export.ledger.retention import Candidate, PrunedFile
 from statsig_export.ledger.transactions import existing_ledger, ledger_to_read
 from statsig_export.maintenance.removal import is_left_behind, remove_replaced, was_written_again
 from statsig_export.moments import Moment, utc
+from statsig_export.receipts.receipts import keep_receipts
 from statsig_export.runs import no_progress
 from statsig_export.storage.file_faults import GONE
 from statsig_export.storage.files import FileFacts
@@ -169,6 +170,8 @@ class _Run:
             for candidate in candidates:
                 if locks.acquire(lock_name(candidate.id)):
                     left = retention.prune_partition(self.database, candidate.id, self.now_ms)
+                    if left is not None:
+                        keep_receipts(self.database, self.storage, [candidate.id])
                     self._take_note(candidate, left, on_progress)
                 else:
                     self.busy.append(candidate)

@@ -1,13 +1,16 @@
 """Ships as many partitions at a time as may be locked at once; those that no other shipper holds."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from statsig_export.crashpoints import CrashPoint, reach
+from statsig_export.errors import StatsigExportError
 from statsig_export.ledger.evidence import make_due
 from statsig_export.ledger.locks import PartitionLocks, groups_to_lock, lock_name
 from statsig_export.ledger.transactions import Ledger
 from statsig_export.shipping.context import ShipContext
+from statsig_export.shipping.receipt_book import ReceiptBook
 from statsig_export.shipping.shipper import Shipper
 
 
@@ -19,6 +22,7 @@ class LockedGroups:
     locks: PartitionLocks
     shipper: Shipper
     context: ShipContext
+    receipts: ReceiptBook
 
     def ship(self, partitions: Mapping[str, int]) -> dict[str, int]:
         """Ship the partitions (key -> id). Returns those that belong to this run: no other shipper held them.
@@ -49,7 +53,13 @@ class LockedGroups:
             self.shipper.partitions = list(taken.values())
             if self.context.now:
                 make_due(self.ledger.database, self.shipper.partitions, self.context.timing.now_ms())
-            self.shipper.run()
+            try:
+                self.shipper.run()
+            except BaseException:  # what was sent before is kept all the same; then re-raise
+                with suppress(StatsigExportError):
+                    self.receipts.write()
+                raise
+            self.receipts.write()
             self.locks.release()
             if self.shipper.stopped:
                 return held | {key: partition for rest in groups[number + 1 :] for key, partition in rest.items()}

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from statsig_export.delivery.batches import Texts
 from statsig_export.delivery.rules import Failure, Reply
+from statsig_export.runs import no_progress
 from statsig_export.storage.files import KnownFile
 
 
@@ -35,3 +36,5 @@ class Route:
     max_events: int | None = None
     max_bytes: int | None = None
     """The limits of a body as configured now. A batch that was planned over them is split before it is sent."""
+    note: Callable[[int], None] = no_progress
+    """Hears of each request that was answered: the id of its partition. Called by the thread of the run."""

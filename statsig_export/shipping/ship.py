@@ -5,7 +5,8 @@ Light to import: neither pandas nor Dagster.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
+from dataclasses import replace
 from functools import partial
 from uuid import uuid4
 
@@ -21,10 +22,12 @@ from statsig_export.ledger.locks import PartitionLocks, open_locks
 from statsig_export.ledger.records import ShipRun
 from statsig_export.ledger.shipments import shipments
 from statsig_export.ledger.transactions import Ledger, ledger_of
+from statsig_export.receipts.receipts import refuse_older_ledger
 from statsig_export.runs import REAL_TIME, Job, RunStart, Timing, no_progress, observed
 from statsig_export.shipping.context import ShipContext
 from statsig_export.shipping.destination import Destination, destination_of
 from statsig_export.shipping.groups import LockedGroups
+from statsig_export.shipping.receipt_book import ReceiptBook
 from statsig_export.shipping.reports import ShipReport
 from statsig_export.shipping.route import Post, Route
 from statsig_export.shipping.shipper import Shipper
@@ -71,14 +74,18 @@ def send(config: Config, partitions: Sequence[str] | None, context: ShipContext)
         refuse_while_halted(database, config)
         due = _asked_for(database, config, partitions, context)
         pending = {} if partitions is not None else queries.pending_partition_ids(database, config.webhook.name)
+        with suppress(StorageError):  # one that is away is found out by who reads the events, and reported
+            refuse_older_ledger(database, storage, config.webhook.name, list(due))
         run = _ship_run(config, context)
         ledger.start_ship_run(run)
         with (
             closing(open_locks(database.engine)) as locks,
             closing(Webhook(destination, clock=timing.clock, monotonic=time.monotonic)) as webhook,
         ):
-            shipper = _shipper(ledger, _route(config, run, webhook, storage, locks), context)
-            held = LockedGroups(ledger, locks, shipper, context).ship(due)
+            book = ReceiptBook(database, storage, time.monotonic)
+            route = replace(_route(config, run, webhook, storage, locks), note=book.note)
+            shipper = _shipper(ledger, route, context)
+            held = LockedGroups(ledger, locks, shipper, context, book).ship(due)
             reach(CrashPoint.SENT)
         error = _record_halt(shipper, ledger, destination, run)
         paused_until = record_pause(ledger, run.destination, shipper.breaker, shipper.rate_limit, timing.now_ms())

@@ -325,6 +325,7 @@ class Shipper:
         except PartitionFileError as error:
             self._put_aside(batch, error)
             return
+        self.route.note(batch.partition)
         self.breaker.record(decision.outcome)
         self.rate_limit.record(decision, began_under, self.timing.clock(), self.timing.roll())
         if decision.step is Step.SPLIT:

@@ -16,11 +16,12 @@ and one file is gone or is not what was written. Gone is only what the storage i
 from __future__ import annotations  # pyarrow's types are generic in its stubs only
 
 import errno
+import hashlib
 import os
 import re
 import tempfile
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,14 +33,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from statsig_export.arrow.contiguous import contiguous
-from statsig_export.crashpoints import CrashPoint, reach
 from statsig_export.errors import LedgerError, PartitionFileError, StatsigExportError, StorageError
-from statsig_export.storage.errors import cause_of, concerns_this_process, says_gone, without_secrets
-from statsig_export.storage.file_faults import damaged, fault_of_file
+from statsig_export.storage.errors import concerns_this_process, says_gone, without_secrets
+from statsig_export.storage.file_faults import REPLACED, damaged, fault_of_file
 from statsig_export.storage.files import FileFacts, KnownFile
-from statsig_export.storage.local_files import open_regular, require_regular
-from statsig_export.storage.new_file import SCRATCH_PREFIX, NewFile, sync_folder, writing
-from statsig_export.storage.opening import is_local, open_filesystem
+from statsig_export.storage.local_files import require_regular
+from statsig_export.storage.new_file import SCRATCH_PREFIX, NewFile
+from statsig_export.storage.place import Place, blocks
 from statsig_export.storage.row_ranges import EventReader, may_hold
 from statsig_export.storage.schemas import ROW_GROUP
 from statsig_export.storage.whole_files import WholeFiles
@@ -51,14 +51,11 @@ _PARTITION_FILE: Final = re.compile(r"(events|quarantine)/category=[^/]+/window=
 _TEMPORARY_FILE: Final = re.compile(r"\.new-[^/]+\.parquet")
 
 
-class Storage:
+class Storage(Place):
     """A folder or bucket of partition files. Raises StorageError or PartitionFileError."""
 
-    def __init__(self, url: str) -> None:
-        self._fs, self._root = open_filesystem(url)
-        self._local = is_local(self._fs)
-        self.place = self._root if self._local else without_secrets(str(self._fs.unstrip_protocol(self._root)))
-        """The storage as a message may name it."""
+    def __init__(self, url: str, *, named: str = "the storage", key: str = "[storage] url") -> None:
+        super().__init__(url, named=named, key=key)
         self._readers: OrderedDict[str, EventReader] = OrderedDict()
         self._lock = Lock()
         self._whole = WholeFiles(local=self._local)
@@ -144,6 +141,20 @@ class Storage:
         with self._reading(file.path), self._opened(file.path) as source:
             self._whole.require(file, source)
 
+    def hand_over(self, file: KnownFile, to: Callable[[bytes], object]) -> None:
+        """Hand a file to `to`, block by block. Whether it was what was written is known at its end: raises
+        PartitionFileError then. What `to` raises of our errors goes on its way.
+        """
+        with self._reading(file.path), self._opened(file.path) as source:
+            self._whole.require_size(file, source)
+            source.seek(0)
+            read = hashlib.sha256()
+            for block in blocks(source):
+                read.update(block)
+                to(block)
+            if not file.has(read.hexdigest()):
+                raise damaged({file.path: REPLACED})
+
     def facts(self, path: str) -> FileFacts | None:
         """What the storage says of a file now; None where there is none."""
         with self._reading(path):
@@ -224,13 +235,6 @@ class Storage:
             parquet = stack.enter_context(self._parquet(file))
             return EventReader(parquet, stack.pop_all().close)
 
-    def _opened(self, path: str) -> Any:  # noqa: ANN401  fsspec ships no types
-        target = f"{self._root}/{path}"
-        if self._local:
-            return open_regular(target)
-        self._fs.invalidate_cache(target)
-        return self._fs.open(target, "rb")
-
     def _has_folder_of(self, path: str) -> bool:
         return self._local and Path(self._root, path).parent.is_dir()
 
@@ -241,7 +245,7 @@ class Storage:
             return True
 
     def _walk(self, pattern: re.Pattern[str], depth: int | None) -> Iterator[str]:
-        with self._answering():
+        with self.answering():
             self._fs.invalidate_cache()
             for folder, _, names in self._fs.walk(self._root, maxdepth=depth, on_error=_unless_gone):
                 paths = [f"{folder}/{name}".removeprefix(f"{self._root}/") for name in names]
@@ -259,21 +263,6 @@ class Storage:
             while self._readers:
                 self._readers.popitem()[1].close()
 
-    def _install(self, temporary: Path, path: str) -> None:
-        target = f"{self._root}/{path}"
-        if not self._local:
-            with self._answering():
-                self._fs.put_file(str(temporary), target)
-            temporary.unlink()
-            return
-        with writing(Path(target).parent):
-            Path(target).parent.mkdir(parents=True, exist_ok=True)
-            if Path(target).is_dir():  # in the place of a file that is written again; one that is not empty stays
-                Path(target).rmdir()
-            temporary.replace(target)
-            reach(CrashPoint.FILE_RENAMED)
-            sync_folder(Path(target).parent)
-
     @contextmanager
     def _reading(self, path: str) -> Iterator[None]:
         """Errors about one file, told apart: is it the file, or the storage?"""
@@ -283,16 +272,6 @@ class Storage:
             raise
         except Exception as error:
             raise self._file_error(path, error) from error
-
-    @contextmanager
-    def _answering(self) -> Iterator[None]:
-        """Errors about the storage as a whole."""
-        try:
-            yield
-        except StatsigExportError:
-            raise
-        except Exception as error:
-            raise self._away(error) from error
 
     def _file_error(self, path: str, error: Exception) -> LedgerError:
         if concerns_this_process(error):
@@ -316,10 +295,6 @@ class Storage:
         except Exception as error:  # noqa: BLE001  each file system has errors of its own
             return None if not self._local and says_gone(error) else error
         return None
-
-    def _away(self, error: Exception) -> StorageError:
-        cause = cause_of(error)
-        return StorageError(f"the storage {self.place} cannot be read or written ({cause.words})", hint=cause.hint)
 
     def __enter__(self) -> Self:
         return self

@@ -27,12 +27,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "source": {"arrow", "databases", "layouts", "storage"},
     "events": {"arrow", "layouts", "privacy"},
     "ledger": {"databases", "delivery", "events", "layouts", "storage"},
-    "export": {"arrow", "delivery", "events", "forgetting", "layouts", "ledger", "privacy", "source", "storage"},
-    "shipping": {"delivery", "ledger", "storage"},
+    "export": {
+        *("arrow", "delivery", "events", "forgetting", "layouts", "ledger", "privacy", "receipts", "source", "storage")
+    },
+    "shipping": {"delivery", "ledger", "receipts", "storage"},
     "lineage": {"arrow", "delivery", "events", "layouts", "ledger", "storage"},
-    "maintenance": {"delivery", "events", "ledger", "storage"},
+    "maintenance": {"delivery", "events", "ledger", "receipts", "storage"},
     "reconciliation": {"arrow", "delivery", "events", "layouts", "ledger", "privacy", "shipping", "source", "storage"},
-    "forgetting": {"arrow", "delivery", "events", "ledger", "maintenance", "privacy", "reconciliation", "storage"},
+    "receipts": {"ledger", "storage"},
+    "backup": {"ledger", "receipts", "storage"},
+    "forgetting": {
+        *("arrow", "delivery", "events", "ledger", "maintenance", "privacy", "receipts", "reconciliation", "storage")
+    },
     "openlineage": {"export", "layouts", "ledger", "lineage", "shipping", "source", "storage"},
     "metrics": {"delivery", "export", "ledger", "shipping"},
     "monitoring": {"export", "ledger", "shipping"},
@@ -45,6 +51,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "alerts",
             "arrivals",
             "arrow",
+            "backup",
             "dagster",
             "delivery",
             "demo",

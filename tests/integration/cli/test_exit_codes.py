@@ -45,6 +45,8 @@ WORDS = {
     "arrivals": ["arrivals", *DAY],
     "metrics": ["metrics"],
     "alerts": ["alerts"],
+    "backup": ["backup", "env:BACKUP"],
+    "restore": ["restore", "env:BACKUP", "--force"],
 }
 STANDS_ALONE = {"init", "demo", "dedupe-view", "notebook", "receiver"}
 
@@ -88,6 +90,7 @@ def prepare(shell: Shell, verb: str, column: str) -> None:
         shell.home.environ["ALERTS"] = "http://127.0.0.1:9/"
         shell.home.set("alerts", webhook={"url": "env:ALERTS"})
         shell.home.write()
+    shell.home.environ["BACKUP"] = str(shell.home.folder / "backup")
     if column == "nothing exported":
         if verb == "arrivals":
             lands_all(shell)
@@ -100,6 +103,8 @@ def prepare(shell: Shell, verb: str, column: str) -> None:
         return
     if verb == "arrivals":
         lands_all(shell)
+    if verb == "restore":
+        assert shell("backup", "env:BACKUP").exit_code == 0
     shipped_before = verb == "replay" or column not in {"pending", "held", "halted before", "interrupted"}
     if shipped_before:
         assert home.ship().sent

@@ -17,6 +17,7 @@ from home import ExportHome
 from rows import custom_event
 from sqlalchemy import make_url
 
+from statsig_export.backup.catching_up import catch_up
 from statsig_export.errors import LedgerError
 from statsig_export.ledger import database as ledger_database
 from statsig_export.shipping.status import status
@@ -114,7 +115,7 @@ def test_with_the_ledger_lost_everything_is_sent_again_under_the_same_ids_with_t
 
 
 @pytest.mark.fault("F55")
-def test_with_an_old_copy_of_the_ledger_what_came_since_is_sent_again_under_the_same_time_uuids(home: ExportHome):
+def test_an_old_copy_of_the_ledger_sends_nothing_again_unless_that_is_accepted(home: ExportHome):
     home.add([custom_event(key) for key in range(1, 21)])
     home.export()
     shutil.copy(home.folder / "ledger.db", home.folder / "copy")
@@ -124,6 +125,11 @@ def test_with_an_old_copy_of_the_ledger_what_came_since_is_sent_again_under_the_
     home.ship()
     shutil.move(home.folder / "copy", home.folder / "ledger.db")
     home.add([custom_event(22, "later")])
+    for verb in (home.ship, home.export):
+        with pytest.raises(LedgerError, match=r"older than the storage: it does not know .* in custom_event\|"):
+            verb()
+    assert len(home.receiver.events()) == 21
+    catch_up(home.config, accept_loss=True)
     home.export()
     home.ship()
 

@@ -1,0 +1,68 @@
+"""Brings an older ledger up to the storage: what was sent, pruned or taken out since, and who is forgotten.
+
+Nobody else may be at work. What the receipts of a partition say takes the place of what the ledger says of it, in one
+transaction for all of them.
+"""
+
+from dataclasses import dataclass
+
+from statsig_export.config import Config
+from statsig_export.errors import LedgerError
+from statsig_export.ledger.load import go_on_counting, refuse_while_held
+from statsig_export.ledger.partition_rows import put_back
+from statsig_export.ledger.transactions import existing_ledger
+from statsig_export.receipts import forgotten
+from statsig_export.receipts.receipts import all_ahead, folder_of, ledger_id_of, path_of
+from statsig_export.runs import REAL_TIME
+from statsig_export.storage.storage import Storage
+
+
+@dataclass(frozen=True, slots=True)
+class CaughtUp:
+    """What the storage knew and the ledger did not."""
+
+    partitions: tuple[str, ...] = ()
+    """`category|window`; of several destinations, one after another."""
+    forgotten: int = 0
+    """Ids that are on record again as forgotten: `forget` has to look for their events."""
+    unknown_forgotten: int = 0
+    """Ids that are forgotten, and of which this ledger cannot be told: name all of them to `forget --file` again."""
+    accepted: bool = False
+    """Whether all this was given up instead: it is sent, or exported, again."""
+
+
+def catch_up(config: Config, *, accept_loss: bool = False) -> CaughtUp:
+    """Take from the storage what the ledger does not know; or, with `accept_loss`, remove it there, so that it is sent
+    and exported again. Raises LedgerError, also where there is no ledger, or a run is at work with it; StorageError.
+    """
+    with existing_ledger(config) as ledger, Storage(config.storage_url()) as storage:
+        if ledger is None:
+            raise LedgerError(
+                "there is no ledger to bring up to date", hint="restore one from a backup: restore SOURCE"
+            )
+        database = ledger.database
+        refuse_while_held(database)
+        database.bring_up_to_date()
+        names = list(forgotten.destinations(database, storage))
+        if accept_loss:
+            keys = []
+            for receipt in list(all_ahead(database, storage)):
+                folder = folder_of(ledger_id_of(database), receipt.destination)
+                storage.delete(path_of(folder, receipt.category, receipt.window))
+                keys.append(receipt.name)
+            for name in names:
+                forgotten.write_forgotten(database, storage, name)
+            return CaughtUp(tuple(keys), accepted=True)
+        keys = []
+        with database.write() as connection:
+            for receipt in all_ahead(database, storage):
+                put_back(connection, receipt.rows)
+                keys.append(receipt.name)
+            go_on_counting(connection)
+        adopted = unknown = 0
+        for name in names:
+            found, lost = forgotten.adopt_forgotten(database, storage, name, REAL_TIME.now_ms())
+            adopted, unknown = adopted + found, unknown + lost
+            if found:
+                forgotten.write_forgotten(database, storage, name)
+        return CaughtUp(tuple(keys), adopted, unknown)

@@ -1,0 +1,185 @@
+"""All rows of the ledger that belong to one partition: as a receipt keeps them, and as a restore puts them back.
+
+Which tables these are follows from the foreign keys: what refers to the partition, to its batches or to their attempts,
+and the runs that these name.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Select, Table, delete, func, insert, or_, select, update
+
+from statsig_export.delivery.rules import State
+from statsig_export.ledger.database import LedgerDatabase
+from statsig_export.ledger.list_parameters import among
+from statsig_export.ledger.tables import (
+    LEDGER,
+    SCHEMA_VERSION,
+    attempts,
+    batches,
+    export_runs,
+    forgotten_rows,
+    former_requests,
+    identities,
+    partitions,
+    pruned_partitions,
+    ship_runs,
+)
+
+Rows = Mapping[str, Sequence[Mapping[str, Any]]]
+"""Table -> its rows, column by column."""
+OF_VERSION: Final = SCHEMA_VERSION
+"""The schema version whose rows these are."""
+_KEY: Final = ("destination", "category", "window")
+
+
+def _refers_to(table: Table, other: Table) -> "list[ColumnElement[Any]]":
+    return [key.parent for key in table.foreign_keys if key.column.table is other]
+
+
+_OWN: Final = [
+    table
+    for table in LEDGER.sorted_tables
+    if any(_refers_to(table, other) for other in (partitions, batches, attempts))
+]
+"""In an order in which they can be filled."""
+_RUNS: Final = [export_runs, *(table for table in LEDGER.sorted_tables if _refers_to(table, export_runs)), ship_runs]
+_SHARED: Final = [table for table in _RUNS if table not in _OWN and table is not partitions]
+"""Tables whose rows other partitions may need as well: they are added where they are not there."""
+
+
+def rows_of(database: LedgerDatabase, partition: int) -> Rows:
+    """All rows of a partition at one moment."""
+    with database.read() as connection:
+        found = {table.name: _read(connection, _mine(table, partition)) for table in _OWN}
+        found["partitions"] = _read(connection, select(partitions).where(partitions.c.id == partition))
+        runs = {row["export_run"] for name in ("partitions", "generations") for row in found[name]}
+        sent = {row["ship_run"] for row in found["attempts"]}
+        for table in _SHARED:
+            column = table.c.id if "id" in table.c else _refers_to(table, export_runs)[0]
+            found[table.name] = _read(connection, select(table).where(column.in_(sent if table is ship_runs else runs)))
+        destination = found["partitions"][0]["destination"] if found["partitions"] else None
+        found["identities"] = _read(connection, select(identities).where(identities.c.destination == destination))
+    return found
+
+
+def delivered_ids(rows: Rows) -> list[str]:
+    """The ids of the batches that were delivered, among the rows of a partition."""
+    return sorted({row["batch_id"] for row in rows["batches"] if row["state"] == State.DELIVERED.value})
+
+
+class Known:
+    """What the ledger knows of some partitions, for comparison with their receipts."""
+
+    def __init__(self, database: LedgerDatabase, destination: str, keys: Iterable[tuple[str, str]]) -> None:
+        wanted = set(keys)
+        columns = partitions.c
+        with database.read() as connection:
+            found = connection.execute(
+                select(columns.id, columns.category, columns.window)
+                .where(columns.destination == destination)
+                .where(among(columns.window, sorted({window for _, window in wanted})))
+            )
+            self._ids = {(row.category, row.window): row.id for row in found if (row.category, row.window) in wanted}
+            ids = list(self._ids.values())
+            pruned = pruned_partitions.c.partition
+            self._pruned = set(connection.execute(select(pruned).where(among(pruned, ids))).scalars())
+            rewritten = select(forgotten_rows.c.partition, forgotten_rows.c.rewritten_ms)
+            self._rewritten = {
+                row.partition: row.rewritten_ms
+                for row in connection.execute(rewritten.where(among(forgotten_rows.c.partition, ids)))
+            }
+            sent = select(batches.c.partition, batches.c.batch_id).where(among(batches.c.partition, ids))
+            former = (
+                select(batches.c.partition, former_requests.c.batch_id)
+                .join(attempts, attempts.c.batch == batches.c.id)
+                .join(former_requests, former_requests.c.attempt == attempts.c.id)
+                .where(among(batches.c.partition, ids))
+            )
+            self._sent: dict[int, set[str]] = {}
+            for statement in (sent.where(batches.c.state == State.DELIVERED.value), former):
+                for partition, batch_id in connection.execute(statement):
+                    self._sent.setdefault(partition, set()).add(batch_id)
+
+    def is_behind(
+        self, key: tuple[str, str], delivered: Iterable[str], *, pruned: bool, rewritten_ms: int | None
+    ) -> bool:
+        """Whether a partition's receipt says of something that it was sent, pruned or taken out that is not known."""
+        partition = self._ids.get(key)
+        if partition is None:
+            return pruned or any(True for _ in delivered)
+        if partition in self._pruned:
+            return False
+        later = (rewritten_ms or 0) > (self._rewritten.get(partition) or 0)
+        return pruned or later or not self._sent.get(partition, set()).issuperset(delivered)
+
+
+def put_back(connection: Connection, rows: Rows) -> None:
+    """Make a partition what these rows are, whatever the ledger had of it; in the caller's transaction, with nobody
+    else at work. Rows get numbers of this ledger.
+    """
+    (row,) = rows["partitions"]
+    mine = [partitions.c[name] == row[name] for name in _KEY]
+    partition = connection.execute(select(partitions.c.id).where(*mine)).scalar()
+    facts = {name: value for name, value in row.items() if name != "id"}
+    if partition is None:
+        partition = _next(connection, partitions)
+        connection.execute(insert(partitions).values(id=partition, **facts))
+    else:
+        for table in reversed(_OWN):
+            connection.execute(delete(table).where(_condition(table, partition)))
+        connection.execute(update(partitions).where(partitions.c.id == partition).values(**facts))
+    for table in (*_SHARED, identities):
+        _add_missing(connection, table, rows.get(table.name, ()))
+    numbers = {"partitions": {row["id"]: partition}}
+    for table in _OWN:
+        _fill(connection, table, rows.get(table.name, ()), numbers)
+
+
+def _fill(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], numbers: dict[str, dict[int, int]]
+) -> None:
+    """Add rows under new numbers; `numbers` are those of the tables before, and get this one's."""
+    first = _next(connection, table) if "id" in table.c else 0
+    mine = {row["id"]: first + place for place, row in enumerate(rows)} if "id" in table.c else {}
+    numbers[table.name] = mine
+    references = {key.parent.name: numbers.get(key.column.table.name) for key in table.foreign_keys}
+    references |= dict.fromkeys({"parent", "replay_of"} & set(table.c.keys()), mine)
+    new = []
+    for row in rows:
+        changed = {name: known.get(row[name]) for name, known in references.items() if known is not None}
+        number = {"id": mine[row["id"]]} if mine else {}
+        new.append({**{name: value for name, value in row.items() if name in table.c}, **changed, **number})
+    if new:
+        connection.execute(insert(table), new)
+
+
+def _add_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    key = [column.name for column in table.primary_key.columns]
+    for row in rows:
+        mine = [table.c[name] == row[name] for name in key]
+        if connection.execute(select(func.count()).select_from(table).where(*mine)).scalar_one() == 0:
+            connection.execute(insert(table).values({name: row[name] for name in row if name in table.c}))
+
+
+def _next(connection: Connection, table: Table) -> int:
+    return int(connection.execute(select(func.max(table.c.id))).scalar() or 0) + 1
+
+
+def _mine(table: Table, partition: int) -> "Select[*tuple[Any, ...]]":
+    return select(table).where(_condition(table, partition)).order_by(*table.primary_key.columns)
+
+
+def _condition(table: Table, partition: int) -> ColumnElement[bool]:
+    """Of the rows that belong to a partition."""
+    of_batches = select(batches.c.id).where(batches.c.partition == partition)
+    of_attempts = select(attempts.c.id).where(attempts.c.batch.in_(of_batches))
+    return or_(
+        *(column == partition for column in _refers_to(table, partitions)),
+        *(column.in_(of_batches) for column in _refers_to(table, batches)),
+        *(column.in_(of_attempts) for column in _refers_to(table, attempts)),
+    )
+
+
+def _read(connection: Connection, wanted: "Select[*tuple[Any, ...]]") -> list[dict[str, Any]]:
+    return [dict(row._mapping) for row in connection.execute(wanted)]  # noqa: SLF001  SQLAlchemy's own name for it

@@ -1,0 +1,89 @@
+"""Who is forgotten, as the storage remembers it: digests, without the key that the ledger has, by which nobody can be
+told. So a restored older ledger is known that does not know all of them, and can be told who they are.
+"""
+
+import gzip
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+from statsig_export.errors import LedgerError
+from statsig_export.file_modes import OF_THE_GROUP
+from statsig_export.ledger import forgotten
+from statsig_export.ledger.database import LedgerDatabase
+from statsig_export.receipts.receipts import FOLDER, WHAT_TO_DO, ledger_id_of
+from statsig_export.storage.place import Place
+
+_AT_ONCE: Final = 20_000
+"""Digests of a file."""
+
+
+def write_forgotten(database: LedgerDatabase, place: Place, destination: str) -> None:
+    """Put into the storage who is forgotten. The list comes first, then the note that says how long it is."""
+    folder = f"{FOLDER}/{ledger_id_of(database)}/{destination}"
+    count, latest = forgotten.size(database, destination)
+    number = 0
+    for number, chunk in enumerate(forgotten.digests(database, destination, _AT_ONCE), 1):
+        content = gzip.compress(json.dumps(chunk).encode(), 1, mtime=0)
+        place.write(f"{folder}/forgotten/{number:06d}.json.gz", content, OF_THE_GROUP)
+    note = {"count": count, "latest": latest, "files": number, "key": _check(database)}
+    place.write(f"{folder}/forgotten.json", json.dumps(note).encode(), OF_THE_GROUP)
+
+
+def unwrite_forgotten(database: LedgerDatabase, place: Place, destination: str) -> None:
+    """Before somebody is taken off the record: what the storage says would bring them back to it."""
+    place.delete(f"{FOLDER}/{ledger_id_of(database)}/{destination}/forgotten.json")
+
+
+def refuse_without_forgotten(
+    database: LedgerDatabase, place: Place, destination: str, *, adoptable_only: bool = False
+) -> None:
+    """Raises LedgerError where people were forgotten of whom this ledger does not know; or only where it could be told
+    who they are.
+    """
+    note = _note(database, place, destination)
+    if adoptable_only and note is not None and note["key"] != _check(database):
+        return
+    if note is not None and note["latest"] > forgotten.size(database, destination)[1]:
+        raise LedgerError(
+            "the ledger is older than the storage: it does not know everybody who is forgotten. Nothing was exported",
+            hint=WHAT_TO_DO.replace("sent again", "exported again"),
+        )
+
+
+def adopt_forgotten(database: LedgerDatabase, place: Place, destination: str, now_ms: int) -> tuple[int, int]:
+    """Write into the ledger who is forgotten by the storage and not by it. Returns how many were, and how many could
+    not be: their digests are under a key that this ledger never had.
+    """
+    note = _note(database, place, destination)
+    if note is None or note["latest"] <= forgotten.size(database, destination)[1]:
+        return 0, 0
+    if note["key"] != _check(database):
+        return 0, int(note["count"])
+    folder = f"{FOLDER}/{ledger_id_of(database)}/{destination}/forgotten"
+    adopted = 0
+    for number in range(1, note["files"] + 1):
+        content = place.read(f"{folder}/{number:06d}.json.gz")
+        rows = [] if content is None else json.loads(gzip.decompress(content))
+        adopted += forgotten.adopt(database, destination, rows, now_ms)
+    return adopted, 0
+
+
+def _note(database: LedgerDatabase, place: Place, destination: str) -> dict[str, Any] | None:
+    content = place.read(f"{FOLDER}/{ledger_id_of(database)}/{destination}/forgotten.json")
+    return None if content is None else dict(json.loads(content))
+
+
+def _check(database: LedgerDatabase) -> str:
+    """Tells two keys apart, and neither of them."""
+    return hashlib.sha256(b"forgotten\0" + forgotten.key_of(database)).hexdigest()[:16]
+
+
+def destinations(database: LedgerDatabase, place: Place) -> Iterator[str]:
+    """Those of whose forgotten people the storage knows."""
+    root = f"{FOLDER}/{ledger_id_of(database)}/"
+    for path in place.sizes(root.rstrip("/")):
+        destination, _, rest = path.removeprefix(root).partition("/")
+        if rest == "forgotten.json":
+            yield destination

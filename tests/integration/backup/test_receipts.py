@@ -1,0 +1,248 @@
+"""An older ledger on the storage of a newer one: it is known as that, sends nothing, and is brought up to date."""
+
+import gzip
+import json
+import shutil
+import stat
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+from home import ExportHome
+from old_windows import CUSTOM, LATER, lived, next_day, pruned
+from rows import custom_event
+from sqlalchemy import make_url
+
+from statsig_export.backup import catching_up
+from statsig_export.backup.backup import backup
+from statsig_export.backup.catching_up import catch_up
+from statsig_export.backup.restore import restore
+from statsig_export.errors import LedgerError, StorageError
+from statsig_export.forgetting.forget import forget, undo
+from statsig_export.ledger.database import open_to_write
+from statsig_export.ledger.dump import dumped
+from statsig_export.maintenance.verify import verify
+from statsig_export.receipts import receipts
+from statsig_export.shipping.receipt_book import ReceiptBook
+from statsig_export.shipping.replay import replay
+from statsig_export.shipping.status import status
+from statsig_export.storage.place import Place
+
+OLDER = "the ledger is older than the storage"
+
+
+def old(home: ExportHome) -> Callable[[], None]:
+    """Remember the ledger as it is; the function puts it back, as a backup of the ledger alone would."""
+    target = str(home.folder / "backup")
+    backup(home.config, target)
+
+    def back() -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("statsig_export.backup.restore.catch_up", lambda _: catching_up.CaughtUp())
+            restore(home.config, target, force=True)
+
+    return back
+
+
+def partitions(home: ExportHome) -> list[tuple[object, ...]]:
+    return [(line.partition, line.account, line.pruned) for line in status(home.config)]
+
+
+def rows(home: ExportHome, name: str) -> list[tuple[object, ...]]:
+    database = open_to_write(make_url(home.ledger_url))
+    try:
+        with dumped(database) as dump:
+            return [row for table in dump.tables for chunk in table.chunks for row in chunk if table.name == name]
+    finally:
+        database.close()
+
+
+def users(home: ExportHome) -> Iterable[str]:
+    return [event["userID"] for event in home.receiver.events()]
+
+
+@pytest.mark.fault("F547")
+def test_what_an_older_ledger_does_not_know_as_sent_is_taken_from_the_storage(any_home: ExportHome):
+    any_home.add([custom_event(key) for key in range(501, 521)])
+    any_home.export()
+    back = old(any_home)
+    any_home.ship()
+    lived(any_home)
+    next_day(any_home)
+    any_home.ship()
+    replay(any_home.config, [CUSTOM])
+    expected, requests = partitions(any_home), len(any_home.receiver.requests)
+    attempts = sorted((row[2:] for row in rows(any_home, "attempts")), key=repr)
+    back()
+    for verb in (
+        any_home.ship,
+        any_home.export,
+        lambda: any_home.export(LATER),
+        lambda: replay(any_home.config, [CUSTOM]),
+    ):
+        with pytest.raises(LedgerError, match=OLDER):
+            verb()
+    caught_up = catch_up(any_home.config)
+
+    assert CUSTOM in caught_up.partitions
+    assert sorted((row[2:] for row in rows(any_home, "attempts")), key=repr) == attempts
+    assert verify(any_home.config).differences == ()
+    assert catch_up(any_home.config).partitions == ()
+    any_home.export()
+    any_home.export(LATER)  # of partitions without an event there is no receipt
+    assert partitions(any_home) == expected
+    assert any_home.ship().sent == 0
+    assert len(any_home.receiver.requests) == requests
+    any_home.add([custom_event(400)])
+    any_home.export()
+    assert any_home.ship().sent == 1
+    assert verify(any_home.config).differences == ()
+
+
+@pytest.mark.fault("F547")
+def test_a_restore_onto_a_storage_that_outlived_its_ledger_catches_up_by_itself(home: ExportHome):
+    lived(home)
+    backup(home.config, str(home.folder / "backup"))
+    next_day(home)
+    home.ship()
+    expected, requests = partitions(home), len(home.receiver.requests)
+    for file in home.folder.glob("ledger.db*"):
+        shutil.rmtree(file) if file.is_dir() else file.unlink()
+    home.write()
+    said = json.loads(home.verb("restore", str(home.folder / "backup"), "--json").stdout)
+    home.export(LATER)
+
+    assert said["caught_up"]["partitions"] == [f"custom_event|{LATER}"]
+    assert partitions(home) == expected
+    assert (home.ship().sent, len(home.receiver.requests)) == (0, requests)
+
+
+@pytest.mark.fault("F547")
+def test_partitions_that_were_pruned_since_are_pruned_again(home: ExportHome):
+    lived(home)
+    next_day(home)
+    home.ship()
+    back = old(home)
+    pruned(home)
+    expected = partitions(home)
+    back()
+    with pytest.raises(LedgerError, match=OLDER):
+        home.export()
+    catch_up(home.config)
+
+    assert partitions(home) == expected
+    assert verify(home.config).differences == ()
+
+
+@pytest.mark.fault("F548")
+@pytest.mark.parametrize("forgotten_before", [True, False], ids=["the key is known", "nobody was forgotten before"])
+def test_who_was_forgotten_since_is_not_brought_back_by_an_older_ledger(home: ExportHome, *, forgotten_before: bool):
+    lived(home)
+    if forgotten_before:
+        forget(home.config, [("userID", "user-9")])
+    back = old(home)
+    forget(home.config, [("userID", "user-7"), ("userID", "user-5")])
+    back()
+    home.write()
+    for key in ("2026-11-20", LATER):
+        with pytest.raises(LedgerError, match=OLDER):
+            home.export(key)
+    result = home.verb("restore")
+    before = len(home.receiver.requests)
+
+    if forgotten_before:
+        assert (result.exit_code, "2 ids are forgotten again" in result.stderr) == (0, True)
+    else:
+        assert (result.exit_code, "2 ids are forgotten of which this ledger" in result.stderr) == (1, True)
+        with pytest.raises(LedgerError, match=OLDER):
+            home.export(LATER)
+        forget(home.config, [("userID", "user-7"), ("userID", "user-5")])
+    assert forget(home.config).complete
+    home.add([custom_event(207, user_id="user-7")])
+    home.export()
+    home.ship()
+    assert not {"user-7", "user-5"} & {
+        event["userID"] for request in home.receiver.requests[before:] for event in request.events
+    }
+    assert home.account().balances
+    assert verify(home.config).differences == ()
+
+
+def test_somebody_who_was_taken_off_the_record_is_not_put_on_it_again(home: ExportHome):
+    lived(home)
+    forget(home.config, [("userID", "user-7"), ("userID", "user-9")])
+    undo(home.config, [("userID", "user-9")])
+
+    assert catch_up(home.config).forgotten == 0
+    home.export()
+    assert home.ship().sent == 1
+
+
+def test_a_receipt_names_nobody_who_is_forgotten_and_is_not_for_others_on_the_machine(home: ExportHome):
+    lived(home)
+    forget(home.config, [("userID", "user-7")])
+    files = [file for file in (home.folder / "files" / "receipts").rglob("*") if file.is_file()]
+
+    key = dict(rows(home, "meta"))["forget_key"]
+    for file in files:
+        content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+        assert b"user-7" not in content
+        assert key.encode() not in content
+        assert b"secret_endpoint" not in content
+        assert not file.stat().st_mode & stat.S_IRWXO
+    assert len(files) >= 3
+
+
+@pytest.mark.fault("F549")
+@pytest.mark.parametrize("damage", [b"", b"x", gzip.compress(b"{}"), gzip.compress(b"[1")])
+def test_a_damaged_receipt_is_an_error_that_names_it(home: ExportHome, damage: bytes):
+    lived(home)
+    home.add([custom_event(300)])
+    home.export()
+    (file,) = (home.folder / "files" / "receipts").rglob("category=custom_event/*.gz")
+    file.write_bytes(damage)
+
+    with pytest.raises(LedgerError, match=r"the receipt .*custom_event.* is damaged"):
+        home.ship()
+    file.unlink()
+    assert home.ship().sent == 1
+
+
+@pytest.mark.fault("F549")
+def test_a_receipt_that_cannot_be_written_keeps_nothing_from_being_sent(
+    home: ExportHome, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    def fails(*_: object) -> None:
+        raise StorageError("full", hint="")
+
+    monkeypatch.setattr(Place, "write_all", fails)
+    home.add([custom_event(1)])
+    home.export()
+
+    assert home.ship().sent == 1
+    assert "could not be written: full" in caplog.text
+
+
+def test_another_ledger_on_the_same_storage_is_left_alone(home: ExportHome, tmp_path: Path):
+    lived(home)
+    home.environ["LEDGER"] = home.ledger_url = f"sqlite:///{tmp_path}/other.db"
+    home.export()
+
+    assert home.ship().sent > 0
+
+
+def test_a_long_shipment_leaves_receipts_on_its_way(monkeypatch: pytest.MonkeyPatch):
+    written: list[list[int]] = []
+    monkeypatch.setattr(
+        "statsig_export.shipping.receipt_book.keep_receipts", lambda _, __, ids: written.append(list(ids))
+    )
+    now = [0.0]
+    book = ReceiptBook(database=None, place=None, clock=lambda: now[0])  # type: ignore[arg-type]
+    for moment, partition in ((1, 1), (20, 2), (31, 1), (40, 3), (62, 3)):
+        now[0] = moment
+        book.note(partition)
+    book.write()
+    book.write()
+
+    assert written == [[1, 2], [3]]
+    assert receipts.FORMAT == 1
