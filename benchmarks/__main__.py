@@ -2,6 +2,10 @@
 
     python -m benchmarks [--events 200000 1000000] [--databases postgresql sqlite] [--peers plain dlt bytewax]
     python -m benchmarks growth      how time and memory grow with rows, windows and the ledger; Dagster's share
+    python -m benchmarks ledger-size how many bytes the ledger and the files take, by what they hold
+    python -m benchmarks ledger-load how many batches a second the ledger takes from several processes
+    python -m benchmarks outage      an outage of seconds, held against its simulation
+    python -m benchmarks scale       what a million to a hundred billion events a day need, from these figures
 
 The same rows go from a database to a sink on loopback: ours through partition files and ledger, peers their own way,
 beside the raw read of the same rows. Each run is a process of its own; runs alternate, and the tables show medians.
@@ -11,12 +15,12 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks import growth
+from benchmarks import growth, ledger_load, ledger_size, outage_in_miniature, scale
 from benchmarks.contest import Contest, Options
 from benchmarks.figures import JSONB, POSTGRESQL, SQLITE, interleaved, lines, targets
 from benchmarks.machine import machine
@@ -26,11 +30,18 @@ from benchmarks.source_data import source_databases
 
 SIZES: Final = (200_000, 1_000_000)
 NO_PEERS: Final = "none"
+_OTHERS: Final[Mapping[str, Callable[[Sequence[str]], None]]] = {
+    "growth": growth.main,
+    "ledger-size": ledger_size.main,
+    "ledger-load": ledger_load.main,
+    "outage": outage_in_miniature.main,
+    "scale": scale.main,
+}
 
 
 def main(arguments: Sequence[str]) -> None:
-    if arguments[:1] == ["growth"]:
-        growth.main(arguments[1:])
+    if arguments and arguments[0] in _OTHERS:
+        _OTHERS[arguments[0]](arguments[1:])
         return
     options = _options(arguments)
     peers, missing = _ready([PEERS[key] for key in options.peers if key != NO_PEERS])

@@ -77,7 +77,8 @@ def send(config: Config, partitions: Sequence[str] | None, context: ShipContext)
         with suppress(StorageError):  # one that is away is found out by who reads the events, and reported
             refuse_older_ledger(database, storage, config.webhook.name, list(due))
         run = _ship_run(config, context)
-        ledger.start_ship_run(run)
+        if due:  # a loop that ships every few seconds would leave a row for good each time, and nothing refers to it
+            ledger.start_ship_run(run)
         with (
             closing(open_locks(database.engine)) as locks,
             closing(Webhook(destination, clock=timing.clock, monotonic=time.monotonic)) as webhook,
@@ -89,7 +90,8 @@ def send(config: Config, partitions: Sequence[str] | None, context: ShipContext)
             reach(CrashPoint.SENT)
         error = _record_halt(shipper, ledger, destination, run)
         paused_until = record_pause(ledger, run.destination, shipper.breaker, shipper.rate_limit, timing.now_ms())
-        ledger.finish_ship_run(run.id, timing.now_ms())
+        if due:
+            ledger.finish_ship_run(run.id, timing.now_ms())
         ids = list({**pending, **due}.values())
         statuses = standings.statuses(database, run.destination, timing.now_ms(), only=ids)
         report = ShipReport(

@@ -16,10 +16,11 @@ from typing import Any
 import pytest
 from home import ExportHome
 from rows import custom_event
-from sqlalchemy import Result
+from sqlalchemy import Result, func, select
 
 from statsig_export.cli.sigterm import stop_on_sigterm
 from statsig_export.errors import DestinationError
+from statsig_export.ledger.tables import ship_runs
 from statsig_export.ledger.transactions import ledger_of
 from statsig_export.lineage.frames import deliveries, failed_rows
 from statsig_export.runs import REAL_TIME
@@ -250,3 +251,15 @@ def wait_for_connections(receiver: Receiver, count: int) -> None:
     while receiver.connections < count and time.monotonic() < patience:
         time.sleep(0.01)
     assert receiver.connections >= count
+
+
+@pytest.mark.fault("F600")
+def test_a_shipment_that_finds_nothing_to_send_leaves_nothing_in_the_ledger(home: ExportHome):
+    home.add([custom_event(1)])
+    home.export()
+    ship(home.config)
+    for _ in range(3):
+        assert ship(home.config).sent == 0
+
+    with ledger_of(home.config) as ledger, ledger.database.read() as connection:
+        assert connection.execute(select(func.count()).select_from(ship_runs)).scalar() == 1
