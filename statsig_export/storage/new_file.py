@@ -145,7 +145,7 @@ def writing(place: object, what: str = "a partition file") -> Iterator[None]:
 
 
 def _parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    """Compress with zstd at its fastest level; make dictionaries and statistics for those columns alone that gain by them."""
+    """Zstandard at its fastest level; dictionaries and statistics for those columns alone that gain by them."""
     return pq.ParquetWriter(
         path,
         schema,
