@@ -26,6 +26,8 @@ MAX_EXPONENT: Final = 400
 _SHORTEST: Final = re.compile(r"0|-?[1-9][0-9]*|-?(?:0|[1-9][0-9]*)\.[0-9]*[1-9]")
 """Numbers that are written as they are to be."""
 _STRING: Final = msgspec.json.Decoder(str)
+_BLANK: Final = re.compile(r"[ \t\r\n]")
+"""JSON text without one is compact as it stands."""
 
 _HEX: Final = "[0-9a-fA-F]"
 _UNICODE_ESCAPE: Final = (
@@ -69,7 +71,8 @@ def string_of(value: str, name: str) -> str | None:
         case "t" | "f":
             return value
         case "{" | "[":
-            return str(msgspec.json.format(without_never_sent(value).encode(), indent=-1), "utf-8")
+            sent = without_never_sent(value)
+            return str(msgspec.json.format(sent.encode(), indent=-1), "utf-8") if _BLANK.search(sent) else sent
         case _:
             return number_text(value, name)
 

@@ -13,12 +13,13 @@ from typing import Final
 
 import msgspec
 
-from statsig_export.events.json_text import quote
+from statsig_export.events.faults import BadValueError
+from statsig_export.events.json_text import members, quote
 from statsig_export.vocabulary import NEVER_SENT
 
-_ESCAPED_LETTER: Final = r"\\u00[4-7]"
+_ESCAPED_LETTER: Final = re.compile(r"\\u00[4-7]")
 """What it takes to write a key in other letters: an escaped ASCII letter."""
-_HIT: Final = re.compile("|".join((*sorted(NEVER_SENT), _ESCAPED_LETTER)))
+_HIT: Final = re.compile("|".join((*sorted(NEVER_SENT), _ESCAPED_LETTER.pattern)))
 _ANY_STRING: Final = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 """Possessive: a string of many escapes would else be remembered escape by escape."""
 _BRACKET: Final = re.compile(_ANY_STRING + r"|[{}\[\]]", re.DOTALL)
@@ -37,12 +38,31 @@ def without_never_sent(text: str) -> str:
     """
     if not may_hold_never_sent(text):
         return text
+    shallow = _without_own_members(text)
+    if shallow is not None:
+        return shallow
     holders = _holders(text)
     return _rewritten(text, holders) if holders else text
 
 
 def may_hold_never_sent(text: str) -> bool:
-    return any(map(text.__contains__, NEVER_SENT)) or _HIT.search(text) is not None
+    if any(map(text.__contains__, NEVER_SENT)):
+        return True
+    return "\\u00" in text and _ESCAPED_LETTER.search(text) is not None
+
+
+def _without_own_members(text: str) -> str | None:
+    """The frequent case, at a tenth of the price of the walks: an object with members of its own that never leave, and
+    no other value that may hold one. None in every other case.
+    """
+    try:
+        found = members(text, "") if text[0] == "{" else {}
+    except BadValueError:  # nested more deeply than msgspec goes
+        return None
+    kept = {key: value for key, value in found.items() if key not in NEVER_SENT}
+    if len(kept) == len(found) or any(map(may_hold_never_sent, kept.values())):
+        return None
+    return "{" + ",".join(f"{quote(key)}:{value}" for key, value in kept.items()) + "}"
 
 
 def _holders(text: str) -> set[int]:

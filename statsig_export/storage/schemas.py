@@ -23,6 +23,10 @@ QUARANTINE: Final = pa.schema(
         pa.field("detail", pa.large_string()),
     ]
 )
+REPEATED: Final = frozenset({"event_name", "user_id", "unit_id", "reason"})
+"""Columns whose texts repeat, so that a dictionary of them is worth making."""
+NEVER_SOUGHT: Final = frozenset({"event", "detail"})
+"""Columns in which nobody looks for a text, so that their least and greatest are not worth finding."""
 ROW_GROUP = 5_000
 """Rows per row group: what a reader holds in memory at once."""
 GROUP_BYTES = 24 * 2**20
