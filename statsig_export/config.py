@@ -92,6 +92,10 @@ class Config(Settings):
         super().__setstate__(state)
         self._environ = os.environ
 
+    def own_environ(self) -> Mapping[str, str]:
+        """What stands in for the environment of this process, for another one that loads the configuration."""
+        return {} if self._environ is os.environ else dict(self._environ)
+
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         """The same as a copy: all of it is frozen, and the environment is one."""
         return self.__copy__()
@@ -226,9 +230,10 @@ class Config(Settings):
 
     def fingerprint(self) -> str:
         """Names this configuration in the lineage: equal settings, equal fingerprint. Secrets are no part of it, nor is
-        [arrivals], which changes nothing that is exported, nor a [privacy] that says nothing.
+        [arrivals] or `windows.shards`, which change no event, nor a [privacy] that says nothing.
         """
-        return _fingerprint(self, exclude={"arrivals"} if self.privacy.acts else {"arrivals", "privacy"})
+        left_out: dict[str, Any] = {"arrivals": True, "windows": {"shards"}}
+        return _fingerprint(self, exclude=left_out if self.privacy.acts else {**left_out, "privacy": True})
 
     def filter_fingerprint(self) -> str:
         """Names the filter alone, so that a run shows whether it was the filter that changed."""
@@ -323,7 +328,7 @@ def _merged(before: Mapping[str, object], changes: Mapping[str, object]) -> dict
     return merged
 
 
-def _fingerprint(settings: Settings, exclude: set[str] | None = None) -> str:
+def _fingerprint(settings: Settings, exclude: dict[str, Any] | None = None) -> str:
     document = settings.model_dump(mode="json", by_alias=True, exclude=exclude)
     text = json.dumps(document, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -26,6 +26,10 @@ class CrashPoint(StrEnum):
     """It has its final name; the folder is not synced."""
     FILES_PUBLISHED = "export.published"
     """Every file of the run lasts, and the ledger names none of them yet."""
+    STAGING = "stage.inside"
+    """In the transaction that stages a shard: what was staged of it before is gone."""
+    STAGED = "stage.committed"
+    """A shard is staged, others of its window are missing."""
     PLANNING = "plan.inside"
     """In the transaction that plans, after one of its partitions."""
     PLANNED = "plan.committed"
@@ -72,8 +76,10 @@ class CrashPoint(StrEnum):
     """An old file is gone, and the ledger has it on its list of files to remove."""
 
 
-SHIPPING: Final = tuple(point for point in CrashPoint if not point.startswith(("migrate.", "prune.", "forget.")))
-"""The points that an export or a shipment meets."""
+SHIPPING: Final = tuple(
+    point for point in CrashPoint if not point.startswith(("stage.", "migrate.", "prune.", "forget."))
+)
+"""The points that an export or a shipment meets, of windows that are read in one go."""
 
 
 _armed: str | None = None
