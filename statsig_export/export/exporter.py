@@ -1,5 +1,6 @@
 """Exports a window: read, judge, write, plan."""
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +14,7 @@ from uuid import uuid4
 from statsig_export.account import Account
 from statsig_export.config import Config
 from statsig_export.crashpoints import CrashPoint, reach
-from statsig_export.errors import StalePlanError
+from statsig_export.errors import OtherHashError, StalePlanError
 from statsig_export.events.seen_ids import SeenIds
 from statsig_export.export.judge import Tally
 from statsig_export.export.opening import Known, Opened, Run, known_of, opened, planned_before
@@ -36,6 +37,8 @@ from statsig_export.storage.storage import Storage
 from statsig_export.version import VERSION
 from statsig_export.vocabulary import Category, chosen
 from statsig_export.windows import Window, partition_key, require_window
+
+log = logging.getLogger(__name__)
 
 _TRIES = 3
 """How often a window is exported again when another run planned it in between."""
@@ -81,7 +84,10 @@ class Exporter:
             run = Run(self._config, self._context, window, categories, self._context.timing.now_ms())
             try:
                 return _export(run, opened, self._processes)
-            except StalePlanError:
+            except StalePlanError as error:
+                if isinstance(error, OtherHashError):
+                    log.warning("%s: its shards are told apart once their rows are read", error.message)
+                    opened.source.hashes_ids = False
                 if not remaining:
                     raise
         raise AssertionError("unreachable")

@@ -110,13 +110,24 @@ class Judge:
         self.statements: dict[str, str] = {}
         """Source table -> the statement that reads it, once its read has begun."""
 
-    def reshaped(self, chunks: Iterable[pd.DataFrame], table: SourceTable) -> Generator[Reshaped]:
+    @property
+    def source_name(self) -> str:
+        return self._source.name
+
+    def reshaped(
+        self, chunks: Iterable[pd.DataFrame], table: SourceTable, *, told_apart: bool = False
+    ) -> Generator[Reshaped]:
         """The canonical frames of a table, in order, as they are judged. Shares nothing with `judge`: a thread of its
         own may be ahead of it.
+
+        `told_apart`: the database has left out the rows of other shards. Raises OtherShardsError where it has another
+        opinion of which they are.
         """
         contents = None if table.repeats_are_duplicates else self._contents.setdefault(table, Occurrences())
         for found in chunks:
-            chunk, keys = self._mine_of(without_giants(found, self._max_event_bytes), table, contents)
+            chunk, keys = self._mine_of(
+                without_giants(found, self._max_event_bytes), table, contents, told_apart=told_apart
+            )
             if not len(chunk):
                 continue
             for reshaped in bounded_reshape(chunk, table, self._source, self._max_event_bytes, keys):
@@ -124,12 +135,12 @@ class Judge:
                 yield reshaped
 
     def _mine_of(
-        self, chunk: pd.DataFrame, table: SourceTable, contents: Occurrences | None
+        self, chunk: pd.DataFrame, table: SourceTable, contents: Occurrences | None, *, told_apart: bool
     ) -> "tuple[pd.DataFrame, Column | None]":
         """The rows of the shard, and what they are known by in a table without a key."""
         name = self._source.name
         if self.shard is not None:
-            return rows_of_shard(chunk, table, name, contents, self.shard)
+            return rows_of_shard(chunk, table, name, contents, self.shard, told_apart=told_apart)
         return chunk, None if table.key else content_keys(chunk, table, name, contents)
 
     def judge(self, reshaped: Reshaped) -> Judged:

@@ -48,6 +48,8 @@ class _Order:
     before: frozenset[str]
     first: int
     """The shard to begin with."""
+    hashes_ids: bool
+    """As the parent's source has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ def _begun(wide: WideWindow, first: int) -> _Child:
         wide.place.basis,
         wide.before,
         first,
+        wide.opened.source.hashes_ids,
     )
     hears, says = _NEW.Pipe(duplex=False)
     process = _NEW.Process(target=_work, args=(order, says), name=f"shards of {run.window.key}")
@@ -139,6 +142,7 @@ def _work(order: _Order, says: Connection) -> None:
     prefer_jemalloc(os.environ)
     try:
         with opened(order.config) as here:
+            here.source.hashes_ids = order.hashes_ids
             context = RunContext(order.orchestrator_run_id, says.send)
             run = Run(order.config, context, order.window, order.categories, context.timing.now_ms())
             wide = WideWindow.of(run, here, known_of(run, here)).since(order.before)

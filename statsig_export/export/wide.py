@@ -13,12 +13,14 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
-from statsig_export.errors import ConfigError, PartitionFileError
+from statsig_export.errors import ConfigError, OtherHashError, PartitionFileError
+from statsig_export.events.shard_rows import OtherShardsError
 from statsig_export.events.shards import Shard
 from statsig_export.events.table_identity import NOTHING_SEEN, Seen
 from statsig_export.export.judge import Tally
 from statsig_export.export.opening import Known, Opened, Run
 from statsig_export.export.reading import Read, earlier_ids_of, read_rows
+from statsig_export.export.window import tables_of, tables_told_apart
 from statsig_export.forgetting.unnamed_files import remove_published
 from statsig_export.layouts.model import Role
 from statsig_export.ledger import retention, shards
@@ -99,7 +101,13 @@ class WideWindow:
         earlier, lost = earlier_ids_of(self.run, self.opened, self.known, shard)
         if lost:
             raise damaged(dict.fromkeys(lost, "cannot be read"), hint="export the window again")
-        read = read_rows(self.run, self.opened, self.known, earlier, shard)
+        try:
+            read = read_rows(self.run, self.opened, self.known, earlier, shard)
+        except OtherShardsError:
+            raise OtherHashError(
+                f"the source hashes ids of {self.run.window.key} otherwise than they are hashed here",
+                hint="its rows are told apart once they are read: export it again",
+            ) from None
         shards.stage(self.opened.ledger.database, self.place, shard, _part_of(read, began_ms))
 
     def clear_outdated(self) -> None:
@@ -229,6 +237,7 @@ def _basis(run: Run, opened: Opened, known: Known) -> str:
         "database": _database(run),
         "hash key": None if rule is None else rule.key_check,
         "library": [VERSION, opened.source.reader],
+        "told apart by the database": tables_told_apart(opened.source, tables_of(opened.source, run.categories)),
         "forgotten": known.forgotten.latest,
         "planned": {category: [found.generation, found.rewritten_ms] for category, found in known.planned.items()},
         "identities": sorted(f"{one.derivation} {one.made.to_json()}" for one in known.identities.values()),
