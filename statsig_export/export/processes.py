@@ -13,6 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Final
 
 from statsig_export.arrow.memory import prefer_jemalloc
@@ -29,9 +30,22 @@ _NEW: Final = multiprocessing.get_context("spawn")
 """A fork would copy the threads' locks and the databases' connections."""
 
 
+_QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
+
+
 def cores() -> int:
-    """That this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """That this process may use: of the machine's, as many as it is bound to and a container's limit allows."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(allowed, cores_of_quota(_QUOTA) or allowed)
+
+
+def cores_of_quota(file: Path) -> int | None:
+    """What a control group's `cpu.max` ("150000 100000": one core and a half) allows; None where it sets no limit."""
+    try:
+        quota, period = file.read_text(encoding="ascii").split()
+        return max(1, -(-int(quota) // int(period)))
+    except (OSError, ValueError, ZeroDivisionError):  # "max 100000", another kind of control group, or none
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +80,7 @@ def work_in_processes(wide: WideWindow, processes: int) -> None:
     """
     missing = wide.missing()
     count = min(processes, len(missing))
-    if count <= 1:
+    if count <= 1 or multiprocessing.current_process().daemon:  # which may have no children
         return
     children = [_begun(wide, missing[number * len(missing) // count]) for number in range(count)]
     errors: list[StatsigExportError] = []

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from multiprocessing import active_children
+from multiprocessing import active_children, current_process
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,7 @@ from statsig_export.events.shards import Shard
 from statsig_export.export.exporter import Exporter
 from statsig_export.export.gaps import missing_windows
 from statsig_export.export.late_rows import changed_windows
+from statsig_export.export.processes import cores_of_quota
 from statsig_export.export.reports import ExportReport
 from statsig_export.export.wide import WideWindow
 from statsig_export.forgetting.forget import forget
@@ -362,3 +363,25 @@ def test_rows_without_a_key_are_told_apart_in_shards_as_they_are_in_one_go(
 
     assert len(whole) == (62 if repeats == "events" else 29)
     assert planned(5) == whole
+
+
+@pytest.mark.fault("F581")
+@pytest.mark.parametrize(
+    ("says", "cores"), [("150000 100000", 2), ("50000 100000", 1), ("max 100000", None), ("", None), (None, None)]
+)
+def test_a_container_with_a_limit_has_as_many_processes_as_that_allows(
+    tmp_path: Path, says: str | None, cores: int | None
+):
+    file = tmp_path / "cpu.max"
+    if says is not None:
+        file.write_text(says)
+
+    assert cores_of_quota(file) == cores
+
+
+@pytest.mark.fault("F581")
+def test_a_process_that_may_have_no_children_reads_all_shards_itself(home: ExportHome, monkeypatch: pytest.MonkeyPatch):
+    fill(home)
+    monkeypatch.setitem(current_process()._config, "daemon", value=True)  # as the workers of Celery and of pools are
+
+    assert numbers(exported(home, processes=4)) == (71, 0, 76)

@@ -100,7 +100,7 @@ def test_duckdb_sends_each_row_to_its_shard(tmp_path: Path, receiver: Receiver, 
         database.execute(
             "CREATE TABLE custom_events AS SELECT k AS id, 'click' AS event_name, 'u' AS user_id,"  # noqa: S608
             f" CASE WHEN k % 3 = 0 THEN upper('own-' || k) END AS time_uuid, {no_json}, {noon} AS timestamp,"
-            f" {noon} AS ingested_at FROM (SELECT unnest(range(-2, 200)) AS k)"
+            f" {noon} AS ingested_at FROM (SELECT unnest(range(-2, 200)) AS k UNION ALL SELECT NULL)"
         )
     source = {"exposures": {"table": ""}}
     url = f"duckdb:///{tmp_path}/source.duckdb"
@@ -108,8 +108,10 @@ def test_duckdb_sends_each_row_to_its_shard(tmp_path: Path, receiver: Receiver, 
 
     report = home.export()
 
-    assert sum(chunks) == 200 + 5 * 2  # -2 and -1
-    assert report.rows_read == len(events(home)) == 202
+    assert sum(chunks) == 200 + 5 * 3  # -2, -1 and a null, which no comparison finds
+    assert report.rows_read == 203
+    assert len(events(home)) == 202
+    assert report.account.failed_by == {"missing_key": 1}
 
 
 @pytest.mark.fault("F579")
