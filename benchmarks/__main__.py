@@ -1,6 +1,7 @@
 """`python -m benchmarks`: how fast the export is, how fast it could be, and how fast other ways to do it are.
 
     python -m benchmarks [--events 200000 1000000] [--databases postgresql sqlite] [--peers plain dlt bytewax]
+    python -m benchmarks shards      a window in one go and in shards, by one process and by several
     python -m benchmarks growth      how time and memory grow with rows, windows and the ledger; Dagster's share
 
 The same rows go from a database to a sink on loopback: ours through partition files and ledger, peers their own way,
@@ -16,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks import growth
+from benchmarks import growth, shards
 from benchmarks.contest import Contest, Options
 from benchmarks.figures import JSONB, POSTGRESQL, SQLITE, interleaved, lines, targets
 from benchmarks.machine import machine
@@ -31,6 +32,9 @@ NO_PEERS: Final = "none"
 def main(arguments: Sequence[str]) -> None:
     if arguments[:1] == ["growth"]:
         growth.main(arguments[1:])
+        return
+    if arguments[:1] == ["shards"]:
+        shards.main(arguments[1:])
         return
     options = _options(arguments)
     peers, missing = _ready([PEERS[key] for key in options.peers if key != NO_PEERS])

@@ -30,6 +30,8 @@ _NEW: Final = multiprocessing.get_context("spawn")
 """A fork would copy the threads' locks and the databases' connections."""
 
 
+ROWS_WORTH_A_PROCESS: Final = 50_000
+"""Fewer are read by one process in the time that another takes to start."""
 _QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
 
 
@@ -73,7 +75,8 @@ class _Child:
 
 
 def work_in_processes(wide: WideWindow, processes: int) -> None:
-    """Have the missing shards read in so many processes at most, and in this one where that is one.
+    """Have the missing shards of a window with enough rows read in so many processes at most; else, and where that is
+    one, nothing.
 
     Returns when all have ended; what others read at that moment may be missing still. Raises what a child raised, and
     LedgerError, which names it, where one was killed.
@@ -81,6 +84,9 @@ def work_in_processes(wide: WideWindow, processes: int) -> None:
     missing = wide.missing()
     count = min(processes, len(missing))
     if count <= 1 or multiprocessing.current_process().daemon:  # which may have no children
+        return
+    count = min(count, wide.rows() // ROWS_WORTH_A_PROCESS)
+    if count <= 1:
         return
     children = [_begun(wide, missing[number * len(missing) // count]) for number in range(count)]
     errors: list[StatsigExportError] = []

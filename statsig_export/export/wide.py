@@ -79,6 +79,13 @@ class WideWindow:
         done = shards.staged(self.opened.ledger.database, self.place, self.run.context.timing.now_ms())
         return [number for number in range(self.count) if number not in done]
 
+    def rows(self) -> int:
+        """How many rows the source has of the window."""
+        source, window, names = self.opened.source, self.run.window, self.run.categories
+        return sum(
+            source.count_rows(table, window.start, window.end, names) for table in tables_of(source, list(names))
+        )
+
     def work(self, locks: PartitionLocks, first: int = 0) -> bool:
         """Read and stage, from the number `first` on, the shards that nobody else reads. Returns whether nothing is
         missing then; False: others are at work.

@@ -18,6 +18,7 @@ from statsig_tables import Laid
 
 from statsig_export.errors import LedgerError, PartitionFileError
 from statsig_export.events.shards import Shard
+from statsig_export.export import processes
 from statsig_export.export.exporter import Exporter
 from statsig_export.export.gaps import missing_windows
 from statsig_export.export.late_rows import changed_windows
@@ -82,8 +83,8 @@ def given_up(home: ExportHome, after: int) -> Counter[str]:
     return rows
 
 
-def exported(home: ExportHome, on_progress: Callable[[int], None] = lambda _: None, processes: int = 1) -> ExportReport:
-    with Exporter(home.config, RunContext(on_progress=on_progress), processes=processes) as exporter:
+def exported(home: ExportHome, on_progress: Callable[[int], None] = lambda _: None, most: int = 1) -> ExportReport:
+    with Exporter(home.config, RunContext(on_progress=on_progress), processes=most) as exporter:
         return exporter.export(home.window())
 
 
@@ -249,7 +250,10 @@ def test_two_runs_share_the_shards_of_a_window_and_report_the_same_run(any_home:
 
 @pytest.mark.acceptance
 @pytest.mark.fault("F576")
-def test_a_process_that_is_killed_is_named_and_what_others_have_read_is_not_read_again(home: ExportHome):
+def test_a_process_that_is_killed_is_named_and_what_others_have_read_is_not_read_again(
+    home: ExportHome, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(processes, "ROWS_WORTH_A_PROCESS", 100)
     fill(home, count=400, shards=6)
     killed: list[int] = []
 
@@ -260,11 +264,11 @@ def test_a_process_that_is_killed_is_named_and_what_others_have_read_is_not_read
                 os.kill(child, signal.SIGKILL)
 
     with pytest.raises(LedgerError, match=r"the process \d+ that read shards of 2026-11-20 ended by SIGKILL"):
-        exported(home, kill, processes=2)
+        exported(home, kill, most=2)
     assert status(home.config) == []
     assert active_children() == []
     rows: list[int] = []
-    report = exported(home, rows.append, processes=2)
+    report = exported(home, rows.append, most=2)
 
     assert len(killed) == 2
     assert sum(rows) <= report.rows_read
@@ -380,8 +384,20 @@ def test_a_container_with_a_limit_has_as_many_processes_as_that_allows(
 
 
 @pytest.mark.fault("F581")
+def test_a_small_window_starts_no_process(home: ExportHome, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: object) -> None:
+        raise AssertionError
+
+    fill(home)
+    monkeypatch.setattr(processes, "_begun", refuse)
+
+    assert numbers(exported(home, most=4)) == (71, 0, 76)
+
+
+@pytest.mark.fault("F581")
 def test_a_process_that_may_have_no_children_reads_all_shards_itself(home: ExportHome, monkeypatch: pytest.MonkeyPatch):
     fill(home)
+    monkeypatch.setattr(processes, "ROWS_WORTH_A_PROCESS", 1)
     monkeypatch.setitem(current_process()._config, "daemon", value=True)  # as the workers of Celery and of pools are
 
-    assert numbers(exported(home, processes=4)) == (71, 0, 76)
+    assert numbers(exported(home, most=4)) == (71, 0, 76)
