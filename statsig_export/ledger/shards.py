@@ -161,6 +161,12 @@ def remove_outdated(connection: Connection, now_ms: int, destination: str, windo
     connection.execute(delete(staged_shards).where(*mine))
 
 
+def remove_all_outdated(database: LedgerDatabase, destination: str, now_ms: int) -> None:
+    """The same of every window of a destination."""
+    with database.write() as connection:
+        remove_outdated(connection, now_ms, destination)
+
+
 def runs_on(database: LedgerDatabase, place: Place) -> list[str]:
     """The export runs, oldest first, that planned the window out of shards of this basis."""
     wanted = (

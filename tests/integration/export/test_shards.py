@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from multiprocessing import active_children, current_process
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import pytest
 from home import DAY, ExportHome
 from rows import custom_event, exported_event, exposure, forwarded_exposure
 from scrapes import scraped
+from sqlalchemy import text
 from statsig_tables import Laid
 
 from statsig_export.errors import LedgerError, PartitionFileError
@@ -27,8 +28,10 @@ from statsig_export.export.reports import ExportReport
 from statsig_export.export.wide import WideWindow
 from statsig_export.forgetting.forget import forget
 from statsig_export.ledger.shards import KEPT_FOR_MS
+from statsig_export.ledger.transactions import ledger_of
 from statsig_export.lineage.frames import failed_rows, read_events
 from statsig_export.lineage.trace import trace
+from statsig_export.maintenance.prune import prune
 from statsig_export.maintenance.verify import verify
 from statsig_export.runs import REAL_TIME, RunContext
 from statsig_export.shipping.status import status
@@ -401,3 +404,20 @@ def test_a_process_that_may_have_no_children_reads_all_shards_itself(home: Expor
     monkeypatch.setitem(current_process()._config, "daemon", value=True)  # as the workers of Celery and of pools are
 
     assert numbers(exported(home, most=4)) == (71, 0, 76)
+
+
+@pytest.mark.fault("F582")
+def test_a_prune_takes_off_the_record_what_was_staged_for_nothing(home: ExportHome):
+    fill(home)
+    given_up(home, after=2)
+
+    def staged() -> int:
+        with ledger_of(home.config) as ledger, ledger.database.read() as connection:
+            return connection.execute(text("SELECT count(*) FROM staged_shards")).scalar_one()
+
+    before = datetime(2026, 11, 1, tzinfo=UTC)
+    prune(home.config, before, now=datetime.now(UTC))
+    kept = staged()
+    prune(home.config, before, now=datetime.now(UTC) + timedelta(hours=7))
+
+    assert (kept, staged()) == (2, 0)
