@@ -19,7 +19,8 @@ from statsig_export.config import Config
 from statsig_export.delivery.batch import Batch
 from statsig_export.delivery.outcomes import Outcome
 from statsig_export.delivery.rules import State
-from statsig_export.ledger.records import ExportRun, PartitionPlan
+from statsig_export.ledger.plans import GenerationPlan, PartitionPlan
+from statsig_export.ledger.records import ExportRun
 from statsig_export.ledger.tables import attempts, batches, export_runs, generations, partitions, ship_runs
 from statsig_export.ledger.transactions import Ledger
 from statsig_export.storage.files import StoredFile
@@ -98,10 +99,15 @@ class LargeLedger:
             PartitionPlan(
                 category=category,
                 after_generation=0,
-                file=StoredFile(f"{category}-{number}", _digest(category), 1, _A_PARTITION * _EVENTS),
-                batches=[
-                    Batch(_digest(f"{category} {number} {at}"), at * _EVENTS, _EVENTS, _BODY_BYTES)
-                    for at in range(_A_PARTITION)
+                generations=[
+                    GenerationPlan(
+                        1,
+                        StoredFile(f"{category}-{number}", _digest(category), 1, _A_PARTITION * _EVENTS),
+                        [
+                            Batch(_digest(f"{category} {number} {at}"), at * _EVENTS, _EVENTS, _BODY_BYTES)
+                            for at in range(_A_PARTITION)
+                        ],
+                    )
                 ],
                 filtered_by={},
                 failed_by={},

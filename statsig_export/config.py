@@ -98,6 +98,10 @@ class Config(Settings):
         super().__setstate__(state)
         self._environ = os.environ
 
+    def own_environ(self) -> Mapping[str, str]:
+        """What stands in for the environment of this process, for another one that loads the configuration."""
+        return {} if self._environ is os.environ else dict(self._environ)
+
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         """The same as a copy: all of it is frozen, and the environment is one."""
         return self.__copy__()
@@ -258,11 +262,12 @@ class Config(Settings):
 
     def fingerprint(self) -> str:
         """Names this configuration in the lineage: equal settings, equal fingerprint. Secrets are no part of it, nor is
-        what changes nothing that is exported, nor a [privacy] that says nothing.
+        what changes no event (what watches, or `windows.shards`), nor a [privacy] that says nothing.
         """
         watching = {"arrivals": True, "alerts": True, "metrics": True, "traces": True}
         unsaid = {} if self.privacy.acts else {"privacy": True}
-        return _fingerprint(self, {**watching, **unsaid, "checks": {"max_windows_behind", "max_late_share"}})
+        checks = {"max_windows_behind", "max_late_share"}
+        return _fingerprint(self, {**watching, **unsaid, "checks": checks, "windows": {"shards"}})
 
     def filter_fingerprint(self) -> str:
         """Names the filter alone, so that a run shows whether it was the filter that changed."""

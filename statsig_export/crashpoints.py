@@ -26,6 +26,10 @@ class CrashPoint(StrEnum):
     """It has its final name; the folder is not synced."""
     FILES_PUBLISHED = "export.published"
     """Every file of the run lasts, and the ledger names none of them yet."""
+    STAGING = "stage.inside"
+    """In the transaction that stages a shard: what was staged of it before is gone."""
+    STAGED = "stage.committed"
+    """A shard is staged, others of its window are missing."""
     PLANNING = "plan.inside"
     """In the transaction that plans, after one of its partitions."""
     PLANNED = "plan.committed"
@@ -85,9 +89,9 @@ class CrashPoint(StrEnum):
     RESTORED = "restore.committed"
 
 
-_OTHERS: Final = ("migrate.", "prune.", "forget.", "backup.", "restore.")
+_OTHERS: Final = ("stage.", "migrate.", "prune.", "forget.", "backup.", "restore.")
 SHIPPING: Final = tuple(point for point in CrashPoint if not point.startswith(_OTHERS))
-"""The points that an export or a shipment meets."""
+"""The points that an export or a shipment meets, of windows that are read in one go."""
 
 
 _armed: str | None = None

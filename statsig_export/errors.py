@@ -7,6 +7,7 @@
     ├── DestinationError        the webhook refuses the set-up: mend it, then `resume`            exit code 4
     └── LedgerError             our own record or the partition files: look at the disk first     exit code 5
         ├── StalePlanError      another run planned the same partition first: export it again
+        │   └── OtherHashError  the source told shards apart by another hash: export it without that
         ├── StorageError        the storage as a whole: away, full, or it refuses; the next try may do
         └── PartitionFileError  single files are gone or damaged: the others go on
     any other exception         an error of our own: report it                                    exit code 6
@@ -87,6 +88,10 @@ class LedgerError(StatsigExportError):
 
 class StalePlanError(LedgerError):
     """Another export planned a generation of the same partition between our reading and our planning."""
+
+
+class OtherHashError(StalePlanError):
+    """The source database hashes ids in a way of its own: what was read by its hash counts for nothing."""
 
 
 class StorageError(LedgerError):

@@ -29,6 +29,7 @@ _OUR_HEADERS = frozenset(
     )
 )
 _FIRST_YEAR = 2000
+MOST_SHARDS = 64
 _UNIT = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
@@ -199,6 +200,9 @@ class WindowSettings(Settings):
     """How long after its end a window is taken to be complete."""
     lookback: Annotated[Duration, _between("0s", "3660d")] = timedelta(days=3)
     """How far back late rows are looked for, from the end of the last closed window; "0s": they are not."""
+    shards: Annotated[int, Field(ge=1, le=MOST_SHARDS)] = 1
+    """Into how many parts a window is split by a hash of its rows' ids (events/shards.py). Each is read, written and
+    shipped by itself; the account is the window's. May change at any time: what was exported stays as it is."""
 
     @model_validator(mode="after")
     def _start_is_a_boundary(self) -> "WindowSettings":

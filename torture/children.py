@@ -38,6 +38,8 @@ class Task:
 
     home: Home
     windows: tuple[str, ...] = ()
+    shards: int = 1
+    """Into how many each window is split."""
     ship: bool = False
     forget: tuple[str, ...] | None = None
     """Ids of users to forget; empty to go on with those of an earlier child."""
@@ -93,7 +95,8 @@ def _work(task: Task) -> None:
 
 def _export_and_ship(task: Task) -> None:
     config = task.home.config
-    with Exporter(config) as exporter:
+    windows = config.windows.model_copy(update={"shards": task.shards})
+    with Exporter(config.model_copy(update={"windows": windows})) as exporter:
         for key in task.windows:
             exporter.export(window_from_key(key, config.windows))
     if task.ship:

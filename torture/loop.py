@@ -198,7 +198,8 @@ class Torture:
             add(engine, self.maker.make(day, self.dice.randint(5, 120)))
         finally:
             engine.dispose()
-        return Task(self.home, windows=(_key(day),), crash=crash, prepare=self.ordeal.prepare)
+        shards = self.dice.choice([1, 1, 2, 5])
+        return Task(self.home, windows=(_key(day),), shards=shards, crash=crash, prepare=self.ordeal.prepare)
 
     def _ship(self, crash: str = "") -> Task:
         return Task(self.home, ship=True, crash=crash, prepare=self.ordeal.prepare)

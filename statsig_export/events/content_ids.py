@@ -44,13 +44,27 @@ def content_keys(frame: pd.DataFrame, table: SourceTable, source_name: str, occu
     `occurrences` counts the contents of the window so far, so that equal rows get different ids; None gives equal
     rows one id, whatever else their columns `added_later` say.
     """
-    rules = [rule for rule in table.columns if occurrences is not None or rule.canonical not in table.added_later]
+    return keys_of(content_digests(frame, table, source_name, repeats=occurrences is None), occurrences)
+
+
+def content_digests(frame: pd.DataFrame, table: SourceTable, source_name: str, *, repeats: bool) -> list[bytes]:
+    """A digest of each row's content; with `repeats` it leaves out the columns that are `added_later`."""
+    rules = [rule for rule in table.columns if not repeats or rule.canonical not in table.added_later]
     salt = json.dumps(table.salted(source_name)).encode()
     contents = _contents(columns_of(frame), rules)
-    digests = [hashlib.sha256(salt + content.encode()).digest() for content in values_of(contents)]
-    if occurrences is not None:
+    return [hashlib.sha256(salt + content.encode()).digest() for content in values_of(contents)]
+
+
+def keys_of(digests: Sequence[bytes], occurrences: Occurrences | None) -> Column:
+    """The row keys of rows of these contents."""
+    if occurrences is not None and digests:
         digests = _told_apart(digests, occurrences)
-    return array([_uuid(digest.hex()) for digest in digests], TEXT)
+    return array(uuids(digests), TEXT)
+
+
+def uuids(digests: Sequence[bytes]) -> list[str]:
+    """What digests of contents are written as."""
+    return [_uuid(digest.hex()) for digest in digests]
 
 
 def canonical_json(value: str) -> str:

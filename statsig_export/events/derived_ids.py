@@ -66,6 +66,13 @@ def are_integers(row_keys: Column) -> bool:
     return bool(where(pc.match_substring_regex(row_keys, _INTEGER_TEXT)).all())
 
 
+def derived_prefix(source_name: str, table_name: str) -> str:
+    """What the ids that hold an integer key begin with; fifteen hex digits of the key follow, with a hyphen after three
+    of them.
+    """
+    return _version_8_prefix(_digest(source_name, table_name))
+
+
 def row_key_of(time_uuid: str, source_name: str, table_name: str) -> int | None:
     """The integer primary key that `derived_ids` made this id of; None for an id it did not make of one here."""
     digest = _digest(source_name, table_name)

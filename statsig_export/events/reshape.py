@@ -151,6 +151,14 @@ def reshape(
     return Reshaped(pa.table(events), failed, seen)
 
 
+def row_ids(frame: pd.DataFrame, table: SourceTable, source_name: str) -> Column:
+    """The timeUUIDs that `reshape` gives the rows of a chunk of a table with a key; null where the key is null."""
+    read = columns_of(frame)
+    own = _meant({name: values for name, values in read.items() if name == "time_uuid"}, table).get("time_uuid")
+    ids = pa.nulls(len(frame), TEXT) if own is None else of_kind(own, TEXT)
+    return _time_uuids(ids, read[ROW_KEY], table, source_name)[0]
+
+
 def _canonical(
     read: Mapping[str, Column], table: SourceTable, marks: FailureMarks, settings: SourceSettings, room: Room
 ) -> Mapping[str, Column]:

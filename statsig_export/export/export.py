@@ -72,10 +72,14 @@ def try_windows(
     *,
     orchestrator_run_id: str | None = None,
     on_progress: Callable[[int], None] | None = None,
+    processes: int = 1,
 ) -> Iterator[ExportReport | PartitionFileError]:
-    """The same, but of each window that does not end it there is one item: its report, or the error of its files."""
+    """The same, but of each window that does not end it there is one item: its report, or the error of its files.
+
+    In `processes` at most the shards of a window are read at once.
+    """
     context = RunContext(orchestrator_run_id, on_progress or no_progress)
-    with Exporter(config, context, list(windows)) as exporter:
+    with Exporter(config, context, list(windows), processes) as exporter:
         for window, categories in windows.items():
             try:
                 export: ExportReport | PartitionFileError = exporter.export(window, categories)
@@ -90,6 +94,7 @@ def each_window(
     *,
     orchestrator_run_id: str | None = None,
     on_progress: Callable[[int], None] | None = None,
+    processes: int = 1,
 ) -> Iterator[tuple[Window, ExportReport | StatsigExportError]]:
     """The same, but a window that fails never ends it: its error stands in for its report, and the others go on.
 
@@ -100,7 +105,7 @@ def each_window(
         rest = {window: windows[window] for window in left}
         context = RunContext(orchestrator_run_id, on_progress or no_progress)
         try:
-            with Exporter(config, context) as exporter:
+            with Exporter(config, context, processes=processes) as exporter:
                 for window, categories in rest.items():
                     report = exporter.export(window, categories)
                     in_a_row = 0

@@ -1,42 +1,45 @@
 """Exports a window: read, judge, write, plan."""
 
+import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from uuid import uuid4
 
 from statsig_export.account import Account
 from statsig_export.config import Config
 from statsig_export.crashpoints import CrashPoint, reach
-from statsig_export.errors import LedgerError, StalePlanError
+from statsig_export.errors import OtherHashError, StalePlanError
 from statsig_export.events.seen_ids import SeenIds
-from statsig_export.export.judge import Judge, Judged, Tally
-from statsig_export.export.prefetch import write_behind
-from statsig_export.export.repair import HINT, earlier_ids, read_ids
+from statsig_export.export.judge import Tally
+from statsig_export.export.opening import Known, Opened, Run, known_of, opened, planned_before
+from statsig_export.export.processes import work_in_processes
+from statsig_export.export.reading import Read, read_rows
+from statsig_export.export.repair import HINT, HowMade, damaged_files, earlier_ids
 from statsig_export.export.reports import ExportReport, PartitionExport
-from statsig_export.export.window import identities_for, judge_window
-from statsig_export.export.writer import window_writer
+from statsig_export.export.wide import WideWindow, work_to_the_end
 from statsig_export.forgetting.unnamed_files import remove_published
-from statsig_export.ledger import queries
-from statsig_export.ledger.forgotten import forgotten_people, refuse_forgotten_since
 from statsig_export.ledger.identities import refuse_overlapping_windows
-from statsig_export.ledger.records import ExportRun, PartitionPlan, Planned, PrivacyRecord
-from statsig_export.ledger.transactions import Ledger, ledger_of
+from statsig_export.ledger.planned_runs import planned_run
+from statsig_export.ledger.plans import PartitionPlan, ShardedRun
+from statsig_export.ledger.records import ExportRun, PrivacyRecord
+from statsig_export.ledger.shards import shards_of_files
 from statsig_export.privacy.rule import Rule
-from statsig_export.receipts.forgotten import refuse_without_forgotten
-from statsig_export.receipts.receipts import refuse_older_ledger
 from statsig_export.runs import Job, RunContext, RunStart, observed
-from statsig_export.source.source import Source, open_source
-from statsig_export.spans import Place, here, span
+from statsig_export.source.source import Source
+from statsig_export.spans import span
 from statsig_export.storage.file_faults import damaged
 from statsig_export.storage.storage import Storage
 from statsig_export.version import VERSION
 from statsig_export.vocabulary import Category, chosen
 from statsig_export.windows import Window, partition_key, require_window
+
+log = logging.getLogger(__name__)
 
 _TRIES = 3
 """How often a window is exported again when another run planned it in between."""
@@ -47,15 +50,18 @@ class Exporter:
     costs more than a small window itself. Use it as a context manager; everything opens with the first window.
 
     `windows` are those to come: whether one of them overlaps windows of another length is checked before the first is
-    read.
+    read. `processes`: in how many at most the shards of a window are read at once (`[windows] shards`).
     """
 
-    def __init__(self, config: Config, context: RunContext | None = None, windows: Sequence[Window] = ()) -> None:
+    def __init__(
+        self, config: Config, context: RunContext | None = None, windows: Sequence[Window] = (), processes: int = 1
+    ) -> None:
         self._config = config
         self._context = context or RunContext()
         self._unchecked = [require_window(window) for window in windows]
         self._until = ExitStack()
-        self._opened: _Opened | None = None
+        self._opened: Opened | None = None
+        self._processes = processes
 
     def __enter__(self) -> Self:
         return self
@@ -76,104 +82,73 @@ class Exporter:
     def _export(self, window: Window, categories: tuple[Category, ...]) -> ExportReport:
         opened = self._open()
         for remaining in reversed(range(_TRIES)):
-            run = _Run(self._config, self._context, window, categories, self._context.timing.now_ms())
+            run = Run(self._config, self._context, window, categories, self._context.timing.now_ms())
             try:
-                return _export(run, opened)
-            except StalePlanError:
+                return _export(run, opened, self._processes)
+            except StalePlanError as error:
+                if isinstance(error, OtherHashError):
+                    log.warning("%s: its shards are told apart once their rows are read", error.message)
+                    opened.source.hashes_ids = False
                 if not remaining:
                     raise
         raise AssertionError("unreachable")
 
-    def _open(self) -> "_Opened":
+    def _open(self) -> Opened:
         if self._opened is None:
-            ledger = self._until.enter_context(ledger_of(self._config))
-            ledger.database.bring_up_to_date()
-            storage = self._until.enter_context(Storage(self._config.storage_url()))
-            if queries.names_files(ledger.database, self._config.webhook.name):
-                storage.require_root()  # else a disk that is not mounted would be written beside
-            refuse_without_forgotten(ledger.database, storage, self._config.webhook.name)
-            self._opened = _Opened(ledger, storage, self._until.enter_context(open_source(self._config)))
+            self._opened = self._until.enter_context(opened(self._config))
         refuse_overlapping_windows(self._opened.ledger.database, self._config, self._unchecked)
         self._unchecked = []
         return self._opened
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
-    config: Config
-    context: RunContext
-    window: Window
-    categories: tuple[Category, ...]
-    started_ms: int
+class _Exported:
+    """What is to be recorded of a run, and whose it is."""
+
+    read: Read
+    sharded: ShardedRun | None = None
+    done: Callable[[], None] = lambda: None
+    """To be called once it is on record."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    ledger: Ledger
-    storage: Storage
-    source: Source
-
-
-def _traced(write: Callable[[Judged], None], place: Place | None) -> Callable[[Judged], None]:
-    """With a span around each chunk's part, in the writer's thread; the function itself where nothing is traced."""
-    if place is None:
-        return write
-
-    def traced_write(judged: Judged) -> None:
-        with span("write", place, rows=sum(map(len, judged.events.values()))):
-            write(judged)
-
-    return traced_write
-
-
-def _export(run: _Run, opened: _Opened) -> ExportReport:
+def _export(run: Run, opened: Opened, processes: int) -> ExportReport:
     config, window = run.config, run.window
     ledger, storage, source = opened.ledger, opened.storage, opened.source
     began = time.monotonic()
-    refuse_overlapping_windows(ledger.database, config, [window])
-    keys = [partition_key(category, window.key) for category in run.categories]
-    refuse_older_ledger(ledger.database, storage, config.webhook.name, keys)
-    identities = identities_for(ledger.database, config, source, run.categories)
-    forgotten = forgotten_people(ledger.database, config.webhook.name)
-    planned = planned_before(ledger, config, window, run.categories)
-    earlier, lost = earlier_ids(config, (storage, source), window, planned, (identities, forgotten))
-    if lost and planned_before(ledger, config, window, run.categories) != planned:
+    known = known_of(run, opened)
+    earlier, lost = _earlier(run, opened, known)
+    if lost and planned_before(ledger, config, window, run.categories) != known.planned:
         raise StalePlanError("somebody's events were taken out of the files of this window", hint="export it again")
     if lost:
         run = replace(run, categories=tuple(category for category in run.categories if category in earlier))
         if not run.categories:
             raise damaged(lost, hint=HINT)
-    others = planned_elsewhere(ledger, storage, config, window, run.categories)
-    rule = config.privacy_rule()
-    judge = Judge(config.source, config.filter, config.webhook, earlier, others, rule, forgotten=forgotten)
-    rows_read = 0
-    with window_writer(storage, config.webhook, run.categories) as writer:
-        with write_behind(_traced(writer.add, here())) as write:
-            for judged, rows in judge_window(source, window, judge, identities):
-                write(judged)
-                rows_read += rows
-                run.context.on_progress(rows)
-                reach(CrashPoint.READING)
-        _check_balance(window, judge.tallies)
-        refuse_forgotten_since(ledger.database, config.webhook.name, forgotten)
-        with span("publish"):
-            plans = writer.publish(window, planned, judge.tallies)
-    reports = {plan.category: _partition_export(plan, window, judge.tallies[plan.category], storage) for plan in plans}
-    known = [identity.having_seen(judge.seen.get(identity.role)) for identity in identities.values()]
-    privacy = privacy_record(config, rule)
+    if config.windows.shards == 1:
+        exported: _Exported | str = _Exported(read_rows(run, opened, known, earlier))
+    else:
+        del earlier  # each shard reads its own
+        exported = _in_shards(run, opened, known, processes)
+    if isinstance(exported, str):
+        return _report_of(run, opened, exported, time.monotonic() - began)
+    read = exported.read
+    identities = [identity.having_seen(read.seen.get(identity.role)) for identity in known.identities.values()]
+    privacy = privacy_record(config, config.privacy_rule())
     record = replace(
-        _export_run(run, source, judge, rows_read),
-        identities=known,
+        _export_run(run, source, read),
+        identities=identities,
         privacy=privacy,
-        latest_forgotten=forgotten.latest,
+        latest_forgotten=known.forgotten.latest,
+        sharded=exported.sharded,
     )
     reach(CrashPoint.FILES_PUBLISHED)
     try:
-        with span("plan", partitions=len(plans)):
-            ledger.plan(record, plans)
+        with span("plan", partitions=len(read.plans)):
+            ledger.plan(record, read.plans)
     except StalePlanError:
-        remove_published(ledger.database, storage, config.webhook.name, plans)
+        files = [generation.file for plan in read.plans for generation in plan.generations]
+        remove_published(ledger.database, storage, config.webhook.name, files)
         raise
+    exported.done()
     if lost:
         raise damaged(lost, "; the other categories of the window were exported", hint=HINT)
     return ExportReport(
@@ -185,7 +160,67 @@ def _export(run: _Run, opened: _Opened) -> ExportReport:
         queries=record.queries,
         filter_fingerprint=record.filter_fingerprint,
         privacy_fingerprint=None if privacy is None else privacy.fingerprint,
-        partitions=reports,
+        partitions={
+            plan.category: _partition_export(plan, window, read.tallies[plan.category], storage) for plan in read.plans
+        },
+    )
+
+
+def _earlier(run: Run, opened: Opened, known: Known) -> tuple[Mapping[Category, SeenIds], dict[str, str]]:
+    """The ids that were planned before, and the files that are lost for good (`repair.earlier_ids`). With shards each
+    reads its own ids: there are none here, unless a file has to be written again.
+    """
+    stored = (planned.stored for planned in known.planned.values())
+    if run.config.windows.shards > 1 and not any(damaged_files(opened.storage, files) for files in stored):
+        return {category: SeenIds() for category in run.categories}, {}
+    shards = partial(shards_of_files, opened.ledger.database, run.config.webhook.name, run.window.key)
+    made = HowMade(known.identities, known.forgotten, shards)
+    return earlier_ids(run.config, (opened.storage, opened.source), run.window, known.planned, made)
+
+
+def _in_shards(run: Run, opened: Opened, known: Known, processes: int) -> _Exported | str:
+    """What all shards come to; or the id of the run that has planned the window out of them meanwhile."""
+    wide = WideWindow.of(run, opened, known)
+    wide.clear_outdated()
+    work_in_processes(wide, processes)
+    work_to_the_end(wide)
+    parts = wide.parts()
+    if (other := wide.planned_by_another()) is not None:
+        return other
+    if len(parts) < wide.count:  # forgotten since, or of before KEPT_FOR_MS
+        raise StalePlanError(f"a part of {run.window.key} is not there any more", hint="export it again")
+    read = wide.merged(parts)
+    return _Exported(read, wide.sharded, lambda: wide.remove_merged(parts, read))
+
+
+def _report_of(run: Run, opened: Opened, run_id: str, seconds: float) -> ExportReport:
+    """The report of a run that has planned the window out of shards which this one has helped to read."""
+    found = planned_run(opened.ledger.database, run_id)
+    return ExportReport(
+        run_id=run_id,
+        orchestrator_run_id=found.orchestrator_run,
+        window=run.window.key,
+        rows_read=found.rows_read,
+        seconds=seconds,
+        queries=found.queries,
+        filter_fingerprint=found.filter_fingerprint,
+        privacy_fingerprint=run.config.privacy_fingerprint(),
+        partitions={
+            plan.category: _partition_export(plan, run.window, _tally_of(found.account[plan.category]), opened.storage)
+            for plan in found.plans
+        },
+    )
+
+
+def _tally_of(counts: Mapping[str, Any]) -> Tally:
+    """A category in the account of a run, as `_export_run` writes it."""
+    return Tally(
+        rows=counts["rows"],
+        new=counts["planned"],
+        already_planned=counts["already_planned"],
+        filtered_by=Counter(counts["filtered_by"]),
+        failed_by=Counter(counts["failed_by"]),
+        forgotten=counts.get("forgotten", 0),
     )
 
 
@@ -197,37 +232,8 @@ def privacy_record(config: Config, rule: Rule | None) -> PrivacyRecord | None:
     return PrivacyRecord(fingerprint, rule.key_check, config.privacy.model_dump(mode="json"))
 
 
-def planned_elsewhere(
-    ledger: Ledger, storage: Storage, config: Config, window: Window, categories: Sequence[Category]
-) -> SeenIds:
-    """What earlier exports put into the window's partitions of other categories, as far as its files can be read: those
-    that the ledger names then, since one that is gone may have been written again without somebody.
-    """
-    name, before = config.webhook.name, None
-    while True:
-        files = queries.planned_elsewhere(ledger.database, name, window.key, categories)
-        ids, lost = read_ids(storage, files)
-        if not lost or files == before:
-            return ids
-        before = files
-
-
-def planned_before(
-    ledger: Ledger, config: Config, window: Window, categories: Sequence[Category]
-) -> dict[Category, Planned]:
-    """What earlier exports put into each category's partition of the window. Raises ConfigError if one was pruned."""
-    return queries.planned_partitions(ledger.database, config.webhook.name, window.key, categories)
-
-
-def _check_balance(window: Window, tallies: Mapping[Category, Tally]) -> None:
-    for category, tally in tallies.items():
-        if not tally.balances:
-            raise LedgerError(
-                f"{partition_key(category, window.key)}: {tally.rows} rows read, but {tally} add up otherwise"
-            )
-
-
 def _partition_export(plan: PartitionPlan, window: Window, tally: Tally, storage: Storage) -> PartitionExport:
+    files = [generation.file for generation in plan.generations]
     return PartitionExport(
         partition=partition_key(plan.category, window.key),
         category=plan.category,
@@ -241,15 +247,16 @@ def _partition_export(plan: PartitionPlan, window: Window, tally: Tally, storage
         ),
         planned=tally.new,
         already_planned=tally.already_planned,
-        batches=len(plan.batches),
-        file=storage.uri(plan.file.path) if plan.file else None,
-        digest=plan.file.digest if plan.file else None,
-        file_bytes=plan.file.bytes if plan.file else 0,
-        generation=plan.after_generation + (1 if plan.file else 0),
+        batches=sum(len(generation.batches) for generation in plan.generations),
+        file=storage.uri(files[0].path) if files else None,
+        digest=files[0].digest if files else None,
+        file_bytes=sum(file.bytes for file in files),
+        generation=plan.generations[-1].number if plan.generations else plan.after_generation,
+        files=len(files),
     )
 
 
-def _export_run(run: _Run, source: Source, judge: Judge, rows_read: int) -> ExportRun:
+def _export_run(run: Run, source: Source, read: Read) -> ExportRun:
     window = run.window
     return ExportRun(
         id=uuid4().hex,
@@ -258,8 +265,8 @@ def _export_run(run: _Run, source: Source, judge: Judge, rows_read: int) -> Expo
         window=window,
         started_ms=run.started_ms,
         finished_ms=run.context.timing.now_ms(),
-        rows_read=rows_read,
-        queries=judge.statements,
+        rows_read=read.rows_read,
+        queries=read.statements,
         config_fingerprint=run.config.fingerprint(),
         filter_fingerprint=run.config.filter_fingerprint(),
         library_version=f"{VERSION}+{source.reader}",
@@ -270,7 +277,8 @@ def _export_run(run: _Run, source: Source, judge: Judge, rows_read: int) -> Expo
                 "already_planned": tally.already_planned,
                 "filtered_by": tally.filtered_by,
                 "failed_by": tally.failed_by,
+                **({"forgotten": tally.forgotten} if tally.forgotten else {}),
             }
-            for category, tally in judge.tallies.items()
+            for category, tally in read.tallies.items()
         },
     )

@@ -32,6 +32,8 @@ from statsig_export.events.forgotten import of_rows
 from statsig_export.events.people import NOBODY, Forgotten
 from statsig_export.events.reshape import Reshaped
 from statsig_export.events.seen_ids import Occurrences, SeenIds
+from statsig_export.events.shard_rows import rows_of_shard
+from statsig_export.events.shards import Shard
 from statsig_export.events.table_identity import NOTHING_SEEN, Seen
 from statsig_export.layouts.model import Role, SourceTable
 from statsig_export.privacy.rule import Rule
@@ -85,12 +87,14 @@ class Judge:
         rule: Rule | None = None,
         *,
         forgotten: Forgotten = NOBODY,
+        shard: Shard | None = None,
     ) -> None:
         """`planned` holds, for each category the run is for, the ids that earlier exports planned;
         `planned_elsewhere` those of the window's other categories: a row that is of another category by now was sent.
         `rule` is that of [privacy], None where nothing is dropped or hashed. Rows of people who are `forgotten` are
-        left out.
+        left out. With a `shard`, rows of others are left alone, as if they were not there.
         """
+        self.shard = shard
         self._forgotten = forgotten if rule is None else replace(forgotten, stored=rule.stored_id)
         self._source = source
         self._filter = filter_settings
@@ -107,20 +111,44 @@ class Judge:
         self.statements: dict[str, str] = {}
         """Source table -> the statement that reads it, once its read has begun."""
 
+    @property
+    def source_name(self) -> str:
+        return self._source.name
+
     def reshaped(
-        self, chunks: Iterable[pd.DataFrame], table: SourceTable, place: Place | None = None
+        self,
+        chunks: Iterable[pd.DataFrame],
+        table: SourceTable,
+        place: Place | None = None,
+        *,
+        told_apart: bool = False,
     ) -> Generator[Reshaped]:
         """The canonical frames of a table, in order, as they are judged. Shares nothing with `judge`: a thread of its
         own may be ahead of it.
+
+        `told_apart`: the database has left out the rows of other shards. Raises OtherShardsError where it has another
+        opinion of which they are.
         """
         contents = None if table.repeats_are_duplicates else self._contents.setdefault(table, Occurrences())
         for found in chunks:
-            chunk = without_giants(found, self._max_event_bytes)
-            keys = None if table.key else content_keys(chunk, table, self._source.name, contents)
+            chunk, keys = self._mine_of(
+                without_giants(found, self._max_event_bytes), table, contents, told_apart=told_apart
+            )
+            if not len(chunk):
+                continue
             parts = bounded_reshape(chunk, table, self._source, self._max_event_bytes, keys)
             for reshaped in each("reshape", parts, place):
                 self.seen[table.role] = self.seen.get(table.role, NOTHING_SEEN) | reshaped.ids
                 yield reshaped
+
+    def _mine_of(
+        self, chunk: pd.DataFrame, table: SourceTable, contents: Occurrences | None, *, told_apart: bool
+    ) -> "tuple[pd.DataFrame, Column | None]":
+        """The rows of the shard, and what they are known by in a table without a key."""
+        name = self._source.name
+        if self.shard is not None:
+            return rows_of_shard(chunk, table, name, contents, self.shard, told_apart=told_apart)
+        return chunk, None if table.key else content_keys(chunk, table, name, contents)
 
     def judge(self, reshaped: Reshaped) -> Judged:
         """Judge the rows of a chunk; those of categories the run is not for are left alone."""

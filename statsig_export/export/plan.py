@@ -12,8 +12,8 @@ from statsig_export.config import Config
 from statsig_export.events.people import NOBODY, Forgotten
 from statsig_export.events.seen_ids import SeenIds
 from statsig_export.events.table_identity import TableIdentity, new_identity
-from statsig_export.export.exporter import planned_before, planned_elsewhere
 from statsig_export.export.judge import Judge, Judged
+from statsig_export.export.opening import planned_before, planned_elsewhere
 from statsig_export.export.outside import rows_outside
 from statsig_export.export.repair import ids_of
 from statsig_export.export.reports import FailedRow, PlanReport

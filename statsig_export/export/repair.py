@@ -3,20 +3,25 @@
 A window's events come in the same order as before; those in readable files are left out. So the first of the rest are
 the rows of the oldest lost file, then those of the next. Late rows between them, changed rows, another filter or
 another [privacy] make other bytes: then nothing is written. Where something else is in a file's place, or it cannot be
-written, that file alone stays lost.
+written, that file alone stays lost. Of a window in shards this holds for each of them by itself.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from functools import partial
+from operator import itemgetter
 from typing import get_args
 
 import pyarrow as pa
 
 from statsig_export.config import Config
 from statsig_export.errors import PartitionFileError, StorageError
+from statsig_export.events.buckets import rows_in
 from statsig_export.events.people import Forgotten
 from statsig_export.events.seen_ids import SeenIds
+from statsig_export.events.shards import Shard
 from statsig_export.events.table_identity import TableIdentity
 from statsig_export.export.judge import Judge, Judged
 from statsig_export.export.reports import RepairReport
@@ -26,6 +31,7 @@ from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.forgotten import forgotten_people
 from statsig_export.ledger.listings import event_files
 from statsig_export.ledger.records import Planned, Selection
+from statsig_export.ledger.shards import shards_of_files
 from statsig_export.ledger.transactions import ledger_to_read
 from statsig_export.settings import TimestampForm
 from statsig_export.source.source import Source, open_source
@@ -62,21 +68,30 @@ def repair(config: Config) -> RepairReport:
             lost = {category: found for category, found in lost.items() if found}
             if lost:
                 source = source or until.enter_context(open_source(config))
-                ids = {category: ids_of(storage, planned[category], found) for category, found in lost.items()}
-                identities = identities_for(ledger.database, config, source, list(lost))
-                opened, when = (storage, source), window_from_key(window, config.windows)
-                still = _read_again(config, opened, when, ids, lost, (identities, forgotten))
+                made = HowMade(
+                    identities_for(ledger.database, config, source, list(lost)),
+                    forgotten,
+                    partial(shards_of_files, ledger.database, config.webhook.name, window),
+                )
+                when = window_from_key(window, config.windows)
+                still = _read_again(config, (storage, source), when, planned, lost, made)
                 left |= still
                 repaired += [file.path for found in lost.values() for file in found if file.path not in still]
     return RepairReport(tuple(repaired), left)
 
 
+@dataclass(frozen=True, slots=True)
+class HowMade:
+    """How the files of a window were made, beside its rows and the configuration."""
+
+    identities: Mapping[Role, TableIdentity]
+    forgotten: Forgotten
+    shards: Callable[[], Mapping[str, Shard]]
+    """File -> the shard whose rows it holds; of the others it is the whole window."""
+
+
 def earlier_ids(
-    config: Config,
-    opened: tuple[Storage, Source],
-    window: Window,
-    planned: Mapping[Category, Planned],
-    known: tuple[Mapping[Role, TableIdentity], Forgotten],
+    config: Config, opened: tuple[Storage, Source], window: Window, planned: Mapping[Category, Planned], made: HowMade
 ) -> tuple[dict[Category, SeenIds], dict[str, str]]:
     """The ids that earlier exports planned, and the files that neither can be read nor are made again by the source:
     file -> what is wrong. Without them nothing can be told of their category, which has no ids then.
@@ -86,7 +101,8 @@ def earlier_ids(
     ids = {category: found for category, (found, _) in read.items()}
     if not lost:
         return ids, {}
-    left = _read_again(config, opened, window, {category: ids[category] for category in lost}, lost, known)
+    stored = {category: planned[category].stored for category in lost}
+    left = _read_again(config, opened, window, stored, lost, made)
     for category, files in lost.items():
         if any(file.path in left for file in files):
             del ids[category]
@@ -99,21 +115,48 @@ def _read_again(
     config: Config,
     opened: tuple[Storage, Source],
     window: Window,
+    stored: Mapping[Category, Sequence[StoredFile]],
+    lost: Mapping[Category, Mapping[StoredFile, str]],
+    made: HowMade,
+) -> dict[str, str]:
+    """Read the window, or those of its shards that have lost a file, once more for the `lost` files alone; those that
+    did not come out as they were -> what is wrong. `stored` are all files of their categories.
+    """
+    left: dict[str, str] = {}
+    for shard, files in _by_shard(lost, made.shards()).items():
+        ids = {category: read_ids(opened[0], stored[category])[0] for category in files}
+        left |= _read_part_again(config, opened, window, ids, files, (made, shard))
+    return left
+
+
+def _by_shard(
+    lost: Mapping[Category, Mapping[StoredFile, str]], shards: Mapping[str, Shard]
+) -> dict[Shard | None, dict[Category, dict[StoredFile, str]]]:
+    """The lost files by shard, the oldest first: a later one leaves out what is in an earlier one."""
+    found: dict[Shard | None, dict[Category, dict[StoredFile, str]]] = {}
+    oldest_first = [(at, category, file) for category, files in lost.items() for at, file in enumerate(files)]
+    for _, category, file in sorted(oldest_first, key=itemgetter(0)):
+        found.setdefault(shards.get(file.path), {}).setdefault(category, {})[file] = lost[category][file]
+    return found
+
+
+def _read_part_again(
+    config: Config,
+    opened: tuple[Storage, Source],
+    window: Window,
     ids: Mapping[Category, SeenIds],
     lost: Mapping[Category, Mapping[StoredFile, str]],
-    known: tuple[Mapping[Role, TableIdentity], Forgotten],
+    made_of: tuple[HowMade, Shard | None],
 ) -> dict[str, str]:
-    """Read the window once more for these files alone; those that did not come out as they were -> what is wrong. What
-    is `known` is how ids are made, and who is forgotten.
-
-    Where some did not, a second time: they may be of before `webhook.timestamps` was changed.
+    """The same of one shard, None: of the whole window. Where some files did not come out as they were, a second time:
+    they may be of before `webhook.timestamps` was changed.
     """
-    (storage, source), (identities, forgotten) = opened, known
+    (storage, source), (made, shard), rule = opened, made_of, config.privacy_rule()
     different: dict[StoredFile, str] = {}
     for attempt, timestamps in enumerate(sorted(get_args(TimestampForm), key=config.webhook.timestamps.__ne__)):
         webhook = config.webhook.model_copy(update={"timestamps": timestamps})
-        judge = Judge(config.source, config.filter, webhook, ids, rule=config.privacy_rule(), forgotten=forgotten)
-        with closing(judge_window(source, window, judge, identities)) as chunks:
+        judge = Judge(config.source, config.filter, webhook, ids, rule=rule, forgotten=made.forgotten, shard=shard)
+        with closing(judge_window(source, window, judge, made.identities)) as chunks:
             still = write_again(
                 storage,
                 (judged for judged, _ in chunks),
@@ -138,15 +181,19 @@ def ids_of(storage: Storage, files: Sequence[StoredFile], lost: Collection[Store
     return ids
 
 
-def read_ids(storage: Storage, files: Sequence[StoredFile]) -> tuple[SeenIds, dict[StoredFile, str]]:
-    """The ids of the events in those files that can be read, and what is wrong with the others."""
+def read_ids(
+    storage: Storage, files: Sequence[StoredFile], shard: Shard | None = None
+) -> tuple[SeenIds, dict[StoredFile, str]]:
+    """The ids of the events in those files that can be read, and what is wrong with the others. With a `shard`, those
+    that are in it.
+    """
     lost: dict[StoredFile, str] = {}
     while True:
         ids, readable = SeenIds(), [file for file in files if file not in lost]
         for file in readable:
             try:
                 for column in storage.read_column(file, "time_uuid"):
-                    ids.add_new(column)
+                    ids.add_new(column if shard is None else column.filter(pa.array(rows_in(shard, column))))
             except PartitionFileError as error:
                 lost[file] = error.files[file.path]
         if not lost.keys() & set(readable):  # else some of a damaged file's ids are among them

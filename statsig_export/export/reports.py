@@ -22,12 +22,15 @@ class PartitionExport:
     """Events of the window that earlier generations hold."""
     batches: int
     file: str | None
-    """The partition file of this run's generation; None where the run added nothing."""
+    """The file of this run's generation, of a window in shards the first; None where the run added nothing."""
     digest: str | None
     """sha256 of that file."""
     file_bytes: int
+    """Of all files that the run added."""
     generation: int
     """The newest generation of the partition; 0 where it has none."""
+    files: int = 0
+    """How many the run added: one, or one for each shard that has new events."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -1,9 +1,10 @@
 """Reads a window of the source and has it judged, chunk by chunk."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from statsig_export.config import Config
+from statsig_export.events.derived_ids import LARGEST_KEY, derived_prefix
 from statsig_export.events.table_identity import NOTHING_SEEN, Made, TableIdentity, made_of
 from statsig_export.export.judge import Judge, Judged
 from statsig_export.export.prefetch import read_ahead
@@ -12,6 +13,7 @@ from statsig_export.layouts.model import Role, SourceTable
 from statsig_export.layouts.placement import table_settings
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.identities import identities_of, refuse_respelled_keys
+from statsig_export.source.shards import Hashes
 from statsig_export.source.source import Source, out_of_memory
 from statsig_export.spans import each, here
 from statsig_export.vocabulary import Category
@@ -27,21 +29,34 @@ def judge_window(
     """
     categories, place = list(judge.tallies), here()
     for table in tables_of(source, categories):
-        read = source.read_window(table, window.start, window.end, categories)
-        judge.statements[table.qualified_name] = read.statement
-        chunks = read_ahead(each("read", read, place))
         known = replace(
             table,
             keys_as_text=identities[table.role].keys_as_text,
             keys_are_decimals=table.key is not None and source.families(table)[table.key] is Family.NUMERIC,
         )
+        hashes = None if known.keys_as_text else _hashes(source, table, judge)
+        read = source.read_window(table, window.start, window.end, categories, hashes=hashes)
+        judge.statements[table.qualified_name] = read.statement
+        chunks = read_ahead(each("read", read, place))
         try:
-            for reshaped in read_ahead(judge.reshaped(chunks, known, place)):
+            for reshaped in read_ahead(judge.reshaped(chunks, known, place, told_apart=hashes is not None)):
                 yield judge.judge(reshaped), reshaped.rows
         except MemoryError:  # Arrow's too
             raise out_of_memory(table) from None
         if judge.replaces_planned(table.categories):
             refuse_respelled_keys(identities[table.role], judge.seen.get(table.role, NOTHING_SEEN), window.key)
+
+
+def tables_told_apart(source: Source, tables: Iterable[SourceTable]) -> list[str]:
+    """The tables of which the database itself leaves out the rows of other shards."""
+    return [table.qualified_name for table in tables if source.tells_shards(table)]
+
+
+def _hashes(source: Source, table: SourceTable, judge: Judge) -> Hashes | None:
+    """The judge's shard for the database; None where it has none, or the database cannot tell its rows."""
+    if judge.shard is None or not source.tells_shards(table):
+        return None
+    return Hashes(judge.shard.buckets, derived_prefix(*table.salted(judge.source_name)), LARGEST_KEY)
 
 
 def tables_of(source: Source, categories: Sequence[Category]) -> list[SourceTable]:

@@ -11,8 +11,10 @@ import pyarrow as pa
 from statsig_export.arrow.contiguous import contiguous
 from statsig_export.delivery.batch import Batch
 from statsig_export.delivery.batches import Batcher
+from statsig_export.events.shards import Shard
 from statsig_export.export.judge import Judged, Tally
-from statsig_export.ledger.records import PartitionPlan, Planned
+from statsig_export.ledger.plans import GenerationPlan, PartitionPlan
+from statsig_export.ledger.records import Planned
 from statsig_export.settings import WebhookSettings
 from statsig_export.storage.new_file import NewFile
 from statsig_export.storage.schemas import EVENTS, QUARANTINE
@@ -44,19 +46,22 @@ class PartitionWriter:
             self._failed = self._failed or self._storage.new_file(QUARANTINE)
             self._failed.add(failed)
 
-    def publish(self, category: Category, window: Window, after: Planned, tally: Tally) -> PartitionPlan:
-        """Make the files durable, and say what the ledger is to write down."""
+    def publish(
+        self, category: Category, window: Window, after: Planned, tally: Tally, shard: Shard | None = None
+    ) -> PartitionPlan:
+        """Make the files durable, and say what the ledger is to write down. `shard`: the rows were those of one."""
         self._batches.extend(self._batcher.close())
-        file, quarantine = None, None
+        number = after.generation + 1 + (0 if shard is None else shard.number)
+        generations, quarantine = [], None
         if self._events is not None:
-            file = self._events.publish("events", category, window.key, after.generation + 1)
+            file = self._events.publish("events", category, window.key, number)
+            generations = [GenerationPlan(number, file, self._batches, shard)]
         if self._failed is not None:
             quarantine = self._failed.publish("quarantine", category, window.key).path
         return PartitionPlan(
             category=category,
             after_generation=after.generation,
-            file=file,
-            batches=self._batches,
+            generations=generations,
             filtered_by=tally.filtered_by,
             failed_by=tally.failed_by,
             quarantine=quarantine,
@@ -84,11 +89,15 @@ class WindowWriter:
             self._writers[category].add_failed(failed)
 
     def publish(
-        self, window: Window, planned: Mapping[Category, Planned], tallies: Mapping[Category, Tally]
+        self,
+        window: Window,
+        planned: Mapping[Category, Planned],
+        tallies: Mapping[Category, Tally],
+        shard: Shard | None = None,
     ) -> list[PartitionPlan]:
         """Publish every category; `planned` is what the run read of earlier exports."""
         return [
-            writer.publish(category, window, planned[category], tallies[category])
+            writer.publish(category, window, planned[category], tallies[category], shard)
             for category, writer in self._writers.items()
         ]
 

@@ -2,7 +2,7 @@
 another ledger's on the same storage.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from statsig_export.errors import PartitionFileError
@@ -11,8 +11,7 @@ from statsig_export.forgetting.rewriting import rows_of
 from statsig_export.ledger import forgetting, retention
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.forgotten import forgotten_people
-from statsig_export.ledger.records import PartitionPlan
-from statsig_export.storage.files import UnnamedFile
+from statsig_export.storage.files import StoredFile, UnnamedFile
 from statsig_export.storage.storage import Storage
 
 
@@ -29,9 +28,7 @@ def those_of(storage: Storage, paths: Sequence[str], people: Forgotten) -> list[
     return [path for path in paths if people and _may_hold(storage, path, people)]
 
 
-def remove_published(
-    database: LedgerDatabase, storage: Storage, destination: str, plans: Sequence[PartitionPlan]
-) -> None:
+def remove_published(database: LedgerDatabase, storage: Storage, destination: str, files: Iterable[StoredFile]) -> None:
     """An export has made these files durable, and may not name them since somebody was forgotten meanwhile: remove
     those that have events of somebody who is, and that nobody names.
 
@@ -41,8 +38,8 @@ def remove_published(
     if len(set(retention.destinations(database)) | {destination}) > 1:
         return
     people, named = forgotten_people(database, destination), retention.needed_files(database)
-    for file in (plan.file for plan in plans):
-        if people and file is not None and file.path not in named:
+    for file in files:
+        if people and file.path not in named:
             with suppress(PartitionFileError):
                 if rows_of(storage, file, people).any():
                     storage.remove(file.path)

@@ -64,6 +64,20 @@ def same_generation() -> ColumnElement[bool]:
     return and_(generations.c.partition == batches.c.partition, generations.c.generation == batches.c.generation)
 
 
+def is_late() -> ColumnElement[bool]:
+    """The condition that a generation was added to a partition that was there: by another run than its first one."""
+    others = generations.alias("others")
+    first = (
+        select(others.c.export_run)
+        .where(others.c.partition == generations.c.partition)
+        .order_by(others.c.generation)
+        .limit(1)
+        .correlate(generations)
+        .scalar_subquery()
+    )
+    return generations.c.export_run != first
+
+
 def due_at(now_ms: int) -> ColumnElement[int]:
     """When a batch is due, as seen at `now_ms`."""
     return case((batches.c.due_ms > now_ms + FURTHEST_MS, now_ms), else_=batches.c.due_ms)

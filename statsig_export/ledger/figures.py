@@ -20,6 +20,7 @@ from statsig_export.ledger.conditions import (
     LIMITED_ROWS,
     due_at,
     is_due,
+    is_late,
 )
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.forgotten import categories_forgotten
@@ -117,7 +118,7 @@ def _add_partitions(connection: Connection, found: Figures, mine: ColumnElement[
 
 def _add_generations(connection: Connection, found: Figures, mine: ColumnElement[bool]) -> None:
     columns = generations.c
-    added = case((columns.generation > 1, columns.rows), else_=0)
+    added = case((is_late(), columns.rows), else_=0)
     laid_down = (
         select(partitions.c.category, func.sum(columns.rows), func.sum(added))
         .join(partitions, partitions.c.id == columns.partition)

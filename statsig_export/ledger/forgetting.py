@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from statsig_export.crashpoints import CrashPoint, reach
 from statsig_export.delivery.rules import State, Step
-from statsig_export.ledger.conditions import IN_THE_ACCOUNT
+from statsig_export.ledger.conditions import IN_THE_ACCOUNT, is_late
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.forgotten import SINCE_VERSION, add_forgotten, shorten
 from statsig_export.ledger.pruned import pruned_partitions_of
@@ -168,7 +168,9 @@ def _count_taken_out(
     )
     ids = set(connection.execute(delivered).scalars())
     forwarded = sum(batch.rows - after.get(batch.id, batch.rows) for batch in before.batches if batch.id in ids)
-    late = sum(rows for generation, rows in taken.items() if generation > 1)
+    added_late = select(generations.c.generation).where(generations.c.partition == partition, is_late())
+    late_ones = set(connection.execute(added_late).scalars())
+    late = sum(rows for generation, rows in taken.items() if generation in late_ones)
     of = connection.execute(
         select(partitions.c.destination, partitions.c.category).where(partitions.c.id == partition)
     ).one()

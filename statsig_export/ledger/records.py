@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import NamedTuple, Self
 
 from statsig_export.account import Account
-from statsig_export.delivery.batch import Batch
 from statsig_export.events.table_identity import TableIdentity
+from statsig_export.ledger.plans import ShardedRun
 from statsig_export.moments import Moment, ms_or_none
 from statsig_export.storage.files import NamedFile, StoredFile
 from statsig_export.vocabulary import Category, chosen
@@ -176,6 +176,8 @@ class ExportRun:
     """None where nothing was dropped or hashed."""
     latest_forgotten: int = 0
     """The last of the people who are forgotten that it knew (ledger.forgotten)."""
+    sharded: ShardedRun | None = None
+    """None where the window was read in one go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,27 +190,6 @@ class ShipRun:
     config_fingerprint: str
     library_version: str
     started_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class PartitionPlan:
-    """What an export run adds to one partition."""
-
-    category: Category
-    after_generation: int
-    """The newest generation when the run read the window; planning on top of another raises StalePlanError, as it does
-    where one of its files was written again without somebody since.
-    """
-    file: StoredFile | None
-    """The durable file of the new generation; None where there are no new events."""
-    batches: Sequence[Batch]
-    filtered_by: Mapping[str, int]
-    failed_by: Mapping[str, int]
-    quarantine: str | None
-    forgotten: int = 0
-    """Rows of people who are forgotten."""
-    after_rewritten_ms: int | None = None
-    """When the files were last written again, as the run read it."""
 
 
 @dataclass(frozen=True, slots=True)

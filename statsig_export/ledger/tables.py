@@ -13,9 +13,9 @@ from sqlalchemy.types import TypeDecorator
 
 from statsig_export.delivery.answer_text import stored_reason
 
-SCHEMA_VERSION: Final = 5
+SCHEMA_VERSION: Final = 6
 """Of the tables below. An older ledger is brought up to it by migrations/, a newer one is refused."""
-REVISION: Final = "0005"
+REVISION: Final = "0006"
 """The migration that makes them what they are, as Alembic knows it."""
 LEDGER: Final = MetaData()
 
@@ -269,4 +269,32 @@ replaced_files = Table(  # files that were written again without somebody, to be
     Column("partition", ForeignKey("partitions.id"), primary_key=True),
     Column("path", String(512), primary_key=True),
     Column("written_ms", BigInteger, nullable=False),  # when the export run that wrote it was finished
+)
+
+sharded_runs = Table(  # export runs whose window was read in shards; since schema version 6, as are the next two
+    "sharded_runs",
+    LEDGER,
+    Column("export_run", ForeignKey("export_runs.id"), primary_key=True),
+    Column("basis", String(64), nullable=False),  # what its shards had in common (ledger/shards.py)
+    Column("shards", Integer, nullable=False),
+)
+
+sharded_generations = Table(  # generations that hold the rows of one shard
+    "sharded_generations",
+    LEDGER,
+    Column("partition", ForeignKey("partitions.id"), primary_key=True),
+    Column("generation", Integer, primary_key=True),
+    Column("shard", Integer, nullable=False),  # from 0
+    Column("shards", Integer, nullable=False),
+)
+
+staged_shards = Table(  # shards that were read, of windows of which others are missing
+    "staged_shards",
+    LEDGER,
+    Column("destination", String(64), primary_key=True),
+    Column("window", String(32), primary_key=True),
+    Column("basis", String(64), primary_key=True),
+    Column("shard", Integer, primary_key=True),  # from 0
+    Column("began_ms", BigInteger, nullable=False),  # when its read began
+    Column("part", Text, nullable=False),  # JSON: its files, batches and counts
 )

@@ -22,9 +22,11 @@ from statsig_export.ledger.database import BUSY_TIMEOUT_MS, LedgerDatabase, open
 from statsig_export.ledger.forgotten import latest_forgotten, rewritten_ms, see_forgotten
 from statsig_export.ledger.identities import one_plan_at_a_time, refuse_overlapping_plan, remember
 from statsig_export.ledger.list_parameters import among
+from statsig_export.ledger.plans import GenerationPlan, PartitionPlan
 from statsig_export.ledger.privacy import record_rule
 from statsig_export.ledger.pruned import refuse_pruned
-from statsig_export.ledger.records import Claim, ExportRun, PartitionPlan, PlannedBatch, ShipRun
+from statsig_export.ledger.records import Claim, ExportRun, PlannedBatch, ShipRun
+from statsig_export.ledger.shards import record_generation, record_shards
 from statsig_export.ledger.states import move
 from statsig_export.ledger.tables import (
     attempts,
@@ -63,6 +65,7 @@ class Ledger:
             remember(connection, run.destination, run.identities)
             connection.execute(insert(export_runs), [_export_run_row(run)])
             record_rule(connection, run)
+            record_shards(connection, run)
             for plan in plans:
                 _plan_partition(connection, run, plan)
                 reach(CrashPoint.PLANNING)
@@ -219,12 +222,14 @@ def _plan_partition(connection: Connection, run: ExportRun, plan: PartitionPlan)
     if rewritten_ms(connection, partition) != plan.after_rewritten_ms:
         raise StalePlanError(f"somebody's events were taken out of {key}", hint="export it again")
     see_forgotten(connection, partition, plan.forgotten)
-    if plan.file is None:
-        return
-    generation = newest + 1
+    for generation in plan.generations:
+        _plan_generation(connection, run, partition, generation)
+
+
+def _plan_generation(connection: Connection, run: ExportRun, partition: int, plan: GenerationPlan) -> None:
     row = {
         "partition": partition,
-        "generation": generation,
+        "generation": plan.number,
         "file": plan.file.path,
         "digest": plan.file.digest,
         "rows": plan.file.rows,
@@ -232,7 +237,8 @@ def _plan_partition(connection: Connection, run: ExportRun, plan: PartitionPlan)
         "export_run": run.id,
     }
     connection.execute(insert(generations), [row])
-    rows = [_batch_row(batch, partition, generation, run.finished_ms) for batch in plan.batches]
+    record_generation(connection, partition, plan.number, plan.shard)
+    rows = [_batch_row(batch, partition, plan.number, run.finished_ms) for batch in plan.batches]
     connection.execute(insert(batches), rows)
 
 

@@ -20,6 +20,7 @@ from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.locks import groups_to_lock, lock_name, open_locks
 from statsig_export.ledger.pruned import PrunedPartition
 from statsig_export.ledger.retention import Candidate, PrunedFile
+from statsig_export.ledger.shards import remove_all_outdated
 from statsig_export.ledger.transactions import existing_ledger, ledger_to_read
 from statsig_export.maintenance.removal import is_left_behind, remove_replaced, was_written_again
 from statsig_export.moments import Moment, utc
@@ -101,6 +102,8 @@ def prune(  # noqa: PLR0913  one a choice of the caller's
             (run.look if dry_run else run.prune)(group, on_progress or no_progress)
         run.remove_files()
         run.remove_temporary_files()
+        if not dry_run:
+            remove_all_outdated(ledger.database, run.destination, run.now_ms)
         if orphans:
             run.remove_orphans()
         return run.report(before)

@@ -161,7 +161,7 @@ def _added(partition: PartitionExport | None) -> dict[str, OutputDatasetFacet]:
             output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet,
             rowCount=partition.planned,
             size=partition.file_bytes,
-            fileCount=0 if partition.file is None else 1,
+            fileCount=partition.files,
         )
     }
 

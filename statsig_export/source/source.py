@@ -30,6 +30,7 @@ from statsig_export.source.readers.bounds import CHUNK_BYTES
 from statsig_export.source.readers.factory import open_files, open_reader
 from statsig_export.source.readers.reader import Database
 from statsig_export.source.schema import check_columns
+from statsig_export.source.shards import Hashes, answers, knows_ids, probe, rows_that_may_be_in
 from statsig_export.source.statement import PlacedTable, SelectedColumn, all_of
 from statsig_export.source.value_kinds import looks_like
 from statsig_export.source.window import part_of, rows_between, rows_outside
@@ -66,7 +67,11 @@ class Source:
     def __init__(self, database: Database, tables: tuple[SourceTable, ...]) -> None:
         self.tables = tables
         """The tables of the layout, as export.toml places them."""
+        self.hashes_ids = True
+        """Whether the database may leave out the rows of other shards: not where it was seen to hash in a way of its
+        own."""
         self._database = database
+        self._hashes: bool | None = None
         self._placed: dict[SourceTable, PlacedTable] = {}
 
     def __enter__(self) -> Self:
@@ -111,6 +116,24 @@ class Source:
         placed = self._checked(table)
         return {rule.column: placed.family(rule.column) for rule in (*table.selected_rules, table.window_rule)}
 
+    def placed(self, table: SourceTable) -> PlacedTable:
+        """The table as it was found. Raises SourceError."""
+        return self._checked(table)
+
+    def tells_shards(self, table: SourceTable) -> bool:
+        """Whether the database itself can leave out the rows of other shards. Asks it once for the hash of known texts.
+        Raises SourceError.
+        """
+        if not self.hashes_ids or not knows_ids(self._checked(table)):
+            return False
+        if self._hashes is None:
+            try:
+                chunks = list(self._database.chunks(probe(self._checked(table)), 1))
+            except self._database.errors:  # MD5 is not allowed there, as in FIPS mode
+                chunks = []
+            self._hashes = [answers(row) for chunk in chunks for row in rows_of(chunk)] == [True]
+        return self._hashes
+
     def read_window(
         self,
         table: SourceTable,
@@ -118,6 +141,8 @@ class Source:
         end: datetime,
         categories: Sequence[Category] | None = None,
         chunk_rows: int = CHUNK_ROWS,
+        *,
+        hashes: Hashes | None = None,
     ) -> WindowRead:
         """Canonical frames of at most `chunk_rows` rows and about `bounds.CHUNK_BYTES`, in no promised order.
 
@@ -125,12 +150,19 @@ class Source:
         and that belong to one of `categories` (None: all). A row belongs to exactly one category of its table, see
         `SourceTable.home`; a table without predicates yields all its rows for any of its categories. One
         server-side cursor, one snapshot; memory is that of a chunk. Raises SourceError.
+
+        With `hashes` (of a table that `tells_shards`) at least those of the rows that have one of them; the statement
+        of the read is that for all.
         """
         present = _present(table, categories)
         if not present:
             return WindowRead("", _no_frames())
-        sql, selected = self._checked(table).select_rows(self._rows(table, start, end, present))
-        chunks = self._chunks(table, sql, chunk_rows, self._stretch(table, start, end))
+        placed, rows = self._checked(table), self._rows(table, start, end, present)
+        sql, selected = placed.select_rows(rows)
+        read = sql
+        if hashes is not None:
+            read, _ = placed.select_rows(all_of(rows, rows_that_may_be_in(placed, hashes)))
+        chunks = self._chunks(table, read, chunk_rows, self._stretch(table, start, end))
         return WindowRead(sql, self._frames(table, chunks, selected))
 
     def count_rows(

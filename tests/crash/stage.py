@@ -52,8 +52,8 @@ class Stage:
             add(engine, self.maker.make(day, count))
         engine.dispose()
 
-    def start_export(self, crash: str = "") -> ForkServerProcess:
-        return start(Task(self.home, windows=DAYS, crash=crash, prepare=self.prepare))
+    def start_export(self, crash: str = "", shards: int = 1) -> ForkServerProcess:
+        return start(Task(self.home, windows=DAYS, shards=shards, crash=crash, prepare=self.prepare))
 
     def start_ship(self, crash: str = "") -> tuple[ForkServerProcess, Path]:
         """The child, and where its report will be."""

@@ -22,6 +22,7 @@ from statsig_export.layouts.known import LAYOUTS
 from statsig_export.layouts.placement import source_tables
 from statsig_export.settings import SourceSettings
 from statsig_export.source.backends.known import BACKENDS, backend_of
+from statsig_export.source.shards import Hashes, knows_ids, probe, rows_that_may_be_in
 from statsig_export.source.source import Source
 from statsig_export.vocabulary import Category
 
@@ -60,6 +61,11 @@ def statements(name: str) -> Iterator[tuple[str, str]]:
                     )
                 source.count_rows(table, START, END)
                 source.count_outside(table, START, END)
+                placed = source.placed(table)
+                if knows_ids(placed):
+                    yield f"{layout} {table.role}: hash known texts", probe(placed)
+                    where = rows_that_may_be_in(placed, Hashes(range(0xA0, 0xA3), "0a1b2c3d-4e5f-8a6b-9", 2**60 - 1))
+                    yield f"{layout} {table.role}: rows of a shard", placed.select_rows(where)[0]
             counts = [text for text in database.statements if "count(*)" in text]
             for title, text in zip(("count", "count outside"), counts, strict=True):
                 yield f"{layout} {table.role}: {title}", text

@@ -50,6 +50,24 @@ def test_a_partition_tells_its_account_and_its_file(project: Project):
     assert len(told["digest"]) == 64
 
 
+@pytest.mark.fault("F570")
+@pytest.mark.fault("F571")
+def test_a_window_in_shards_is_one_partition_per_category_as_ever(project: Project):
+    project.fill([DAYS[0]])
+    project.configure("[windows]", "[windows]\nshards = 4")
+    result = project.export_days(DAYS[0], DAYS[0])
+    project.configure("shards = 4", "shards = 1")
+
+    again = project.export_days(DAYS[0], DAYS[0])
+
+    assert result.success
+    assert again.success
+    told = project.metadata("statsig", "events", partition=f"gate_exposure|{DAYS[0]}")
+    assert (told["events"], told["planned"], told["planned before"]) == (3, 0, 3)
+    assert sum(due.events for due in due_partitions(project.config)) == 5
+    assert project.materialized("statsig", "events") == {f"{category}|{DAYS[0]}" for category in Category}
+
+
 @pytest.mark.fault("F64")
 def test_materializing_a_partition_again_adds_nothing_and_sends_nothing_twice(project: Project):
     project.fill([DAYS[0]])

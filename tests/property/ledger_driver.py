@@ -19,7 +19,8 @@ from statsig_export.delivery.rules import Attempted, Decision, Failure, Reply, R
 from statsig_export.forgetting.rewriting import changed_batches
 from statsig_export.ledger import forgetting, queries
 from statsig_export.ledger.database import LedgerDatabase, open_to_write
-from statsig_export.ledger.records import Claim, ExportRun, PartitionPlan, PlannedBatch, ShipRun
+from statsig_export.ledger.plans import GenerationPlan, PartitionPlan
+from statsig_export.ledger.records import Claim, ExportRun, PlannedBatch, ShipRun
 from statsig_export.ledger.tables import attempts, batches, partitions
 from statsig_export.ledger.transactions import Ledger
 from statsig_export.settings import WindowSettings
@@ -166,11 +167,11 @@ class LedgerDriver:
         batcher = Batcher(self.destination, MAX_EVENTS, 1_000)
         path = self._new_key()
         self._files[path] = new
+        cut = [*batcher.add(pa.array(new, pa.binary())), *batcher.close()]
         return PartitionPlan(
             category=category,
             after_generation=found.generation + stale,
-            file=StoredFile(path, "d", 1, len(new)) if new else None,
-            batches=[*batcher.add(pa.array(new, pa.binary())), *batcher.close()],
+            generations=[GenerationPlan(found.generation + 1, StoredFile(path, "d", 1, len(new)), cut)] if new else [],
             filtered_by={kind: count for kind, count in left_out.items() if kind != BAD},
             failed_by={kind: count for kind, count in left_out.items() if kind == BAD},
             quarantine=None,

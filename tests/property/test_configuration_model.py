@@ -72,6 +72,7 @@ CHANGES = st.one_of(
     st.tuples(st.just("custom_ids"), st.sampled_from([{}, {"companyID": "company_id"}])),
     st.tuples(st.just("include_new_by_default"), st.booleans()),
     st.tuples(st.just("max_events"), st.sampled_from([1, 1000])),
+    *[st.tuples(st.just("shards"), st.sampled_from([1, 2, 3, 8]))] * 3,
 )  # fmt: skip
 
 
@@ -103,7 +104,7 @@ class ConfigurationMachine(RuleBasedStateMachine):
                 "custom_events": {key: found for key, found in table.items() if found is not None},
                 "exposures": {"table": "exposures", "columns": {"group_name": value("group_name", "group_name")}},
             },
-            "windows": {key: value(key) for key in ("every", "start", "settle") if value(key) is not None},
+            "windows": {key: value(key) for key in ("every", "start", "settle", "shards") if value(key) is not None},
             "filter": {"custom_events": {"include_new_by_default": value("include_new_by_default", default)}},
             "webhook": {"max_events": value("max_events", 1000)},
         }

@@ -24,6 +24,7 @@ from statsig_export.config import Config
 from statsig_export.errors import LedgerError, PartitionFileError, SourceError, StatsigExportError
 from statsig_export.export.export import MOST_FAILURES, try_windows
 from statsig_export.export.outside import count_outside
+from statsig_export.export.processes import cores
 from statsig_export.export.reports import ExportReport
 from statsig_export.export.row_count import count_rows
 from statsig_export.export.rows_outside import RowsOutside
@@ -120,7 +121,9 @@ def _export(
     left, in_a_row = list(windows), 0
     while left and in_a_row < MOST_FAILURES:
         try:
-            for export in try_windows(config, dict.fromkeys(left, categories), on_progress=on_progress):
+            for export in try_windows(
+                config, dict.fromkeys(left, categories), on_progress=on_progress, processes=cores()
+            ):
                 window, in_a_row = left.pop(0), 0
                 if isinstance(export, PartitionFileError):
                     exports.errors.append(export)

@@ -65,6 +65,8 @@ def of_report(report: ExportReport, window: Window, partition: PartitionExport) 
             "file": dg.MetadataValue.path(partition.file),
             "digest": dg.MetadataValue.text(partition.digest),
         }
+    if partition.files > 1:  # one a shard
+        optional["files"] = dg.MetadataValue.int(partition.files)
     return {
         "dagster/partition_row_count": dg.MetadataValue.int(partition.planned + partition.already_planned),
         "events": dg.MetadataValue.int(account.events),

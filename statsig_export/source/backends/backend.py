@@ -21,6 +21,7 @@ from sqlalchemy import (
     cast,
     column,
     create_engine,
+    func,
     literal,
     literal_column,
 )
@@ -165,6 +166,14 @@ def is_null_or_infinite(column: SqlColumn) -> SqlColumn:
     return column.is_(None) | column.in_(["infinity", "-infinity"])
 
 
+CAPITALS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def translated_first_byte(text: SqlColumn) -> SqlColumn:
+    """For `first_byte`, where `lower` goes by a locale and `translate` by the letters that it is given."""
+    return func.substr(func.md5(func.translate(text, CAPITALS, CAPITALS.lower())), 1, 2)
+
+
 def never_exact(_: SqlColumn, __: Family) -> None:
     """For databases whose comparisons of text overlook something."""
 
@@ -285,6 +294,11 @@ class Backend:
     """A member of the JSON object that a column holds, as text; null where there is none. None: not known here."""
     exact_text: Callable[[SqlColumn, Family], SqlColumn | None] = _LABELS_AS_TEXT
     """The column for comparisons of text that see every difference; None if the database has no such comparison."""
+    first_byte: Callable[[SqlColumn], SqlColumn] | None = None
+    """Two small hex digits: the first byte of the MD5 of a text in UTF-8, its ASCII letters small. None: which shard a
+    row is in is seen once it is read."""
+    hex_digits: Callable[[SqlColumn], SqlColumn] | None = None
+    """Fifteen small hex digits of a whole number from 0 to 2**60 - 1; goes with `first_byte`."""
     utc: Callable[[SqlColumn, Family], SqlColumn] = _itself
     """A timestamp column in UTC, without a zone, whatever the session's zone is."""
     far_years: bool = False
@@ -306,5 +320,7 @@ class Backend:
     dataset: Callable[[URL, SourceTable], DatasetName] = _server_dataset
 
     def __post_init__(self) -> None:
+        if (self.first_byte is None) is not (self.hex_digits is None):
+            raise ValueError(f"{self.name}: first_byte and hex_digits belong together")
         if len({placing is None for placing in (self.window, self.unplaced, self.before)}) > 1:
             raise ValueError(f"{self.name}: window, unplaced and before belong together")

@@ -20,6 +20,7 @@ from statsig_export.source.backends.backend import (
     file_dataset,
     information_schema_look,
     is_null_or_infinite,
+    translated_first_byte,
 )
 
 
@@ -60,6 +61,8 @@ DUCKDB: Final = Backend(
     families=dict.fromkeys(('"null"', "null"), Family.TEXT),  # of Parquet whose writer saw no value in a column
     json_text=_json_text,
     json_member=_json_member,
+    first_byte=translated_first_byte,
+    hex_digits=lambda number: func.lower(func.lpad(func.to_hex(number), 15, "0")),
     utc=_utc,
     far_years=True,
     is_no_moment=is_null_or_infinite,

@@ -10,7 +10,8 @@ from datetime import datetime
 from importlib import import_module
 from typing import Any, Final
 
-from sqlalchemy import CHAR, URL, Connection, Engine, case, event, func, literal_column
+from sqlalchemy import CHAR, URL, Connection, Engine, case, cast, event, func, literal_column
+from sqlalchemy.dialects.mysql import CHAR as CHAR_OF_CHARSET
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from statsig_export.layouts.families import Family
@@ -102,6 +103,11 @@ def _json_member(column: SqlColumn, family: Family, key: str) -> SqlColumn:
     return case((func.json_valid(column), member)) if family is Family.TEXT else member
 
 
+def _first_byte(text: SqlColumn) -> SqlColumn:
+    """Of the bytes in UTF-8, whatever the column's character set is."""
+    return func.substr(func.md5(func.lower(cast(text, CHAR_OF_CHARSET(charset="utf8mb4")))), 1, 2)
+
+
 MYSQL: Final = Backend(
     name="mysql",
     extra="mysql",
@@ -115,6 +121,8 @@ MYSQL: Final = Backend(
     casts_text=False,
     floats_as_text=False,
     json_member=_json_member,
+    first_byte=_first_byte,
+    hex_digits=lambda number: func.lpad(func.lower(func.hex(number)), 15, "0"),
     bound=_bound,
     exact_text=never_exact,
     is_no_moment=_is_no_moment,

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import URL, Connection, Engine, cast, func
+from sqlalchemy import URL, BigInteger, Connection, Engine, cast, func
 from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.engine.interfaces import DBAPICursor
 
@@ -34,6 +34,7 @@ from statsig_export.source.backends.backend import (
     pooled_engine,
     quoted_text,
     server_dataset,
+    translated_first_byte,
 )
 
 CONNECTION: Final = {"connect_timeout": "15", "client_encoding": "utf8"}
@@ -117,6 +118,10 @@ def _json_member(column: SqlColumn, family: Family, key: str) -> SqlColumn:
     return member
 
 
+def _hex_digits(number: SqlColumn) -> SqlColumn:
+    return func.lpad(func.to_hex(cast(number, BigInteger)), 15, "0")
+
+
 POSTGRESQL: Final = Backend(
     name="postgresql",
     extra="postgres",
@@ -127,6 +132,8 @@ POSTGRESQL: Final = Backend(
     case_sensitive=True,
     look=_look,
     json_member=_json_member,
+    first_byte=translated_first_byte,
+    hex_digits=_hex_digits,
     utc=if_zoned(to_utc),
     far_years=True,
     is_no_moment=is_null_or_infinite,

@@ -13,6 +13,14 @@ SELECT "exposures"."id" AS row_key, CAST("exposures"."time_uuid" AS TEXT) AS tim
 FROM "exposures"
 WHERE "exposures"."ingested_at" >= CAST('2026-11-01 00:00:00' AS TIMESTAMP WITHOUT TIME ZONE) AND "exposures"."ingested_at" < CAST('2026-11-02 00:00:00' AS TIMESTAMP WITHOUT TIME ZONE) AND ("exposures"."exposure_type" IS NULL OR ("exposures"."exposure_type" NOT IN ('config', 'dynamic_config', 'experiment', 'get_config', 'get_experiment', 'get_layer', 'layer')));
 
+-- native exposures: hash known texts
+SELECT substr(md5(translate('statsig-EXPORT', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')), 1, 2) AS probe_0, substr(md5(translate('0191d0e0-7d3c-7abc-8def-AB12CD34EF56', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')), 1, 2) AS probe_1, substr(md5(translate('Iiäßž', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')), 1, 2) AS probe_2, lpad(to_hex(CAST(0 AS BIGINT)), 15, '0') AS probe_3, lpad(to_hex(CAST(576460752303423743 AS BIGINT)), 15, '0') AS probe_4;
+
+-- native exposures: rows of a shard
+SELECT "exposures"."id" AS row_key, CAST("exposures"."time_uuid" AS TEXT) AS time_uuid, CAST("exposures"."user_id" AS TEXT) AS user_id, CAST("exposures"."user" AS TEXT) AS "user", CAST("exposures"."metadata" AS TEXT) AS metadata, CAST("exposures"."statsig_metadata" AS TEXT) AS statsig_metadata, CASE WHEN ("exposures"."timestamp" >= '0001-01-01' AND "exposures"."timestamp" < '9999-12-31') THEN "exposures"."timestamp" END AS timestamp, CAST("exposures"."exposure_type" AS TEXT) AS exposure_type, CAST("exposures"."name" AS TEXT) AS name, CAST("exposures"."rule_id" AS TEXT) AS rule_id, "exposures"."gate_value" AS gate_value, CAST("exposures"."group_name" AS TEXT) AS group_name, CAST("exposures"."reason" AS TEXT) AS reason, CAST("exposures"."unit_type" AS TEXT) AS unit_type
+FROM "exposures"
+WHERE substr(md5(translate(coalesce(nullif(CAST("exposures"."time_uuid" AS TEXT), ''), CASE WHEN ("exposures"."id" >= 0 AND "exposures"."id" <= 1152921504606846975) THEN '0a1b2c3d-4e5f-8a6b-9' || substr(lpad(to_hex(CAST("exposures"."id" AS BIGINT)), 15, '0'), 1, 3) || '-' || substr(lpad(to_hex(CAST("exposures"."id" AS BIGINT)), 15, '0'), 4, 12) END), 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')), 1, 2) IN ('a0', 'a1', 'a2') OR nullif(CAST("exposures"."time_uuid" AS TEXT), '') IS NULL AND ("exposures"."id" IS NULL OR "exposures"."id" < 0 OR "exposures"."id" > 1152921504606846975);
+
 -- native exposures: count
 SELECT count(*) AS count_1
 FROM "exposures"
@@ -38,6 +46,14 @@ WHERE "custom_events"."ingested_at" >= CAST('2026-11-01 00:00:00+00:00' AS TIMES
 SELECT "custom_events"."id" AS row_key, CAST("custom_events"."time_uuid" AS TEXT) AS time_uuid, CAST("custom_events"."user_id" AS TEXT) AS user_id, CAST("custom_events"."user" AS TEXT) AS "user", CAST("custom_events"."metadata" AS TEXT) AS metadata, CAST("custom_events"."statsig_metadata" AS TEXT) AS statsig_metadata, CASE WHEN ("custom_events"."timestamp" >= '0001-01-01' AND "custom_events"."timestamp" < '9999-12-31') THEN "custom_events"."timestamp" END AS timestamp, CAST("custom_events"."event_name" AS TEXT) AS event_name, CAST("custom_events"."value" AS TEXT) AS value
 FROM "custom_events"
 WHERE "custom_events"."ingested_at" >= CAST('2026-11-01 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE) AND "custom_events"."ingested_at" < CAST('2026-11-02 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE) AND ("custom_events"."event_name" IS NULL OR ("custom_events"."event_name" NOT IN ('statsig::config_change')));
+
+-- native custom_events: hash known texts
+SELECT substr(md5(translate('statsig-EXPORT', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')), 1, 2) AS probe_0, substr(md5(translate('0191d0e0-7d3c-7abc-8def-AB12CD34EF56', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')), 1, 2) AS probe_1, substr(md5(translate('Iiäßž', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')), 1, 2) AS probe_2, lpad(to_hex(CAST(0 AS BIGINT)), 15, '0') AS probe_3, lpad(to_hex(CAST(576460752303423743 AS BIGINT)), 15, '0') AS probe_4;
+
+-- native custom_events: rows of a shard
+SELECT "custom_events"."id" AS row_key, CAST("custom_events"."time_uuid" AS TEXT) AS time_uuid, CAST("custom_events"."user_id" AS TEXT) AS user_id, CAST("custom_events"."user" AS TEXT) AS "user", CAST("custom_events"."metadata" AS TEXT) AS metadata, CAST("custom_events"."statsig_metadata" AS TEXT) AS statsig_metadata, CASE WHEN ("custom_events"."timestamp" >= '0001-01-01' AND "custom_events"."timestamp" < '9999-12-31') THEN "custom_events"."timestamp" END AS timestamp, CAST("custom_events"."event_name" AS TEXT) AS event_name, CAST("custom_events"."value" AS TEXT) AS value
+FROM "custom_events"
+WHERE substr(md5(translate(coalesce(nullif(CAST("custom_events"."time_uuid" AS TEXT), ''), CASE WHEN ("custom_events"."id" >= 0 AND "custom_events"."id" <= 1152921504606846975) THEN '0a1b2c3d-4e5f-8a6b-9' || substr(lpad(to_hex(CAST("custom_events"."id" AS BIGINT)), 15, '0'), 1, 3) || '-' || substr(lpad(to_hex(CAST("custom_events"."id" AS BIGINT)), 15, '0'), 4, 12) END), 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')), 1, 2) IN ('a0', 'a1', 'a2') OR nullif(CAST("custom_events"."time_uuid" AS TEXT), '') IS NULL AND ("custom_events"."id" IS NULL OR "custom_events"."id" < 0 OR "custom_events"."id" > 1152921504606846975);
 
 -- native custom_events: count
 SELECT count(*) AS count_1
@@ -65,6 +81,14 @@ SELECT "sdk_events"."id" AS row_key, CAST("sdk_events"."event" AS TEXT) AS event
 FROM "sdk_events"
 WHERE "sdk_events"."received_at" >= CAST('2026-11-01 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE) AND "sdk_events"."received_at" < CAST('2026-11-02 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE);
 
+-- sdk_log sdk_events: hash known texts
+SELECT substr(md5(translate('statsig-EXPORT', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')), 1, 2) AS probe_0, substr(md5(translate('0191d0e0-7d3c-7abc-8def-AB12CD34EF56', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')), 1, 2) AS probe_1, substr(md5(translate('Iiäßž', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')), 1, 2) AS probe_2, lpad(to_hex(CAST(0 AS BIGINT)), 15, '0') AS probe_3, lpad(to_hex(CAST(576460752303423743 AS BIGINT)), 15, '0') AS probe_4;
+
+-- sdk_log sdk_events: rows of a shard
+SELECT "sdk_events"."id" AS row_key, CAST("sdk_events"."event" AS TEXT) AS event, CAST("sdk_events"."statsig_metadata" AS TEXT) AS statsig_metadata, CASE WHEN (timezone('UTC', "sdk_events"."received_at") >= '0001-01-01' AND timezone('UTC', "sdk_events"."received_at") < '9999-12-31') THEN timezone('UTC', "sdk_events"."received_at") END AS received_at
+FROM "sdk_events"
+WHERE substr(md5(translate(CASE WHEN ("sdk_events"."id" >= 0 AND "sdk_events"."id" <= 1152921504606846975) THEN '0a1b2c3d-4e5f-8a6b-9' || substr(lpad(to_hex(CAST("sdk_events"."id" AS BIGINT)), 15, '0'), 1, 3) || '-' || substr(lpad(to_hex(CAST("sdk_events"."id" AS BIGINT)), 15, '0'), 4, 12) END, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')), 1, 2) IN ('a0', 'a1', 'a2') OR "sdk_events"."id" IS NULL OR "sdk_events"."id" < 0 OR "sdk_events"."id" > 1152921504606846975;
+
 -- sdk_log sdk_events: count
 SELECT count(*) AS count_1
 FROM "sdk_events"
@@ -90,6 +114,14 @@ WHERE ("statsig_events"."time" >= 1793491200 AND "statsig_events"."time" < 17935
 SELECT "statsig_events"."record_number" AS row_key, CAST("statsig_events"."timeuuid" AS TEXT) AS time_uuid, CAST("statsig_events"."event_name" AS TEXT) AS event_name, CAST("statsig_events"."user" AS TEXT) AS "user", CAST("statsig_events"."event_value" AS TEXT) AS value, CAST("statsig_events"."event_metadata" AS TEXT) AS metadata, CAST("statsig_events"."time" AS TEXT) AS timestamp
 FROM "statsig_events"
 WHERE ("statsig_events"."time" >= 1793491200 AND "statsig_events"."time" < 1793577600 OR "statsig_events"."time" >= 1793491200000 AND "statsig_events"."time" < 1793577600000 OR "statsig_events"."time" >= 1793491200000000 AND "statsig_events"."time" < 1793577600000000 OR "statsig_events"."time" >= 1793491200000000000 AND "statsig_events"."time" < 1793577600000000000) AND ("statsig_events"."event_name" IS NULL OR ("statsig_events"."event_name" NOT IN ('statsig::config_change', 'statsig::config_exposure', 'statsig::experiment_exposure', 'statsig::gate_exposure', 'statsig::layer_exposure')));
+
+-- statsig_events statsig_events: hash known texts
+SELECT substr(md5(translate('statsig-EXPORT', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')), 1, 2) AS probe_0, substr(md5(translate('0191d0e0-7d3c-7abc-8def-AB12CD34EF56', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')), 1, 2) AS probe_1, substr(md5(translate('Iiäßž', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')), 1, 2) AS probe_2, lpad(to_hex(CAST(0 AS BIGINT)), 15, '0') AS probe_3, lpad(to_hex(CAST(576460752303423743 AS BIGINT)), 15, '0') AS probe_4;
+
+-- statsig_events statsig_events: rows of a shard
+SELECT "statsig_events"."record_number" AS row_key, CAST("statsig_events"."timeuuid" AS TEXT) AS time_uuid, CAST("statsig_events"."event_name" AS TEXT) AS event_name, CAST("statsig_events"."user" AS TEXT) AS "user", CAST("statsig_events"."event_value" AS TEXT) AS value, CAST("statsig_events"."event_metadata" AS TEXT) AS metadata, CAST("statsig_events"."time" AS TEXT) AS timestamp
+FROM "statsig_events"
+WHERE substr(md5(translate(coalesce(nullif(CAST("statsig_events"."timeuuid" AS TEXT), ''), CASE WHEN ("statsig_events"."record_number" >= 0 AND "statsig_events"."record_number" <= 1152921504606846975) THEN '0a1b2c3d-4e5f-8a6b-9' || substr(lpad(to_hex(CAST("statsig_events"."record_number" AS BIGINT)), 15, '0'), 1, 3) || '-' || substr(lpad(to_hex(CAST("statsig_events"."record_number" AS BIGINT)), 15, '0'), 4, 12) END), 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')), 1, 2) IN ('a0', 'a1', 'a2') OR nullif(CAST("statsig_events"."timeuuid" AS TEXT), '') IS NULL AND ("statsig_events"."record_number" IS NULL OR "statsig_events"."record_number" < 0 OR "statsig_events"."record_number" > 1152921504606846975);
 
 -- statsig_events statsig_events: count
 SELECT count(*) AS count_1

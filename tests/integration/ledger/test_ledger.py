@@ -11,7 +11,8 @@ from statsig_export.errors import ConfigError, LedgerError, StalePlanError
 from statsig_export.ledger import queries, standings
 from statsig_export.ledger.database import LedgerDatabase, open_existing, open_to_write
 from statsig_export.ledger.locks import open_locks
-from statsig_export.ledger.records import DestinationRecord, ExportRun, PartitionPlan, PlannedBatch, ShipRun
+from statsig_export.ledger.plans import GenerationPlan, PartitionPlan
+from statsig_export.ledger.records import DestinationRecord, ExportRun, PlannedBatch, ShipRun
 from statsig_export.ledger.tables import SCHEMA_VERSION, attempts, batches
 from statsig_export.ledger.transactions import Ledger
 from statsig_export.settings import WindowSettings
@@ -56,8 +57,13 @@ def plan(after: int = 0, rows: tuple[int, ...] = (4, 6), digest: str = "d") -> P
     return PartitionPlan(
         category=GATE,
         after_generation=after,
-        file=StoredFile(f"{digest}.parquet", digest, 100, sum(rows)),
-        batches=[Batch(f"{digest}-{n}", starts[n], count, 50) for n, count in enumerate(rows)],
+        generations=[
+            GenerationPlan(
+                after + 1,
+                StoredFile(f"{digest}.parquet", digest, 100, sum(rows)),
+                [Batch(f"{digest}-{n}", starts[n], count, 50) for n, count in enumerate(rows)],
+            )
+        ],
         filtered_by={"duplicate": 2},
         failed_by={"wrong_type": 1},
         quarantine=None,
