@@ -151,7 +151,7 @@ def _parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
         schema,
         compression="zstd",
         compression_level=1,
-        use_dictionary=[name for name in schema.names if name in REPEATED],
+        use_dictionary=[name for name in schema.names if name in REPEATED],  # type: ignore[arg-type]  # its stubs know all or none
         write_statistics=[name for name in schema.names if name not in NEVER_SOUGHT],
     )
 

@@ -17,6 +17,7 @@ from sqlalchemy import URL
 from statsig_export.errors import SourceError
 from statsig_export.source.backends.backend import AT_ONCE, Arguments, Backend
 from statsig_export.source.errors import SOURCE, Named
+from statsig_export.source.lakes.snapshot import Stretch
 from statsig_export.source.readers.bounds import CHUNK_BYTES, FIRST_ROWS, joined_batches, require_columns
 from statsig_export.source.readers.cursor import SqlDatabase
 from statsig_export.source.service_principal import require_sign_in
@@ -41,7 +42,7 @@ class DatabricksDatabase(SqlDatabase):
         require_sign_in(url, arguments, named.table)
         super().__init__(url, backend, arguments, named)
 
-    def chunks(self, sql: str, rows: int) -> Generator[pa.RecordBatch]:
+    def chunks(self, sql: str, rows: int, _: Stretch | None = None, /) -> Generator[pa.RecordBatch]:
         """The driver fetches parts of a result as they are asked for. Raises SourceError for one that is lost."""
         with self._connect() as connection, self._cursor(connection) as cursor:
             with _fetching():
