@@ -194,7 +194,9 @@ def test_a_receipt_names_nobody_who_is_forgotten_and_is_not_for_others_on_the_ma
 
 
 @pytest.mark.fault("F549")
-@pytest.mark.parametrize("damage", [b"", b"x", gzip.compress(b"{}"), gzip.compress(b"[1")])
+@pytest.mark.parametrize(
+    "damage", [b"", b"x", gzip.compress(b"{}"), gzip.compress(b"[1")], ids=["empty", "text", "object", "cut"]
+)
 def test_a_damaged_receipt_is_an_error_that_names_it(home: ExportHome, damage: bytes):
     lived(home)
     home.add([custom_event(300)])
