@@ -201,12 +201,13 @@ class Source:
         """
         placed = self._checked(table)
         places = rows_outside(placed.window_column, placed.window_family, start, now, placed.backend)
-        counted = self._all(table, placed.count_places(list(places.values())))
+        stretch = Stretch(placed.window_name, start.astimezone(UTC), now.astimezone(UTC), outside=True)
+        counted = self._all(table, placed.count_places(list(places.values())), stretch)
         counts = {list(places)[int(number)]: int(rows) for number, rows in counted}
         looks = {}
         for place in counts:
             mine = places[place] if place is Place.UNPLACED else and_(not_(places[Place.UNPLACED]), places[place])
-            looks[place] = looks_like(self._first(table, placed.window_text(mine)))
+            looks[place] = looks_like(self._first(table, placed.window_text(mine), stretch))
         return Outside(table.window_column, counts, looks, whole=bool(counts) and not self.has_rows(table, start, now))
 
     def has_rows(self, table: SourceTable, start: datetime, end: datetime) -> bool:
@@ -222,10 +223,9 @@ class Source:
             for chunk in chunks:
                 yield to_frame(chunk, selected, table)
 
-    def _stretch(self, table: SourceTable, start: datetime, end: datetime) -> Stretch | None:
+    def _stretch(self, table: SourceTable, start: datetime, end: datetime) -> Stretch:
         """What a reader of files may skip by; times that are numbers or text it has no statistics of."""
-        placed = self._checked(table)
-        return Stretch(placed.window_name, start.astimezone(UTC), end.astimezone(UTC))
+        return Stretch(self._checked(table).window_name, start.astimezone(UTC), end.astimezone(UTC))
 
     def _rows(
         self,
@@ -251,10 +251,10 @@ class Source:
         window = rows_between(placed.window_column, placed.window_family, start, end, placed.backend, first_value)
         return all_of(window, placed.rows_of(categories))
 
-    def _all(self, table: SourceTable, sql: str) -> list[tuple[Any, ...]]:
+    def _all(self, table: SourceTable, sql: str, stretch: Stretch | None) -> list[tuple[Any, ...]]:
         """The rows of a small result."""
         rows: list[tuple[Any, ...]] = []
-        with closing(self._chunks(table, sql, CHUNK_ROWS)) as chunks:
+        with closing(self._chunks(table, sql, CHUNK_ROWS, stretch)) as chunks:
             for chunk in chunks:
                 if isinstance(chunk, pa.RecordBatch):
                     rows += zip(*(column.to_pylist() for column in chunk.columns), strict=True)

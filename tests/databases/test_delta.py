@@ -277,3 +277,35 @@ def test_the_log_is_read_from_its_last_checkpoint_and_a_row_that_is_gone_stays_g
     commit(tmp_path / "t", 13, [add(tmp_path / "t", "late.parquet", events(50))])
     with opened(tmp_path, "t") as source:
         assert keys(source) == [0, 1, 2, *range(4, 12), 50]
+
+
+@pytest.mark.fault("F524")
+def test_a_window_column_that_a_checkpoint_has_no_statistics_of_skips_no_file(tmp_path: Path):
+    """Of other columns the log has some (`delta.dataSkippingStatsColumns`)."""
+    settings = {"delta.dataSkippingStatsColumns": "id"}
+    write_deltalake(str(tmp_path / "t"), events(1), configuration=settings)
+    DeltaTable(str(tmp_path / "t")).create_checkpoint()
+    write_deltalake(str(tmp_path / "t"), events(2), mode="append")
+    with opened(tmp_path, "t") as source:
+        assert keys(source) == [1, 2]
+        assert keys(source, NEXT, NEXT + timedelta(days=1)) == []
+
+
+@pytest.mark.fault("F524")
+def test_the_rows_in_no_window_are_counted_from_the_files_that_can_have_one(tmp_path: Path):
+    write_deltalake(str(tmp_path / "t"), events(1, 2))
+    write_deltalake(str(tmp_path / "t"), events(3, at=NOON - timedelta(days=9)), mode="append")
+    table = events(4)
+    empty = pa.nulls(1, pa.timestamp("us"))
+    place = table.column_names.index("ingested_at")
+    write_deltalake(str(tmp_path / "t"), table.set_column(place, "ingested_at", empty), mode="append")
+    far = pa.array([2**62], pa.int64()).cast(pa.timestamp("us"))  # a year that Python's times do not have
+    write_deltalake(str(tmp_path / "t"), table.set_column(place, "ingested_at", far), mode="append")
+    with opened(tmp_path, "t") as source:
+        outside = source.count_outside(source.tables[0], DAY, NEXT)
+        assert keys(source) == [1, 2]
+    assert {place.value: rows for place, rows in outside.rows.items()} == {
+        "before_start": 1,
+        "unplaced": 1,
+        "in_future": 1,
+    }

@@ -7,7 +7,8 @@ copied beside this process, and it reads the copy.
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, time
+from datetime import datetime, timedelta
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -18,9 +19,9 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from statsig_export.arrow.columns import Column
+from statsig_export.arrow.columns import TEXT, Column, pc
 from statsig_export.source.lakes.lake import Place, UnreadableTableError
-from statsig_export.source.lakes.snapshot import Deletes, Field, LakeFile, Snapshot, Span, quoted
+from statsig_export.source.lakes.snapshot import EPOCH, Deletes, Field, LakeFile, Snapshot, quoted
 
 KNOWN_FEATURES: Final = frozenset(
     {"columnMapping", "deletionVectors", "timestampNtz", "typeWidening", "typeWidening-preview", "v2Checkpoint"}
@@ -92,15 +93,25 @@ class DeltaLake:
     def _files(self, table: DeltaTable, fields: Sequence[Field]) -> Iterator[LakeFile]:
         known = {name: each.name for each in fields for name in (each.name, *each.names)}
         adds: pa.Table = pa.table(table.get_add_actions(flatten=False))
+        numbers = count()
         for batch in adds.to_batches(max_chunksize=1_000):
-            for add in batch.select([n for n in _USED if n in batch.schema.names]).to_pylist():
-                name = self._place.named(unquote(add["path"]))
-                values = {known[key]: value for key, value in (add.get("partition") or {}).items() if key in known}
-                spans = {**_spans(add, known), **{key: _one(value) for key, value in values.items()}}
+            said = {name: batch.column(name) for name in _USED if name in batch.schema.names}
+            values, least, greatest = (_parts(said.get(name), known) for name in ("partition", "min", "max"))
+            nulls = _parts(said.get("null_count"), known)
+            both = least.keys() & greatest.keys()
+            times = {name: (_moments(least[name]), _moments(greatest[name])) for name in both}
+            times |= {name: (_moments(each),) * 2 for name, each in values.items()}
+            texts = {name: each.cast(TEXT).to_pylist() for name, each in values.items()}
+            none = {name: each.to_pylist() for name, each in nulls.items()}
+            for n, path in enumerate(said["path"].to_pylist()):
+                name = self._place.named(unquote(str(path)))
+                spans = {each: (low[n], high[n]) for each, (low, high) in times.items()}
                 yield LakeFile(
                     name,
-                    {key: _text(value) for key, value in values.items()},
-                    {key: span for key, span in spans.items() if span is not None},
+                    next(numbers),
+                    {each: values[n] for each, values in texts.items()},
+                    {each: (low, high) for each, (low, high) in spans.items() if low is not None and high is not None},
+                    frozenset(each for each in spans if each in texts or (each in none and none[each][n] == 0)),
                     (Deletes(),) if name in self._positions else (),
                 )
 
@@ -156,6 +167,7 @@ def _opened(folder: str) -> DeltaTable:
         raise
 
 
+_A_SECOND: Final = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _USED: Final = ("path", "null_count", "min", "max", "partition")
 
 
@@ -217,29 +229,28 @@ def _kind(kind: Any) -> str:  # noqa: ANN401 - JSON
     )
 
 
-def _spans(add: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, Span | None]:
-    least, greatest = add.get("min") or {}, add.get("max") or {}
-    return {
-        known[key]: _span(least[key], greatest.get(key))
-        for key in least
-        if key in known and isinstance(least[key], date)
-    }
+def _parts(said: "Column | None", known: Mapping[str, str]) -> dict[str, Column]:
+    """The members of a struct that are columns of the table, by their names there."""
+    if said is None or not pa.types.is_struct(said.type):
+        return {}
+    kind: Any = said.type
+    names = [kind.field(n).name for n in range(kind.num_fields)]
+    return {known[name]: pc.struct_field(said, [name]) for name in names if name in known}
 
 
-def _one(value: object) -> Span | None:
-    return _span(value, value)
+def _moments(values: Column) -> list[datetime | None]:
+    """Times and days; None for what is none, or lies beyond Python's."""
+    kind: Any = values.type
+    if pa.types.is_date(kind):
+        values = values.cast(pa.timestamp("s"))
+    elif not pa.types.is_timestamp(kind):
+        return [None] * len(values)
+    unit: Any = values.type
+    return [_moment(number, _A_SECOND[unit.unit]) for number in values.cast(pa.int64()).to_pylist()]
 
 
-def _span(least: object, greatest: object) -> Span | None:
-    low, high = _moment(least), _moment(greatest)
-    return None if low is None or high is None else (low, high)
-
-
-def _moment(value: object) -> datetime | None:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
-    return datetime.combine(value, time()) if isinstance(value, date) else None
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else value.isoformat() if isinstance(value, date) else str(value)
+def _moment(number: int | None, per_second: int) -> datetime | None:
+    try:
+        return None if number is None else EPOCH + timedelta(microseconds=number * 1_000_000 // per_second)
+    except OverflowError:
+        return None

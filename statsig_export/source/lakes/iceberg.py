@@ -38,7 +38,7 @@ from pyiceberg.types import (
 
 from statsig_export.arrow.columns import Column
 from statsig_export.source.lakes.lake import Place, UnreadableTableError
-from statsig_export.source.lakes.snapshot import Deletes, Field, LakeFile, Snapshot, Span, quoted
+from statsig_export.source.lakes.snapshot import EPOCH, Deletes, Field, LakeFile, Snapshot, Span, quoted
 
 ERRORS: Final = (NoSuchTableError, ValidationError, OSError, ValueError, NotImplementedError, pa.ArrowException)
 _KINDS: Final[Mapping[str, str]] = {
@@ -60,7 +60,6 @@ _KINDS: Final[Mapping[str, str]] = {
 _METADATA: Final = re.compile(r"(?:v(\d+)|(\d+)-[^/]+?)(?:\.gz)?\.metadata\.json(?:\.gz)?")
 _MICROSECONDS: Final = (TimestampType, TimestamptzType)
 _NANOSECONDS: Final = (TimestampNanoType, TimestamptzNanoType)
-_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - in UTC, as all spans
 
 
 class IcebergLake:
@@ -150,7 +149,7 @@ class IcebergLake:
                     " (rewrite_data_files, or the engine's OPTIMIZE) apply them"
                 ) from None
             raise
-        for task in tasks:
+        for number, task in enumerate(tasks):
             file = task.file
             if file.key_metadata is not None:
                 raise UnreadableTableError("its files are encrypted")
@@ -164,11 +163,13 @@ class IcebergLake:
                 if isinstance(part.transform, IdentityTransform) and part.source_id in by_id
             }
             spans = {each.name: span for each in times if (span := _span(each, file)) is not None}
+            nulls = file.null_value_counts or {}
+            whole = frozenset(each.name for each in times if nulls.get(each.field_id) == 0)
             deletes = tuple(
                 Deletes(each.file_path, each.file_format.value, file.file_path)
                 for each in sorted(task.delete_files, key=lambda each: each.file_path)
             )
-            yield LakeFile(self._place.named(file.file_path), partition, spans, deletes)
+            yield LakeFile(self._place.named(file.file_path), number, partition, spans, whole, deletes)
 
 
 class _Files(FsspecFileIO):
@@ -244,8 +245,8 @@ def _span(field: NestedField, file: DataFile) -> Span | None:
 def _moment(kind: IcebergType, value: Any) -> datetime:  # noqa: ANN401 - as pyiceberg has it
     """A number of days, of microseconds or of nanoseconds."""
     if isinstance(kind, DateType):
-        return _EPOCH + timedelta(days=value)
-    return _EPOCH + timedelta(microseconds=value // 1_000 if isinstance(kind, _NANOSECONDS) else value)
+        return EPOCH + timedelta(days=value)
+    return EPOCH + timedelta(microseconds=value // 1_000 if isinstance(kind, _NANOSECONDS) else value)
 
 
 def _text(kind: IcebergType, value: Any) -> str | None:  # noqa: ANN401 - as pyiceberg has it

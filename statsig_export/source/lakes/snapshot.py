@@ -12,6 +12,7 @@ import pyarrow as pa
 Span: TypeAlias = tuple[datetime, datetime]
 """The least and the greatest time of a column in a file, in UTC, without a zone."""
 
+EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - in UTC, as all spans
 _TRUNCATED: Final = timedelta(milliseconds=1)
 """Delta's writers cut the greatest time of a file to a millisecond, and Iceberg's bounds that are made of them too."""
 
@@ -51,10 +52,14 @@ class LakeFile:
 
     name: str
     """As DuckDB is told of it."""
+    number: int
+    """Another one for each file of the snapshot."""
     partition: Mapping[str, str | None] = field(default_factory=dict)
     """What a column is in each of its rows, as text."""
     spans: Mapping[str, Span] = field(default_factory=dict)
     """Of the columns of times whose values are known, nulls aside."""
+    whole: frozenset[str] = frozenset()
+    """Those of these columns that have no null."""
     deletes: tuple[Deletes, ...] = ()
     """Where the positions of its deleted rows are."""
 
@@ -70,20 +75,24 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """The rows that a statement can need: those whose `column` is in [start, end)."""
+    """The rows that a statement can need: those whose `column` is in [start, end), or all others."""
 
     column: str
     start: datetime
     end: datetime
+    outside: bool = False
 
 
 def may_hold(file: LakeFile, stretch: Stretch | None) -> bool:
-    """Whether the file can have a row of the stretch, by what the log says of it."""
+    """Whether the file can have a row that is needed, by what the log says of it."""
     span = None if stretch is None else file.spans.get(stretch.column)
     if stretch is None or span is None:
         return True
     start, end = (bound.replace(tzinfo=None) for bound in (stretch.start, stretch.end))
-    return span[0] < end and start <= span[1] + _TRUNCATED
+    last = span[1] + _TRUNCATED
+    if stretch.outside:
+        return span[0] < start or end <= last or stretch.column not in file.whole
+    return span[0] < end and start <= last
 
 
 Shape: TypeAlias = tuple[tuple[str, int | None, str, "Shape"], ...]

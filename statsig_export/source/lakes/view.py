@@ -26,7 +26,7 @@ def groups_of(files: Iterable[LakeFile], shapes: Mapping[str, Shape]) -> list[Gr
 
 
 def rows_of(fields: Sequence[Field], groups: Sequence[Group], deleted: str) -> str:
-    """`deleted` is a table of DuckDB's with the columns `name` and `position`: the rows that are deleted."""
+    """`deleted` is a table of DuckDB's with the columns `file`, a number, and `position`: the rows that are deleted."""
     read = [field for field in fields if field.kind]
     if not groups:
         return f"SELECT {', '.join(f'CAST(NULL AS {each.kind}) AS {quoted(each.name)}' for each in read)} WHERE false"
@@ -60,16 +60,18 @@ def _rows_of(fields: Sequence[Field], group: Group, deleted: str) -> str:
         f" FROM read_parquet([{names}], hive_partitioning = false, filename = '{_FILE}', file_row_number = true)"
         " AS stored"
     )
-    if constant:
-        values = ", ".join(
-            f"({', '.join(_text(value) for value in (file.name, *(file.partition.get(f.name) for f in constant)))})"
-            for file in group.files
-        )
-        named = ", ".join(quoted(name) for name in ("of file", *(field.name for field in constant)))
+    if constant or group.deletes:
+        values = ", ".join(_values(file, constant) for file in group.files)
+        named = ", ".join(quoted(name) for name in ("of file", "number of file", *(field.name for field in constant)))
         sql += f' JOIN (VALUES {values}) AS parts({named}) ON parts."of file" = stored.{_FILE}'
     if group.deletes:
-        sql += f" ANTI JOIN {deleted} AS gone ON gone.name = stored.{_FILE} AND gone.position = stored.{_ROW}"
+        sql += f' ANTI JOIN {deleted} AS gone ON gone.file = parts."number of file" AND gone.position = stored.{_ROW}'
     return sql
+
+
+def _values(file: LakeFile, constant: Sequence[Field]) -> str:
+    values = [_text(file.partition.get(field.name)) for field in constant]
+    return f"({', '.join([quoted_text(file.name), str(file.number), *values])})"
 
 
 def _column(field: Field, shape: Shape) -> str:

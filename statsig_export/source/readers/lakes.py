@@ -125,11 +125,11 @@ class LakeTable:
     def _lay_down(self, connection: duckdb.DuckDBPyConnection, deleted: str, files: Iterable[LakeFile]) -> None:
         """The rows that are deleted, for the join: DuckDB holds them, within its memory_limit."""
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
-        connection.execute(f"CREATE OR REPLACE TABLE {deleted} (name VARCHAR, position BIGINT)")
+        connection.execute(f"CREATE OR REPLACE TABLE {deleted} (file INTEGER, position BIGINT)")
         for file in files:
             for positions in self._lake.deleted(file):
                 gone = pa.table({"position": positions})
-                connection.execute(f"INSERT INTO {deleted} SELECT $1, position FROM gone", [file.name])  # noqa: S608
+                connection.execute(f"INSERT INTO {deleted} SELECT $1, position FROM gone", [file.number])  # noqa: S608
                 del gone
 
     def _look(self, files: Sequence[LakeFile]) -> None:
