@@ -12,11 +12,11 @@ from typing import Final
 from uuid import uuid4
 
 from statsig_export.backup.files import copy_all, has, needed_files
-from statsig_export.backup.manifest import TABLES, BackupReport, Manifest, name_at, names_in, path_of
+from statsig_export.backup.manifest import FOLDER, TABLES, BackupReport, Manifest, name_at, names_in, path_of
 from statsig_export.backup.tables import write_table
 from statsig_export.config import Config
 from statsig_export.crashpoints import CrashPoint, reach
-from statsig_export.errors import ConfigError, LedgerError
+from statsig_export.errors import ConfigError, LedgerError, StorageError
 from statsig_export.file_modes import OF_THE_GROUP
 from statsig_export.ledger import retention
 from statsig_export.ledger.database import LedgerDatabase
@@ -59,7 +59,7 @@ def backup(
 
 def manifests(place: Place) -> list[Manifest]:
     """The backups of a target, oldest first. Raises LedgerError where one of them cannot be read."""
-    names = names_in(list(place.sizes("backups")))
+    names = names_in(list(place.sizes(FOLDER)))
     return [read_manifest(place, name) for name in names]
 
 
@@ -74,7 +74,7 @@ def read_manifest(place: Place, name: str) -> Manifest:
 def _backup(
     database: LedgerDatabase, storage: Storage, target: Place, keep: int | None, on_progress: Callable[[int], None]
 ) -> BackupReport:
-    before = manifests(target)
+    before, damaged_ones = _readable(target)
     with database.read() as connection:
         mine = retention.ledger_id(connection)
     if any(found.ledger_id != mine for found in before):
@@ -113,7 +113,8 @@ def _backup(
     )
     reach(CrashPoint.COMPLETE)
     target.write(manifest.path, manifest.to_bytes(), OF_THE_GROUP)
-    kept, removed, removed_files = _tidy(target, [*before, manifest], keep)
+    # What a damaged manifest needs nobody knows: then nothing is removed.
+    kept, removed, removed_files = _tidy(target, [*before, manifest], None if damaged_ones else keep)
     return BackupReport(
         name=manifest.name,
         place=target.place,
@@ -125,19 +126,33 @@ def _backup(
         kept=kept,
         removed=removed,
         removed_files=removed_files,
+        damaged=damaged_ones,
     )
 
 
+def _readable(target: Place) -> tuple[list[Manifest], tuple[str, ...]]:
+    """The backups of a target, oldest first, and the names of those whose manifest cannot be read."""
+    found, damaged_ones = [], []
+    for name in names_in(list(target.sizes(FOLDER))):
+        try:
+            found.append(read_manifest(target, name))
+        except StorageError:
+            raise
+        except LedgerError:
+            damaged_ones.append(name)
+    return found, tuple(damaged_ones)
+
+
 def _tidy(target: Place, all_of_them: list[Manifest], keep: int | None) -> tuple[int, tuple[str, ...], int]:
-    """Remove what no backup needs: unfinished files and tables of interrupted ones; with `keep` also older backups and
-    their files. A manifest goes first, so no backup is there that is not whole.
+    """Remove unfinished files of interrupted backups; with `keep` also older backups, and what no backup needs then. A
+    manifest goes first, so no backup is there that is not whole.
     """
     kept = all_of_them if keep is None else all_of_them[-keep:]
     old = all_of_them[: len(all_of_them) - len(kept)]
     for manifest in old:
         target.delete(manifest.path)
     needed = {table.path for manifest in kept for table in manifest.tables}
-    left = set(target.sizes(TABLES)) - needed
+    left = set(target.sizes(TABLES)) - needed if keep is not None else set()
     files: set[str] = set()
     if keep is not None:
         stored = {path for manifest in kept for path in needed_files(manifest.tables, target)}

@@ -128,6 +128,8 @@ class BackupReport:
     """Older backups that were removed, by `keep`."""
     removed_files: int = 0
     """Files that no backup needs any more."""
+    damaged: tuple[str, ...] = ()
+    """Backups whose manifest cannot be read: nothing is removed while there is one."""
 
     def to_dict(self) -> dict[str, object]:
-        return {**asdict(self), "removed": list(self.removed)}
+        return {**asdict(self), "removed": list(self.removed), "damaged": list(self.damaged)}

@@ -22,6 +22,8 @@ def command(ctx: click.Context, target: str, *, keep: int | None, json_: bool) -
     config = config_of(ctx.obj)
     with progress.event_count("backup") as advance:
         report = backup(config, config.place_of("TARGET", target), keep=keep, on_progress=advance)
+    for name in report.damaged:
+        output.note(f"The manifest of the backup {output.printable(name)} there is damaged: nothing was removed.")
     if json_:
         output.print_json(report.to_dict())
         return

@@ -184,6 +184,23 @@ def test_a_broken_backup_is_refused_before_anything_is_touched(home: ExportHome,
     assert untouched(home)
 
 
+def test_beside_a_damaged_backup_a_new_one_is_made_and_nothing_is_removed(home: ExportHome):
+    lived(home)
+    first = backup(home.config, target_of(home))
+    forget(home.config, [("userID", "user-7")])
+    manifest = home.folder / "backup" / "backups" / f"{first.name}.json"
+    whole = manifest.read_bytes()
+    manifest.write_bytes(whole[:100])
+    before = set(files_of(home.folder / "backup"))
+    second = backup(home.config, target_of(home), keep=1)
+
+    assert (second.damaged, second.removed, second.removed_files) == ((first.name,), (), 0)
+    assert before < set(files_of(home.folder / "backup"))
+    assert restore(home.config, target_of(home), name=second.name, dry_run=True).name == second.name
+    manifest.write_bytes(whole)
+    assert restore(home.config, target_of(home), name=first.name, dry_run=True).name == first.name
+
+
 @pytest.mark.fault("F543")
 @pytest.mark.parametrize(
     ("words", "said"),

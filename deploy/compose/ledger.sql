@@ -1,0 +1,2 @@
+-- Run once, when the volume `postgres` is new.
+CREATE DATABASE ledger;
