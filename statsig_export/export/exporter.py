@@ -14,7 +14,7 @@ from uuid import uuid4
 from statsig_export.account import Account
 from statsig_export.config import Config
 from statsig_export.crashpoints import CrashPoint, reach
-from statsig_export.errors import OtherHashError, StalePlanError
+from statsig_export.errors import ConfigError, OtherHashError, StalePlanError
 from statsig_export.events.seen_ids import SeenIds
 from statsig_export.export.judge import Tally
 from statsig_export.export.opening import Known, Opened, Run, known_of, opened, planned_before
@@ -128,8 +128,10 @@ def _export(run: Run, opened: Opened, processes: int) -> ExportReport:
     else:
         del earlier  # each shard reads its own
         exported = _in_shards(run, opened, known, processes)
-    if isinstance(exported, str):
+    if isinstance(exported, str) and not lost:
         return _report_of(run, opened, exported, time.monotonic() - began)
+    if isinstance(exported, str):
+        raise damaged(lost, "; the other categories of the window were exported", hint=HINT)
     read = exported.read
     identities = [identity.having_seen(read.seen.get(identity.role)) for identity in known.identities.values()]
     privacy = privacy_record(config, config.privacy_rule())
@@ -182,14 +184,19 @@ def _in_shards(run: Run, opened: Opened, known: Known, processes: int) -> _Expor
     """What all shards come to; or the id of the run that has planned the window out of them meanwhile."""
     wide = WideWindow.of(run, opened, known)
     wide.clear_outdated()
-    work_in_processes(wide, processes)
-    work_to_the_end(wide)
-    parts = wide.parts()
-    if (other := wide.planned_by_another()) is not None:
-        return other
-    if len(parts) < wide.count:  # forgotten since, or of before KEPT_FOR_MS
-        raise StalePlanError(f"a part of {run.window.key} is not there any more", hint="export it again")
-    read = wide.merged(parts)
+    try:
+        work_in_processes(wide, processes)
+        work_to_the_end(wide)
+        parts = wide.parts()
+        if (other := wide.planned_by_another()) is not None:
+            return other
+        if len(parts) < wide.count:  # forgotten since, or of before KEPT_FOR_MS
+            raise StalePlanError(f"a part of {run.window.key} is not there any more", hint="export it again")
+        read = wide.merged(parts)
+        wide.refuse_respelled(read)
+    except ConfigError:  # the table is not what was sent: nothing that was read of it counts once it is put right
+        wide.discard()
+        raise
     return _Exported(read, wide.sharded, lambda: wide.remove_merged(parts, read))
 
 

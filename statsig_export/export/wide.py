@@ -20,10 +20,11 @@ from statsig_export.events.table_identity import NOTHING_SEEN, Seen
 from statsig_export.export.judge import Tally
 from statsig_export.export.opening import Known, Opened, Run
 from statsig_export.export.reading import Read, earlier_ids_of, read_rows
-from statsig_export.export.window import tables_of, tables_told_apart
+from statsig_export.export.window import made_of_tables, tables_of, tables_told_apart
 from statsig_export.forgetting.unnamed_files import remove_published
 from statsig_export.layouts.model import Role
 from statsig_export.ledger import retention, shards
+from statsig_export.ledger.identities import refuse_respelled_keys
 from statsig_export.ledger.locks import PartitionLocks, open_locks
 from statsig_export.ledger.plans import GenerationPlan, PartitionPlan, ShardedRun
 from statsig_export.ledger.shards import CategoryPart, Part, Place
@@ -123,6 +124,10 @@ class WideWindow:
         files = [file for part in shards.outdated_parts(opened.ledger.database, self.place) for file in files_of(part)]
         remove_published(opened.ledger.database, opened.storage, self.place.destination, files)
 
+    def discard(self) -> None:
+        """Take off the record what was staged."""
+        shards.unstage(self.opened.ledger.database, self.place)
+
     def parts(self) -> dict[int, Part]:
         """What was staged, by number."""
         return shards.staged_parts(self.opened.ledger.database, self.place, self.run.context.timing.now_ms())
@@ -138,6 +143,18 @@ class WideWindow:
             for role, kinds in part.seen.items():
                 seen[role] = seen.get(role, NOTHING_SEEN) | kinds
         return Read(plans, tallies, sum(part.rows_read for part in parts.values()), statements, seen)
+
+    def refuse_respelled(self, read: Read) -> None:
+        """Raise ConfigError as the read of a whole window does: where a row's key is spelled otherwise now, its old id
+        is missed in one shard and its new id is in another.
+        """
+        for table in tables_of(self.opened.source, self._names):
+            mine = [category for category in table.categories if category in read.tallies]
+            planned = {one: sum(file.rows for file in self.known.planned[one].stored) for one in mine}
+            missing = any(planned[one] > read.tallies[one].already_planned for one in mine)
+            if missing and any(read.tallies[one].new for one in mine):
+                seen = read.seen.get(table.role, NOTHING_SEEN)
+                refuse_respelled_keys(self.known.identities[table.role], seen, self.run.window.key)
 
     def remove_merged(self, parts: Mapping[int, Part], read: Read) -> None:
         """Remove the quarantines of the shards, which that of the window has taken the place of.
@@ -247,6 +264,7 @@ def _basis(run: Run, opened: Opened, known: Known) -> str:
         "told apart by the database": tables_told_apart(opened.source, tables_of(opened.source, run.categories)),
         "forgotten": known.forgotten.latest,
         "planned": {category: [found.generation, found.rewritten_ms] for category, found in known.planned.items()},
+        "made of": sorted(made.to_json() for made in made_of_tables(config, opened.source, run.categories).values()),
         "identities": sorted(f"{one.derivation} {one.made.to_json()}" for one in known.identities.values()),
     }
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()

@@ -30,8 +30,9 @@ from statsig_export.ledger import forgetting, forgotten, retention, standings
 from statsig_export.ledger.arrivals import sent_batches
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.forgotten import Identity
+from statsig_export.ledger.lanes import lanes_of
 from statsig_export.ledger.listings import event_files
-from statsig_export.ledger.locks import PartitionLocks, lock_name, open_locks
+from statsig_export.ledger.locks import PartitionLocks, acquire_all, open_locks
 from statsig_export.ledger.records import EventFile, Selection
 from statsig_export.ledger.transactions import Ledger, existing_ledger, ledger_of, ledger_to_read
 from statsig_export.maintenance.removal import remove_replaced
@@ -195,7 +196,7 @@ class _Run:
             self.changed[of.partition] = key
             return
         try:
-            if not locks.acquire(lock_name(of.partition)):
+            if not acquire_all(locks, lanes_of(self.database, [of.partition])[of.partition]):
                 self.busy.append(key)
                 return
             self.ledger.recover([of.partition], REAL_TIME.now_ms())

@@ -1,11 +1,13 @@
 """What the ledger knows of a destination that rejects events."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import func, or_, select, update
 
 from statsig_export.delivery.outcomes import DOUBTFUL, Outcome
 from statsig_export.delivery.rules import State
 from statsig_export.ledger.database import LedgerDatabase
-from statsig_export.ledger.list_parameters import among
+from statsig_export.ledger.lanes import Held, of_batches
 from statsig_export.ledger.tables import attempts, batches, destinations, partitions, ship_runs
 
 _DOUBTFUL = [outcome.value for outcome in DOUBTFUL]
@@ -44,8 +46,8 @@ def forget_believed(database: LedgerDatabase, destination: str) -> None:
         connection.execute(update(destinations).where(*mine).values(halted_setup=None, halted_ms=None))
 
 
-def make_due(database: LedgerDatabase, ids: list[int], now_ms: int) -> None:
-    """Make every waiting batch of these partitions due now."""
+def make_due(database: LedgerDatabase, held: Sequence[Held], now_ms: int) -> None:
+    """Make every waiting batch of these due now."""
     waiting = (batches.c.state.in_([State.PLANNED.value, State.DEFERRED.value]), batches.c.due_ms > now_ms)
     with database.write() as connection:
-        connection.execute(update(batches).where(among(batches.c.partition, ids), *waiting).values(due_ms=now_ms))
+        connection.execute(update(batches).where(of_batches(held), *waiting).values(due_ms=now_ms))

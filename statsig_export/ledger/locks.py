@@ -25,6 +25,7 @@ from statsig_export.databases.causes import cause_of
 from statsig_export.errors import LedgerError
 from statsig_export.file_modes import OWN, close_to_others, of_folder, of_writers
 from statsig_export.ledger.errors import ledger_errors
+from statsig_export.ledger.lanes import Held, Lane, partition_of
 from statsig_export.ledger.tables import meta
 
 LOCKED_AT_ONCE: Final = 256
@@ -160,9 +161,15 @@ class AdvisoryLocks:
             self._connection.close()
 
 
-def lock_name(partition: int) -> str:
-    """The lock under which a partition (its id in the ledger) is shipped, and pruned."""
-    return f"ship {partition}"
+def lock_name(held: Held) -> str:
+    """The lock under which a partition (its id in the ledger), or a lane of one, is shipped, and pruned."""
+    lane = held.number if isinstance(held, Lane) else 0
+    return f"ship {partition_of(held)} {lane}" if lane else f"ship {partition_of(held)}"
+
+
+def acquire_all(locks: PartitionLocks, held: Sequence[Held]) -> bool:
+    """Take all of these; False as soon as another process has one of them. What was taken until then stays taken."""
+    return all(locks.acquire(lock_name(one)) for one in held)
 
 
 def open_locks(engine: Engine) -> PartitionLocks:

@@ -17,6 +17,7 @@ from statsig_export.ledger.conditions import (
 )
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.forgotten import SINCE_VERSION, rewritten_ms
+from statsig_export.ledger.lanes import Held, of_batches
 from statsig_export.ledger.list_parameters import among
 from statsig_export.ledger.pruned import NOT_PRUNED, refuse_pruned
 from statsig_export.ledger.records import DestinationRecord, DuePartition, Planned, PlannedBatch
@@ -180,7 +181,7 @@ _COLUMNS_OF: Final[Mapping[Order, tuple[ColumnElement[int], ...]]] = {
 
 
 def waiting_batches(
-    database: LedgerDatabase, ids: Sequence[int], now_ms: int, limit: int, order: Order = Order.OLDEST, first: int = 0
+    database: LedgerDatabase, held: Sequence[Held], now_ms: int, limit: int, order: Order = Order.OLDEST, first: int = 0
 ) -> list[PlannedBatch]:
     """The next batches to send: at most `limit`, after skipping `first`."""
     by_row = (partitions.c.window_start_ms, partitions.c.category, batches.c.generation, batches.c.first_row)
@@ -189,7 +190,7 @@ def waiting_batches(
         select(*(batches.c[name] for name in names), *STORED)
         .join(partitions, partitions.c.id == batches.c.partition)
         .join(generations, same_generation())
-        .where(among(batches.c.partition, ids), is_due(now_ms))
+        .where(of_batches(held), is_due(now_ms))
         .order_by(*_COLUMNS_OF[order], *by_row)
         .limit(limit)
         .offset(first)
@@ -201,9 +202,9 @@ def waiting_batches(
         ]
 
 
-def count_waiting(database: LedgerDatabase, ids: Sequence[int], now_ms: int) -> int:
+def count_waiting(database: LedgerDatabase, held: Sequence[Held], now_ms: int) -> int:
     """The number of batches that are due now."""
-    wanted = select(func.count()).select_from(batches).where(batches.c.partition.in_(ids), is_due(now_ms))
+    wanted = select(func.count()).select_from(batches).where(of_batches(held), is_due(now_ms))
     with database.read() as connection:
         return int(connection.execute(wanted).scalar_one())
 
@@ -226,13 +227,13 @@ def unfinished_replays(database: LedgerDatabase, ids: Sequence[int], ship_run: s
 
 
 def next_due_ms(
-    database: LedgerDatabase, ids: Sequence[int], now_ms: int | None = None, without: Collection[int] = ()
+    database: LedgerDatabase, held: Sequence[Held], now_ms: int | None = None, without: Collection[int] = ()
 ) -> int | None:
-    """When the next waiting batch of these partitions is due, except for those in `without`; with no `now_ms`, as it is
+    """When the next waiting batch of these is due, except for those in `without`; with no `now_ms`, as it is
     on record.
     """
     due_ms = func.min(batches.c.due_ms if now_ms is None else due_at(now_ms))
-    wanted = select(due_ms).where(among(batches.c.partition, ids), batches.c.state.in_(WAITING_STATES))
+    wanted = select(due_ms).where(of_batches(held), batches.c.state.in_(WAITING_STATES))
     with database.read() as connection:
         return connection.execute(wanted.where(~among(batches.c.id, without))).scalar()
 

@@ -142,6 +142,12 @@ def outdated_parts(database: LedgerDatabase, place: Place) -> list[Part]:
         return [Part.from_json(row.began_ms, row.part) for row in connection.execute(wanted)]
 
 
+def unstage(database: LedgerDatabase, place: Place) -> None:
+    """Take what was staged off the record: nobody is to plan anything out of it."""
+    with database.write() as connection:
+        connection.execute(delete(staged_shards).where(place.here))
+
+
 def record_shards(connection: Connection, run: ExportRun) -> None:
     """Part of the transaction that records a run: it has read all shards, and nothing of them is staged any more."""
     if run.sharded is not None:

@@ -21,7 +21,7 @@ from statsig_export.errors import LedgerError, StalePlanError
 from statsig_export.ledger.database import BUSY_TIMEOUT_MS, LedgerDatabase, open_existing, open_to_read, open_to_write
 from statsig_export.ledger.forgotten import latest_forgotten, rewritten_ms, see_forgotten
 from statsig_export.ledger.identities import one_plan_at_a_time, refuse_overlapping_plan, remember
-from statsig_export.ledger.list_parameters import among
+from statsig_export.ledger.lanes import Held, of_batches
 from statsig_export.ledger.plans import GenerationPlan, PartitionPlan
 from statsig_export.ledger.privacy import record_rule
 from statsig_export.ledger.pruned import refuse_pruned
@@ -128,15 +128,16 @@ class Ledger:
             move(connection, batch.id, Step.CUT)
             _insert_halves(connection, batch, halves, now_ms)
 
-    def recover(self, held: Sequence[int], now_ms: int) -> int:
-        """Close the attempts that dead shippers left open as unknown, in the partitions whose locks the caller holds.
+    def recover(self, held: Sequence[Held], now_ms: int) -> int:
+        """Close the attempts that dead shippers left open as unknown, in the partitions or lanes whose locks the caller
+        holds.
 
         Returns how many there were. Their batches are due at once.
         """
         orphans = (
             select(batches.c.id, attempts.c.id.label("attempt"))
             .join(attempts, (attempts.c.batch == batches.c.id) & (attempts.c.number == batches.c.attempts))
-            .where(among(batches.c.partition, held), batches.c.state == State.SENDING.value)
+            .where(of_batches(held), batches.c.state == State.SENDING.value)
         )
         said = {
             "outcome": Outcome.UNKNOWN.value,

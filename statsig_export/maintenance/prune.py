@@ -6,7 +6,7 @@ that a killed prune left are removed by the next one.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +17,8 @@ from statsig_export.crashpoints import CrashPoint, reach
 from statsig_export.errors import ConfigError, PartitionFileError
 from statsig_export.ledger import retention, standings
 from statsig_export.ledger.database import LedgerDatabase
-from statsig_export.ledger.locks import groups_to_lock, lock_name, open_locks
+from statsig_export.ledger.lanes import lanes_of
+from statsig_export.ledger.locks import acquire_all, groups_to_lock, open_locks
 from statsig_export.ledger.pruned import PrunedPartition
 from statsig_export.ledger.retention import Candidate, PrunedFile
 from statsig_export.ledger.shards import remove_all_outdated
@@ -98,7 +99,7 @@ def prune(  # noqa: PLR0913  one a choice of the caller's
         candidates = retention.candidates(ledger.database, run.destination, before)
         if not missing:
             candidates = run.with_files(candidates)
-        for group in groups_to_lock(ledger.database.engine, candidates):
+        for group in run.groups(candidates):
             (run.look if dry_run else run.prune)(group, on_progress or no_progress)
         run.remove_files()
         run.remove_temporary_files()
@@ -167,11 +168,18 @@ class _Run:
         self.unreadable |= lost
         return bool(lost)
 
+    def groups(self, candidates: Sequence[Candidate]) -> Iterator[Sequence[Candidate]]:
+        """The candidates in groups whose locks may be held at once; one of several lanes is a group by itself."""
+        lanes = lanes_of(self.database, [candidate.id for candidate in candidates])
+        yield from groups_to_lock(self.database.engine, [one for one in candidates if len(lanes[one.id]) == 1])
+        yield from ([one] for one in candidates if len(lanes[one.id]) > 1)
+
     def prune(self, candidates: Sequence[Candidate], on_progress: Callable[[int], None]) -> None:
         """Prune them in the ledger, those that are settled and whose lock is free."""
+        lanes = lanes_of(self.database, [candidate.id for candidate in candidates])
         with closing(open_locks(self.database.engine)) as locks:
             for candidate in candidates:
-                if locks.acquire(lock_name(candidate.id)):
+                if acquire_all(locks, lanes[candidate.id]):
                     left = retention.prune_partition(self.database, candidate.id, self.now_ms)
                     if left is not None:
                         keep_receipts(self.database, self.storage, [candidate.id])

@@ -31,6 +31,7 @@ from statsig_export.delivery.rules import (
 )
 from statsig_export.errors import PartitionFileError, StorageError
 from statsig_export.ledger.evidence import latest_accepted_ms
+from statsig_export.ledger.lanes import Held, partition_of
 from statsig_export.ledger.queries import Order, count_waiting, next_due_ms, waiting_batches
 from statsig_export.ledger.records import PlannedBatch
 from statsig_export.ledger.transactions import Ledger
@@ -53,8 +54,8 @@ class Shipper:
     route: Route
     context: RunContext
     breaker: Breaker
-    partitions: Sequence[int] = ()
-    """Ids of the partitions whose locks the run holds now. They may change between two calls of `run`."""
+    partitions: Sequence[Held] = ()
+    """The partitions, or lanes of them, whose locks the run holds now. They may change between two calls of `run`."""
     evidence: Evidence = field(default_factory=lambda: Evidence(RetryPolicy()))
     rate_limit: RateLimit = field(default_factory=lambda: RateLimit(RetryPolicy()))
     last_partitions: bool = field(init=False, default=True)
@@ -186,8 +187,8 @@ class Shipper:
         return 1 if alone else self.route.concurrency
 
     @property
-    def _sendable(self) -> Sequence[int]:
-        return [partition for partition in self.partitions if partition not in self._set_aside]
+    def _sendable(self) -> Sequence[Held]:
+        return [held for held in self.partitions if partition_of(held) not in self._set_aside]
 
     def _next(self) -> PlannedBatch | None:
         """The oldest; the least tried while the destination fails; while it rejects everything the smallest, and before

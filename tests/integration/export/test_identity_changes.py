@@ -252,6 +252,26 @@ def test_keys_that_were_no_integers_are_not_made_integers(home: Home):
     assert home.ids() == sent
 
 
+@pytest.mark.fault("F584")
+def test_in_shards_too_keys_that_are_other_texts_now_stop_before_anything_is_planned(home: Home):
+    fill(home, "INTEGER PRIMARY KEY", (1,))
+    home.run()
+    rebuilt("TEXT")(home)
+    home.sql("UPDATE custom_events SET id = '00' || id")
+    home.set("windows", shards=64)  # its old id and its new one are in different shards
+
+    refused = home.run()
+    sent = home.ids()
+    home.sql("UPDATE custom_events SET id = rowid")
+    add(home, 4)
+
+    assert refused.exit_code == 2
+    assert "it has keys that are no integers" in refused.stderr
+    assert len(sent) == 1
+    assert home.run().exit_code == 0
+    assert len(set(home.ids())) == len(home.ids()) == 2
+
+
 @pytest.mark.fault("F154")
 @pytest.mark.parametrize("spelled", ["'00' || id", "id || '.0'", "'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a1' || id"])
 @pytest.mark.parametrize("before", ["INTEGER PRIMARY KEY", "NUMERIC(20, 2)"])

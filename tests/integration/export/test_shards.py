@@ -5,6 +5,7 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from multiprocessing import active_children, current_process
@@ -27,6 +28,9 @@ from statsig_export.export.processes import cores_of_quota
 from statsig_export.export.reports import ExportReport
 from statsig_export.export.wide import WideWindow
 from statsig_export.forgetting.forget import forget
+from statsig_export.ledger.lanes import Lane, lanes_of
+from statsig_export.ledger.locks import lock_name, open_locks
+from statsig_export.ledger.queries import partition_ids
 from statsig_export.ledger.shards import KEPT_FOR_MS
 from statsig_export.ledger.transactions import ledger_of
 from statsig_export.lineage.frames import failed_rows, read_events
@@ -34,8 +38,10 @@ from statsig_export.lineage.trace import trace
 from statsig_export.maintenance.prune import prune
 from statsig_export.maintenance.verify import verify
 from statsig_export.runs import REAL_TIME, RunContext
+from statsig_export.shipping.ship import ship
 from statsig_export.shipping.status import status
 from statsig_export.testing.webhook.receiver import Receiver
+from statsig_export.vocabulary import Category
 
 NOW = datetime(2026, 11, 21, 6, tzinfo=UTC)
 SHARDS = 4
@@ -421,3 +427,44 @@ def test_a_prune_takes_off_the_record_what_was_staged_for_nothing(home: ExportHo
     prune(home.config, before, now=datetime.now(UTC) + timedelta(hours=7))
 
     assert (kept, staged()) == (2, 0)
+
+
+@pytest.mark.fault("F583")
+def test_two_shippers_are_at_work_on_one_partition_and_send_each_event_once(any_home: ExportHome):
+    any_home.set("webhook", max_events=1, concurrency=1)
+    fill(any_home, count=120, shards=4)
+    any_home.export()
+    any_home.set("windows", shards=1)
+    any_home.add([custom_event(2_000)])
+    any_home.export()
+    partition = f"custom_event|{DAY}"
+    with ledger_of(any_home.config) as ledger, closing(open_locks(ledger.database.engine)) as others:
+        (number,) = partition_ids(ledger.database, "fivetran", [(Category.CUSTOM_EVENT, DAY)]).values()
+        lanes = lanes_of(ledger.database, [number])[number]
+        assert lanes == [Lane(number, shard) for shard in range(4)]
+        assert others.acquire(lock_name(lanes[1]))
+
+        first = ship(any_home.config, [partition])
+        others.release()
+        second = ship(any_home.config, [partition])
+
+    assert first.busy == ()
+    assert 0 < first.sent < 122
+    assert first.sent + second.sent == 122
+    assert Counter(event["timeUUID"] for event in any_home.receiver.events()).most_common(1)[0][1] == 1
+    assert verify(any_home.config).differences == ()
+
+
+@pytest.mark.fault("F583")
+def test_a_partition_of_which_a_shipper_holds_a_lane_is_neither_pruned_nor_rewritten(home: ExportHome):
+    fill(home)
+    home.export()
+    home.ship()
+    with ledger_of(home.config) as ledger, closing(open_locks(ledger.database.engine)) as others:
+        (number,) = partition_ids(ledger.database, "fivetran", [(Category.CUSTOM_EVENT, DAY)]).values()
+        assert others.acquire(lock_name(Lane(number, 3)))
+
+        forgotten = forget(home.config, [("userID", "user-1")])
+        pruned = prune(home.config, datetime(2026, 11, 22, tzinfo=UTC), now=datetime(2027, 1, 1, tzinfo=UTC))
+
+    assert forgotten.busy == pruned.busy == (f"custom_event|{DAY}",)
