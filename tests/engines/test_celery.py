@@ -30,7 +30,7 @@ pytestmark = pytest.mark.acceptance
 HOURS = 2
 DUPLICATE = "Ignoring a duplicate run"
 STARTED = dg.DagsterRunStatus.STARTED
-VISIBLE_AGAIN_S = 1
+VISIBLE_AGAIN_S = 8
 
 
 @pytest.fixture
