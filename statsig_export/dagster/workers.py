@@ -115,7 +115,8 @@ def _is_dead(instance: dg.DagsterInstance, run: dg.DagsterRun, config: Config, n
     record = instance.get_run_record_by_id(run.run_id)
     if record is None:
         return False
-    begun = datetime.fromtimestamp(record.start_time or record.create_timestamp.timestamp(), UTC)
+    launched = instance.get_run_stats(run.run_id).launch_time  # before that it waited in Dagster's queue
+    begun = datetime.fromtimestamp(record.start_time or launched or record.create_timestamp.timestamp(), UTC)
     return now - begun > _longest(instance, run, known=worker is not None)
 
 

@@ -55,7 +55,9 @@ def started(project: Project, pool: str, repeats: str | None = None, *, waits: b
     return run.run_id
 
 
-def happened(run: dg.DagsterRun, kind: dg.DagsterEventType, step: str | None = None) -> dg.EventLogEntry:
+def happened(
+    run: dg.DagsterRun, kind: dg.DagsterEventType, step: str | None = None, minutes: float = 0
+) -> dg.EventLogEntry:
     of_worker = EngineEventData() if kind in _OF_ITS_OWN_PROCESS else None
     event = DagsterEvent(event_type_value=kind.value, job_name=run.job_name, event_specific_data=of_worker)
     return dg.EventLogEntry(
@@ -63,7 +65,7 @@ def happened(run: dg.DagsterRun, kind: dg.DagsterEventType, step: str | None = N
         level="debug",
         user_message="",
         run_id=run.run_id,
-        timestamp=datetime.now(UTC).timestamp(),
+        timestamp=(datetime.now(UTC) + timedelta(minutes=minutes)).timestamp(),
         job_name=run.job_name,
         step_key=step,
         dagster_event=event,
@@ -195,6 +197,20 @@ def test_a_run_that_was_killed_before_it_could_tell_its_process_is_ended_after_t
     assert status(project, run) is STARTED
     workers.clear_the_dead(project.instance, project.config, now + timedelta(minutes=4))
     assert (status(project, run), holders(project, pool)) == (FAILED, set())
+
+
+@pytest.mark.fault("F593")
+def test_a_run_that_starts_after_a_long_wait_in_the_queue_gets_three_minutes_from_then_on(project: Project):
+    project.tick()
+    definition = project.definitions().resolve_job_def("export_events")
+    run = project.instance.create_run_for_job(definition, tags=definition.tags)
+    project.instance.handle_new_event(happened(run, dg.DagsterEventType.PIPELINE_STARTING, minutes=30))
+
+    now = datetime.now(UTC)
+    workers.clear_the_dead(project.instance, project.config, now + timedelta(minutes=32))
+    assert status(project, run.run_id) is dg.DagsterRunStatus.STARTING
+    workers.clear_the_dead(project.instance, project.config, now + timedelta(minutes=34))
+    assert status(project, run.run_id) is FAILED
 
 
 @pytest.mark.fault("F331")
