@@ -274,6 +274,16 @@ def test_a_variable_of_the_ledger_that_is_not_set_where_alerts_are_told_is_told(
     assert "variable LEDGER is not set" in document["text"]
 
 
+@pytest.mark.fault("F557")
+def test_a_receiver_whose_variable_is_not_set_keeps_nobody_else_from_being_told(duty: Duty):
+    duty.home.set("alerts", slack={"url": "env:NOBODY_HAS_SET_IT"})
+    duty.halt()
+    (*_, told) = duty.looks(3)
+
+    assert told.failed == {"slack": "the environment variable NOBODY_HAS_SET_IT is not set"}
+    assert duty.incidents() == [("halted", "began")]
+
+
 @pytest.mark.parametrize("gone", ["ALERTS", "KEY"])
 def test_a_variable_that_is_not_set_is_an_error_that_names_it(duty: Duty, gone: str):
     del duty.home.environ[gone]
