@@ -6,6 +6,7 @@ What it says holds no URL, no password, and nothing that the other side could ha
 import time
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from typing import Final
 
 from statsig_export.alert_settings import AlertSettings, SlackAlerts, WebhookAlerts
@@ -13,6 +14,7 @@ from statsig_export.alerts.email_sender import email_sender
 from statsig_export.alerts.messages import Message
 from statsig_export.config import Config
 from statsig_export.delivery.rules import Reply
+from statsig_export.errors import ConfigError
 from statsig_export.settings import AuthSettings
 from statsig_export.shipping.destination import Destination
 from statsig_export.shipping.webhook import Webhook
@@ -26,18 +28,42 @@ WEBHOOK: Final = "webhook"
 
 
 def senders_of(config: Config) -> dict[str, Send]:
-    """Receiver -> what sends to it. Raises ConfigError where a variable is not set or holds what cannot be used."""
+    """Receiver -> what sends to it. One whose variable is not set, or holds what cannot be used, is told nothing and
+    says why; the others are told. Raises ConfigError where that is so of all of them.
+    """
     settings = config.alert_settings()
-    senders: dict[str, Send] = {}
+    made: dict[str, Callable[[], Send]] = {}
     if settings.slack is not None:
-        slack = _destination(config, settings, settings.slack, AuthSettings(), None)
-        senders[SLACK] = lambda message: _post(slack, message.slack, message.id)
+        made[SLACK] = partial(_slack, config, settings, settings.slack)
     if settings.email is not None:
-        senders[EMAIL] = email_sender(config, settings.email, settings.timeout.total_seconds())
+        made[EMAIL] = partial(email_sender, config, settings.email, settings.timeout.total_seconds())
     if settings.webhook is not None:
-        webhook = _signed(config, settings, settings.webhook)
-        senders[WEBHOOK] = lambda message: _post(webhook, message.document, message.id)
+        made[WEBHOOK] = partial(_webhook, config, settings, settings.webhook)
+    senders: dict[str, Send] = {}
+    wrong: list[ConfigError] = []
+    for name, make in made.items():
+        try:
+            senders[name] = make()
+        except ConfigError as error:
+            wrong.append(error)
+            senders[name] = partial(_unusable, error.message)
+    if len(wrong) == len(made):
+        raise wrong[0]
     return senders
+
+
+def _unusable(why: str, _: Message) -> str:
+    return why
+
+
+def _slack(config: Config, settings: AlertSettings, receiver: SlackAlerts) -> Send:
+    slack = _destination(config, settings, receiver, AuthSettings(), None)
+    return lambda message: _post(slack, message.slack, message.id)
+
+
+def _webhook(config: Config, settings: AlertSettings, receiver: WebhookAlerts) -> Send:
+    webhook = _signed(config, settings, receiver)
+    return lambda message: _post(webhook, message.document, message.id)
 
 
 def receivers_of(settings: AlertSettings) -> list[str]:

@@ -1,5 +1,6 @@
 """alerts_sensor and metrics_sensor: ticks over a real instance, whose runs fail, are repeated, and succeed."""
 
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -235,3 +236,14 @@ def test_the_metrics_are_written_by_a_sensor_as_the_verb_writes_them(project: Pr
     _, said = project.tick(sensor)
     assert "the ledger cannot be read" in said
     assert 'statsig_export_up{destination="fivetran"} 0.0' in (project.folder / "metrics.prom").read_text()
+
+
+def test_without_the_extra_the_metrics_sensor_says_what_to_install(project: Project, monkeypatch: pytest.MonkeyPatch):
+    project.configure("[webhook]", '[metrics]\ntextfile = "metrics.prom"\n[webhook]')
+    (sensor,) = [each for each in project.definitions().sensors or () if each.name == "metrics_sensor"]
+    for name in [name for name in sys.modules if name.startswith("statsig_export.metrics.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+
+    with pytest.raises(ConfigError, match=r"pip install 'statsig-export\[metrics\]'"):
+        project.tick(sensor)

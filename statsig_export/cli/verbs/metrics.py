@@ -12,6 +12,7 @@ from statsig_export.cli.sigterm import stop_on_sigterm
 from statsig_export.cli.verb_options import config_of
 from statsig_export.config import Config
 from statsig_export.errors import ConfigError
+from statsig_export.metrics.extra import needs_prometheus
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -95,13 +96,8 @@ def command(ctx: click.Context, file: Path | None, address: tuple[str, int] | No
 
 
 def _registry(config: Config, outcome: _Outcome, *, fresh: float = 0) -> "CollectorRegistry":
-    try:
+    with needs_prometheus("the verb metrics"):
         from statsig_export.metrics.collector import registry_of  # noqa: PLC0415  an extra
-    except ImportError as error:
-        if error.name is None or error.name.partition(".")[0] != "prometheus_client":
-            raise
-        hint = "pip install 'statsig-export[metrics]'"
-        raise ConfigError("the verb metrics needs prometheus-client", hint=hint) from None
     return registry_of(config, outcome.ended, fresh=fresh)
 
 

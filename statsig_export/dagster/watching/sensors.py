@@ -15,6 +15,7 @@ from statsig_export.dagster.automation import sensor_status
 from statsig_export.dagster.keys import ALERTS_SENSOR, METRICS_SENSOR, names_of
 from statsig_export.dagster.resources import ExportResource
 from statsig_export.dagster.watching.failed_runs import FailedRuns
+from statsig_export.metrics.extra import needs_prometheus
 
 INTERVAL_S = 60
 
@@ -68,7 +69,8 @@ def _metrics_sensor(config: Config) -> dg.SensorDefinition:
 
 
 def _write_metrics(context: dg.SensorEvaluationContext, statsig_export: ExportResource) -> dg.SkipReason:
-    from statsig_export.metrics.textfile import write_metrics  # noqa: PLC0415  only with the extra
+    with needs_prometheus("metrics_sensor"):
+        from statsig_export.metrics.textfile import write_metrics  # noqa: PLC0415  an extra
 
     config = statsig_export.config()
     file, wrong = write_metrics(config)

@@ -205,7 +205,8 @@ def test_a_ledger_that_is_locked_is_an_incident_of_its_own(duty: Duty, monkeypat
 
 
 @pytest.mark.fault("F562")
-def test_of_two_daemons_at_once_one_tells(duty: Duty):
+def test_of_two_daemons_at_once_one_tells(any_home: ExportHome, receiver_of_alerts: Taken):
+    duty = Duty(any_home, receiver_of_alerts)
     duty.halt()
     duty.look()
     duty.now += timedelta(minutes=5)
@@ -272,6 +273,16 @@ def test_a_variable_of_the_ledger_that_is_not_set_where_alerts_are_told_is_told(
     (document,) = duty.taken.documents
     assert document["incidents"][0]["fault"] == "configuration"
     assert "variable LEDGER is not set" in document["text"]
+
+
+@pytest.mark.fault("F557")
+def test_a_receiver_whose_variable_is_not_set_keeps_nobody_else_from_being_told(duty: Duty):
+    duty.home.set("alerts", slack={"url": "env:NOBODY_HAS_SET_IT"})
+    duty.halt()
+    (*_, told) = duty.looks(3)
+
+    assert told.failed == {"slack": "the environment variable NOBODY_HAS_SET_IT is not set"}
+    assert duty.incidents() == [("halted", "began")]
 
 
 @pytest.mark.parametrize("gone", ["ALERTS", "KEY"])
