@@ -22,7 +22,8 @@ import dagster as dg
 from sqlalchemy import create_engine
 
 from benchmarks.receiving import ROOT
-from statsig_export.config import CONFIG_VARIABLE, Config, load_config
+from statsig_export.config import Config, load_config
+from statsig_export.config_file import CONFIG_VARIABLE
 from statsig_export.dagster.definitions import definitions_for
 from statsig_export.dagster.keys import EXPORT_JOB, RANGE_END, RANGE_START, SHIP_JOB
 from statsig_export.export.export import export_windows

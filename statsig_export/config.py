@@ -4,8 +4,6 @@ The variables that export.toml names as `env:NAME` are looked up here, and only 
 never kept in the model, so that no repr, log line or definitions snapshot of a configuration can hold a secret.
 """
 
-import hashlib
-import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,13 +16,14 @@ from sqlalchemy.engine import URL
 
 from statsig_export.alert_settings import AlertSettings
 from statsig_export.arrivals_settings import ArrivalsSettings
-from statsig_export.config_file import read_document
+from statsig_export.config_file import DEFAULT_FILE, config_path, read_document
 from statsig_export.config_problems import explained
 from statsig_export.connect_arguments import looked_up
 from statsig_export.dagster_settings import DagsterSettings
 from statsig_export.database_urls import read_url
 from statsig_export.errors import ConfigError
-from statsig_export.observing_settings import MetricSettings, TraceSettings
+from statsig_export.fingerprints import fingerprint_of
+from statsig_export.observing_settings import LineageSettings, MetricSettings, TraceSettings
 from statsig_export.places import checked_file, checked_place, checked_variable, left_beside, means_a_variable
 from statsig_export.privacy.hashing import SHORTEST_KEY
 from statsig_export.privacy.rule import Rule
@@ -33,7 +32,6 @@ from statsig_export.settings import (
     CheckSettings,
     FilterSettings,
     LedgerSettings,
-    LineageSettings,
     Settings,
     SourceSettings,
     StorageSettings,
@@ -42,9 +40,6 @@ from statsig_export.settings import (
 )
 from statsig_export.url_secrets import secret_in
 from statsig_export.webhook_setup import checked_ca_bundle, checked_proxy, checked_secret, checked_url
-
-CONFIG_VARIABLE = "STATSIG_EXPORT_CONFIG"
-DEFAULT_FILE = "export.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,15 +262,15 @@ class Config(Settings):
         watching = {"arrivals": True, "alerts": True, "metrics": True, "traces": True}
         unsaid = {} if self.privacy.acts else {"privacy": True}
         checks = {"max_windows_behind", "max_late_share"}
-        return _fingerprint(self, {**watching, **unsaid, "checks": checks, "windows": {"shards"}})
+        return fingerprint_of(self, {**watching, **unsaid, "checks": checks, "windows": {"shards"}})
 
     def filter_fingerprint(self) -> str:
         """Names the filter alone, so that a run shows whether it was the filter that changed."""
-        return _fingerprint(self.filter)
+        return fingerprint_of(self.filter)
 
     def privacy_fingerprint(self) -> str | None:
         """Names [privacy] alone, likewise; None where it says nothing. The key is no part of it."""
-        return _fingerprint(self.privacy) if self.privacy.acts else None
+        return fingerprint_of(self.privacy) if self.privacy.acts else None
 
     def _database_url(self, value: str, key: str) -> URL:
         return read_url(self.resolve(value), key, partial(self._placed, key))
@@ -314,17 +309,6 @@ class Config(Settings):
         return str(named)
 
 
-def config_path(path: str | Path | None = None, environ: Mapping[str, str] | None = None) -> Path:
-    """`path`, else the file $STATSIG_EXPORT_CONFIG names, else ./export.toml: absolute, a symbolic link as it is."""
-    environ = os.environ if environ is None else environ
-    try:
-        return Path(path or environ.get(CONFIG_VARIABLE) or DEFAULT_FILE).expanduser().absolute()
-    except RuntimeError:
-        raise ConfigError(
-            "the home folder of the configuration's ~ is not known", hint="write the whole path"
-        ) from None
-
-
 def load_config(path: str | Path | None = None, environ: Mapping[str, str] | None = None) -> Config:
     """Read `path`, else the file $STATSIG_EXPORT_CONFIG names, else ./export.toml.
 
@@ -360,9 +344,3 @@ def _merged(before: Mapping[str, object], changes: Mapping[str, object]) -> dict
         old = merged.get(key)
         merged[key] = _merged(old, change) if isinstance(old, Mapping) and isinstance(change, Mapping) else change
     return merged
-
-
-def _fingerprint(settings: Settings, exclude: dict[str, bool | set[str]] | None = None) -> str:
-    document = settings.model_dump(mode="json", by_alias=True, exclude=exclude)
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,9 +1,13 @@
-"""Reading export.toml: its text, and what is wrong with a file that is none. An error names the file and no value."""
+"""Finding export.toml and reading it: its text, and what is wrong with a file that is none.
+
+An error names the file and no value.
+"""
 
 import codecs
 import errno
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +21,21 @@ _WIDE: Final = {
 }
 _SAVE_AS_UTF8: Final = "save it as UTF-8 (in PowerShell: Set-Content -Encoding utf8)"
 _IS_TOML: Final = "export.toml is TOML: `statsig-export init` writes one"
+
+
+CONFIG_VARIABLE: Final = "STATSIG_EXPORT_CONFIG"
+DEFAULT_FILE: Final = "export.toml"
+
+
+def config_path(path: str | Path | None = None, environ: Mapping[str, str] | None = None) -> Path:
+    """`path`, else the file $STATSIG_EXPORT_CONFIG names, else ./export.toml: absolute, a symbolic link as it is."""
+    environ = os.environ if environ is None else environ
+    try:
+        return Path(path or environ.get(CONFIG_VARIABLE) or DEFAULT_FILE).expanduser().absolute()
+    except RuntimeError:
+        raise ConfigError(
+            "the home folder of the configuration's ~ is not known", hint="write the whole path"
+        ) from None
 
 
 def read_document(file: Path) -> dict[str, object]:

@@ -342,13 +342,3 @@ class CheckSettings(Settings):
     def tolerates(self, account: Account) -> bool:
         """Whether the share of failed events is within the limit: the rule of all exit codes and checks."""
         return account.failed_share <= self.max_failed_share
-
-
-class LineageSettings(Settings):
-    """`[lineage]`: telling other systems of runs and datasets. What `trace` needs is recorded in any case."""
-
-    openlineage: bool = False
-    """Whether runs emit OpenLineage events; needs statsig-export[openlineage]. Where the events go is
-    said as for every official client: by OPENLINEAGE_* variables or openlineage.yml."""
-    namespace: str = Field(default="statsig_export", min_length=1)
-    """The namespace of the jobs."""

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from statsig_export.config import config_path as named_config
 from statsig_export.config import load_config
+from statsig_export.config_file import config_path as named_config
 from statsig_export.dagster.arrivals import (
     arrival_checks,
     arrivals_job,

@@ -16,7 +16,7 @@ from dagster_fivetran.translator import FivetranConnectorTableProps, FivetranMet
 from dagster_fivetran.utils import DAGSTER_FIVETRAN_TRANSLATOR_METADATA_KEY
 
 from statsig_export.config import Config, load_config
-from statsig_export.config import config_path as named_config
+from statsig_export.config_file import config_path as named_config
 from statsig_export.dagster.keys import GROUP, names_of
 from statsig_export.dagster.landed_table import landed_table
 from statsig_export.errors import ConfigError

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from statsig_export.config import CONFIG_VARIABLE, load_config
+from statsig_export.config import load_config
+from statsig_export.config_file import CONFIG_VARIABLE
 from statsig_export.dagster.definitions import definitions_for
 from statsig_export.dagster.delivery.sensors import ship_sensor
 from statsig_export.dagster.keys import EXPORT_JOB, RANGE_END, RANGE_START, SHIP_JOB

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import URL, create_engine
 
-from statsig_export.config import CONFIG_VARIABLE
+from statsig_export.config_file import CONFIG_VARIABLE
 from statsig_export.errors import ConfigError
 from statsig_export.file_modes import OWN, create
 from statsig_export.testing.sample.sample import SampleSummary, create_sample

@@ -32,7 +32,8 @@ from statsig_export.cli.proposal import (
 )
 from statsig_export.cli.verb_options import as_json
 from statsig_export.cli.verbs.plan import plan_of, print_plan
-from statsig_export.config import DEFAULT_FILE, Config, load_config, parse_config
+from statsig_export.config import Config, load_config, parse_config
+from statsig_export.config_file import DEFAULT_FILE
 from statsig_export.errors import ConfigError
 from statsig_export.layouts.detection import FoundTable, Match, Proposal, candidates, propose
 from statsig_export.layouts.known import LAYOUTS
