@@ -212,7 +212,7 @@ def test_only_the_columns_of_the_layout_are_fetched(s3: S3Server, tmp_path: Path
 def test_a_delta_table_in_a_bucket_is_refused_wherever_the_pattern_begins(s3: S3Server, tmp_path: Path, pattern: str):
     put(s3, "events/dt=1/a.parquet", EVENTS([1]))
     s3.client().put_object(Bucket="lake", Key="events/_delta_log/00000000000000000000.json", Body=b"{}")
-    with pytest.raises(SourceError, match="s3://lake/events is a table in the format Delta"):
+    with pytest.raises(SourceError, match=r"s3://lake/events .*Delta"):
         keys(tmp_path, pattern)
 
 
