@@ -48,7 +48,7 @@ class Figures:
     run_start_cpu_s: float = 4.6
     """Of a run of Dagster in a process of its own."""
     run_partition_ms: float = 28
-    run_bytes: float = 330_000
+    run_bytes: float = 398_000
     """In Dagster's storage, of a run, its share of the ticks included."""
     tick_ms: float = 62
     """Of ship_sensor, however large the ledger."""

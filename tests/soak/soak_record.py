@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from statistics import median
 
 from soak_watching import Sample, slope
 
@@ -82,11 +83,17 @@ class Record:
     def parts(self) -> list[str]:
         return list(dict.fromkeys(sample.part for sample in self.samples))
 
-    def growth(self, part: str, of: Callable[[Sample], float]) -> float:
-        """How much a figure of a part grew over the second half, by the slope."""
-        found = self.second_half(part)
+    def growth_mb(self, part: str) -> float:
+        """How much the memory of a part grew over the last third, by the slope: it has warmed up by then."""
+        found = [sample for sample in self.second_half(part) if sample.second > self.seconds * 2 / 3]
         hours = (found[-1].second - found[0].second) / 3_600
-        return slope([sample.second for sample in found], [of(sample) for sample in found]) * hours
+        return slope([sample.second for sample in found], [sample.memory_mb for sample in found]) * hours
+
+    def more(self, part: str, of: Callable[[Sample], float]) -> float:
+        """How much more of something a part has, as a rule, in the last quarter than in the one before."""
+        found, edge = self.second_half(part), self.seconds * 3 / 4
+        sooner, later = ([of(sample) for sample in found if (sample.second > edge) is late] for late in (False, True))
+        return median(later) - median(sooner)
 
     def as_json(self) -> str:
         return json.dumps(asdict(self), indent=1, default=str)

@@ -88,6 +88,8 @@ class Soak:
             self.inflow.end()
         self._send_the_last()
         self.record.end = how_it_ended(self.home, self.inflow)
+        for name in DESTINATIONS:
+            self.parts[f"receiver of {name}"].end(signal.SIGTERM)
         return self.record
 
     def _restarts(self) -> deque[tuple[float, str, signal.Signals]]:
