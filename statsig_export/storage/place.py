@@ -84,7 +84,7 @@ class Place:
             answers = self._fs.cat(list(targets), on_error="return") if targets else {}
             for answer in answers.values():
                 if isinstance(answer, Exception) and not (isinstance(answer, FileNotFoundError) or says_gone(answer)):
-                    raise answer
+                    raise self._trouble() or answer  # to list says more: an answer to HEAD has no code of the service
             return {targets[key]: content for key, content in answers.items() if isinstance(content, bytes)}
 
     def read(self, path: str) -> bytes | None:
@@ -198,6 +198,17 @@ class Place:
             raise
         except Exception as error:
             raise self._away(error) from error
+
+    def _trouble(self) -> Exception | None:
+        """What is wrong with the storage as a whole; None where it answers."""
+        try:
+            if self._local:
+                os.scandir(self._root).close()
+            else:
+                self._fs.ls(f"{self._root}/events", detail=False, refresh=True)
+        except Exception as error:  # noqa: BLE001  each file system has errors of its own
+            return None if not self._local and says_gone(error) else error
+        return None
 
     def _away(self, error: Exception) -> StorageError:
         cause = cause_of(error)

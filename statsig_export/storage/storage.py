@@ -285,17 +285,6 @@ class Storage(Place):
         if trouble is not None:
             raise self._away(trouble) from error
 
-    def _trouble(self) -> Exception | None:
-        """What is wrong with the storage as a whole; None where it answers."""
-        try:
-            if self._local:
-                os.scandir(self._root).close()
-            else:
-                self._fs.ls(f"{self._root}/events", detail=False, refresh=True)
-        except Exception as error:  # noqa: BLE001  each file system has errors of its own
-            return None if not self._local and says_gone(error) else error
-        return None
-
     def __enter__(self) -> Self:
         return self
 
