@@ -14,7 +14,7 @@ from uuid import uuid4
 from statsig_export.account import Account
 from statsig_export.config import Config
 from statsig_export.crashpoints import CrashPoint, reach
-from statsig_export.errors import ConfigError, OtherHashError, StalePlanError
+from statsig_export.errors import ConfigError, OtherHashError, PartitionFileError, StalePlanError
 from statsig_export.events.seen_ids import SeenIds
 from statsig_export.export.judge import Tally
 from statsig_export.export.opening import Known, Opened, Run, known_of, opened, planned_before
@@ -109,6 +109,8 @@ class _Exported:
     sharded: ShardedRun | None = None
     done: Callable[[], None] = lambda: None
     """To be called once it is on record."""
+    planned_by_another: Callable[[], str | None] = lambda: None
+    """The run that has planned the window out of the same shards meanwhile."""
 
 
 def _export(run: Run, opened: Opened, processes: int) -> ExportReport:
@@ -147,6 +149,8 @@ def _export(run: Run, opened: Opened, processes: int) -> ExportReport:
         with span("plan", partitions=len(read.plans)):
             ledger.plan(record, read.plans)
     except StalePlanError:
+        if (other := exported.planned_by_another()) is not None and not lost:
+            return _report_of(run, opened, other, time.monotonic() - began)
         files = [generation.file for plan in read.plans for generation in plan.generations]
         remove_published(ledger.database, storage, config.webhook.name, files)
         raise
@@ -192,12 +196,17 @@ def _in_shards(run: Run, opened: Opened, known: Known, processes: int) -> _Expor
             return other
         if len(parts) < wide.count:  # forgotten since, or of before KEPT_FOR_MS
             raise StalePlanError(f"a part of {run.window.key} is not there any more", hint="export it again")
-        read = wide.merged(parts)
+        try:
+            read = wide.merged(parts)
+        except PartitionFileError:  # whoever has planned the window has removed the quarantines of its shards
+            if (other := wide.planned_by_another()) is not None:
+                return other
+            raise
         wide.refuse_respelled(read)
     except ConfigError:  # the table is not what was sent: nothing that was read of it counts once it is put right
         wide.discard()
         raise
-    return _Exported(read, wide.sharded, lambda: wide.remove_merged(parts, read))
+    return _Exported(read, wide.sharded, lambda: wide.remove_merged(parts, read), wide.planned_by_another)
 
 
 def _report_of(run: Run, opened: Opened, run_id: str, seconds: float) -> ExportReport:

@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -25,13 +25,14 @@ from statsig_export.export.exporter import Exporter
 from statsig_export.export.gaps import missing_windows
 from statsig_export.export.late_rows import changed_windows
 from statsig_export.export.processes import cores_of_quota
+from statsig_export.export.reading import Read
 from statsig_export.export.reports import ExportReport
 from statsig_export.export.wide import WideWindow
 from statsig_export.forgetting.forget import forget
 from statsig_export.ledger.lanes import Lane, lanes_of
 from statsig_export.ledger.locks import lock_name, open_locks
 from statsig_export.ledger.queries import partition_ids
-from statsig_export.ledger.shards import KEPT_FOR_MS
+from statsig_export.ledger.shards import KEPT_FOR_MS, Part
 from statsig_export.ledger.transactions import ledger_of
 from statsig_export.lineage.frames import failed_rows, read_events
 from statsig_export.lineage.trace import trace
@@ -255,6 +256,31 @@ def test_two_runs_share_the_shards_of_a_window_and_report_the_same_run(any_home:
         (part.files, part.batches, part.file_bytes) for part in other.partitions.values()
     ]
     assert verify(any_home.config).differences == ()
+
+
+@pytest.mark.fault("F575")
+def test_of_two_runs_that_plan_the_same_shards_one_reports_what_the_other_has_planned(home: ExportHome):
+    fill(home)
+    others: list[ExportReport] = []
+    merged = WideWindow.merged
+
+    def overtaken(self: WideWindow, parts: Mapping[int, Part]) -> Read:
+        WideWindow.merged = merged
+        read = merged(self, parts)
+        others.append(exported(home))  # which finds all shards staged, and plans them first
+        return read
+
+    WideWindow.merged = overtaken
+    try:
+        rows: list[int] = []
+        report = exported(home, rows.append)
+    finally:
+        WideWindow.merged = merged
+
+    assert sum(rows) == 76
+    assert report.run_id == others[0].run_id
+    assert numbers(report) == numbers(others[0]) == (71, 0, 76)
+    assert verify(home.config).differences == ()
 
 
 @pytest.mark.acceptance
