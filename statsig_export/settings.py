@@ -130,8 +130,9 @@ class TableSettings(Settings):
     schema_: str | None = Field(default=None, alias="schema")
     """The database schema that holds it."""
     files: FilesUrl | None = None
-    """Parquet files that are the table, where no database has it: a path (relative to the configuration file) or a URL
-    that fsspec knows (s3://, gs://, ...), with or without wildcards, a folder of them, or env:NAME."""
+    """Files that are the table, where no database has it: a path (relative to the configuration file) or a URL that
+    fsspec knows (s3://, gs://, ...). Parquet files, with or without wildcards, or a folder of them; or the folder of a
+    Delta or an Iceberg table. Or env:NAME."""
     window_column: str | None = None
     """The time column by which rows fall into windows."""
     columns: dict[str, str] = {}
