@@ -43,12 +43,16 @@ def under_way(
     tags: dict[str, str] | None = None,
     statuses: Sequence[dg.DagsterRunStatus] = LIVE,
 ) -> list[dg.DagsterRun]:
-    """The runs that wait or run, of one job and with these tags where they are given."""
-    records = instance.get_run_records(dg.RunsFilter(job_name=job_name, tags=tags, statuses=statuses))
+    """The runs that wait or run, of one job and with these tags where they are given.
+
+    The storage is not asked for the tags: it would look up every run on record that has them, and they all have.
+    """
+    records = instance.get_run_records(dg.RunsFilter(job_name=job_name, statuses=statuses))
     oldest = datetime.now(UTC) - ABANDONED_AFTER
     return [
         record.dagster_run
         for record in records
+        if (tags or {}).items() <= record.dagster_run.tags.items()
         if record.dagster_run.status is not dg.DagsterRunStatus.NOT_STARTED or record.create_timestamp > oldest
     ]
 

@@ -18,7 +18,7 @@ LONG_LIVED = ("daemon", "loop", "metrics", *(f"receiver of {name}" for name in D
 """The code server is none: the daemon starts another every minute or two, and the old one ends."""
 MOST_GROWTH_MB, IN_A_SHORT_SOAK_MB = 10, 60
 """Of a process in the last third. In a soak of a few minutes it is still warming up."""
-WARM_S = 900
+WARM_S = 1_200
 MOST_LAG_S = 900
 """A batch that failed four times in a row waits five minutes for the next, a fifth time half an hour."""
 
@@ -88,7 +88,7 @@ def test_connections_to_the_database_do_not_add_up(record: Record):
 def test_nothing_waits_for_long(record: Record, destination: str):
     late = [look.oldest_pending_s.get(destination, 0) for look in record.figures if look.second > record.seconds / 2]
     assert max(late) < MOST_LAG_S
-    assert sorted(late)[len(late) // 2] < MOST_LAG_S / 5
+    assert sorted(late)[len(late) // 2] < MOST_LAG_S / 2
 
 
 def test_a_ledger_that_is_pruned_stays_as_large_as_it_is(record: Record):

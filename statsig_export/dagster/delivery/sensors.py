@@ -91,8 +91,8 @@ def _what_is_under_way(instance: dg.DagsterInstance, config: Config, live: Seque
 
 def _why_nothing_is_tried(instance: dg.DagsterInstance, config: Config) -> str:
     """Whether the newest run failed by itself, which somebody should look at; not one that was killed, or was busy."""
-    ended = dg.RunsFilter(job_name=names_of(config)(SHIP_JOB), tags=_of(config), statuses=list(FINISHED))
-    failed = [run.run_id for run in instance.get_runs(ended, limit=1) if _failed_by_itself(instance, run)]
+    newest = [record.dagster_run for record in _ended_records(instance, config)[:1]]
+    failed = [run.run_id for run in newest if _failed_by_itself(instance, run)]
     paused = PAUSED.replace(SHIP_JOB, names_of(config)(SHIP_JOB))
     return f"stuck, run {failed[0]} failed; {paused}" if failed else paused
 
@@ -131,15 +131,23 @@ def _takes_all(live: Iterable[dg.DagsterRun], names: Names) -> bool:
 
 def _ended_runs(instance: dg.DagsterInstance, config: Config) -> list[EndedRun]:
     """The newest first. A refusal halts the destination, so it needs no pause of its own."""
-    ended = dg.RunsFilter(job_name=names_of(config)(SHIP_JOB), tags=_of(config), statuses=list(FINISHED))
     return [
         EndedRun(
             partitions=frozenset(partitions_of(record.dagster_run, names_of(config))),
             fruitless=_fruitless(record.dagster_run),
             ended=record.end_time or 0.0,
         )
-        for record in instance.get_run_records(ended, limit=_REMEMBERED_RUNS)
+        for record in _ended_records(instance, config)
     ]
+
+
+def _ended_records(instance: dg.DagsterInstance, config: Config) -> list[dg.RunRecord]:
+    """Ours among the newest of the job: asked for the destination's tag, the storage would look up all that ever had
+    it, at every tick. Another destination has another job, unless it is one that was renamed.
+    """
+    ended = dg.RunsFilter(job_name=names_of(config)(SHIP_JOB), statuses=list(FINISHED))
+    records = instance.get_run_records(ended, limit=_REMEMBERED_RUNS)
+    return [record for record in records if _of(config).items() <= record.dagster_run.tags.items()]
 
 
 def _fruitless(run: dg.DagsterRun) -> bool:
