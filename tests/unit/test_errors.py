@@ -16,6 +16,7 @@ LEAVES: dict[str, Callable[[], StatsigExportError]] = {
     "DestinationError": lambda: errors.DestinationError("what", hint="do", halts=True),
     "LedgerError": lambda: errors.LedgerError("what", hint="do"),
     "StalePlanError": lambda: errors.StalePlanError("what"),
+    "OtherHashError": lambda: errors.OtherHashError("what", hint="do"),
     "StorageError": lambda: errors.StorageError("what", hint="do"),
     "PartitionFileError": lambda: errors.PartitionFileError("what", files={"file": "gone"}, hint="do"),
 }
