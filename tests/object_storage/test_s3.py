@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -311,3 +312,29 @@ def test_azure_without_an_account_or_with_a_wrong_key_is_one_line(home: OnS3):
     assert "AZURE_STORAGE_ACCOUNT_NAME" in missing
     assert "docs/storage.md" in refused
     assert "c2VjcmV0" not in refused
+
+
+@pytest.mark.fault("F540", "F546")
+def test_a_bucket_is_backed_up_to_a_bucket_and_comes_back_after_all_of_it_was_lost(
+    home: OnS3, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+):
+    for name, value in s3.environ().items():
+        monkeypatch.setenv(name, value)
+    home.say("run", *DAYS, code=0)
+    home.say("backup", "s3://nowhere/backup", code=5)
+    s3.client().create_bucket(Bucket="backups")
+    made = json.loads(home.say("backup", "s3://backups/statsig", "--json", code=0).stdout)
+    again = json.loads(home.say("backup", "s3://backups/statsig", "--json", code=0).stdout)
+    for item in s3.client().list_objects_v2(Bucket="events")["Contents"]:
+        s3.client().delete_object(Bucket="events", Key=item["Key"])
+    for file in home.folder.glob("ledger.db*"):
+        shutil.rmtree(file) if file.is_dir() else file.unlink()
+    home.say("restore", "s3://nowhere/backup", code=5)
+    restored = home.say("restore", "s3://backups/statsig", "--json")
+    requests = len(home.receiver.requests)
+    home.say("run", *DAYS, code=0)
+
+    assert (made["files"], made["copied_files"], again["copied_files"]) == (2, 2, 0)
+    assert json.loads(restored.stdout)["copied_files"] == 2
+    assert "No difference" in home.say("verify").stderr
+    assert len(home.receiver.requests) == requests
