@@ -100,8 +100,8 @@ class _Look:
     "--files",
     multiple=True,
     metavar="NAME=PATTERN",
-    help="Files instead of a database, as the table NAME: Parquet (a path or URL, also with wildcards), or the folder of "
-    "a Delta or Iceberg table. May be repeated.",
+    help="Files instead of a database, as the table NAME: Parquet (a path or URL, also with wildcards), or the folder "
+    "of a Delta or Iceberg table. May be repeated.",
 )
 @click.option("--schema", help="The only schema to inspect, written to the file; by default all are inspected.")
 @click.option("--force", is_flag=True, help="Overwrite an existing file; its [privacy] is kept.")
