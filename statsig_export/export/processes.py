@@ -64,6 +64,8 @@ class _Order:
     before: frozenset[str]
     first: int
     """The shard to begin with."""
+    started_ms: int
+    """When the parent's run began."""
     hashes_ids: bool
     """As the parent's source has it."""
 
@@ -115,6 +117,7 @@ def _begun(wide: WideWindow, first: int) -> _Child:
         wide.place.basis,
         wide.before,
         first,
+        run.started_ms,
         wide.opened.source.hashes_ids,
     )
     hears, says = _NEW.Pipe(duplex=False)
@@ -164,7 +167,7 @@ def _work(order: _Order, says: Connection) -> None:
         with opened(order.config) as here:
             here.source.hashes_ids = order.hashes_ids
             context = RunContext(order.orchestrator_run_id, says.send)
-            run = Run(order.config, context, order.window, order.categories, context.timing.now_ms())
+            run = Run(order.config, context, order.window, order.categories, order.started_ms)
             wide = WideWindow.of(run, here, known_of(run, here)).since(order.before)
             if wide.place.basis == order.basis:  # else the window has changed: the parent will see it
                 with closing(open_locks(here.ledger.database.engine)) as locks:
