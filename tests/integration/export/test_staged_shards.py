@@ -1,4 +1,4 @@
-"""What was staged of a window serves the run that is under way, as long as that takes, and only if its files are there."""
+"""What was staged of a window serves the run that is under way, as long as that takes, and if its files are there."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
