@@ -188,13 +188,14 @@ def _in_shards(run: Run, opened: Opened, known: Known, processes: int) -> _Expor
     """What all shards come to; or the id of the run that has planned the window out of them meanwhile."""
     wide = WideWindow.of(run, opened, known)
     wide.clear_outdated()
+    wide.drop_lost()
     try:
         work_in_processes(wide, processes)
         work_to_the_end(wide)
         parts = wide.parts()
         if (other := wide.planned_by_another()) is not None:
             return other
-        if len(parts) < wide.count:  # forgotten since, or of before KEPT_FOR_MS
+        if len(parts) < wide.count:  # forgotten since, or lost
             raise StalePlanError(f"a part of {run.window.key} is not there any more", hint="export it again")
         try:
             read = wide.merged(parts)

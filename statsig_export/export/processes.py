@@ -4,13 +4,15 @@ Each is a new interpreter that opens the ledger, the storage and the source for 
 worker does (wide.py). So one that is killed loses what it had begun, and nothing else; and none outlives its parent.
 """
 
+import logging
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -25,6 +27,8 @@ from statsig_export.ledger.locks import open_locks
 from statsig_export.runs import RunContext
 from statsig_export.vocabulary import Category
 from statsig_export.windows import Window
+
+log = logging.getLogger(__name__)
 
 _NEW: Final = multiprocessing.get_context("spawn")
 """A fork would copy the threads' locks and the databases' connections."""
@@ -64,6 +68,8 @@ class _Order:
     before: frozenset[str]
     first: int
     """The shard to begin with."""
+    started_ms: int
+    """When the parent's run began."""
     hashes_ids: bool
     """As the parent's source has it."""
 
@@ -88,9 +94,11 @@ def work_in_processes(wide: WideWindow, processes: int) -> None:
     count = min(count, wide.rows() // ROWS_WORTH_A_PROCESS)
     if count <= 1:
         return
-    children = [_begun(wide, missing[number * len(missing) // count]) for number in range(count)]
+    children: list[_Child] = []
     errors: list[StatsigExportError] = []
     try:
+        with _sigint_held_back():  # for good in the children: it reaches the parent too, which ends them
+            _begin(wide, [missing[number * len(missing) // count] for number in range(count)], children)
         _listen(wide, children, errors)
     finally:
         for child in children:
@@ -104,6 +112,34 @@ def work_in_processes(wide: WideWindow, processes: int) -> None:
         raise _died(wide, killed)
 
 
+def _begin(wide: WideWindow, firsts: Sequence[int], children: list[_Child]) -> None:
+    """Add to the children one for each shard to begin with; fewer, or none, where the system allows no more."""
+    for first in firsts:
+        try:
+            children.append(_begun(wide, first))
+        except OSError as error:
+            log.warning(
+                "%d of %d processes read the shards of %s: the system starts no more (%s)",
+                len(children) or 1,
+                len(firsts),
+                wide.run.window.key,
+                os.strerror(error.errno) if error.errno else type(error).__name__,
+            )
+            return
+
+
+@contextmanager
+def _sigint_held_back() -> Iterator[None]:
+    """What is started here never sees SIGINT; this thread does afterwards."""
+    with suppress(OSError):
+        resource_tracker.ensure_running()  # which lets SIGINT through once it has started
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begun(wide: WideWindow, first: int) -> _Child:
     run = wide.run
     order = _Order(
@@ -115,12 +151,18 @@ def _begun(wide: WideWindow, first: int) -> _Child:
         wide.place.basis,
         wide.before,
         first,
+        run.started_ms,
         wide.opened.source.hashes_ids,
     )
     hears, says = _NEW.Pipe(duplex=False)
     process = _NEW.Process(target=_work, args=(order, says), name=f"shards of {run.window.key}")
-    process.start()
-    says.close()
+    try:
+        process.start()
+    except OSError:
+        hears.close()
+        raise
+    finally:
+        says.close()
     return _Child(process, hears)
 
 
@@ -157,14 +199,13 @@ def _died(wide: WideWindow, killed: Sequence[BaseProcess]) -> LedgerError:
 def _work(order: _Order, says: Connection) -> None:
     """What a child does."""
     os.environ.update(order.environ)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which ends this process
     _end_with_the_parent()
     prefer_jemalloc(os.environ)
     try:
         with opened(order.config) as here:
             here.source.hashes_ids = order.hashes_ids
             context = RunContext(order.orchestrator_run_id, says.send)
-            run = Run(order.config, context, order.window, order.categories, context.timing.now_ms())
+            run = Run(order.config, context, order.window, order.categories, order.started_ms)
             wide = WideWindow.of(run, here, known_of(run, here)).since(order.before)
             if wide.place.basis == order.basis:  # else the window has changed: the parent will see it
                 with closing(open_locks(here.ledger.database.engine)) as locks:

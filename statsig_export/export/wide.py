@@ -27,7 +27,7 @@ from statsig_export.ledger import retention, shards
 from statsig_export.ledger.identities import refuse_respelled_keys
 from statsig_export.ledger.locks import PartitionLocks, open_locks
 from statsig_export.ledger.plans import GenerationPlan, PartitionPlan, ShardedRun
-from statsig_export.ledger.shards import CategoryPart, Part, Place
+from statsig_export.ledger.shards import CategoryPart, Part, Place, paths_of
 from statsig_export.storage.file_faults import damaged
 from statsig_export.storage.files import NamedFile, StoredFile
 from statsig_export.storage.schemas import QUARANTINE
@@ -77,7 +77,7 @@ class WideWindow:
         """The numbers of the shards that are still to be staged."""
         if self.planned_by_another() is not None:
             return []
-        done = shards.staged(self.opened.ledger.database, self.place, self.run.context.timing.now_ms())
+        done = shards.staged(self.opened.ledger.database, self.place, self.run.started_ms)
         return [number for number in range(self.count) if number not in done]
 
     def rows(self) -> int:
@@ -124,13 +124,20 @@ class WideWindow:
         files = [file for part in shards.outdated_parts(opened.ledger.database, self.place) for file in files_of(part)]
         remove_published(opened.ledger.database, opened.storage, self.place.destination, files)
 
+    def drop_lost(self) -> None:
+        """Take shards off the record whose files are not in the storage any more: they are read again."""
+        parts, storage = self.parts(), self.opened.storage
+        lost = {n: part for n, part in parts.items() if any(storage.facts(path) is None for path in paths_of(part))}
+        if lost:
+            shards.unstage(self.opened.ledger.database, self.place, lost)
+
     def discard(self) -> None:
         """Take off the record what was staged."""
         shards.unstage(self.opened.ledger.database, self.place)
 
     def parts(self) -> dict[int, Part]:
         """What was staged, by number."""
-        return shards.staged_parts(self.opened.ledger.database, self.place, self.run.context.timing.now_ms())
+        return shards.staged_parts(self.opened.ledger.database, self.place, self.run.started_ms)
 
     def merged(self, parts: Mapping[int, Part]) -> Read:
         """What all the shards come to."""

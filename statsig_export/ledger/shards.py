@@ -10,12 +10,12 @@ nothing.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, Final, Self
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, and_, delete, false, insert, or_, select
 
 from statsig_export.crashpoints import CrashPoint, reach
 from statsig_export.delivery.batch import Batch
@@ -38,7 +38,10 @@ from statsig_export.vocabulary import Category
 SINCE_VERSION: Final = 6
 """Of the schema."""
 KEPT_FOR_MS: Final = round(timedelta(hours=6).total_seconds() * 1000)
-"""A staged shard is taken for what the source shows no longer than that: it has missed the rows that came since."""
+"""A run takes shards for what the source shows that were read no longer than that before it began: they have missed the
+rows that came since. What is read while it is under way it keeps, however long it takes, else it might never end."""
+ON_RECORD_FOR_MS: Final = round(timedelta(days=2).total_seconds() * 1000)
+"""After that a staged shard is of no run that is under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,19 +116,19 @@ def stage(database: LedgerDatabase, place: Place, shard: Shard, part: Part) -> N
     reach(CrashPoint.STAGED)
 
 
-def staged(database: LedgerDatabase, place: Place, now_ms: int) -> dict[int, int]:
-    """Number -> when its read began, of the staged shards that may still be used."""
+def staged(database: LedgerDatabase, place: Place, started_ms: int) -> dict[int, int]:
+    """Number -> when its read began, of the staged shards that a run may use which began then."""
     columns = staged_shards.c
-    wanted = select(columns.shard, columns.began_ms).where(place.here, columns.began_ms > now_ms - KEPT_FOR_MS)
+    wanted = select(columns.shard, columns.began_ms).where(place.here, columns.began_ms > started_ms - KEPT_FOR_MS)
     with database.read() as connection:
         return {row.shard: row.began_ms for row in connection.execute(wanted)}
 
 
-def staged_parts(database: LedgerDatabase, place: Place, now_ms: int) -> dict[int, Part]:
+def staged_parts(database: LedgerDatabase, place: Place, started_ms: int) -> dict[int, Part]:
     """The same, number -> what was read."""
     columns = staged_shards.c
     wanted = select(columns.shard, columns.began_ms, columns.part).where(
-        place.here, columns.began_ms > now_ms - KEPT_FOR_MS
+        place.here, columns.began_ms > started_ms - KEPT_FOR_MS
     )
     with database.read() as connection:
         rows = connection.execute(wanted.order_by(columns.shard)).all()
@@ -142,10 +145,30 @@ def outdated_parts(database: LedgerDatabase, place: Place) -> list[Part]:
         return [Part.from_json(row.began_ms, row.part) for row in connection.execute(wanted)]
 
 
-def unstage(database: LedgerDatabase, place: Place) -> None:
-    """Take what was staged off the record: nobody is to plan anything out of it."""
+def unstage(database: LedgerDatabase, place: Place, parts: Mapping[int, Part] | None = None) -> None:
+    """Take what was staged off the record, None: all of it. Nobody is to plan anything out of it."""
+    columns = staged_shards.c
+    every = [and_(columns.shard == number, columns.began_ms == part.began_ms) for number, part in (parts or {}).items()]
     with database.write() as connection:
-        connection.execute(delete(staged_shards).where(place.here))
+        connection.execute(delete(staged_shards).where(place.here, *([] if parts is None else [or_(false(), *every)])))
+
+
+def staged_files(database: LedgerDatabase) -> set[str]:
+    """The files that an export under way may be about to name."""
+    if database.version < SINCE_VERSION:
+        return set()
+    with database.read() as connection:
+        parts = [Part.from_json(0, text) for text in connection.execute(select(staged_shards.c.part)).scalars()]
+    return {path for part in parts for path in paths_of(part)}
+
+
+def paths_of(part: Part) -> Iterator[str]:
+    """The files of a shard: of its events, and of its failed rows."""
+    for one in part.categories.values():
+        if one.file is not None:
+            yield one.file.path
+        if one.quarantine is not None:
+            yield one.quarantine
 
 
 def record_shards(connection: Connection, run: ExportRun) -> None:
@@ -161,7 +184,7 @@ def record_shards(connection: Connection, run: ExportRun) -> None:
 def remove_outdated(connection: Connection, now_ms: int, destination: str, window: str | None = None) -> None:
     """Take what nobody will use off the record."""
     columns = staged_shards.c
-    mine = [columns.destination == destination, columns.began_ms <= now_ms - KEPT_FOR_MS]
+    mine = [columns.destination == destination, columns.began_ms <= now_ms - ON_RECORD_FOR_MS]
     if window is not None:
         mine.append(columns.window == window)
     connection.execute(delete(staged_shards).where(*mine))

@@ -21,7 +21,7 @@ from statsig_export.ledger.lanes import lanes_of
 from statsig_export.ledger.locks import acquire_all, groups_to_lock, open_locks
 from statsig_export.ledger.pruned import PrunedPartition
 from statsig_export.ledger.retention import Candidate, PrunedFile
-from statsig_export.ledger.shards import remove_all_outdated
+from statsig_export.ledger.shards import remove_all_outdated, staged_files
 from statsig_export.ledger.transactions import existing_ledger, ledger_to_read
 from statsig_export.maintenance.removal import is_left_behind, remove_replaced, was_written_again
 from statsig_export.moments import Moment, utc
@@ -250,8 +250,8 @@ class _Run:
                     scratch.unlink(missing_ok=True)
 
     def remove_orphans(self) -> None:
-        """Remove the partition files that no partition names."""
-        needed = retention.needed_files(self.database)
+        """Remove the partition files that no partition names, nor an export in shards that is under way."""
+        needed = retention.needed_files(self.database) | staged_files(self.database)
         if self.dry_run:
             needed |= self._due_files()
         for path in self.storage.partition_files():

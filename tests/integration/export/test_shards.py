@@ -450,7 +450,7 @@ def test_a_prune_takes_off_the_record_what_was_staged_for_nothing(home: ExportHo
     before = datetime(2026, 11, 1, tzinfo=UTC)
     prune(home.config, before, now=datetime.now(UTC))
     kept = staged()
-    prune(home.config, before, now=datetime.now(UTC) + timedelta(hours=7))
+    prune(home.config, before, now=datetime.now(UTC) + timedelta(days=3))
 
     assert (kept, staged()) == (2, 0)
 
