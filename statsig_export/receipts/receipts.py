@@ -11,7 +11,9 @@ A receipt has what the ledger has: no event and no secret.
 import gzip
 import json
 import logging
+import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -160,23 +162,34 @@ def _encoded(partition: Any, rows: Rows) -> bytes:  # noqa: ANN401  a row
 
 
 def _decoded(content: bytes, place: str) -> Receipt:
-    try:
+    with readable(place):
         document = json.loads(gzip.decompress(content))
-        newer = document["format"] > FORMAT or document["schema_version"] > OF_VERSION
+        if document["format"] > FORMAT or document["schema_version"] > OF_VERSION:
+            raise LedgerError(f"the receipt {place} is of a newer version of statsig-export", hint="run that version")
         facts = {name: document[name] for name in Receipt.__slots__ if name != "rows"}
         rows = {
             table: [dict(zip(columns, values, strict=True)) for values in lines]
             for table, (columns, *lines) in document["rows"].items()
             if columns
         }
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
-        raise LedgerError(
-            f"the receipt {place} is damaged: whether the ledger knows all that was sent cannot be told",
-            hint="put it back from a backup of the storage; without one, remove it",
-        ) from error
-    if newer:
-        raise LedgerError(f"the receipt {place} is of a newer version of statsig-export", hint="run that version")
-    return Receipt(**facts, rows={table: rows.get(table, []) for table in document["rows"]})
+        return Receipt(**facts, rows={table: rows.get(table, []) for table in document["rows"]})
+
+
+@contextmanager
+def readable(place: str) -> Iterator[None]:
+    """Raises LedgerError for what does not hold what was written: cut, changed, or of something else."""
+    try:
+        yield
+    except (OSError, EOFError, zlib.error, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise damaged(place) from error
+
+
+def damaged(place: str) -> LedgerError:
+    """The error about a receipt, which this names."""
+    return LedgerError(
+        f"the receipt {place} is damaged: whether the ledger knows all that was sent or forgotten cannot be told",
+        hint="put it back from a backup of the storage; without one, remove it",
+    )
 
 
 def _columns(rows: Sequence[Any]) -> list[Any]:

@@ -210,6 +210,53 @@ def test_a_damaged_receipt_is_an_error_that_names_it(home: ExportHome, damage: b
     assert home.ship().sent == 1
 
 
+@pytest.mark.fault("F632")
+def test_any_byte_of_a_receipt_that_is_another_and_any_other_document_is_told_as_damage(home: ExportHome):
+    home.add([custom_event(300)])
+    home.export()
+    home.ship()
+    (file,) = (home.folder / "files" / "receipts").rglob("category=custom_event/*.gz")
+    whole = file.read_bytes()
+    flipped = [bytearray(whole) for _ in whole[10:]]  # after the header, whose flags and times count for nothing
+    for place, content in enumerate(flipped, 10):
+        content[place] ^= 1
+
+    for content in (*flipped, *map(gzip.compress, (b"[]", b"null", b"1", b'{"format": "x"}'))):
+        with pytest.raises(LedgerError, match="is damaged"):
+            receipts._decoded(bytes(content), "it")
+    newer = gzip.compress(b'{"format": 2, "schema_version": 6}')
+    with pytest.raises(LedgerError, match="newer version"):
+        receipts._decoded(newer, "it")
+
+
+@pytest.mark.fault("F632")
+def test_a_list_of_forgotten_people_that_is_lost_or_damaged_is_told_and_nobody_is_given_up(home: ExportHome):
+    home.add([custom_event(1)])
+    home.export()
+    forget(home.config, [("userID", "user-9")])
+    back = old(home)
+    forget(home.config, [("userID", "user-7")])
+    back()
+    (note,) = (home.folder / "files" / "receipts").rglob("forgotten.json")
+    (people,) = (home.folder / "files" / "receipts").rglob("forgotten/*.gz")
+
+    for file, damage in (
+        (people, None),
+        (people, b"x"),
+        (people, gzip.compress(b"[[1]]")),
+        (note, b"{"),
+        (note, b"[]"),
+    ):
+        whole = file.read_bytes()
+        file.unlink() if damage is None else file.write_bytes(damage)
+        with pytest.raises(LedgerError, match=r"the receipt .*forgotten.* is damaged"):
+            catch_up(home.config)
+        with pytest.raises(LedgerError, match="forgotten|" + OLDER):
+            home.export()
+        file.write_bytes(whole)
+    assert catch_up(home.config).forgotten == 1
+
+
 @pytest.mark.fault("F549")
 def test_a_receipt_that_cannot_be_written_keeps_nothing_from_being_sent(
     home: ExportHome, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
