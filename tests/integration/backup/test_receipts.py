@@ -6,6 +6,7 @@ import shutil
 import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from home import ExportHome
@@ -295,3 +296,29 @@ def test_a_long_shipment_leaves_receipts_on_its_way(monkeypatch: pytest.MonkeyPa
 
     assert written == [[1, 2], [3]]
     assert receipts.FORMAT == 1
+
+
+@pytest.mark.fault("F633")
+def test_of_two_shippers_of_one_partition_in_shards_the_later_receipt_knows_what_both_have_sent(
+    home: ExportHome, monkeypatch: pytest.MonkeyPatch
+):
+    home.set("windows", shards=4)
+    home.add([custom_event(key) for key in range(1, 41)])
+    home.export()
+    back = old(home)
+    write_all, others = Place.write_all, [home.ship]
+
+    def late(place: Place, *contents: Any) -> None:  # noqa: ANN401
+        if others:
+            others.pop()()
+        write_all(place, *contents)
+
+    monkeypatch.setattr(Place, "write_all", late)
+    home.ship()
+    monkeypatch.undo()
+    assert len(home.receiver.events()) == 40
+    back()
+    catch_up(home.config)
+
+    assert home.ship().sent == 0
+    assert verify(home.config).differences == ()
