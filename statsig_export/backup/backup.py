@@ -23,6 +23,7 @@ from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.dump import dumped
 from statsig_export.ledger.locks import open_locks
 from statsig_export.ledger.transactions import ledger_to_read
+from statsig_export.receipts.receipts import FOLDER as RECEIPTS
 from statsig_export.runs import no_progress
 from statsig_export.storage.file_faults import damaged
 from statsig_export.storage.place import Place
@@ -40,17 +41,20 @@ def backup(
     """Copy ledger and storage, as they are at one moment, to a folder or bucket (a path, or a URL of fsspec).
 
     With `keep`, older backups there are removed until so many are left, and what no backup needs any more.
-    `on_progress` gets the events of each file that is copied. Raises ConfigError for a target that is the storage
-    itself; LedgerError where there is no ledger, another backup of it is under way, or the target is another ledger's;
-    PartitionFileError where a file that the ledger names is lost; StorageError. Whatever it raises, the backups that
-    were there are there still.
+    `on_progress` gets the events of each file that is copied. Raises ConfigError for a target that is a storage, inside
+    this one or around it; LedgerError where there is no ledger, another backup of it is under way, or the target is
+    another ledger's; PartitionFileError where a file that the ledger names is lost; StorageError. Whatever it raises,
+    the backups that were there are there still.
     """
     with ledger_to_read(config) as ledger, Storage(config.storage_url()) as storage:
         if ledger is None:
             raise LedgerError("there is no ledger yet, and so nothing to back up", hint="check [ledger] url")
         place = Place(target, named="the backup's target", key="TARGET")
-        if place.is_same(storage):
-            raise ConfigError("the target of a backup is the storage itself", hint="name a folder or bucket of its own")
+        if place.overlaps(storage):  # also by --keep, which removes what no backup needs
+            raise ConfigError(
+                "the target of a backup is the storage itself, inside it, or around it",
+                hint="name a folder or bucket of its own, best on another disk",
+            )
         with closing(open_locks(ledger.database.engine)) as locks:
             if not locks.acquire(_LOCK):
                 raise LedgerError("another backup of this ledger is under way", hint="wait for it")
@@ -82,7 +86,7 @@ def _backup(
             f"{target.place} holds backups of another ledger", hint="name a folder or bucket of its own for each ledger"
         )
     copied, copied_bytes = 0, 0
-    sizes = target.sizes("events") | target.sizes("quarantine")
+    sizes = _files_of_backups(target)
     for _ in range(_TRIES):
         made = datetime.now(UTC)
         with dumped(database) as dump:
@@ -141,6 +145,19 @@ def _readable(target: Place) -> tuple[list[Manifest], tuple[str, ...]]:
         except LedgerError:
             damaged_ones.append(name)
     return found, tuple(damaged_ones)
+
+
+def _files_of_backups(target: Place) -> dict[str, int]:
+    """The partition files of a target, with their bytes. Raises ConfigError where it is a storage, by mistake: --keep
+    would remove all that no backup needs. A backup, also an interrupted one, has put a table of a ledger there first.
+    """
+    sizes = target.sizes("events") | target.sizes("quarantine")
+    if target.sizes(RECEIPTS) or (sizes and not target.sizes(TABLES)):
+        raise ConfigError(
+            f"{target.place} is a storage: it has partition files that no backup has put there",
+            hint="name a folder or bucket of its own",
+        )
+    return sizes
 
 
 def _tidy(target: Place, all_of_them: list[Manifest], keep: int | None) -> tuple[int, tuple[str, ...], int]:

@@ -18,7 +18,8 @@ from statsig_export.ledger.database import BUSY_TIMEOUT_MS, LedgerDatabase, lock
 from statsig_export.ledger.dump import Row
 from statsig_export.ledger.engine import engine_to_write
 from statsig_export.ledger.errors import ledger_errors
-from statsig_export.ledger.locks import groups_to_lock, lock_name, open_locks
+from statsig_export.ledger.lanes import lanes_of
+from statsig_export.ledger.locks import acquire_all, groups_to_lock, open_locks
 from statsig_export.ledger.migrations.first_tables import FIRST
 from statsig_export.ledger.tables import LEDGER, SCHEMA_VERSION, alembic_version, export_runs, partitions, ship_runs
 from statsig_export.ledger.upgrade import upgrade
@@ -50,8 +51,9 @@ def refuse_while_held(database: LedgerDatabase) -> None:
     with database.read() as connection:
         ids = list(connection.execute(select(partitions.c.id)).scalars())
     with closing(open_locks(database.engine)) as locks:
-        for group in groups_to_lock(database.engine, ids):
-            if not all(locks.acquire(lock_name(partition)) for partition in group):
+        lanes = [lane for of_partition in lanes_of(database, ids).values() for lane in of_partition]
+        for group in groups_to_lock(database.engine, lanes):
+            if not acquire_all(locks, group):
                 raise LedgerError(
                     "a run is at work with the ledger that is to be replaced", hint="end it, then restore"
                 )

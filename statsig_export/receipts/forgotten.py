@@ -12,7 +12,7 @@ from statsig_export.errors import LedgerError
 from statsig_export.file_modes import OF_THE_GROUP
 from statsig_export.ledger import forgotten
 from statsig_export.ledger.database import LedgerDatabase
-from statsig_export.receipts.receipts import FOLDER, WHAT_TO_DO, ledger_id_of
+from statsig_export.receipts.receipts import FOLDER, WHAT_TO_DO, damaged, ledger_id_of, readable
 from statsig_export.storage.place import Place
 
 _AT_ONCE: Final = 20_000
@@ -40,7 +40,7 @@ def refuse_without_forgotten(
     database: LedgerDatabase, place: Place, destination: str, *, adoptable_only: bool = False
 ) -> None:
     """Raises LedgerError where people were forgotten of whom this ledger does not know; or only where it could be told
-    who they are.
+    who they are. LedgerError also where what the storage says is damaged.
     """
     note = _note(database, place, destination)
     if adoptable_only and note is not None and note["key"] != _check(database):
@@ -64,15 +64,28 @@ def adopt_forgotten(database: LedgerDatabase, place: Place, destination: str, no
     folder = f"{FOLDER}/{ledger_id_of(database)}/{destination}/forgotten"
     adopted = 0
     for number in range(1, note["files"] + 1):
-        content = place.read(f"{folder}/{number:06d}.json.gz")
-        rows = [] if content is None else json.loads(gzip.decompress(content))
+        path = f"{folder}/{number:06d}.json.gz"
+        content = place.read(path)
+        if content is None:  # the note goes on saying how many they were
+            raise damaged(f"{place.place}/{path}")
+        with readable(f"{place.place}/{path}"):
+            rows = [(int(row), str(unit_type), str(found)) for row, unit_type, found in _unpacked(content)]
         adopted += forgotten.adopt(database, destination, rows, now_ms)
     return adopted, 0
 
 
 def _note(database: LedgerDatabase, place: Place, destination: str) -> dict[str, Any] | None:
-    content = place.read(f"{FOLDER}/{ledger_id_of(database)}/{destination}/forgotten.json")
-    return None if content is None else dict(json.loads(content))
+    path = f"{FOLDER}/{ledger_id_of(database)}/{destination}/forgotten.json"
+    content = place.read(path)
+    if content is None:
+        return None
+    with readable(f"{place.place}/{path}"):
+        note = json.loads(content)
+        return {"key": str(note["key"]), **{name: int(note[name]) for name in ("count", "latest", "files")}}
+
+
+def _unpacked(content: bytes) -> Any:  # noqa: ANN401  JSON
+    return json.loads(gzip.decompress(content))
 
 
 def _check(database: LedgerDatabase) -> str:

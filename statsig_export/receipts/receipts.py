@@ -11,13 +11,16 @@ A receipt has what the ledger has: no event and no secret.
 import gzip
 import json
 import logging
+import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 from statsig_export.errors import LedgerError, StorageError
 from statsig_export.file_modes import OF_THE_GROUP
 from statsig_export.ledger.database import LedgerDatabase
+from statsig_export.ledger.lanes import lanes_of
 from statsig_export.ledger.partition_rows import OF_VERSION, Known, Rows, delivered_ids, rows_of
 from statsig_export.ledger.retention import ledger_id
 from statsig_export.storage.place import Place
@@ -29,6 +32,8 @@ FOLDER: Final = "receipts"
 FORMAT: Final = 1
 _AT_ONCE: Final = 64
 """Receipts that are in memory at a time."""
+_TRIES: Final = 5
+"""Writes of the receipts of partitions that others ship too."""
 WHAT_TO_DO: Final = (
     "`statsig-export restore` takes from the storage what the ledger does not know; `statsig-export restore"
     " --accept-loss` lets it be sent again"
@@ -67,18 +72,34 @@ def path_of(folder: str, category: str, window: str) -> str:
 
 
 def write_receipts(database: LedgerDatabase, place: Place, partitions: Sequence[int]) -> None:
-    """Put into the storage what the ledger knows of these partitions now; the caller holds their locks, or nobody else
-    is at work. Raises StorageError, LedgerError.
+    """Put into the storage what the ledger knows of these partitions now; the caller holds their locks, or of one in
+    shards the lock of a lane, or nobody else is at work. Raises StorageError, LedgerError.
     """
-    ledger = ledger_id_of(database)
+    folder = f"{FOLDER}/{ledger_id_of(database)}"
     for begin in range(0, len(partitions), _AT_ONCE):
-        contents = {}
-        for partition in partitions[begin : begin + _AT_ONCE]:
-            rows = rows_of(database, partition)
-            (row,) = rows["partitions"]
-            path = path_of(folder_of(ledger, row["destination"]), row["category"], row["window"])
-            contents[path] = _encoded(row, rows)
+        chunk = partitions[begin : begin + _AT_ONCE]
+        contents = _contents(database, folder, chunk)
         place.write_all(contents, OF_THE_GROUP)
+        # Of these another may have written a receipt that says more, just before ours took its place.
+        shared = [partition for partition, lanes in lanes_of(database, chunk).items() if len(lanes) > 1]
+        for _ in range(_TRIES if shared else 0):
+            now = _contents(database, folder, shared)
+            changed = {path: content for path, content in now.items() if content != contents[path]}
+            if not changed:
+                break
+            place.write_all(changed, OF_THE_GROUP)
+            contents |= changed
+
+
+def _contents(database: LedgerDatabase, folder: str, partitions: Sequence[int]) -> dict[str, bytes]:
+    """Path -> receipt of each partition, by what the ledger knows now."""
+    contents = {}
+    for partition in partitions:
+        rows = rows_of(database, partition)
+        (row,) = rows["partitions"]
+        path = path_of(f"{folder}/{row['destination']}", row["category"], row["window"])
+        contents[path] = _encoded(row, rows)
+    return contents
 
 
 def keep_receipts(database: LedgerDatabase, place: Place, partitions: Sequence[int]) -> None:
@@ -160,23 +181,34 @@ def _encoded(partition: Any, rows: Rows) -> bytes:  # noqa: ANN401  a row
 
 
 def _decoded(content: bytes, place: str) -> Receipt:
-    try:
+    with readable(place):
         document = json.loads(gzip.decompress(content))
-        newer = document["format"] > FORMAT or document["schema_version"] > OF_VERSION
+        if document["format"] > FORMAT or document["schema_version"] > OF_VERSION:
+            raise LedgerError(f"the receipt {place} is of a newer version of statsig-export", hint="run that version")
         facts = {name: document[name] for name in Receipt.__slots__ if name != "rows"}
         rows = {
             table: [dict(zip(columns, values, strict=True)) for values in lines]
             for table, (columns, *lines) in document["rows"].items()
             if columns
         }
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
-        raise LedgerError(
-            f"the receipt {place} is damaged: whether the ledger knows all that was sent cannot be told",
-            hint="put it back from a backup of the storage; without one, remove it",
-        ) from error
-    if newer:
-        raise LedgerError(f"the receipt {place} is of a newer version of statsig-export", hint="run that version")
-    return Receipt(**facts, rows={table: rows.get(table, []) for table in document["rows"]})
+        return Receipt(**facts, rows={table: rows.get(table, []) for table in document["rows"]})
+
+
+@contextmanager
+def readable(place: str) -> Iterator[None]:
+    """Raises LedgerError for what does not hold what was written: cut, changed, or of something else."""
+    try:
+        yield
+    except (OSError, EOFError, zlib.error, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise damaged(place) from error
+
+
+def damaged(place: str) -> LedgerError:
+    """The error about a receipt, which this names."""
+    return LedgerError(
+        f"the receipt {place} is damaged: whether the ledger knows all that was sent or forgotten cannot be told",
+        hint="put it back from a backup of the storage; without one, remove it",
+    )
 
 
 def _columns(rows: Sequence[Any]) -> list[Any]:

@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 from uuid import uuid4
 
@@ -33,7 +33,16 @@ class Place:
 
     def is_same(self, other: "Place") -> bool:
         """Whether both are one folder or bucket."""
-        return os.path.realpath(self.place) == os.path.realpath(other.place)
+        return self.normal == other.normal
+
+    def overlaps(self, other: "Place") -> bool:
+        """Whether both are one folder or bucket, or one of them is inside the other."""
+        return self.normal.is_relative_to(other.normal) or other.normal.is_relative_to(self.normal)
+
+    @property
+    def normal(self) -> PurePosixPath:
+        """The place by the one name that no symbolic link changes."""
+        return PurePosixPath(os.path.realpath(self.place) if self._local else self.place)
 
     def scratch(self, mode: int = 0o666) -> Path:
         """An empty temporary file on this machine, for `install`. In a folder its rights are `mode` less the umask."""

@@ -87,6 +87,31 @@ def test_a_service_waits_for_those_that_it_needs_until_they_are_healthy():
     assert "-h" in services["postgres"]["healthcheck"]["test"]  # not yet ready while it only has its socket
 
 
+@pytest.mark.fault("F634")
+def test_every_volume_of_the_image_is_on_a_folder_that_the_image_has_made_for_its_user():
+    (made,) = re.findall(r"install -d -o export -g export [^&]*", " ".join(arguments("RUN")))
+    compose = document()
+    targets = {
+        volume.split(":")[1]
+        for service in compose["services"].values()
+        if service["image"] == "statsig-export:local"
+        for volume in service.get("volumes", ())
+        if volume.split(":")[0] in compose["volumes"]
+    }
+
+    assert targets == {"/opt/dagster/storage", "/var/lib/statsig-export"}
+    assert targets <= set(made.split())
+
+
+@pytest.mark.fault("F635")
+def test_who_shares_the_network_of_a_service_is_started_anew_with_it():
+    for service in document()["services"].values():
+        if "network_mode" in service:
+            shared = service["network_mode"].removeprefix("service:")
+            assert service["depends_on"][shared]["restart"] is True
+            assert service["restart"] == "unless-stopped"
+
+
 def test_the_configuration_of_the_kit_is_one_and_every_variable_of_it_is_given_to_the_code_location(tmp_path: Path):
     loaded = tomllib.loads((FOLDER / "compose" / "export.toml").read_text("utf-8"))
     environ = interpolated(document()["services"]["code"]["environment"], SECRETS)

@@ -22,6 +22,7 @@ from statsig_export.errors import ConfigError, LedgerError, PartitionFileError, 
 from statsig_export.forgetting.forget import forget
 from statsig_export.ledger.database import open_to_write
 from statsig_export.ledger.dump import dumped
+from statsig_export.ledger.lanes import lanes_of
 from statsig_export.ledger.locks import lock_name, open_locks
 from statsig_export.ledger.tables import LEDGER, SCHEMA_VERSION
 from statsig_export.maintenance.verify import verify
@@ -275,7 +276,8 @@ def test_a_backup_of_an_older_version_is_brought_up_to_date(
     assert verify(home.config).differences == ()
     engine = create_engine(home.ledger_url)
     with engine.connect() as connection:
-        assert connection.execute(text("SELECT value FROM meta WHERE key = 'schema_version'")).scalar() == "5"
+        version = connection.execute(text("SELECT value FROM meta WHERE key = 'schema_version'")).scalar()
+    assert version == str(SCHEMA_VERSION)
     assert set(inspect(engine).get_table_names()) >= set(LEDGER.tables)
     engine.dispose()
     assert home.ship().sent == 2
@@ -399,3 +401,42 @@ def test_the_memory_of_a_backup_does_not_grow_with_the_ledger(home: ExportHome):
         tracemalloc.stop()
 
     assert peaks[1] < peaks[0] + 8_000_000, Counter(peaks)
+
+
+@pytest.mark.fault("F630")
+def test_a_target_around_or_inside_a_storage_or_that_is_one_is_refused_and_keeps_its_files(
+    home: ExportHome, tmp_path: Path
+):
+    home.set("storage", url="data/events")
+    home.add([custom_event(1)])
+    home.export()
+    shutil.copytree(tmp_path / "data" / "events", tmp_path / "of_another")
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    before = files_of(tmp_path / "data")
+
+    for target in ("data", "link", "data/events/events/mine"):
+        with pytest.raises(ConfigError, match="the storage itself, inside it, or around it"):
+            backup(home.config, str(tmp_path / target), keep=1)
+    with pytest.raises(ConfigError, match="is a storage"):
+        backup(home.config, str(tmp_path / "of_another"), keep=1)
+    assert files_of(tmp_path / "data") == before
+    assert len(files_of(tmp_path / "of_another")) == len(before)
+    assert backup(home.config, str(tmp_path / "data_of_backups"), keep=1).files == 1
+
+
+@pytest.mark.fault("F631")
+def test_a_ledger_is_not_replaced_while_a_run_ships_one_shard_of_a_partition(home: ExportHome):
+    home.set("windows", shards=4)
+    home.add([custom_event(key) for key in range(1, 21)])
+    home.export()
+    backup(home.config, target_of(home))
+    database = open_to_write(make_url(home.ledger_url))
+    (lanes,) = [lanes for lanes in lanes_of(database, range(1, 7)).values() if len(lanes) > 1]
+    locks = open_locks(database.engine)
+    assert locks.acquire(lock_name(lanes[-1]))
+
+    with pytest.raises(LedgerError, match="a run is at work"):
+        restore(home.config, target_of(home), force=True)
+    locks.close()
+    database.close()
+    assert restore(home.config, target_of(home), force=True).copied_files == 0

@@ -6,6 +6,7 @@ import shutil
 import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from home import ExportHome
@@ -210,6 +211,53 @@ def test_a_damaged_receipt_is_an_error_that_names_it(home: ExportHome, damage: b
     assert home.ship().sent == 1
 
 
+@pytest.mark.fault("F632")
+def test_any_byte_of_a_receipt_that_is_another_and_any_other_document_is_told_as_damage(home: ExportHome):
+    home.add([custom_event(300)])
+    home.export()
+    home.ship()
+    (file,) = (home.folder / "files" / "receipts").rglob("category=custom_event/*.gz")
+    whole = file.read_bytes()
+    flipped = [bytearray(whole) for _ in whole[10:]]  # after the header, whose flags and times count for nothing
+    for place, content in enumerate(flipped, 10):
+        content[place] ^= 1
+
+    for content in (*flipped, *map(gzip.compress, (b"[]", b"null", b"1", b'{"format": "x"}'))):
+        with pytest.raises(LedgerError, match="is damaged"):
+            receipts._decoded(bytes(content), "it")
+    newer = gzip.compress(b'{"format": 2, "schema_version": 6}')
+    with pytest.raises(LedgerError, match="newer version"):
+        receipts._decoded(newer, "it")
+
+
+@pytest.mark.fault("F632")
+def test_a_list_of_forgotten_people_that_is_lost_or_damaged_is_told_and_nobody_is_given_up(home: ExportHome):
+    home.add([custom_event(1)])
+    home.export()
+    forget(home.config, [("userID", "user-9")])
+    back = old(home)
+    forget(home.config, [("userID", "user-7")])
+    back()
+    (note,) = (home.folder / "files" / "receipts").rglob("forgotten.json")
+    (people,) = (home.folder / "files" / "receipts").rglob("forgotten/*.gz")
+
+    for file, damage in (
+        (people, None),
+        (people, b"x"),
+        (people, gzip.compress(b"[[1]]")),
+        (note, b"{"),
+        (note, b"[]"),
+    ):
+        whole = file.read_bytes()
+        file.unlink() if damage is None else file.write_bytes(damage)
+        with pytest.raises(LedgerError, match=r"the receipt .*forgotten.* is damaged"):
+            catch_up(home.config)
+        with pytest.raises(LedgerError, match="forgotten|" + OLDER):
+            home.export()
+        file.write_bytes(whole)
+    assert catch_up(home.config).forgotten == 1
+
+
 @pytest.mark.fault("F549")
 def test_a_receipt_that_cannot_be_written_keeps_nothing_from_being_sent(
     home: ExportHome, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -248,3 +296,29 @@ def test_a_long_shipment_leaves_receipts_on_its_way(monkeypatch: pytest.MonkeyPa
 
     assert written == [[1, 2], [3]]
     assert receipts.FORMAT == 1
+
+
+@pytest.mark.fault("F633")
+def test_of_two_shippers_of_one_partition_in_shards_the_later_receipt_knows_what_both_have_sent(
+    home: ExportHome, monkeypatch: pytest.MonkeyPatch
+):
+    home.set("windows", shards=4)
+    home.add([custom_event(key) for key in range(1, 41)])
+    home.export()
+    back = old(home)
+    write_all, others = Place.write_all, [home.ship]
+
+    def late(place: Place, *contents: Any) -> None:  # noqa: ANN401
+        if others:
+            others.pop()()
+        write_all(place, *contents)
+
+    monkeypatch.setattr(Place, "write_all", late)
+    home.ship()
+    monkeypatch.undo()
+    assert len(home.receiver.events()) == 40
+    back()
+    catch_up(home.config)
+
+    assert home.ship().sent == 0
+    assert verify(home.config).differences == ()
