@@ -221,7 +221,7 @@ def test_the_hint_of_a_table_without_a_catalog_says_which_metadata_count(tmp_pat
     table = iceberg_table(tmp_path / "t", events(1))
     folder = tmp_path / "t/metadata"
     Path(table.metadata_location.removeprefix("file://")).rename(folder / "v1.metadata.json")
-    (folder / "v2.metadata.json").write_text("that of a writer that did not come to its end")
+    (folder / "00002-a.metadata.json").write_text("that of a writer that did not come to its end")
     (folder / "version-hint.text").write_text("1\n")
     with opened(tmp_path, "t") as source:
         assert keys(source) == [1]
