@@ -11,8 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from lake_tables import add, columns_of, commit_deletes, iceberg_table, lay_down_delta, puffin_deletes
+from parquet_files import NOON
 from test_delta import events
-from test_files import DAY, NEXT, keys, opened
+from test_export import exported
+from test_files import DAY, NEXT, files_config, keys, opened
 from test_iceberg import data_of
 
 from statsig_export.errors import SourceError
@@ -174,3 +176,30 @@ def test_times_of_96_bits_are_moments(tmp_path: Path):
     lay_down_delta(tmp_path / "t", columns_of(table), [action])
     with opened(tmp_path, "t") as source:
         assert keys(source) == [1]
+
+
+@pytest.mark.fault("F615")
+@pytest.mark.parametrize("logged", [True, False], ids=["delta", "parquet"])
+def test_rows_without_a_key_are_not_planned_again_when_a_struct_gets_a_new_member(tmp_path: Path, *, logged: bool):
+    """Nor when they are then written anew, as a compaction does."""
+
+    def write(n: int, user: dict[str, object]) -> None:
+        rows = {name: pa.array([value]) for name, value in {"event_name": "buy", "user_id": f"u-{n}"}.items()}
+        table = pa.table({**rows, "timestamp": pa.array([NOON]), "user_object": [user]})
+        if logged:
+            write_deltalake(str(tmp_path / "t"), table, mode="append", schema_mode="merge")
+        else:
+            (tmp_path / "t").mkdir(exist_ok=True)
+            pq.write_table(table, tmp_path / f"t/{n}.parquet")
+
+    lacking = dict.fromkeys(("stable_id", "custom_ids", "event_value", "statsig_metadata", "company_metadata"), "")
+    events = {"files": "t", "columns": lacking}
+    config = files_config(tmp_path, {}, layout="cloud_exports", exposures={"table": ""}, custom_events=events)
+    write(0, {"userID": "u", "custom": {"a": "1"}})
+    before = exported(config)
+    write(1, {"userID": "v", "custom": {"a": "1", "b": "2"}, "email": "e"})
+    after = exported(config)
+    if logged:
+        DeltaTable(str(tmp_path / "t")).optimize.compact()
+    assert len(before) == 1
+    assert len(after) == len(exported(config)) == 2
