@@ -17,7 +17,7 @@ from pyiceberg.types import LongType, StringType
 from real_databases import RealDatabase
 from test_delta import events, tables_of, whole_export
 from test_every_database import filled
-from test_export import exported, lay_down
+from test_export import config_of, exported, lay_down
 from test_files import DAY, NEXT, files_config, keys, opened
 
 from statsig_export.config import Config
