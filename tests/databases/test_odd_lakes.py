@@ -1,5 +1,6 @@
 """Logs of Delta and Iceberg tables that are broken, misleading or of another place."""
 
+import errno
 import json
 import shutil
 from pathlib import Path
@@ -203,3 +204,20 @@ def test_rows_without_a_key_are_not_planned_again_when_a_struct_gets_a_new_membe
         DeltaTable(str(tmp_path / "t")).optimize.compact()
     assert len(before) == 1
     assert len(after) == len(exported(config)) == 2
+
+
+@pytest.mark.fault("F616")
+def test_a_file_of_a_table_that_may_not_be_read_is_not_told_as_one_that_was_cleaned_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    write_deltalake(str(tmp_path / "t"), events(1))
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "refused")
+
+    with opened(tmp_path, "t") as source:
+        source.check_schema(source.tables[0])
+        monkeypatch.setattr("statsig_export.source.readers.lakes.pq.read_schema", refuse)  # tests may run as root
+        with pytest.raises(SourceError, match="EACCES") as raised:
+            keys(source)
+    assert "let these credentials read" in raised.value.hint

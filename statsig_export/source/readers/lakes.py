@@ -28,6 +28,7 @@ _AGAIN: Final = (
     "nothing of the window was planned: run it again, it reads the newest version then. Who cleans the table (VACUUM,"
     " expire_snapshots) should keep what was replaced for longer than an export reads"
 )
+_NOT_ALLOWED: Final = "nothing of the window was planned: let these credentials read all that is below the table's folder, and run it again"
 _ANOTHER_WAY: Final = (
     "let the engine that writes the table be the source, or let it write the rows as plain Parquet"
     " (docs/how-to/databases/files.md)"
@@ -104,7 +105,8 @@ class LakeTable:
     def unread(self, error: Exception) -> SourceError:
         """For an error while it is read: by its kind, since the text may quote a value."""
         cause = cause_of(error)
-        return SourceError(f"{self.key}: {self._shown} ({self.form}) cannot be read ({cause.words})", hint=_AGAIN)
+        hint = _NOT_ALLOWED if isinstance(error, PermissionError) else _AGAIN
+        return SourceError(f"{self.key}: {self._shown} ({self.form}) cannot be read ({cause.words})", hint=hint)
 
     def forget(self) -> None:
         """That there is a view: DuckDB has forgotten it."""
