@@ -28,7 +28,10 @@ _AGAIN: Final = (
     "nothing of the window was planned: run it again, it reads the newest version then. Who cleans the table (VACUUM,"
     " expire_snapshots) should keep what was replaced for longer than an export reads"
 )
-_NOT_ALLOWED: Final = "nothing of the window was planned: let these credentials read all that is below the table's folder, and run it again"
+_NOT_ALLOWED: Final = (
+    "nothing of the window was planned: let these credentials read all that is below the table's folder, and run it"
+    " again"
+)
 _ANOTHER_WAY: Final = (
     "let the engine that writes the table be the source, or let it write the rows as plain Parquet"
     " (docs/how-to/databases/files.md)"
