@@ -1,9 +1,10 @@
 """Identity for rows without a primary key: a UUID over what the row says, and its ordinal among equal rows. Pure.
 
 The content of a row is the JSON object of its non-null columns under their canonical names, in alphabetical order, with
-JSON values brought to one spelling. It does not depend on how the database writes JSON, on the order of reading, or on
-columns that are null in this row. Equal rows are as many events: the second gets another id than the first. So a
-re-reading in any order gives the same set of ids, and a row that came late adds one.
+JSON values brought to one spelling, without members that are null. It does not depend on how the database writes JSON,
+on the order of reading, on columns that are null in this row, or on members that a struct got after it. Equal rows are
+as many events: the second gets another id than the first. So a re-reading in any order gives the same set of ids, and a
+row that came late adds one.
 """
 
 import hashlib
@@ -68,11 +69,15 @@ def uuids(digests: Sequence[bytes]) -> list[str]:
 
 
 def canonical_json(value: str) -> str:
-    """One spelling for equal JSON values: members sorted, no spaces, 3.0 as 3; text that is no JSON as it is."""
+    """One spelling for equal JSON values: members sorted, none that is null, no spaces, 3.0 as 3; text that is no JSON
+    as it is.
+    """
     try:
         decoded: object = msgspec.json.decode(value)
         if _MAYBE_WHOLE_FLOAT.search(value):
             decoded = _whole_numbers(decoded)
+        if "null" in value:
+            decoded = _without_nulls(decoded)
         return msgspec.json.encode(decoded, order="sorted").decode()
     except (msgspec.MsgspecError, RecursionError, UnicodeError):
         return value
@@ -113,6 +118,13 @@ def _whole_numbers(value: object) -> object:
     if isinstance(value, dict):
         return {key: _whole_numbers(member) for key, member in value.items()}
     return [_whole_numbers(item) for item in value] if isinstance(value, list) else value
+
+
+def _without_nulls(value: object) -> object:
+    """Without the members that are null: a database shows a struct's members, also those that came after the row."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(member) for key, member in value.items() if member is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
 def _told_apart(digests: Sequence[bytes], occurrences: Occurrences) -> list[bytes]:

@@ -139,9 +139,12 @@ def _shown(url: str) -> str:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Each once: what a library raises anew may be among the causes of its own cause."""
+    seen: set[int] = set()
     following: BaseException | None = error
-    while following is not None:
+    while following is not None and id(following) not in seen:
         yield following
+        seen.add(id(following))
         following = following.__cause__ or (None if following.__suppress_context__ else following.__context__)
 
 

@@ -8,9 +8,7 @@ The driver reports how it is used to Databricks: it is told not to. A host that 
 hour, as a warehouse may be that starts: so the host is called first. The dialect passes the port of a URL over.
 """
 
-import socket
 from typing import Any, Final
-from urllib.request import getproxies
 
 from sqlalchemy import URL, Connection, Engine, cast, event, func
 from sqlalchemy.engine.interfaces import DBAPICursor
@@ -34,6 +32,7 @@ from statsig_export.source.backends.backend import (
     labels_as,
     pooled_engine,
 )
+from statsig_export.source.reaching import require_reached
 from statsig_export.source.service_principal import Tokens, as_principal
 from statsig_export.source.written_type import WrittenType
 
@@ -42,8 +41,6 @@ _PART_BYTES: Final = 16 * 2**20
 """Of one part of a result, which the driver holds as a whole: by itself it asks for 100 MB."""
 _DEFAULTS: Final = {"enable_telemetry": False, "max_download_threads": 2}
 """Unless [source.connect] says otherwise. Each thread holds a file of the result."""
-_CALLED: Final = 10
-"""Seconds that the host has to take a connection."""
 
 
 def _engine(url: URL, arguments: Arguments) -> Engine:
@@ -57,13 +54,12 @@ def _engine(url: URL, arguments: Arguments) -> Engine:
 
 
 def _before(_: object, __: object, ___: object, parameters: dict[str, Any]) -> None:
-    """Raise OSError where nobody listens, SourceError where a service principal gets no token.
+    """Raise OSError where nobody listens, SourceError where a proxy does not lead there, or a service principal gets no
+    token.
 
     Of an error on its own way the driver leaves a half-made connection, which complains when it is collected.
     """
-    if not getproxies():
-        place = (parameters["server_hostname"], parameters.get("_port", 443))
-        socket.create_connection(place, timeout=_CALLED).close()
+    require_reached(parameters["server_hostname"], parameters.get("_port", 443))
     if isinstance(tokens := parameters.get("credentials_provider"), Tokens):
         tokens.renew()
 

@@ -17,7 +17,7 @@ from urllib.parse import unquote
 import numpy as np
 import pyarrow as pa
 from deltalake import DeltaTable
-from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.exceptions import DeltaError
 
 from statsig_export.arrow.columns import TEXT, Column, pc
 from statsig_export.source.lakes.lake import Place, UnreadableTableError
@@ -48,7 +48,6 @@ _VECTOR: Final = re.compile(r"deletion_vector_[^/]*\.bin")
 _UNKNOWN: Final = re.compile(r"Feature '(\w+)' is not supported")
 """What delta-rs says of a table that asks more than it knows."""
 _ASKED: Final = "its log asks readers to know {}"
-ERRORS: Final = (DeltaError, TableNotFoundError, OSError, ValueError, pa.ArrowException)
 
 
 class DeltaLake:
@@ -64,9 +63,11 @@ class DeltaLake:
         self._positions: dict[str, Column] = {}
 
     def snapshot(self) -> Snapshot:
-        table = _opened(self._folder())
+        folder = self._folder()
+        table = _opened(folder)
         version = f"{table.metadata().id} {table.version()}"
         if self._snapshot is None or self._snapshot.version != version:
+            _require_written(folder)
             self._snapshot = self._read(table, version)
         return self._snapshot
 
@@ -91,13 +92,14 @@ class DeltaLake:
         return Snapshot(version, fields, tuple(self._files(table, fields)))
 
     def _files(self, table: DeltaTable, fields: Sequence[Field]) -> Iterator[LakeFile]:
-        known = {name: each.name for each in fields for name in (each.name, *each.names)}
+        physical = {name: each.name for each in fields for name in each.names}
+        logical = {each.name: each.name for each in fields}
         adds: pa.Table = pa.table(table.get_add_actions(flatten=False))
         numbers = count()
         for batch in adds.to_batches(max_chunksize=1_000):
             said = {name: batch.column(name) for name in _USED if name in batch.schema.names}
-            values, least, greatest = (_parts(said.get(name), known) for name in ("partition", "min", "max"))
-            nulls = _parts(said.get("null_count"), known)
+            values = _parts(said.get("partition"), logical)  # these delta-rs calls what the table calls them
+            least, greatest, nulls = (_parts(said.get(name), physical) for name in ("min", "max", "null_count"))
             both = least.keys() & greatest.keys()
             times = {name: (_moments(least[name]), _moments(greatest[name])) for name in both}
             times |= {name: (_moments(each),) * 2 for name, each in values.items()}
@@ -156,6 +158,17 @@ class DeltaLake:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 self._place.fetch(path, target)
                 self._copies[path] = facts
+
+
+def _require_written(folder: str) -> None:
+    """Raise UnreadableTableError for an empty commit: delta-rs takes it for one that changed nothing."""
+    for path in sorted(Path(folder, "_delta_log").glob("*.json")):
+        if _COMMIT.fullmatch(path.name) and not path.stat().st_size:
+            raise UnreadableTableError(
+                f"{path.name} of its log is empty: whoever wrote that commit did not come to its end",
+                hint="nothing of the window was planned: let the engine that writes the table look at its log, and run"
+                " it again when that commit is whole",
+            )
 
 
 def _opened(folder: str) -> DeltaTable:

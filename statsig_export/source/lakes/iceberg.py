@@ -4,7 +4,7 @@ No catalog is asked: the table is its metadata file, or its folder, in which the
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
@@ -13,12 +13,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyiceberg.catalog.noop import NoopCatalog
 from pyiceberg.conversions import from_bytes
-from pyiceberg.exceptions import NoSuchTableError, ValidationError
-from pyiceberg.io.fsspec import FsspecFileIO
+from pyiceberg.io.fsspec import FsspecFileIO, FsspecInputFile
 from pyiceberg.manifest import DataFile, FileFormat
 from pyiceberg.serializers import FromInputFile
 from pyiceberg.table import StaticTable
 from pyiceberg.table.deletion_vector import deletion_vectors_from_puffin_file
+from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.name_mapping import MappedField
 from pyiceberg.table.puffin import PuffinFile
 from pyiceberg.transforms import IdentityTransform
@@ -40,7 +40,6 @@ from statsig_export.arrow.columns import Column
 from statsig_export.source.lakes.lake import Place, UnreadableTableError
 from statsig_export.source.lakes.snapshot import EPOCH, Deletes, Field, LakeFile, Snapshot, Span, quoted
 
-ERRORS: Final = (NoSuchTableError, ValidationError, OSError, ValueError, NotImplementedError, pa.ArrowException)
 _KINDS: Final[Mapping[str, str]] = {
     "boolean": "BOOLEAN",
     "int": "INTEGER",
@@ -104,9 +103,8 @@ class IcebergLake:
         listed = [path.removeprefix(f"{folder}/") for path in self._place.listed(folder)]
         if "version-hint.text" in listed:
             hint = self._place.filesystem.cat_file(f"{folder}/version-hint.text").decode().strip()
-            for name in (hint, f"v{hint}.metadata.json", f"v{hint}.gz.metadata.json", f"{hint}.metadata.json"):
-                if name in listed:
-                    return f"{folder}/{name}"
+            if name := _hinted(hint, frozenset(listed)):
+                return f"{folder}/{name}"
         numbered = [(int(found[1] or found[2]), name) for name in listed if (found := _METADATA.fullmatch(name))]
         newest = [name for number, name in numbered if number == max(numbered)[0]]
         if len(newest) != 1:
@@ -118,6 +116,7 @@ class IcebergLake:
 
     def _read(self, location: str) -> Snapshot:
         metadata = FromInputFile.table_metadata(self._io.new_input(location))
+        self._refuse_copy(metadata, location.rpartition("/")[0])
         table = StaticTable(
             identifier=("table",),
             metadata=metadata,
@@ -132,6 +131,19 @@ class IcebergLake:
         if table.current_snapshot() is None:
             return Snapshot(location, fields, ())
         return Snapshot(location, fields, tuple(self._files(table)))
+
+    def _refuse_copy(self, metadata: TableMetadata, found: str) -> None:
+        """Raise UnreadableTableError for metadata that lie elsewhere than they say: they name the files of the table
+        that they were copied from.
+        """
+        said = self._place.named(metadata.properties.get("write.metadata.path") or f"{metadata.location}/metadata")
+        if not self._place.is_same(said, found):
+            raise UnreadableTableError(
+                "its metadata say that the table is in another place: it was copied or moved, and they name the files"
+                " of the other",
+                hint="let files name the table that it was copied from, or let an engine register the copy"
+                " (rewrite_table_path)",
+            )
 
     def _files(self, table: StaticTable) -> Iterator[LakeFile]:
         """Without a filter of pyiceberg's: bounds that are made of Delta's statistics may be a millisecond short."""
@@ -182,6 +194,29 @@ class _Files(FsspecFileIO):
     def get_fs(self, scheme: str, hostname: str | None = None) -> Any:  # noqa: ANN401, ARG002 - pyiceberg's signature
         self._place.require(scheme or "file")
         return self._place.filesystem
+
+    def new_input(self, location: str) -> FsspecInputFile:
+        self._place.named(location)
+        return super().new_input(location)
+
+
+def _hinted(hint: str, listed: Collection[str]) -> str | None:
+    """The metadata that a hint leads to. A commit is done when its file has its name, and writes the hint after that,
+    or does not come to it: so the versions that follow the hint's count too.
+    """
+    found = next((name for name in (hint, *_of_version(hint), f"{hint}.metadata.json") if name in listed), None)
+    version = int(hint) if hint.isdecimal() else None
+    while found is not None and version is not None:
+        version += 1
+        following = next((name for name in _of_version(str(version)) if name in listed), None)
+        if following is None:
+            break
+        found = following
+    return found
+
+
+def _of_version(version: str) -> tuple[str, ...]:
+    return tuple(f"v{version}{ending}" for ending in (".metadata.json", ".gz.metadata.json", ".metadata.json.gz"))
 
 
 def _names(mapped: Iterable[MappedField]) -> dict[int, tuple[str, ...]]:

@@ -28,6 +28,14 @@ _AGAIN: Final = (
     "nothing of the window was planned: run it again, it reads the newest version then. Who cleans the table (VACUUM,"
     " expire_snapshots) should keep what was replaced for longer than an export reads"
 )
+_NOT_ALLOWED: Final = (
+    "nothing of the window was planned: let these credentials read all that is below the table's folder, and run it"
+    " again"
+)
+_ANOTHER_WAY: Final = (
+    "let the engine that writes the table be the source, or let it write the rows as plain Parquet"
+    " (docs/how-to/databases/files.md)"
+)
 
 
 class LakeTable:
@@ -50,7 +58,6 @@ class LakeTable:
                 f" ({type(error).__name__})",
                 hint=f"install it with `pip install 'statsig-export[{module}]'`",
             ) from None
-        self._errors: tuple[type[Exception], ...] = (*loaded.ERRORS, duckdb.Error)
         self._lake: Lake = getattr(loaded, name)(place)
         self._shapes: dict[str, Shape] = {}
         self._viewed: object = None
@@ -79,16 +86,19 @@ class LakeTable:
         except UnreadableTableError as error:
             raise SourceError(
                 f"{self.key}: {self._shown} cannot be read as a table in the format {self.form}: {error}",
-                hint="let the engine that writes the table be the source, or let it write the rows as plain Parquet"
-                " (docs/how-to/databases/files.md)",
+                hint=error.hint or _ANOTHER_WAY,
             ) from None
-        except self._errors as error:
+        except SourceError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as `_newest`, of files that say which rows are deleted
             raise self.unread(error) from None
 
     def _newest(self) -> Snapshot:
         try:
             return self._lake.snapshot()
-        except self._errors as error:
+        except UnreadableTableError:
+            raise
+        except Exception as error:  # noqa: BLE001 - of a file that is not whole, readers raise what they happen on
             raise SourceError(
                 f"{self.key}: the log of {self._shown} ({self.form}) cannot be read ({cause_of(error).words})",
                 hint="nothing of the window was planned: let these credentials read all that is below the table's"
@@ -98,7 +108,8 @@ class LakeTable:
     def unread(self, error: Exception) -> SourceError:
         """For an error while it is read: by its kind, since the text may quote a value."""
         cause = cause_of(error)
-        return SourceError(f"{self.key}: {self._shown} ({self.form}) cannot be read ({cause.words})", hint=_AGAIN)
+        hint = _NOT_ALLOWED if isinstance(error, PermissionError) else _AGAIN
+        return SourceError(f"{self.key}: {self._shown} ({self.form}) cannot be read ({cause.words})", hint=hint)
 
     def forget(self) -> None:
         """That there is a view: DuckDB has forgotten it."""

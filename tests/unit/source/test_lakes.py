@@ -4,12 +4,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from statsig_export.source.lakes.lake import Place, UnreadableTableError
 from statsig_export.source.lakes.snapshot import Field, LakeFile, Stretch, may_hold, selected, shape_of
 from statsig_export.source.lakes.view import groups_of, rows_of
+from statsig_export.storage.errors import cause_of
 
 DAY = datetime(2026, 11, 1, tzinfo=UTC)
 WINDOW = Stretch("t", DAY, DAY + timedelta(days=1))
@@ -83,3 +86,22 @@ def test_a_partition_that_the_files_do_not_have_is_a_column_of_each_row(tmp_path
 def test_the_default_of_a_column_is_what_older_files_have():
     added = Field("plan", "VARCHAR", 7, (), "it's free")
     assert selected(added, shape_of([pa.field("id", pa.int64())])) == "CAST('it''s free' AS VARCHAR)"
+
+
+@pytest.mark.fault("F611")
+@pytest.mark.parametrize(
+    "name", ["s3://other/t/a.parquet", "s3://lake/t/../../o/a.parquet", "../a.parquet", "gs://lake/a"]
+)
+def test_a_file_of_another_bucket_or_by_a_path_that_leads_out_is_refused(name: str):
+    place = Place(fsspec.filesystem("s3", skip_instance_cache=True), "lake/t")
+    assert place.named("s3a://lake/elsewhere/a.parquet") == "s3://lake/elsewhere/a.parquet"
+    with pytest.raises(UnreadableTableError, match="it names files"):
+        place.named(name)
+
+
+@pytest.mark.fault("F611")
+def test_an_error_that_is_among_its_own_causes_has_a_cause():
+    """Pyiceberg raises such a one for a file that it cannot open."""
+    first, second = ValueError(), KeyError()
+    first.__context__, second.__context__ = second, first
+    assert cause_of(first).words == "ValueError"
