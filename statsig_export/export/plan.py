@@ -1,7 +1,7 @@
 """Dry runs: what an export would come to. Writes nothing."""
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from functools import cached_property
 from types import TracebackType
 from typing import Self
@@ -66,12 +66,13 @@ class Planner:
         identities = self._identities(window, names)
         rule = self._stand_in or config.privacy_rule()
         judge = Judge(config.source, config.filter, config.webhook, planned, elsewhere, rule, forgotten=self._forgotten)
-        for judged, _ in judge_window(self._source, window, judge, identities):
-            for category, events in judged.events.items():
-                if events.num_rows:
-                    examples.setdefault(category, events["event"][0].as_py())
-            limit = None if failed_limit is None else failed_limit - len(failed)
-            failed += _failed_rows(judged, window, failed_reason, limit)
+        with closing(judge_window(self._source, window, judge, identities)) as chunks:
+            for judged, _ in chunks:
+                for category, events in judged.events.items():
+                    if events.num_rows:
+                        examples.setdefault(category, events["event"][0].as_py())
+                limit = None if failed_limit is None else failed_limit - len(failed)
+                failed += _failed_rows(judged, window, failed_reason, limit)
         accounts = {
             category: Account(
                 events=tally.rows,

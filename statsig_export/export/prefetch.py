@@ -4,7 +4,7 @@ One thread each, one step ahead or behind: the database, Arrow's kernels and the
 what is held in memory stays a few chunks. An error on either side comes out where the work is waited for.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
@@ -21,8 +21,12 @@ class Closeable(Protocol[Item_co]):
     def close(self) -> None: ...
 
 
-def read_ahead(items: Closeable[Item]) -> Iterator[Item]:
-    """The items, the next one always under way. All of `items`, its end too, runs in one thread of its own."""
+def read_ahead(items: Closeable[Item]) -> Generator[Item]:
+    """The items, the next one always under way. All of `items`, its end too, runs in one thread of its own.
+
+    Close it, whatever happens: one that is left to the garbage collector, as an error's traceback may do, waits for
+    ever, since its thread may be collected first.
+    """
     with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as thread:
         try:
             iterator = iter(items)

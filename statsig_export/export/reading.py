@@ -4,6 +4,7 @@ Nothing of it is on record before the ledger is told.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 from statsig_export.crashpoints import CrashPoint, reach
@@ -60,8 +61,11 @@ def read_rows(
     )
     rows_read = 0
     with window_writer(opened.storage, config.webhook, run.categories) as writer:
-        with write_behind(_traced(writer.add, here())) as write:
-            for judged, rows in judge_window(opened.source, window, judge, known.identities):
+        with (
+            write_behind(_traced(writer.add, here())) as write,
+            closing(judge_window(opened.source, window, judge, known.identities)) as chunks,
+        ):
+            for judged, rows in chunks:
                 write(judged)
                 rows_read += rows
                 run.context.on_progress(rows)

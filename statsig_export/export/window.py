@@ -1,6 +1,7 @@
 """Reads a window of the source and has it judged, chunk by chunk."""
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 
 from statsig_export.config import Config
@@ -37,10 +38,13 @@ def judge_window(
         hashes = None if known.keys_as_text else _hashes(source, table, judge)
         read = source.read_window(table, window.start, window.end, categories, hashes=hashes)
         judge.statements[table.qualified_name] = read.statement
-        chunks = read_ahead(each("read", read, place))
         try:
-            for reshaped in read_ahead(judge.reshaped(chunks, known, place, told_apart=hashes is not None)):
-                yield judge.judge(reshaped), reshaped.rows
+            with (
+                closing(read_ahead(each("read", read, place))) as chunks,
+                closing(read_ahead(judge.reshaped(chunks, known, place, told_apart=hashes is not None))) as frames,
+            ):
+                for reshaped in frames:
+                    yield judge.judge(reshaped), reshaped.rows
         except MemoryError:  # Arrow's too
             raise out_of_memory(table) from None
         if judge.replaces_planned(table.categories):
