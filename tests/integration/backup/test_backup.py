@@ -6,17 +6,18 @@ import stat
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from home import ExportHome
-from old_windows import LATER, lived, next_day, pruned
+from old_windows import LATER, lived, next_day, pruned, sent
 from rows import custom_event
 from sqlalchemy import create_engine, inspect, make_url, text
 
 from statsig_export.backup import backup as backing_up
 from statsig_export.backup.backup import backup, manifests
-from statsig_export.backup.manifest import Manifest
+from statsig_export.backup.manifest import Manifest, name_at, names_in, path_of
 from statsig_export.backup.restore import restore
 from statsig_export.errors import ConfigError, LedgerError, PartitionFileError, StorageError
 from statsig_export.forgetting.forget import forget
@@ -117,7 +118,7 @@ def test_a_backup_is_restored_into_a_database_of_the_other_kind(home: ExportHome
 
 @pytest.mark.fault("F542")
 def test_a_second_backup_copies_only_what_is_new(home: ExportHome):
-    lived(home)
+    sent(home)
     first = backup(home.config, target_of(home))
     again = backup(home.config, target_of(home))
     next_day(home)
@@ -144,7 +145,7 @@ def test_older_backups_are_removed_with_what_nothing_needs_any_more(home: Export
 
 
 def test_an_earlier_backup_is_restored_by_its_name(home: ExportHome):
-    lived(home)
+    sent(home)
     first = backup(home.config, target_of(home))
     next_day(home)
     backup(home.config, target_of(home))
@@ -159,7 +160,7 @@ def test_an_earlier_backup_is_restored_by_its_name(home: ExportHome):
 @pytest.mark.fault("F543")
 @pytest.mark.parametrize("damage", ["manifest", "cut manifest", "table", "lost table", "file", "lost file"])
 def test_a_broken_backup_is_refused_before_anything_is_touched(home: ExportHome, damage: str):
-    lived(home)
+    sent(home)
     backup(home.config, target_of(home))
     folder = home.folder / "backup"
     (manifest,) = (folder / "backups").iterdir()
@@ -224,7 +225,7 @@ def test_what_is_no_backup_of_ours_is_refused(home: ExportHome, words: str, said
 
 
 def test_a_backup_of_a_newer_version_is_refused(home: ExportHome):
-    lived(home)
+    sent(home)
     backup(home.config, target_of(home))
     (manifest,) = (home.folder / "backup" / "backups").iterdir()
     found = Manifest.from_bytes(manifest.read_bytes(), "it")
@@ -312,7 +313,7 @@ def test_a_backup_beside_which_files_are_removed_is_of_a_moment_at_which_none_is
 
 @pytest.mark.fault("F546")
 def test_a_file_that_is_lost_is_named_and_no_backup_is_made(home: ExportHome):
-    lived(home)
+    sent(home)
     backup(home.config, target_of(home))
     next_day(home)
     file = min((home.folder / "files" / "events").rglob(f"*window={LATER}/*.parquet"))
@@ -328,7 +329,7 @@ def test_a_file_that_is_lost_is_named_and_no_backup_is_made(home: ExportHome):
 
 @pytest.mark.fault("F546")
 def test_two_backups_at_once_and_a_target_of_another_ledger_are_refused(home: ExportHome, tmp_path: Path):
-    lived(home)
+    sent(home)
     database = open_to_write(make_url(home.ledger_url))
     locks = open_locks(database.engine)
     assert locks.acquire("backup")
@@ -348,7 +349,7 @@ def test_two_backups_at_once_and_a_target_of_another_ledger_are_refused(home: Ex
 
 
 def test_the_verbs_report_and_never_show_the_secret_of_a_url(home: ExportHome):
-    lived(home)
+    sent(home)
     home.write()
     made = json.loads(home.verb("backup", target_of(home), "--json").stdout)
     shown = home.verb("backup", "env:BACKUP", BACKUP=target_of(home))
@@ -382,7 +383,7 @@ def test_a_backup_holds_no_secret_and_its_ledger_is_not_for_others_on_the_machin
 
 @pytest.mark.fault("F546")
 def test_a_target_that_cannot_be_written_is_an_error_that_names_it(home: ExportHome):
-    lived(home)
+    sent(home)
     (home.folder / "backup").write_text("a file")
 
     with pytest.raises(StorageError, match=r"the backup's target .*backup cannot be read or written \(EEXIST"):
@@ -391,7 +392,7 @@ def test_a_target_that_cannot_be_written_is_an_error_that_names_it(home: ExportH
 
 def test_the_memory_of_a_backup_does_not_grow_with_the_ledger(home: ExportHome):
     peaks = []
-    for count in (400, 4_000):
+    for count in (200, 2_000):
         home.set("webhook", max_events=1)
         home.add([custom_event(key) for key in range(count, 2 * count)])
         home.export()
@@ -440,3 +441,14 @@ def test_a_ledger_is_not_replaced_while_a_run_ships_one_shard_of_a_partition(hom
     locks.close()
     database.close()
     assert restore(home.config, target_of(home), force=True).copied_files == 0
+
+
+@pytest.mark.fault("F636")
+def test_the_newest_backup_is_the_one_that_was_made_last_in_one_second_and_by_a_clock_that_was_put_back():
+    noon = datetime(2026, 11, 27, 12, tzinfo=UTC)
+    names = []
+    for moment in (noon, noon, noon + timedelta(microseconds=1), noon - timedelta(days=1), noon + timedelta(seconds=1)):
+        names.append(name_at(moment, max(names, default=None)))
+
+    assert names_in([path_of(name) for name in reversed(names)]) == names
+    assert len(set(names)) == 5
