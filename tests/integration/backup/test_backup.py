@@ -31,6 +31,7 @@ from statsig_export.shipping.status import status
 from statsig_export.storage.place import Place
 
 VERSION_1 = Path(__file__).parents[2] / "identity" / "version_1"
+ON_POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.acceptance)  # a whole day there takes seconds
 SECRET = "wJalrXUtnFEMI-K7MDENG"
 
 
@@ -69,6 +70,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.fault("F540")
+@pytest.mark.parametrize("databases", ["sqlite", ON_POSTGRESQL], indirect=True)
 def test_what_was_lost_comes_back_whole_and_nothing_is_sent_twice_that_the_backup_knew(any_home: ExportHome):
     lived(any_home)
     forget(any_home.config, [("userID", "user-7")])
@@ -96,7 +98,9 @@ def test_what_was_lost_comes_back_whole_and_nothing_is_sent_twice_that_the_backu
 
 
 @pytest.mark.fault("F541")
-@pytest.mark.parametrize("back", [False, True], ids=["to PostgreSQL", "to SQLite"])
+@pytest.mark.parametrize(
+    "back", [False, pytest.param(True, marks=pytest.mark.acceptance)], ids=["to PostgreSQL", "to SQLite"]
+)
 def test_a_backup_is_restored_into_a_database_of_the_other_kind(home: ExportHome, postgres_url: str, *, back: bool):
     sqlite = home.ledger_url
     first, second = (postgres_url, sqlite) if back else (sqlite, postgres_url)
@@ -238,6 +242,7 @@ def test_a_backup_of_a_newer_version_is_refused(home: ExportHome):
 
 
 @pytest.mark.fault("F544")
+@pytest.mark.parametrize("databases", ["sqlite", ON_POSTGRESQL], indirect=True)
 def test_a_ledger_that_is_not_empty_is_replaced_only_by_force_and_not_while_a_run_holds_it(any_home: ExportHome):
     lived(any_home)
     backup(any_home.config, target_of(any_home))

@@ -30,6 +30,7 @@ from statsig_export.shipping.replay import replay
 from statsig_export.shipping.status import status
 from statsig_export.storage.place import Place
 
+ON_POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.acceptance)  # a whole day there takes seconds
 OLDER = "the ledger is older than the storage"
 
 
@@ -64,6 +65,7 @@ def users(home: ExportHome) -> Iterable[str]:
 
 
 @pytest.mark.fault("F547")
+@pytest.mark.parametrize("databases", ["sqlite", ON_POSTGRESQL], indirect=True)
 def test_what_an_older_ledger_does_not_know_as_sent_is_taken_from_the_storage(any_home: ExportHome):
     any_home.add([custom_event(key) for key in range(501, 521)])
     any_home.export()
