@@ -205,6 +205,9 @@ def test_a_ledger_that_is_locked_is_an_incident_of_its_own(duty: Duty, monkeypat
 
 
 @pytest.mark.fault("F562")
+@pytest.mark.parametrize(
+    "databases", ["sqlite", pytest.param("postgresql", marks=pytest.mark.acceptance)], indirect=True
+)
 def test_of_two_daemons_at_once_one_tells(any_home: ExportHome, receiver_of_alerts: Taken):
     duty = Duty(any_home, receiver_of_alerts)
     duty.halt()

@@ -198,18 +198,16 @@ def test_a_receipt_names_nobody_who_is_forgotten_and_is_not_for_others_on_the_ma
 
 
 @pytest.mark.fault("F549")
-@pytest.mark.parametrize(
-    "damage", [b"", b"x", gzip.compress(b"{}"), gzip.compress(b"[1")], ids=["empty", "text", "object", "cut"]
-)
-def test_a_damaged_receipt_is_an_error_that_names_it(home: ExportHome, damage: bytes):
+def test_a_damaged_receipt_is_an_error_that_names_it(home: ExportHome):
     sent(home)
     home.add([custom_event(300)])
     home.export()
     (file,) = (home.folder / "files" / "receipts").rglob("category=custom_event/*.gz")
-    file.write_bytes(damage)
 
-    with pytest.raises(LedgerError, match=r"the receipt .*custom_event.* is damaged"):
-        home.ship()
+    for damage in (b"", b"x", gzip.compress(b"{}"), gzip.compress(b"[1")):
+        file.write_bytes(damage)
+        with pytest.raises(LedgerError, match=r"the receipt .*custom_event.* is damaged"):
+            home.ship()
     file.unlink()
     assert home.ship().sent == 1
 
