@@ -133,7 +133,7 @@ def test_a_second_backup_copies_only_what_is_new(home: ExportHome):
 
 
 def test_older_backups_are_removed_with_what_nothing_needs_any_more(home: ExportHome):
-    lived(home)
+    sent(home)
     first = backup(home.config, target_of(home))
     forget(home.config, [("userID", "user-7")])
     old = {path for path in files_of(home.folder / "backup") if path.startswith("events/")}
@@ -189,7 +189,7 @@ def test_a_broken_backup_is_refused_before_anything_is_touched(home: ExportHome)
 
 
 def test_beside_a_damaged_backup_a_new_one_is_made_and_nothing_is_removed(home: ExportHome):
-    lived(home)
+    sent(home)
     first = backup(home.config, target_of(home))
     forget(home.config, [("userID", "user-7")])
     manifest = home.folder / "backup" / "backups" / f"{first.name}.json"

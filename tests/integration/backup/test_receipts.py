@@ -105,7 +105,7 @@ def test_what_an_older_ledger_does_not_know_as_sent_is_taken_from_the_storage(an
 
 @pytest.mark.fault("F547")
 def test_a_restore_onto_a_storage_that_outlived_its_ledger_catches_up_by_itself(home: ExportHome):
-    lived(home)
+    sent(home)
     backup(home.config, str(home.folder / "backup"))
     next_day(home)
     home.ship()
@@ -141,7 +141,7 @@ def test_partitions_that_were_pruned_since_are_pruned_again(home: ExportHome):
 @pytest.mark.fault("F548")
 @pytest.mark.parametrize("forgotten_before", [True, False], ids=["the key is known", "nobody was forgotten before"])
 def test_who_was_forgotten_since_is_not_brought_back_by_an_older_ledger(home: ExportHome, *, forgotten_before: bool):
-    lived(home)
+    sent(home)
     if forgotten_before:
         forget(home.config, [("userID", "user-9")])
     back = old(home)
@@ -183,7 +183,7 @@ def test_somebody_who_was_taken_off_the_record_is_not_put_on_it_again(home: Expo
 
 
 def test_a_receipt_names_nobody_who_is_forgotten_and_is_not_for_others_on_the_machine(home: ExportHome):
-    lived(home)
+    sent(home)
     forget(home.config, [("userID", "user-7")])
     files = [file for file in (home.folder / "files" / "receipts").rglob("*") if file.is_file()]
 
