@@ -1,6 +1,6 @@
 """An export in one process that never ends: it exports and ships by the library, again and again, until SIGTERM.
 
-    python looping.py EXPORT_TOML FILE_OF_ENDED_WINDOWS
+    python soak_looping.py EXPORT_TOML FILE_OF_ENDED_WINDOWS
 
 What leaks a little with each call (connections, threads, Arrow's memory) shows in this process.
 """
