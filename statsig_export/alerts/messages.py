@@ -32,7 +32,7 @@ class Message:
     def id(self) -> str:
         """The same for the same news: a receiver that gets it twice can tell."""
         parts = [f"{turn} {one.seen.key} {one.since_ms} {one.seen.level}" for one, turn in self.told]
-        return hashlib.sha256("\n".join([self.destination, *parts]).encode()).hexdigest()[:32]
+        return hashlib.sha256("\n".join([self.destination, *parts]).encode(errors="backslashreplace")).hexdigest()[:32]
 
     @property
     def subject(self) -> str:
@@ -51,6 +51,7 @@ class Message:
     def slack(self) -> bytes:
         """As Slack's incoming webhooks take it: no text of others mentions somebody or becomes a link."""
         shown = self.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        shown = shown.replace("@", "@\u200b")  # Mattermost and Rocket.Chat take a bare @channel for a mention
         return _json({"text": f"*statsig-export {self.destination}*\n{shown}", "unfurl_links": False})
 
     @property
@@ -74,7 +75,7 @@ class Message:
             f"  whose fault: {seen.fault.value}",
             f"  what to do: {_line(seen.do)}",
         ]
-        lines += [f"  concerns: {', '.join(seen.partitions)}"] if seen.partitions else []
+        lines += [f"  concerns: {', '.join(map(_line, seen.partitions))}"] if seen.partitions else []
         lines += [f"  run: {self._link(run)}" for run in seen.runs]
         return "\n".join([*lines, f"  since {_utc(incident.since_ms)}"])
 
@@ -87,13 +88,14 @@ class Message:
             "what": _line(seen.what),
             "fault": seen.fault.name.lower(),
             "do": _line(seen.do),
-            "partitions": list(seen.partitions),
+            "partitions": [_line(name) for name in seen.partitions],
             "runs": [self._link(run) for run in seen.runs],
             "since": _iso(incident.since_ms),
             "until": _iso(incident.over_ms) if turn is Turn.OVER else None,
         }
 
     def _link(self, run: str) -> str:
+        run = _line(run)
         return run if self.dagster_url is None else f"{self.dagster_url}/runs/{run}"
 
 

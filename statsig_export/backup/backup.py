@@ -9,7 +9,6 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import Final
-from uuid import uuid4
 
 from statsig_export.backup.files import copy_all, has, needed_files
 from statsig_export.backup.manifest import FOLDER, TABLES, BackupReport, Manifest, name_at, names_in, path_of
@@ -106,7 +105,7 @@ def _backup(
     else:
         raise LedgerError("files were removed as fast as they could be backed up", hint="back up again")
     manifest = Manifest(
-        name=name_at(made, uuid4().hex[:6]),
+        name=name_at(made, max([*(found.name for found in before), *damaged_ones], default=None)),
         made=made.isoformat(timespec="seconds"),
         library_version=VERSION,
         schema_version=version,

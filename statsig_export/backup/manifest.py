@@ -89,9 +89,12 @@ class Manifest(_Strict):
 _ANOTHER: Final = "name what `statsig-export backup` was given, or restore an earlier one by --name"
 
 
-def name_at(moment: datetime, token: str) -> str:
-    """The name of a backup: names are in the order of time."""
-    return f"{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}-{token}"
+def name_at(moment: datetime, latest: str | None) -> str:
+    """The name of a backup. Names are in the order in which backups were made: it comes after that of the `latest` one,
+    which was made in the same second, or before the clock was put back.
+    """
+    name = f"{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}-{moment.microsecond:06x}"
+    return name if latest is None or name > latest else f"{latest}0"
 
 
 def path_of(name: str) -> str:

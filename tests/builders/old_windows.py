@@ -47,6 +47,13 @@ def lived(home: ExportHome) -> ExportHome:
     return home
 
 
+def sent(home: ExportHome) -> None:
+    """Export and ship one event: for what does not depend on how a day went."""
+    home.add([custom_event(7)])
+    home.export()
+    home.ship()
+
+
 def next_day(home: ExportHome) -> None:
     """One event in the day after."""
     ingested = datetime(2026, 11, 21, 9)

@@ -6,17 +6,18 @@ import stat
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from home import ExportHome
-from old_windows import LATER, lived, next_day, pruned
+from old_windows import LATER, lived, next_day, pruned, sent
 from rows import custom_event
 from sqlalchemy import create_engine, inspect, make_url, text
 
 from statsig_export.backup import backup as backing_up
 from statsig_export.backup.backup import backup, manifests
-from statsig_export.backup.manifest import Manifest
+from statsig_export.backup.manifest import Manifest, name_at, names_in, path_of
 from statsig_export.backup.restore import restore
 from statsig_export.errors import ConfigError, LedgerError, PartitionFileError, StorageError
 from statsig_export.forgetting.forget import forget
@@ -30,6 +31,7 @@ from statsig_export.shipping.status import status
 from statsig_export.storage.place import Place
 
 VERSION_1 = Path(__file__).parents[2] / "identity" / "version_1"
+ON_POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.acceptance)  # a whole day there takes seconds
 SECRET = "wJalrXUtnFEMI-K7MDENG"
 
 
@@ -68,6 +70,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.fault("F540")
+@pytest.mark.parametrize("databases", ["sqlite", ON_POSTGRESQL], indirect=True)
 def test_what_was_lost_comes_back_whole_and_nothing_is_sent_twice_that_the_backup_knew(any_home: ExportHome):
     lived(any_home)
     forget(any_home.config, [("userID", "user-7")])
@@ -95,7 +98,9 @@ def test_what_was_lost_comes_back_whole_and_nothing_is_sent_twice_that_the_backu
 
 
 @pytest.mark.fault("F541")
-@pytest.mark.parametrize("back", [False, True], ids=["to PostgreSQL", "to SQLite"])
+@pytest.mark.parametrize(
+    "back", [False, pytest.param(True, marks=pytest.mark.acceptance)], ids=["to PostgreSQL", "to SQLite"]
+)
 def test_a_backup_is_restored_into_a_database_of_the_other_kind(home: ExportHome, postgres_url: str, *, back: bool):
     sqlite = home.ledger_url
     first, second = (postgres_url, sqlite) if back else (sqlite, postgres_url)
@@ -117,7 +122,7 @@ def test_a_backup_is_restored_into_a_database_of_the_other_kind(home: ExportHome
 
 @pytest.mark.fault("F542")
 def test_a_second_backup_copies_only_what_is_new(home: ExportHome):
-    lived(home)
+    sent(home)
     first = backup(home.config, target_of(home))
     again = backup(home.config, target_of(home))
     next_day(home)
@@ -128,7 +133,7 @@ def test_a_second_backup_copies_only_what_is_new(home: ExportHome):
 
 
 def test_older_backups_are_removed_with_what_nothing_needs_any_more(home: ExportHome):
-    lived(home)
+    sent(home)
     first = backup(home.config, target_of(home))
     forget(home.config, [("userID", "user-7")])
     old = {path for path in files_of(home.folder / "backup") if path.startswith("events/")}
@@ -144,7 +149,7 @@ def test_older_backups_are_removed_with_what_nothing_needs_any_more(home: Export
 
 
 def test_an_earlier_backup_is_restored_by_its_name(home: ExportHome):
-    lived(home)
+    sent(home)
     first = backup(home.config, target_of(home))
     next_day(home)
     backup(home.config, target_of(home))
@@ -157,36 +162,34 @@ def test_an_earlier_backup_is_restored_by_its_name(home: ExportHome):
 
 
 @pytest.mark.fault("F543")
-@pytest.mark.parametrize("damage", ["manifest", "cut manifest", "table", "lost table", "file", "lost file"])
-def test_a_broken_backup_is_refused_before_anything_is_touched(home: ExportHome, damage: str):
-    lived(home)
+def test_a_broken_backup_is_refused_before_anything_is_touched(home: ExportHome):
+    sent(home)
     backup(home.config, target_of(home))
     folder = home.folder / "backup"
     (manifest,) = (folder / "backups").iterdir()
     table, file = min((folder / "ledger").iterdir()), min((folder / "events").rglob("*.parquet"))
-    match damage:
-        case "manifest":
-            manifest.write_text(manifest.read_text().replace('"files": ', '"files": 1'))
-        case "cut manifest":
-            manifest.write_bytes(manifest.read_bytes()[:-40])
-        case "table":
-            table.write_bytes(table.read_bytes()[:-1] + b"x")
-        case "lost table":
-            table.unlink()
-        case "file":
-            file.write_bytes(file.read_bytes()[:-1] + b"x")
-        case _:
-            file.unlink()
     lose(home)
 
-    for dry_run in (True, False):
-        with pytest.raises(LedgerError, match=r"damaged|broken"):
-            restore(home.config, target_of(home), dry_run=dry_run)
-    assert untouched(home)
+    for broken, damaged in (
+        (manifest, manifest.read_bytes().replace(b'"files": ', b'"files": 1')),
+        (manifest, manifest.read_bytes()[:-40]),
+        (table, table.read_bytes()[:-1] + b"x"),
+        (table, None),
+        (file, file.read_bytes()[:-1] + b"x"),
+        (file, None),
+    ):
+        whole = broken.read_bytes()
+        broken.unlink() if damaged is None else broken.write_bytes(damaged)
+        for dry_run in (True, False):
+            with pytest.raises(LedgerError, match=r"damaged|broken"):
+                restore(home.config, target_of(home), dry_run=dry_run)
+        assert untouched(home)
+        broken.write_bytes(whole)
+    assert restore(home.config, target_of(home)).copied_files == 1
 
 
 def test_beside_a_damaged_backup_a_new_one_is_made_and_nothing_is_removed(home: ExportHome):
-    lived(home)
+    sent(home)
     first = backup(home.config, target_of(home))
     forget(home.config, [("userID", "user-7")])
     manifest = home.folder / "backup" / "backups" / f"{first.name}.json"
@@ -224,7 +227,7 @@ def test_what_is_no_backup_of_ours_is_refused(home: ExportHome, words: str, said
 
 
 def test_a_backup_of_a_newer_version_is_refused(home: ExportHome):
-    lived(home)
+    sent(home)
     backup(home.config, target_of(home))
     (manifest,) = (home.folder / "backup" / "backups").iterdir()
     found = Manifest.from_bytes(manifest.read_bytes(), "it")
@@ -237,6 +240,7 @@ def test_a_backup_of_a_newer_version_is_refused(home: ExportHome):
 
 
 @pytest.mark.fault("F544")
+@pytest.mark.parametrize("databases", ["sqlite", ON_POSTGRESQL], indirect=True)
 def test_a_ledger_that_is_not_empty_is_replaced_only_by_force_and_not_while_a_run_holds_it(any_home: ExportHome):
     lived(any_home)
     backup(any_home.config, target_of(any_home))
@@ -284,7 +288,7 @@ def test_a_backup_of_an_older_version_is_brought_up_to_date(
 
 
 @pytest.mark.fault("F545")
-@pytest.mark.parametrize("by", ["prune", "forget"])
+@pytest.mark.parametrize("by", ["prune", pytest.param("forget", marks=pytest.mark.acceptance)])
 def test_a_backup_beside_which_files_are_removed_is_of_a_moment_at_which_none_is_missing(
     home: ExportHome, monkeypatch: pytest.MonkeyPatch, by: str
 ):
@@ -312,7 +316,7 @@ def test_a_backup_beside_which_files_are_removed_is_of_a_moment_at_which_none_is
 
 @pytest.mark.fault("F546")
 def test_a_file_that_is_lost_is_named_and_no_backup_is_made(home: ExportHome):
-    lived(home)
+    sent(home)
     backup(home.config, target_of(home))
     next_day(home)
     file = min((home.folder / "files" / "events").rglob(f"*window={LATER}/*.parquet"))
@@ -328,7 +332,7 @@ def test_a_file_that_is_lost_is_named_and_no_backup_is_made(home: ExportHome):
 
 @pytest.mark.fault("F546")
 def test_two_backups_at_once_and_a_target_of_another_ledger_are_refused(home: ExportHome, tmp_path: Path):
-    lived(home)
+    sent(home)
     database = open_to_write(make_url(home.ledger_url))
     locks = open_locks(database.engine)
     assert locks.acquire("backup")
@@ -348,7 +352,7 @@ def test_two_backups_at_once_and_a_target_of_another_ledger_are_refused(home: Ex
 
 
 def test_the_verbs_report_and_never_show_the_secret_of_a_url(home: ExportHome):
-    lived(home)
+    sent(home)
     home.write()
     made = json.loads(home.verb("backup", target_of(home), "--json").stdout)
     shown = home.verb("backup", "env:BACKUP", BACKUP=target_of(home))
@@ -382,16 +386,17 @@ def test_a_backup_holds_no_secret_and_its_ledger_is_not_for_others_on_the_machin
 
 @pytest.mark.fault("F546")
 def test_a_target_that_cannot_be_written_is_an_error_that_names_it(home: ExportHome):
-    lived(home)
+    sent(home)
     (home.folder / "backup").write_text("a file")
 
     with pytest.raises(StorageError, match=r"the backup's target .*backup cannot be read or written \(EEXIST"):
         backup(home.config, target_of(home))
 
 
+@pytest.mark.acceptance
 def test_the_memory_of_a_backup_does_not_grow_with_the_ledger(home: ExportHome):
     peaks = []
-    for count in (400, 4_000):
+    for count in (200, 2_000):
         home.set("webhook", max_events=1)
         home.add([custom_event(key) for key in range(count, 2 * count)])
         home.export()
@@ -440,3 +445,14 @@ def test_a_ledger_is_not_replaced_while_a_run_ships_one_shard_of_a_partition(hom
     locks.close()
     database.close()
     assert restore(home.config, target_of(home), force=True).copied_files == 0
+
+
+@pytest.mark.fault("F636")
+def test_the_newest_backup_is_the_one_that_was_made_last_in_one_second_and_by_a_clock_that_was_put_back():
+    noon = datetime(2026, 11, 27, 12, tzinfo=UTC)
+    names = []
+    for moment in (noon, noon, noon + timedelta(microseconds=1), noon - timedelta(days=1), noon + timedelta(seconds=1)):
+        names.append(name_at(moment, max(names, default=None)))
+
+    assert names_in([path_of(name) for name in reversed(names)]) == names
+    assert len(set(names)) == 5

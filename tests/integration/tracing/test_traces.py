@@ -189,6 +189,7 @@ def test_a_collector_that_does_not_answer_is_waited_for_once(
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.acceptance
 def test_without_the_switch_nothing_of_opentelemetry_is_imported_and_a_span_costs_nothing(home: ExportHome):
     home.add([custom_event(1)])
     home.write()
@@ -224,6 +225,7 @@ def test_where_the_extra_is_not_installed_a_run_goes_on_and_says_what_to_install
 
 
 @pytest.mark.fault("F569")
+@pytest.mark.acceptance
 def test_the_spans_that_have_ended_are_sent_when_sigterm_ends_the_process(
     traced_home: ExportHome, collected: Collected
 ):
