@@ -1,16 +1,17 @@
 """Identity for rows without a primary key: a UUID over what the row says, and its ordinal among equal rows. Pure.
 
 The content of a row is the JSON object of its non-null columns under their canonical names, in alphabetical order, with
-JSON values brought to one spelling, without members that are null. It does not depend on how the database writes JSON,
-on the order of reading, on columns that are null in this row, or on members that a struct got after it. Equal rows are
-as many events: the second gets another id than the first. So a re-reading in any order gives the same set of ids, and a
-row that came late adds one.
+JSON values brought to one spelling. It does not depend on how the database writes JSON, on the order of reading, on
+columns that are null in this row, or, in files, on members that a struct got after it. Equal rows are as many events:
+the second gets another id than the first. So a re-reading in any order gives the same set of ids, and a row that came
+late adds one.
 """
 
 import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -52,7 +53,7 @@ def content_digests(frame: pd.DataFrame, table: SourceTable, source_name: str, *
     """A digest of each row's content; with `repeats` it leaves out the columns that are `added_later`."""
     rules = [rule for rule in table.columns if not repeats or rule.canonical not in table.added_later]
     salt = json.dumps(table.salted(source_name)).encode()
-    contents = _contents(columns_of(frame), rules)
+    contents = _contents(columns_of(frame), rules, _SPELLINGS_IN_FILES if table.in_files else _SPELLINGS)
     return [hashlib.sha256(salt + content.encode()).digest() for content in values_of(contents)]
 
 
@@ -68,29 +69,29 @@ def uuids(digests: Sequence[bytes]) -> list[str]:
     return [_uuid(digest.hex()) for digest in digests]
 
 
-def canonical_json(value: str) -> str:
-    """One spelling for equal JSON values: members sorted, none that is null, no spaces, 3.0 as 3; text that is no JSON
-    as it is.
+def canonical_json(value: str, *, without_nulls: bool = False) -> str:
+    """One spelling for equal JSON values: members sorted, no spaces, 3.0 as 3, and on request none that is null; text
+    that is no JSON as it is.
     """
     try:
         decoded: object = msgspec.json.decode(value)
         if _MAYBE_WHOLE_FLOAT.search(value):
             decoded = _whole_numbers(decoded)
-        if "null" in value:
+        if without_nulls and "null" in value:
             decoded = _without_nulls(decoded)
         return msgspec.json.encode(decoded, order="sorted").decode()
     except (msgspec.MsgspecError, RecursionError, UnicodeError):
         return value
 
 
-def _contents(columns: Mapping[str, Column], rules: Sequence[ColumnRule]) -> Column:
-    members = [_member(columns[rule.canonical], rule) for rule in sorted(rules, key=lambda rule: rule.canonical)]
-    return join("{", *members, "}")
+def _contents(columns: Mapping[str, Column], rules: Sequence[ColumnRule], spellings: "_Spellings") -> Column:
+    in_order = sorted(rules, key=lambda rule: rule.canonical)
+    return join("{", *(_member(columns[rule.canonical], rule, spellings) for rule in in_order), "}")
 
 
-def _member(values: Column, rule: ColumnRule) -> Column:
+def _member(values: Column, rule: ColumnRule, spellings: "_Spellings") -> Column:
     """`"name":"value",`, or nothing where the column is null."""
-    spelled = _SPELLINGS.get(rule.kind, _as_it_is)(values)
+    spelled = spellings.get(rule.kind, _as_it_is)(values)
     name = json.dumps(rule.canonical)
     return join(f'{name}:"', escaped(spelled), '",').fill_null("")
 
@@ -99,8 +100,8 @@ def _as_it_is(values: Column) -> Column:
     return values.cast(TEXT)
 
 
-def _json(values: Column) -> Column:
-    spelled = mapped(values.cast(TEXT), canonical_json)
+def _json(values: Column, *, without_nulls: bool = False) -> Column:
+    spelled = mapped(values.cast(TEXT), partial(canonical_json, without_nulls=without_nulls))
     return choose(pc.equal(spelled, "null"), text(None), spelled)
 
 
@@ -109,7 +110,10 @@ def _time(values: Column) -> Column:
     return pc.coalesce(to_epoch_ms(values).cast(TEXT), values.cast(TEXT))  # type: ignore[no-any-return]  # untyped
 
 
-_SPELLINGS: Final[dict[Kind, Callable[[Column], Column]]] = {Kind.JSON: _json, Kind.TIME: _time}
+_Spellings = Mapping[Kind, Callable[[Column], Column]]
+_SPELLINGS: Final[_Spellings] = {Kind.JSON: _json, Kind.TIME: _time}
+_SPELLINGS_IN_FILES: Final[_Spellings] = {**_SPELLINGS, Kind.JSON: partial(_json, without_nulls=True)}
+"""Not elsewhere, too: ids that were made before would be others."""
 
 
 def _whole_numbers(value: object) -> object:
@@ -121,7 +125,7 @@ def _whole_numbers(value: object) -> object:
 
 
 def _without_nulls(value: object) -> object:
-    """Without the members that are null: a database shows a struct's members, also those that came after the row."""
+    """Without the members that are null: a table shows a struct's members, also those that came after the row."""
     if isinstance(value, dict):
         return {key: _without_nulls(member) for key, member in value.items() if member is not None}
     return [_without_nulls(item) for item in value] if isinstance(value, list) else value

@@ -101,6 +101,8 @@ class SourceTable:
     meanings: tuple[Meaning, ...] = ()
     """What export.toml says by `values`. Ids are made of what was found."""
     schema: str | None = None
+    in_files: bool = False
+    """Whether its rows are in files, whose structs show a member that came after the row as null."""
     salt: tuple[str, str] | None = None
     """The names of source and table that derived ids are made with, where export.toml says so by `identity`."""
     keys_as_text: bool = False

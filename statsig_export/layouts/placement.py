@@ -89,6 +89,7 @@ def _placed(table: SourceTable, settings: TableSettings, source_name: str) -> So
         predicates=_meant(tuple(each for each in table.predicates if each.column in found), meanings),
         meanings=meanings,
         repeats_are_duplicates=settings.repeats == "duplicates",
+        in_files=settings.files is not None,
         salt=None if settings.identity is None else salt_of(settings.identity, source_name),
     )
 
