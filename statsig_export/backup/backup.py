@@ -21,6 +21,7 @@ from statsig_export.ledger import retention
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.dump import dumped
 from statsig_export.ledger.locks import open_locks
+from statsig_export.ledger.queries import ledger_id
 from statsig_export.ledger.transactions import ledger_to_read
 from statsig_export.receipts.receipts import FOLDER as RECEIPTS
 from statsig_export.runs import no_progress
@@ -78,8 +79,7 @@ def _backup(
     database: LedgerDatabase, storage: Storage, target: Place, keep: int | None, on_progress: Callable[[int], None]
 ) -> BackupReport:
     before, damaged_ones = _readable(target)
-    with database.read() as connection:
-        mine = retention.ledger_id(connection)
+    mine = ledger_id(database)
     if any(found.ledger_id != mine for found in before):
         raise LedgerError(
             f"{target.place} holds backups of another ledger", hint="name a folder or bucket of its own for each ledger"

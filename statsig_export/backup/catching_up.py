@@ -4,15 +4,17 @@ Nobody else may be at work. What the receipts of a partition say takes the place
 transaction for all of them.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from statsig_export.config import Config
 from statsig_export.errors import LedgerError
-from statsig_export.ledger.load import go_on_counting, refuse_while_held
-from statsig_export.ledger.partition_rows import put_back
+from statsig_export.ledger.load import put_all_back, refuse_while_held
+from statsig_export.ledger.partition_rows import Rows
+from statsig_export.ledger.queries import ledger_id
 from statsig_export.ledger.transactions import existing_ledger
 from statsig_export.receipts import forgotten
-from statsig_export.receipts.receipts import all_ahead, folder_of, ledger_id_of, path_of
+from statsig_export.receipts.receipts import all_ahead, folder_of, path_of
 from statsig_export.runs import REAL_TIME
 from statsig_export.storage.storage import Storage
 
@@ -47,18 +49,20 @@ def catch_up(config: Config, *, accept_loss: bool = False) -> CaughtUp:
         if accept_loss:
             keys = []
             for receipt in list(all_ahead(database, storage)):
-                folder = folder_of(ledger_id_of(database), receipt.destination)
+                folder = folder_of(ledger_id(database), receipt.destination)
                 storage.delete(path_of(folder, receipt.category, receipt.window))
                 keys.append(receipt.name)
             for name in names:
                 forgotten.write_forgotten(database, storage, name)
             return CaughtUp(tuple(keys), accepted=True)
         keys = []
-        with database.write() as connection:
+
+        def taken() -> Iterator[Rows]:
             for receipt in all_ahead(database, storage):
-                put_back(connection, receipt.rows)
                 keys.append(receipt.name)
-            go_on_counting(connection)
+                yield receipt.rows
+
+        put_all_back(database, taken())
         adopted = unknown = 0
         for name in names:
             found, lost = forgotten.adopt_forgotten(database, storage, name, REAL_TIME.now_ms())

@@ -80,7 +80,7 @@ class LedgerDatabase:
         self.engine.dispose()
 
 
-def open_to_write(url: URL, wait_ms: int = BUSY_TIMEOUT_MS) -> LedgerDatabase:
+def open_to_write(url: URL, wait_ms: int | None = None) -> LedgerDatabase:
     """Connect, and make the tables where they are not there yet. A ledger that has them is only looked at; one of an
     older version is left as it is until something is written to it.
 
@@ -88,7 +88,7 @@ def open_to_write(url: URL, wait_ms: int = BUSY_TIMEOUT_MS) -> LedgerDatabase:
     was written by a newer version.
     """
     with ledger_errors(url):
-        database = LedgerDatabase(engine_to_write(url, wait_ms))
+        database = LedgerDatabase(engine_to_write(url, _waited(wait_ms)))
     try:
         if not _look(database):
             _make_tables(database)
@@ -100,7 +100,7 @@ def open_to_write(url: URL, wait_ms: int = BUSY_TIMEOUT_MS) -> LedgerDatabase:
     return database
 
 
-def open_to_read(url: URL, wait_ms: int = BUSY_TIMEOUT_MS) -> LedgerDatabase | None:
+def open_to_read(url: URL, wait_ms: int | None = None) -> LedgerDatabase | None:
     """Connect only to read, which needs no right to write and waits for no writer; None where there is no ledger yet.
 
     A ledger of the previous version is read as it is. `wait_ms`: for a server to answer, and for a lock that keeps
@@ -119,7 +119,7 @@ def open_to_read(url: URL, wait_ms: int = BUSY_TIMEOUT_MS) -> LedgerDatabase | N
     return database
 
 
-def open_existing(url: URL, wait_ms: int = BUSY_TIMEOUT_MS) -> LedgerDatabase | None:
+def open_existing(url: URL, wait_ms: int | None = None) -> LedgerDatabase | None:
     """Connect to write; None, and nothing is created, where there is no ledger yet. Raises as `open_to_write`."""
     database = _reader(url, wait_ms)
     if database is None:
@@ -128,7 +128,12 @@ def open_existing(url: URL, wait_ms: int = BUSY_TIMEOUT_MS) -> LedgerDatabase | 
     return open_to_write(url, wait_ms)
 
 
-def _reader(url: URL, wait_ms: int = BUSY_TIMEOUT_MS) -> LedgerDatabase | None:
+def _waited(wait_ms: int | None) -> int:
+    """For a lock; what nobody says is BUSY_TIMEOUT_MS."""
+    return BUSY_TIMEOUT_MS if wait_ms is None else wait_ms
+
+
+def _reader(url: URL, wait_ms: int | None = None) -> LedgerDatabase | None:
     """Whatever ledger there is, of any version. A SQLite file that is empty, or being made, holds none."""
     check_url(url)
     if url.get_backend_name() == "sqlite":
@@ -137,7 +142,7 @@ def _reader(url: URL, wait_ms: int = BUSY_TIMEOUT_MS) -> LedgerDatabase | None:
             refuse_broken_link(file)
             if not file.exists() or (file.is_file() and file.stat().st_size == 0):
                 return None
-    database = LedgerDatabase(engine_to_read(url, wait_ms), reads_only=True)
+    database = LedgerDatabase(engine_to_read(url, _waited(wait_ms)), reads_only=True)
     try:
         with database.read() as connection:
             found = inspect(connection).has_table(meta.name)

@@ -21,6 +21,7 @@ from statsig_export.ledger.errors import ledger_errors
 from statsig_export.ledger.lanes import lanes_of
 from statsig_export.ledger.locks import acquire_all, groups_to_lock, open_locks
 from statsig_export.ledger.migrations.first_tables import FIRST
+from statsig_export.ledger.partition_rows import Rows, put_back
 from statsig_export.ledger.tables import LEDGER, SCHEMA_VERSION, alembic_version, export_runs, partitions, ship_runs
 from statsig_export.ledger.upgrade import upgrade
 
@@ -123,6 +124,14 @@ def _fill(connection: Connection, table: Table, loaded: LoadedTable) -> None:
     for chunk in loaded.chunks:
         if chunk:
             connection.execute(insert(table), [dict(zip(loaded.columns, row, strict=True)) for row in chunk])
+
+
+def put_all_back(database: LedgerDatabase, partitions: Iterable[Rows]) -> None:
+    """Take over what others know of partitions, in one transaction. Raises LedgerError."""
+    with database.write() as connection:
+        for rows in partitions:
+            put_back(connection, rows)
+        go_on_counting(connection)
 
 
 def go_on_counting(connection: Connection, there: MetaData = LEDGER) -> None:

@@ -23,7 +23,6 @@ from statsig_export.ledger.tables import (
     export_runs,
     former_requests,
     generations,
-    meta,
     partitions,
     pruned_partitions,
     shortened_batches,
@@ -162,11 +161,6 @@ def needed_files(database: LedgerDatabase) -> set[str]:
     quarantines = select(partitions.c.quarantine).where(partitions.c.quarantine.is_not(None))
     with database.read() as connection:
         return {*connection.execute(events).scalars(), *connection.execute(quarantines).scalars()}
-
-
-def ledger_id(connection: Connection) -> str:
-    """What tells this ledger from every other; a copy of it has the same."""
-    return str(connection.execute(select(meta.c.value).where(meta.c.key == "ledger_id")).scalar_one())
 
 
 def _candidate(row: "Row[*tuple[Any, ...]]") -> Candidate:

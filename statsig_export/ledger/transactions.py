@@ -18,7 +18,7 @@ from statsig_export.delivery.batch import Batch
 from statsig_export.delivery.outcomes import Outcome
 from statsig_export.delivery.rules import Decision, Failure, Reply, State, Step
 from statsig_export.errors import LedgerError, StalePlanError
-from statsig_export.ledger.database import BUSY_TIMEOUT_MS, LedgerDatabase, open_existing, open_to_read, open_to_write
+from statsig_export.ledger.database import LedgerDatabase, open_existing, open_to_read, open_to_write
 from statsig_export.ledger.forgotten import latest_forgotten, rewritten_ms, see_forgotten
 from statsig_export.ledger.identities import one_plan_at_a_time, refuse_overlapping_plan, remember
 from statsig_export.ledger.lanes import Held, of_batches
@@ -191,7 +191,7 @@ def ledger_of(config: Config) -> Iterator[Ledger]:
 
 
 @contextmanager
-def existing_ledger(config: Config, wait_ms: int = BUSY_TIMEOUT_MS) -> Iterator[Ledger | None]:
+def existing_ledger(config: Config, wait_ms: int | None = None) -> Iterator[Ledger | None]:
     """The configured ledger, open for writing; None, and none is created, where there is none yet. `wait_ms`: for
     another writer.
     """
@@ -200,7 +200,7 @@ def existing_ledger(config: Config, wait_ms: int = BUSY_TIMEOUT_MS) -> Iterator[
 
 
 @contextmanager
-def ledger_to_read(config: Config, wait_ms: int = BUSY_TIMEOUT_MS) -> Iterator[Ledger | None]:
+def ledger_to_read(config: Config, wait_ms: int | None = None) -> Iterator[Ledger | None]:
     """The configured ledger, open for reading only; None where there is none yet. `wait_ms` as in `open_to_read`."""
     with _closing(open_to_read(config.ledger_url(), wait_ms)) as ledger:
         yield ledger

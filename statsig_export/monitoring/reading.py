@@ -9,7 +9,6 @@ from statsig_export.config import Config
 from statsig_export.export.gaps import skipped_among, windows_behind
 from statsig_export.ledger import queries
 from statsig_export.ledger.arrival_figures import destination_arrivals
-from statsig_export.ledger.database import BUSY_TIMEOUT_MS
 from statsig_export.ledger.late_events import events_laid_down
 from statsig_export.ledger.listings import exported_partitions
 from statsig_export.ledger.records import PartitionStatus
@@ -25,7 +24,7 @@ _MOST_PARTITIONS: Final = 20
 """Named in a finding: the others are in `status`."""
 
 
-def read_figures(config: Config, limits: Limits, now: datetime, wait_ms: int = BUSY_TIMEOUT_MS) -> Figures:
+def read_figures(config: Config, limits: Limits, now: datetime, wait_ms: int | None = None) -> Figures:
     """Raises LedgerError and ConfigError. `wait_ms` as in `ledger_to_read`. No variable of source or webhook is needed;
     without the webhook's a halted destination counts as halted.
     """

@@ -12,7 +12,8 @@ from statsig_export.errors import LedgerError
 from statsig_export.file_modes import OF_THE_GROUP
 from statsig_export.ledger import forgotten
 from statsig_export.ledger.database import LedgerDatabase
-from statsig_export.receipts.receipts import FOLDER, WHAT_TO_DO, damaged, ledger_id_of, readable
+from statsig_export.ledger.queries import ledger_id
+from statsig_export.receipts.receipts import FOLDER, WHAT_TO_DO, damaged, readable
 from statsig_export.storage.place import Place
 
 _AT_ONCE: Final = 20_000
@@ -21,7 +22,7 @@ _AT_ONCE: Final = 20_000
 
 def write_forgotten(database: LedgerDatabase, place: Place, destination: str) -> None:
     """Put into the storage who is forgotten. The list comes first, then the note that says how long it is."""
-    folder = f"{FOLDER}/{ledger_id_of(database)}/{destination}"
+    folder = f"{FOLDER}/{ledger_id(database)}/{destination}"
     count, latest = forgotten.size(database, destination)
     number = 0
     for number, chunk in enumerate(forgotten.digests(database, destination, _AT_ONCE), 1):
@@ -33,7 +34,7 @@ def write_forgotten(database: LedgerDatabase, place: Place, destination: str) ->
 
 def unwrite_forgotten(database: LedgerDatabase, place: Place, destination: str) -> None:
     """Before somebody is taken off the record: what the storage says would bring them back to it."""
-    place.delete(f"{FOLDER}/{ledger_id_of(database)}/{destination}/forgotten.json")
+    place.delete(f"{FOLDER}/{ledger_id(database)}/{destination}/forgotten.json")
 
 
 def refuse_without_forgotten(
@@ -61,7 +62,7 @@ def adopt_forgotten(database: LedgerDatabase, place: Place, destination: str, no
         return 0, 0
     if note["key"] != _check(database):
         return 0, int(note["count"])
-    folder = f"{FOLDER}/{ledger_id_of(database)}/{destination}/forgotten"
+    folder = f"{FOLDER}/{ledger_id(database)}/{destination}/forgotten"
     adopted = 0
     for number in range(1, note["files"] + 1):
         path = f"{folder}/{number:06d}.json.gz"
@@ -75,7 +76,7 @@ def adopt_forgotten(database: LedgerDatabase, place: Place, destination: str, no
 
 
 def _note(database: LedgerDatabase, place: Place, destination: str) -> dict[str, Any] | None:
-    path = f"{FOLDER}/{ledger_id_of(database)}/{destination}/forgotten.json"
+    path = f"{FOLDER}/{ledger_id(database)}/{destination}/forgotten.json"
     content = place.read(path)
     if content is None:
         return None
@@ -95,7 +96,7 @@ def _check(database: LedgerDatabase) -> str:
 
 def destinations(database: LedgerDatabase, place: Place) -> Iterator[str]:
     """Those of whose forgotten people the storage knows."""
-    root = f"{FOLDER}/{ledger_id_of(database)}/"
+    root = f"{FOLDER}/{ledger_id(database)}/"
     for path in place.sizes(root.rstrip("/")):
         destination, _, rest = path.removeprefix(root).partition("/")
         if rest == "forgotten.json":

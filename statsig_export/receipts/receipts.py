@@ -22,7 +22,7 @@ from statsig_export.file_modes import OF_THE_GROUP
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.lanes import lanes_of
 from statsig_export.ledger.partition_rows import OF_VERSION, Known, Rows, delivered_ids, rows_of
-from statsig_export.ledger.retention import ledger_id
+from statsig_export.ledger.queries import ledger_id
 from statsig_export.storage.place import Place
 from statsig_export.windows import partition_keys, split_partition_key
 
@@ -75,7 +75,7 @@ def write_receipts(database: LedgerDatabase, place: Place, partitions: Sequence[
     """Put into the storage what the ledger knows of these partitions now; the caller holds their locks, or of one in
     shards the lock of a lane, or nobody else is at work. Raises StorageError, LedgerError.
     """
-    folder = f"{FOLDER}/{ledger_id_of(database)}"
+    folder = f"{FOLDER}/{ledger_id(database)}"
     for begin in range(0, len(partitions), _AT_ONCE):
         chunk = partitions[begin : begin + _AT_ONCE]
         contents = _contents(database, folder, chunk)
@@ -124,7 +124,7 @@ def refuse_older_ledger(database: LedgerDatabase, place: Place, destination: str
 
 def receipts_ahead(database: LedgerDatabase, place: Place, destination: str, keys: Sequence[str]) -> Iterator[Receipt]:
     """The receipts of these partitions (`category|window`) that say more than the ledger does."""
-    folder = folder_of(ledger_id_of(database), destination)
+    folder = folder_of(ledger_id(database), destination)
     wanted = [split_partition_key(key) for key in partition_keys(keys)]
     paths = [path_of(folder, category.value, window) for category, window in wanted]
     for begin in range(0, len(paths), _AT_ONCE):
@@ -133,7 +133,7 @@ def receipts_ahead(database: LedgerDatabase, place: Place, destination: str, key
 
 def all_ahead(database: LedgerDatabase, place: Place) -> Iterator[Receipt]:
     """The receipts of the ledger, of every destination, that say more than it does."""
-    root = f"{FOLDER}/{ledger_id_of(database)}/"
+    root = f"{FOLDER}/{ledger_id(database)}/"
     by_destination: dict[str, list[str]] = {}
     for path in sorted(place.sizes(root.rstrip("/"))):
         destination, _, rest = path.removeprefix(root).partition("/")
@@ -158,12 +158,6 @@ def ahead(database: LedgerDatabase, place: Place, destination: str, paths: Seque
         for receipt in receipts
         if known.is_behind(receipt.key, receipt.delivered, pruned=receipt.pruned, rewritten_ms=receipt.rewritten_ms)
     ]
-
-
-def ledger_id_of(database: LedgerDatabase) -> str:
-    """What tells this ledger from every other."""
-    with database.read() as connection:
-        return ledger_id(connection)
 
 
 def _encoded(partition: Any, rows: Rows) -> bytes:  # noqa: ANN401  a row

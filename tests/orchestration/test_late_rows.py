@@ -44,12 +44,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project
 def ticked(project: Project) -> tuple[list[dg.RunRequest], str]:
     """The late rows sensor, as the daemon evaluates it."""
     definitions = project.definitions()
-    context = dg.build_sensor_context(
+    with dg.build_sensor_context(
         instance=project.instance,
         definitions=definitions,
         resources={"statsig_export": (definitions.resources or {})["statsig_export"]},
-    )
-    tick = late_rows_sensor.evaluate_tick(context)
+    ) as context:
+        tick = late_rows_sensor.evaluate_tick(context)
     return list(tick.run_requests or ()), tick.skip_message or ""
 
 
@@ -298,14 +298,14 @@ def test_a_tick_whose_time_is_over_says_where_the_next_goes_on(project: Project,
     definitions = project.definitions()
 
     def tick(cursor: str | None):  # noqa: ANN202  Dagster has no public name for it
-        context = dg.build_sensor_context(
+        (sensor,) = [each for each in definitions.sensors or () if each.name == "late_rows_sensor"]
+        with dg.build_sensor_context(
             instance=project.instance,
             cursor=cursor,
             definitions=definitions,
             resources={"statsig_export": (definitions.resources or {})["statsig_export"]},
-        )
-        (sensor,) = [each for each in definitions.sensors or () if each.name == "late_rows_sensor"]
-        return sensor.evaluate_tick(context)
+        ) as context:
+            return sensor.evaluate_tick(context)
 
     first = tick(None)
     second = tick(first.cursor)

@@ -49,11 +49,11 @@ def ledger_of(home: ExportHome) -> list[str]:
 
 
 def files_of(home: ExportHome) -> dict[str, str]:
-    """Every file of the storage, by its digest."""
+    """Every partition file of the storage, by its digest."""
     folder = home.folder / "files"
     return {
         str(file.relative_to(folder)): sha256(file.read_bytes()).hexdigest()
-        for file in folder.rglob("*")
+        for file in folder.rglob("*.parquet")
         if file.is_file()
     }
 

@@ -12,6 +12,7 @@ from rows import custom_event, exposure, utc
 from statsig_export.cli.verbs.plan import plan_of
 from statsig_export.config import Config
 from statsig_export.export import plan
+from statsig_export.source.lakes.snapshot import Stretch
 from statsig_export.source.readers.cursor import SqlDatabase
 from statsig_export.windows import windows_between
 
@@ -22,9 +23,9 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     asked: list[str] = []
     chunks = SqlDatabase.chunks
 
-    def noted(database: SqlDatabase, sql: str, rows: int) -> Generator:
+    def noted(database: SqlDatabase, sql: str, rows: int, stretch: Stretch | None = None) -> Generator:
         asked.append(sql)
-        return chunks(database, sql, rows)
+        return chunks(database, sql, rows, stretch)
 
     monkeypatch.setattr(SqlDatabase, "chunks", noted)
     return asked

@@ -144,7 +144,7 @@ def tunnels(answer: bytes = CONNECTED, tls: ssl.SSLContext | None = None, times:
             stream = client.makefile("rb", buffering=0)
             head = read_head(stream)  # type: ignore[arg-type]
             host, _, port = head.target.rpartition(":")
-            with client, socket.create_connection((host, int(port))) as server:
+            with client, socket.create_connection((host, int(port)), timeout=5) as server:
                 client.sendall(answer)
                 back = threading.Thread(target=pump, args=(server, client))
                 back.start()

@@ -51,7 +51,7 @@ def test_help_lists_the_table():
 
 
 def test_a_shell_completes_verbs_and_their_options():
-    assert completed("re") == ["receiver", "replay", "resume"]
+    assert completed("re") == ["receiver", "replay", "restore", "resume"]
     assert completed("") == list(VERBS)
     assert completed("run", "--fr") == ["--from"]
     assert completed("ship", "--de") == ["--debug"]
