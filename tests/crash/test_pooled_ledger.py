@@ -116,13 +116,13 @@ def test_a_pool_that_is_too_small_is_an_error_that_says_so(postgres_url: str):
 @pytest.mark.fault("F113")
 def test_a_server_that_ends_idle_transactions_leaves_the_one_with_the_locks(postgres_stage: Stage):
     stage = postgres_stage
-    stage.add_rows(20)
-    stage.export()
     with connect(stage.home.environ["LEDGER"]) as admin:
         name = make_url(stage.home.environ["LEDGER"]).database
         for setting in ("idle_in_transaction_session_timeout", "transaction_timeout"):
             admin.execute(f'ALTER DATABASE "{name}" SET {setting} = 2000')
-    stage.receiver.play(slow(2.5))
+    stage.receiver.play(slow(3.0))  # beyond both limits
+    stage.add_rows(20)
+    stage.export()
     stage.ship()
 
     assert not stage.states().keys() - {"delivered", "failed", "split"}

@@ -339,7 +339,7 @@ def run(url: str, share: float) -> None:
 
 
 def test_the_ledger_is_its_model_on_sqlite(tmp_path: Path):
-    run(f"sqlite:///{tmp_path}/ledger.db", share=0.1)
+    run(f"sqlite:///{tmp_path}/ledger.db", share=0.2)
 
 
 @pytest.mark.acceptance
