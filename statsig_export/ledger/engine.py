@@ -26,6 +26,7 @@ from statsig_export.databases.sessions import (
 )
 from statsig_export.errors import ConfigError, LedgerError
 from statsig_export.file_modes import OF_THE_GROUP, create
+from statsig_export.ledger.compiled_statements import COMPILED_STATEMENTS
 
 _WHAT_TO_WRITE: Final = "use sqlite:///file.db or postgresql+psycopg://"
 _LOOK_AGAIN_S: Final = 0.01
@@ -76,7 +77,7 @@ def engine_to_write(url: URL, wait_ms: int) -> Engine:
     _refuse_second_name(file)
     if not file.exists():  # SQLite would let everybody read it, and gives the files beside it the rights of this one
         create(file, OF_THE_GROUP)
-    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": wait_ms / 1000})
+    engine = _engine(url, connect_args={"timeout": wait_ms / 1000})
     event.listen(engine, "connect", partial(_set_pragmas, wait_ms))
     event.listen(engine, "begin", _begin)
     return engine
@@ -88,7 +89,7 @@ def engine_to_read(url: URL, wait_ms: int) -> Engine:
     if url.get_backend_name() == "postgresql":
         return _postgresql(url, wait_ms, connects_within_ms=wait_ms)
     connect = partial(_connect_to_read, Path(str(url.database)), wait_ms)
-    engine = create_engine(url, hide_parameters=True, creator=connect)
+    engine = _engine(url, creator=connect)
     event.listen(engine, "begin", _begin)
     return engine
 
@@ -113,10 +114,15 @@ def _postgresql(url: URL, wait_ms: int, connects_within_ms: int | None = None) -
     told = "connect_timeout" in url.query or "PGCONNECT_TIMEOUT" in os.environ
     if connects_within_ms is not None and not told and url.get_driver_name().startswith("psycopg"):
         arguments["connect_timeout"] = max(2, connects_within_ms // 1000)  # libpq takes 1 for 2
-    engine = create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=arguments)
+    engine = _engine(url, pool_pre_ping=True, connect_args=arguments)
     set_in_transactions(engine, settings_of_a_transaction(wait_ms))
     check_search_path(engine, "ledger.url")
     return engine
+
+
+def _engine(url: URL, **options: Any) -> Engine:  # noqa: ANN401  those of create_engine
+    shared = {"compiled_cache": COMPILED_STATEMENTS}
+    return create_engine(url, hide_parameters=True, execution_options=shared, **options)
 
 
 def _set_pragmas(wait_ms: int, connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

@@ -4,10 +4,10 @@ Which tables these are follows from the foreign keys: what refers to the partiti
 and the runs that these name.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, select, update
 
 from statsig_export.delivery.rules import State
 from statsig_export.ledger.database import LedgerDatabase
@@ -48,19 +48,44 @@ _SHARED: Final = [table for table in _RUNS if table not in _OWN and table is not
 """Tables whose rows other partitions may need as well: they are added where they are not there."""
 
 
-def rows_of(database: LedgerDatabase, partition: int) -> Rows:
-    """All rows of a partition at one moment."""
+def rows_of(database: LedgerDatabase, wanted: Collection[int]) -> Mapping[int, Rows]:
+    """Partition -> all its rows; those of all partitions are of one moment."""
     with database.read() as connection:
-        found = {table.name: _read(connection, _mine(table, partition)) for table in _OWN}
-        found["partitions"] = _read(connection, select(partitions).where(partitions.c.id == partition))
-        runs = {row["export_run"] for name in ("partitions", "generations") for row in found[name]}
-        sent = {row["ship_run"] for row in found["attempts"]}
-        for table in _SHARED:
-            column = table.c.id if "id" in table.c else _refers_to(table, export_runs)[0]
-            found[table.name] = _read(connection, select(table).where(column.in_(sent if table is ship_runs else runs)))
-        destination = found["partitions"][0]["destination"] if found["partitions"] else None
-        found["identities"] = _read(connection, select(identities).where(identities.c.destination == destination))
+        of_partition = {row["id"]: row for row in _read(connection, partitions, among(partitions.c.id, wanted))}
+        found: dict[int, dict[str, list[Mapping[str, Any]]]] = {
+            partition: {**{table.name: [] for table in _OWN}, partitions.name: [row]}
+            for partition, row in of_partition.items()
+        }
+        owners: dict[str, dict[int, int]] = {partitions.name: {partition: partition for partition in found}}
+        for table in _OWN:
+            column, owner = _reference(table)
+            mine = owners.setdefault(table.name, {})
+            for row in _read(connection, table, _among_mine(table, wanted)):
+                partition = owners[owner.name][row[column.name]]
+                found[partition][table.name].append(row)
+                if "id" in row:
+                    mine[row["id"]] = partition
+        _add_shared(connection, found)
     return found
+
+
+def _add_shared(connection: Connection, found: Mapping[int, dict[str, list[Mapping[str, Any]]]]) -> None:
+    """To the rows of each partition those that others may need as well."""
+    exported = {
+        partition: {row["export_run"] for name in ("partitions", "generations") for row in rows[name]}
+        for partition, rows in found.items()
+    }
+    shipped = {partition: {row["ship_run"] for row in rows["attempts"]} for partition, rows in found.items()}
+    for table in _SHARED:
+        column = table.c.id if "id" in table.c else _refers_to(table, export_runs)[0]
+        runs = shipped if table is ship_runs else exported
+        read = _read(connection, table, among(column, sorted(set().union(*runs.values()) - {None})))
+        for partition, rows in found.items():
+            rows[table.name] = [row for row in read if row[column.name] in runs[partition]]
+    destinations = {partition: rows["partitions"][0]["destination"] for partition, rows in found.items()}
+    read = _read(connection, identities, among(identities.c.destination, sorted(set(destinations.values()))))
+    for partition, rows in found.items():
+        rows[identities.name] = [row for row in read if row["destination"] == destinations[partition]]
 
 
 def delivered_ids(rows: Rows) -> list[str]:
@@ -127,7 +152,7 @@ def put_back(connection: Connection, rows: Rows) -> None:
         connection.execute(insert(partitions).values(id=partition, **facts))
     else:
         for table in reversed(_OWN):
-            connection.execute(delete(table).where(_condition(table, partition)))
+            connection.execute(delete(table).where(_among_mine(table, [partition])))
         connection.execute(update(partitions).where(partitions.c.id == partition).values(**facts))
     for table in (*_SHARED, identities):
         _add_missing(connection, table, rows.get(table.name, ()))
@@ -166,20 +191,22 @@ def _next(connection: Connection, table: Table) -> int:
     return int(connection.execute(select(func.max(table.c.id))).scalar() or 0) + 1
 
 
-def _mine(table: Table, partition: int) -> "Select[*tuple[Any, ...]]":
-    return select(table).where(_condition(table, partition)).order_by(*table.primary_key.columns)
-
-
-def _condition(table: Table, partition: int) -> ColumnElement[bool]:
-    """Of the rows that belong to a partition."""
-    of_batches = select(batches.c.id).where(batches.c.partition == partition)
-    of_attempts = select(attempts.c.id).where(attempts.c.batch.in_(of_batches))
-    return or_(
-        *(column == partition for column in _refers_to(table, partitions)),
-        *(column.in_(of_batches) for column in _refers_to(table, batches)),
-        *(column.in_(of_attempts) for column in _refers_to(table, attempts)),
+def _reference(table: Table) -> "tuple[ColumnElement[Any], Table]":
+    """The column by which a row belongs to a partition, and what that column names."""
+    ((column, owner),) = (
+        (column, owner) for owner in (partitions, batches, attempts) for column in _refers_to(table, owner)
     )
+    return column, owner
 
 
-def _read(connection: Connection, wanted: "Select[*tuple[Any, ...]]") -> list[dict[str, Any]]:
-    return [dict(row._mapping) for row in connection.execute(wanted)]  # noqa: SLF001  SQLAlchemy's own name for it
+def _among_mine(table: Table, wanted: Collection[int]) -> ColumnElement[bool]:
+    """Of the rows that belong to these partitions."""
+    column, owner = _reference(table)
+    if owner is partitions:
+        return among(column, wanted)
+    return column.in_(select(owner.c.id).where(_among_mine(owner, wanted)))
+
+
+def _read(connection: Connection, table: Table, condition: ColumnElement[bool]) -> list[Mapping[str, Any]]:
+    found = connection.execute(select(table).where(condition).order_by(*table.primary_key.columns))
+    return [dict(row._mapping) for row in found]  # noqa: SLF001  SQLAlchemy's own name for it

@@ -32,6 +32,8 @@ FOLDER: Final = "receipts"
 FORMAT: Final = 1
 _AT_ONCE: Final = 64
 """Receipts that are in memory at a time."""
+_READ_AT_ONCE: Final = 16
+"""Partitions all of whose rows are in memory at a time."""
 _TRIES: Final = 5
 """Writes of the receipts of partitions that others ship too."""
 WHAT_TO_DO: Final = (
@@ -94,11 +96,11 @@ def write_receipts(database: LedgerDatabase, place: Place, partitions: Sequence[
 def _contents(database: LedgerDatabase, folder: str, partitions: Sequence[int]) -> dict[str, bytes]:
     """Path -> receipt of each partition, by what the ledger knows now."""
     contents = {}
-    for partition in partitions:
-        rows = rows_of(database, partition)
-        (row,) = rows["partitions"]
-        path = path_of(f"{folder}/{row['destination']}", row["category"], row["window"])
-        contents[path] = _encoded(row, rows)
+    for begin in range(0, len(partitions), _READ_AT_ONCE):
+        for rows in rows_of(database, partitions[begin : begin + _READ_AT_ONCE]).values():
+            (row,) = rows["partitions"]
+            path = path_of(f"{folder}/{row['destination']}", row["category"], row["window"])
+            contents[path] = _encoded(row, rows)
     return contents
 
 

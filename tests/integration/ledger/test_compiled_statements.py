@@ -1,0 +1,76 @@
+"""What SQLAlchemy compiles for the ledger is compiled once a process, and a receipt is not a handful of questions."""
+
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+from home import ExportHome
+from rows import custom_event
+from sqlalchemy import Engine, create_engine, event, make_url, select
+from sqlalchemy.engine.interfaces import CacheStats
+
+from statsig_export.ledger.compiled_statements import CompiledStatements
+from statsig_export.ledger.database import open_to_read
+from statsig_export.ledger.partition_rows import rows_of
+from statsig_export.ledger.tables import meta
+from statsig_export.shipping.status import status
+
+
+def asked(of: Callable[[], object]) -> list[CacheStats]:
+    """Of each statement that is sent to a database meanwhile, whether it was compiled before."""
+    seen: list[CacheStats] = []
+
+    def note(*arguments: Any) -> None:  # noqa: ANN401  SQLAlchemy's own
+        seen.append(arguments[4].cache_hit)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        of()
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    return seen
+
+
+def test_a_second_verb_in_a_process_compiles_nothing_again(any_home: ExportHome):
+    any_home.add([custom_event(1)])
+    any_home.export()
+    any_home.ship()
+    status(any_home.config)
+
+    again = asked(lambda: status(any_home.config))
+
+    assert CacheStats.CACHE_HIT in again
+    assert CacheStats.CACHE_MISS not in again
+
+
+def test_two_databases_or_versions_never_share_what_was_compiled():
+    shared = CompiledStatements()
+    engines = [create_engine("sqlite://"), create_engine("postgresql+psycopg://h/d")]
+    older, newer = (create_engine("postgresql+psycopg://h/d") for _ in range(2))
+    older.dialect.server_version_info, newer.dialect.server_version_info = (12, 1), (17, 2)
+    for engine in (*engines, older, newer):
+        shared[engine.dialect, "statement"] = str(select(meta).compile(engine)), engine.dialect.server_version_info
+
+    assert len(shared) == 4
+    assert shared.get((create_engine("sqlite://").dialect, "statement")) == shared.get(
+        (engines[0].dialect, "statement")
+    )
+    assert shared.get((older.dialect, "statement")) != shared.get((newer.dialect, "statement"))
+
+
+def test_the_rows_of_many_partitions_are_read_with_as_many_statements_as_those_of_one(any_home: ExportHome):
+    windows = [f"2026-11-20-{hour:02}:00" for hour in (12, 13, 14, 15)]
+    any_home.set("windows", every="hour")
+    any_home.add([custom_event(1)])
+    for window in windows:
+        any_home.export(window)
+    any_home.ship()
+    database = open_to_read(make_url(any_home.ledger_url))
+    assert database is not None
+    with closing(database):
+        every = rows_of(database, range(1, 1_000))
+
+        assert len(every) > len(windows)
+        assert len(asked(lambda: rows_of(database, list(every)))) == len(asked(lambda: rows_of(database, [1])))
+        assert {key: rows_of(database, [key])[key] for key in every} == every
+        assert all(rows["partitions"][0]["id"] == key for key, rows in every.items())
