@@ -9,7 +9,9 @@
     python -m benchmarks scale       what a million to a hundred billion events a day need, from these figures
 
 The same rows go from a database to a sink on loopback: ours through partition files and ledger, peers their own way,
-beside the raw read of the same rows. Each run is a process of its own; runs alternate, and the tables show medians.
+beside the raw read of the same rows and the floor, which is what such files, digests and requests cost alone. Each run
+of these is a process of its own; they alternate, and the tables show medians. What was found is added to history.jsonl,
+and held against the latest earlier run of the same kind.
 """
 
 import argparse
@@ -21,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks import growth, ledger_load, ledger_size, outage_in_miniature, scale, shards
+from benchmarks import growth, history, ledger_load, ledger_size, outage_in_miniature, scale, shards
 from benchmarks.contest import Contest, Options
 from benchmarks.figures import JSONB, POSTGRESQL, SQLITE, interleaved, lines, targets
 from benchmarks.machine import machine
@@ -68,11 +70,11 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _hold(contest: Contest, rounds: int, peers: Sequence[Peer]) -> None:
-    """Raw read, ours, raw read, ours ...; what is run once is spread over the rounds."""
+    """Raw read, ours, the floor, raw read, ours ...; what is run once is spread over the rounds."""
     once: list[Callable[[], None]] = [contest.stages, contest.slow_webhook]
     once += [contest.privacy] * rounds
     once += [partial(contest.peer, peer) for peer in peers]
-    for run in interleaved(rounds, [contest.raw_read, contest.end_to_end], once):
+    for run in interleaved(rounds, [contest.raw_read, contest.end_to_end, contest.floor], once):
         run()
         last = contest.measurements[-1]
         say(f"{last.database}, {last.rows:,} rows: {last.name}, {last.seconds:.1f} s")
@@ -105,8 +107,13 @@ def _report(
     show([about, *tables(table, sizes), *missing])
     for database, of_database in found.items():
         show([f"{NAMES[database]}, targets:", *map(target_line, of_database)])
+    added = history.entry(facts, table, found)
+    changes = list(history.compared(history.entries(options.history), added))
+    if changes:
+        show(["Beside the latest earlier run of this kind:", *changes])
+    history.append(options.history, added)
     if options.json:
-        said = {name: value for name, value in vars(options).items() if name not in {"json", "home"}}
+        said = {name: value for name, value in vars(options).items() if name not in {"json", "home", "history"}}
         options.json.write_text(json.dumps(as_json(facts, said, measurements, table, found), indent=1) + "\n")
 
 
@@ -116,13 +123,16 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--events", type=int, nargs="+", default=SIZES, help="rows of the window")
     parser.add_argument("--databases", nargs="+", choices=(POSTGRESQL, JSONB, SQLITE), default=(POSTGRESQL, SQLITE))
-    parser.add_argument("--rounds", type=int, default=3, help="runs of ours and of the raw read")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of ours, of the floor and of the raw read")
     parser.add_argument("--peers", nargs="+", choices=(*PEERS, NO_PEERS), default=tuple(PEERS))
     parser.add_argument("--concurrency", type=int, default=Options().concurrency, help="requests in flight at once")
     parser.add_argument("--batch", type=int, default=Options().batch, help="events a request")
     parser.add_argument("--latency-ms", type=int, default=Options().latency_ms, help="of the slow webhook")
     parser.add_argument("--home", type=Path, help="where the data is made; a temporary folder unless it is named")
     parser.add_argument("--json", type=Path, help="also write everything here")
+    parser.add_argument(
+        "--history", type=Path, default=history.HISTORY, help="the runs before, and where this one goes"
+    )
     return parser.parse_args(arguments)
 
 

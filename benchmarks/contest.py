@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.content import first_difference
-from benchmarks.figures import EXPORT, OURS, RAW_READ, SQLITE, UNDER_PRIVACY, WITH_LATENCY, Kind, Measurement
+from benchmarks.figures import EXPORT, FLOOR, OURS, RAW_READ, SQLITE, UNDER_PRIVACY, WITH_LATENCY, Kind, Measurement
 from benchmarks.peer_environments import Peer
 from benchmarks.receiving import ROOT, Sink, running_sink
 from benchmarks.source_data import DAY, FilledSource
@@ -87,6 +87,15 @@ class Contest:
             self._reference, self._sent = home, received.events
         else:
             shutil.rmtree(home)
+
+    def floor(self) -> None:
+        """What reading, files, digests and requests cost alone, with the events of our first run."""
+        home = self._home()
+        with running_sink() as sink:
+            figures = self._run(_PROGRAMS / "floor.py", home, sink)
+            self._expect(sink.stop().events, self._sent, FLOOR)
+        self._note(FLOOR, Kind.LIMIT, {**figures, "peak_mb": None})  # it holds events before the clock starts
+        shutil.rmtree(home)
 
     def slow_webhook(self) -> None:
         """The same against a sink that takes its time for each answer."""
@@ -163,6 +172,7 @@ class Contest:
             "BENCH_START": start,
             "BENCH_END": end,
             "BENCH_WEBHOOK_URL": url,
+            "BENCH_REFERENCE": str((self._reference or home) / "files" / "events"),
             "BENCH_FOLDER": str(home),
             "BENCH_BATCH": str(self.options.batch),
             "BENCH_CONCURRENCY": str(self.options.concurrency),

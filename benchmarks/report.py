@@ -12,9 +12,23 @@ from rich.table import Table
 
 from benchmarks.figures import JSONB, POSTGRESQL, SQLITE, Kind, Line, Measurement, Target
 
-_WIDTH: Final = 120
+_WIDTH: Final = 140
+_DIGITS: Final = {"x": 2, " MB": 0, " us": 1}
+"""Behind the point, by unit."""
 _ORDER: Final = list(Kind)
-_HEADS: Final = ("", "Runs", "Wall s", "Events/s", "CPU s", "CPU us/event", "Peak MB", "own MB", "x raw", "x ours")
+_HEADS: Final = (
+    "",
+    "Runs",
+    "Wall s",
+    "Events/s",
+    "CPU s",
+    "CPU us/event",
+    "Peak MB",
+    "own MB",
+    "x raw",
+    "x floor",
+    "x ours",
+)
 STYLE: Final[Mapping[str, Any]] = {"title_justify": "left", "box": box.SIMPLE_HEAD, "padding": (0, 1)}
 NAMES: Final = {POSTGRESQL: "PostgreSQL", JSONB: "PostgreSQL with jsonb columns", SQLITE: "SQLite"}
 
@@ -50,6 +64,7 @@ def cells(line: Line) -> tuple[str, ...]:
         _whole(line.peak_mb),
         _whole(line.above_imports_mb),
         _ratio(line.to_raw_read),
+        _ratio(line.to_floor),
         _ratio(line.to_ours),
     )
 
@@ -58,9 +73,8 @@ def target_line(target: Target) -> str:
     """pass, FAIL or not measured; what was asked for; what was found."""
     if target.measured is None:
         return f"not measured  {target.says}"
-    unit = " MB" if target.says.endswith("memory") else "x"
     verdict = "pass        " if target.passed else "FAIL        "
-    return f"{verdict}  {target.says}: {target.measured:,.{0 if unit == ' MB' else 2}f}{unit} ({target.of})"
+    return f"{verdict}  {target.says}: {target.measured:,.{_DIGITS[target.unit]}f}{target.unit} ({target.of})"
 
 
 def as_json(

@@ -173,11 +173,12 @@ def candidates(found: Sequence[FoundTable], proposal: Proposal | None) -> list[t
 
 def compare(table: SourceTable, found: FoundTable) -> Match:
     """How far a table of the database is the layout's."""
-    rules = _rules(table)
+    rules, required = _rules(table), table.required
     chosen = _with_shared(table, found, _chosen(rules, found))
-    worth = sum(_weight(table, rule) for rule in rules) / (_UNREAD if _leaves_unread(table, found) else 1)
-    score = sum(_weight(table, rule) * chosen[rule.canonical][1] for rule in rules if rule.canonical in chosen) / worth
-    missing = [rule.column for rule in rules if rule.canonical in table.required and rule.canonical not in chosen]
+    weights = [(rule.canonical, _weight(rule, required)) for rule in rules]
+    worth = sum(weight for _, weight in weights) / (_UNREAD if _leaves_unread(table, found) else 1)
+    score = sum(weight * chosen[canonical][1] for canonical, weight in weights if canonical in chosen) / worth
+    missing = [rule.column for rule in rules if rule.canonical in required and rule.canonical not in chosen]
     users = [rule for rule in rules if rule.canonical in _A_USER or is_unit_column(rule.canonical)]
     nobody = bool(users) and not any(rule.canonical in chosen for rule in users)
     missing += [" or ".join(rule.column for rule in users)] if nobody else []
@@ -187,7 +188,7 @@ def compare(table: SourceTable, found: FoundTable) -> Match:
         table,
         found,
         sources={canonical: name for canonical, (name, _) in chosen.items()},
-        columns=_differences(table, chosen, table.required | ({rule.canonical for rule in users} if nobody else set())),
+        columns=_differences(table, chosen, required | ({rule.canonical for rule in users} if nobody else set())),
         window_column=chosen[WINDOW_COLUMN][0] if own_window else None,
         missing=tuple(missing),
         score=score,
@@ -257,8 +258,8 @@ def _rules(table: SourceTable) -> list[ColumnRule]:
     return [*table.named_rules, *window]
 
 
-def _weight(table: SourceTable, rule: ColumnRule) -> float:
-    return _REQUIRED_WEIGHT if rule.canonical in table.required else _LIGHT.get(rule.canonical, 1.0)
+def _weight(rule: ColumnRule, required: AbstractSet[str]) -> float:
+    return _REQUIRED_WEIGHT if rule.canonical in required else _LIGHT.get(rule.canonical, 1.0)
 
 
 def _tells_what(table: SourceTable, sure: Mapping[str, float]) -> float:

@@ -12,7 +12,7 @@ from sqlalchemy import create_engine
 
 from benchmarks.__main__ import main
 from benchmarks.contest import Contest, Options
-from benchmarks.figures import OURS, PLAIN, POSTGRESQL
+from benchmarks.figures import FLOOR, OURS, PLAIN, POSTGRESQL
 from benchmarks.peer_environments import PEERS
 from benchmarks.receiving import running_sink
 from benchmarks.source_data import DAY, FilledSource
@@ -37,10 +37,13 @@ def contest(postgres_url: str, tmp_path: Path) -> Contest:
 def test_one_command_measures_and_reports(capsys: pytest.CaptureFixture[str], tmp_path: Path):
     file = tmp_path / "figures.json"
 
-    main(["--events", "1000", "--databases", "sqlite", "--rounds", "1", "--peers", "none", "--json", str(file)])
+    few = ["--events", "1000", "--databases", "sqlite", "--rounds", "1", "--peers", "none"]
+    history = tmp_path / "history.jsonl"
+    main([*few, "--json", str(file), "--history", str(history)])
 
     found = json.loads(file.read_text())
-    assert {line["name"] for line in found["lines"]} >= {OURS, "plain sqlite3 cursor", "read alone", "ship alone"}
+    assert {line["name"] for line in found["lines"]} >= {OURS, FLOOR, "plain sqlite3 cursor", "read alone"}
+    assert json.loads(history.read_text())["lines"][0]["rows"] == 1_000
     assert all(line["seconds"] > 0 for line in found["lines"] if line["peak_mb"])
     assert found["machine"]["packages"]["pyarrow"]
     printed = capsys.readouterr().out
@@ -51,10 +54,11 @@ def test_one_command_measures_and_reports(capsys: pytest.CaptureFixture[str], tm
 def test_a_peer_sends_the_events_that_we_send(contest: Contest):
     contest.end_to_end()
     contest.raw_read()
+    contest.floor()
 
     contest.peer(PEER)
 
-    assert [run.name for run in contest.measurements] == [OURS, "raw COPY", PLAIN]
+    assert [run.name for run in contest.measurements] == [OURS, "raw COPY", FLOOR, PLAIN]
     assert 600 < contest.event_bytes < 1_200
 
 

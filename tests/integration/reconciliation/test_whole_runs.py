@@ -53,7 +53,7 @@ def home(tmp_path: Path, receiver: Receiver, landing: Landing) -> ExportHome:
     """Everything is forwarded in the end, and nothing is in the table: no sync has been."""
     home = ExportHome(tmp_path, receiver)
     points_at(home, landing)
-    home.set("webhook", max_events=7)
+    home.set("webhook", max_events=7, concurrency=1)  # so the faults meet the same batches each time: custom events
     home.add([custom_event(key) for key in range(1, 21)], [exposure(key) for key in range(1, 11)])
     home.export()
     while home.account().pending:

@@ -10,8 +10,10 @@ import pytest
 
 from benchmarks.content import first_difference
 from benchmarks.figures import (
+    BYTEWAX,
     DLT,
     EXPORT,
+    FLOOR,
     OURS,
     PLAIN,
     POSTGRESQL,
@@ -25,6 +27,7 @@ from benchmarks.figures import (
     lines,
     targets,
 )
+from benchmarks.history import append, compared, entries, entry
 from benchmarks.report import as_json, cells, target_line
 
 COPY = "raw COPY"
@@ -49,13 +52,14 @@ def test_a_line_holds_the_medians_of_the_runs_of_one_contestant_on_one_database_
 
 
 def test_ratios_are_of_wall_time_on_the_same_database_and_size():
-    table = lines([run(COPY, 4), run(OURS, 6), run(DLT, 60), run(OURS, 2, database=SQLITE)])
+    table = lines([run(COPY, 4), run(OURS, 6), run(DLT, 60), run(FLOOR, 3), run(OURS, 2, database=SQLITE)])
 
-    assert [(line.to_raw_read, line.to_ours) for line in table] == [
-        (1, pytest.approx(2 / 3)),
-        (1.5, 1),
-        (15, 10),
-        (None, 1),
+    assert [(line.to_raw_read, line.to_floor, line.to_ours) for line in table] == [
+        (1, pytest.approx(4 / 3), pytest.approx(2 / 3)),
+        (1.5, 2, 1),
+        (15, 20, 10),
+        (0.75, 1, 0.5),
+        (None, None, 1),
     ]
 
 
@@ -63,23 +67,27 @@ def test_a_part_of_a_process_has_no_memory_of_its_own():
     (line,) = lines([run("export: write", 2, peak_mb=None)])
 
     assert (line.peak_mb, line.above_imports_mb) == (None, None)
-    assert cells(line) == ("export: write", "1", "2.00", "500,000", "4.00", "4.0", "", "", "", "")
+    assert cells(line) == ("export: write", "1", "2.00", "500,000", "4.00", "4.0", "", "", "", "", "")
 
 
 def test_every_target_is_measured_on_the_largest_window_that_has_what_it_needs():
-    small = [run(name, seconds, rows=200_000) for name, seconds in ((COPY, 1), (OURS, 2), (DLT, 1), (WITH_LATENCY, 9))]
-    small += [run(EXPORT, 2, rows=200_000), run(UNDER_PRIVACY, 3, rows=200_000)]
-    large = [run(COPY, 4), run(OURS, 5, peak_mb=330), run(PLAIN, 50), run(WITH_LATENCY, 6)]
+    small = [run(name, seconds, rows=200_000) for name, seconds in ((FLOOR, 1), (OURS, 2), (DLT, 1), (WITH_LATENCY, 9))]
+    small += [run(EXPORT, 2, rows=200_000), run(UNDER_PRIVACY, 3, rows=200_000), run(BYTEWAX, 7, rows=200_000)]
+    small += [run(OURS, 3, rows=200_000, database=SQLITE)]
+    large = [run(FLOOR, 4), run(OURS, 5, peak_mb=330), run(PLAIN, 50), run(WITH_LATENCY, 6)]
 
     found = targets(lines(small + large), POSTGRESQL, 100)
 
     assert [(target.measured, target.passed, target.of) for target in found] == [
-        (0.5, False, "200,000 rows"),
-        (10, True, "1,000,000 rows"),
         (1.25, True, "1,000,000 rows"),
+        (pytest.approx(10), False, "1,000,000 rows"),
+        (0.5, False, "200,000 rows"),
+        (3.5, True, "200,000 rows"),
+        (10, True, "1,000,000 rows"),
         (330, True, "1,000,000 rows"),
         (pytest.approx(1.1), True, "200,000 to 1,000,000 rows"),
-        (1.2, True, "1,000,000 rows"),
+        (1.2, False, "1,000,000 rows"),
+        (1.5, False, "200,000 rows"),
         (1.5, False, "200,000 rows"),
     ]
 
@@ -88,15 +96,17 @@ def test_what_was_not_measured_neither_passes_nor_fails():
     found = targets(lines([run(OURS, 5, database=SQLITE)]), POSTGRESQL, 100)
 
     assert {target.passed for target in found} == {None}
-    assert target_line(found[0]) == "not measured  dlt takes at least 10 times as long"
+    assert target_line(found[0]) == "not measured  at most 1.5 times the floor"
 
 
 def test_a_target_says_what_was_asked_for_and_what_was_found():
-    slow = Target("at most 1.5 times the raw read", 1.5, at_least=False, measured=1.504, of="1,000,000 rows")
-    large = Target("at most 500 MB of memory", 500, at_least=False, measured=499.6, of="1,000,000 rows")
+    slow = Target("at most 1.5 times the floor", 1.5, at_least=False, measured=1.504, of="1,000,000 rows")
+    large = Target("at most 350 MB of memory", 350, at_least=False, measured=349.6, of="1,000,000 rows", unit=" MB")
+    dear = Target("at most 8 us of CPU an event", 8, at_least=False, measured=7.96, of="1,000,000 rows", unit=" us")
 
-    assert target_line(slow) == "FAIL          at most 1.5 times the raw read: 1.50x (1,000,000 rows)"
-    assert target_line(large) == "pass          at most 500 MB of memory: 500 MB (1,000,000 rows)"
+    assert target_line(slow) == "FAIL          at most 1.5 times the floor: 1.50x (1,000,000 rows)"
+    assert target_line(large) == "pass          at most 350 MB of memory: 350 MB (1,000,000 rows)"
+    assert target_line(dear) == "pass          at most 8 us of CPU an event: 8.0 us (1,000,000 rows)"
 
 
 def test_runs_alternate_and_what_is_run_once_is_spread_over_the_rounds():
@@ -116,7 +126,48 @@ def test_the_json_holds_every_run_the_medians_and_the_verdicts():
     assert found["machine"] == {"cores": 2}
     assert [measurement["seconds"] for measurement in found["measurements"]] == [6, 4]
     assert found["lines"][0]["to_raw_read"] == 1.5
-    assert [target["passed"] for target in found["targets"][POSTGRESQL]] == [None, None, True, True, None, None, None]
+    assert [target["passed"] for target in found["targets"][POSTGRESQL]] == [
+        None,
+        False,
+        None,
+        None,
+        None,
+        True,
+        None,
+        None,
+        None,
+        None,
+    ]
+
+
+def kept(seconds: float, commit: str, floor: float = 4, cores: int = 2) -> dict[str, object]:
+    """A run of the benchmark as its history keeps it."""
+    table = lines([run(COPY, 2), run(FLOOR, floor), run(OURS, seconds)])
+    facts = {"cores": cores, "processor": "x", "commit": commit}
+    return entry(facts, table, {POSTGRESQL: targets(table, POSTGRESQL, 1)})
+
+
+def test_a_run_is_held_against_the_latest_earlier_one_on_such_a_machine(tmp_path: Path):
+    history = tmp_path / "history.jsonl"
+    assert entries(history) == []
+    for run_before in (kept(4, "old"), kept(6, "latest"), kept(1, "other", cores=96)):
+        append(history, run_before)
+
+    before = entries(history)
+
+    assert [run_before["targets"][POSTGRESQL]["at most 1.5 times the floor"] for run_before in before] == [1, 1.5, 0.25]
+    slower, as_slow = (list(compared(before, kept(seconds, "now"))) for seconds in (8, 6.1))
+    assert slower[0].startswith("FELL  postgresql, 1,000,000 rows: 2.00 x the floor, 1.50 on ")
+    assert slower[0].endswith(" (latest)")
+    assert [line.startswith("FELL") for line in (*slower, *as_slow)] == [True, True, False, False]
+
+
+def test_a_slow_day_is_no_fall_where_the_floor_was_as_slow():
+    assert [line[:4] for line in compared([kept(6, "before", floor=4)], kept(12, "now", floor=8))] == ["    ", "FELL"]
+
+
+def test_a_first_run_of_its_kind_is_held_against_nothing():
+    assert list(compared([kept(6, "before", cores=96)], kept(60, "now"))) == []
 
 
 @pytest.fixture
