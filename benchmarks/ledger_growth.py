@@ -119,10 +119,11 @@ def _tick(folder: Path, until: ExitStack) -> Callable[[], object]:
     def tick() -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            context = dg.build_sensor_context(
+            with dg.build_sensor_context(
                 instance=instance, definitions=definitions, resources={"statsig_export": resources["statsig_export"]}
-            )
-            if not ship_sensor.evaluate_tick(context).run_requests:
+            ) as context:
+                found = ship_sensor.evaluate_tick(context).run_requests
+            if not found:
                 raise SystemExit("the sensor asked for nothing, although batches are due")
 
     return tick

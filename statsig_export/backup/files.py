@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-import pyarrow.parquet as pq
-
+from statsig_export.arrow.parquet import open_parquet
 from statsig_export.backup.manifest import TableCopy
 from statsig_export.errors import PartitionFileError
 from statsig_export.ledger.dump import AT_ONCE
@@ -90,6 +89,6 @@ def _each(do: Callable[[KnownFile], Any], files: Iterable[KnownFile]) -> Iterabl
 def _rows(table: TableCopy | None, place: Place, columns: list[str]) -> Iterable[dict[str, Any]]:
     if table is None:
         return
-    with place.answering(), place.opened(table.path) as file, pq.ParquetFile(file) as parquet:
-        for batch in parquet.iter_batches(AT_ONCE, columns=columns):
+    with place.answering(), place.opened(table.path) as file, open_parquet(file) as parquet:
+        for batch in parquet.iter_batches(AT_ONCE, columns=columns, use_threads=False):
             yield from batch.to_pylist()

@@ -11,6 +11,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from statsig_export.arrow.parquet import open_parquet
 from statsig_export.backup.manifest import TABLES, TableCopy
 from statsig_export.errors import LedgerError
 from statsig_export.file_modes import OF_THE_GROUP
@@ -82,8 +83,8 @@ def read_table(copy: TableCopy, source: Place) -> LoadedTable:
 
 
 def _chunks(copy: TableCopy, source: Place) -> Iterator[Sequence[Row]]:
-    with source.opened(copy.path) as file, pq.ParquetFile(file) as parquet:
-        for batch in parquet.iter_batches(AT_ONCE):
+    with source.opened(copy.path) as file, open_parquet(file) as parquet:
+        for batch in parquet.iter_batches(AT_ONCE, use_threads=False):
             yield list(zip(*(column.to_pylist() for column in batch.columns), strict=True))
 
 

@@ -33,6 +33,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from statsig_export.arrow.contiguous import contiguous
+from statsig_export.arrow.parquet import open_parquet
 from statsig_export.errors import LedgerError, PartitionFileError, StatsigExportError, StorageError
 from statsig_export.storage.errors import concerns_this_process, says_gone, without_secrets
 from statsig_export.storage.file_faults import REPLACED, damaged, fault_of_file
@@ -88,7 +89,7 @@ class Storage(Place):
     def read_chunks(self, file: KnownFile, columns: list[str], rows: int) -> Iterator[pa.Table]:
         """Some columns of a file, at least one, at most `rows` rows at a time."""
         with self._reading(file.path), self._parquet(file) as parquet:
-            for batch in parquet.iter_batches(rows, columns=columns):
+            for batch in parquet.iter_batches(rows, columns=columns, use_threads=False):
                 yield pa.Table.from_batches([batch]).select(columns)
 
     def find(self, file: KnownFile, column: str, values: Sequence[str]) -> int | None:
@@ -100,7 +101,7 @@ class Storage(Place):
         """
         with self._reading(file.path), self._opened(file.path) as source:
             self._whole.require_footer(file, source)
-            parquet = pq.ParquetFile(
+            parquet = open_parquet(
                 source, thrift_string_size_limit=_LONGEST_TEXT, thrift_container_size_limit=_LONGEST_LIST
             )
             position = parquet.schema_arrow.get_field_index(column)
@@ -134,7 +135,7 @@ class Storage(Place):
     def read_table(self, file: KnownFile) -> pa.Table:
         """A whole file."""
         with self._reading(file.path), self._parquet(file) as parquet:
-            return parquet.read()
+            return parquet.read(use_threads=False)
 
     def require_unchanged(self, file: KnownFile) -> None:
         """Raises PartitionFileError unless the file is, byte for byte, what was written. Unpacks nothing of it."""
@@ -228,7 +229,7 @@ class Storage(Place):
         """A file that is open for Arrow, once it is known to be the one that was written."""
         with self._opened(file.path) as source:
             self._whole.require(file, source)
-            yield pq.ParquetFile(source)
+            yield open_parquet(source)
 
     def _event_reader(self, file: KnownFile) -> EventReader:
         with ExitStack() as stack:

@@ -58,6 +58,7 @@ def test_a_daemon_tells_of_a_halt_once_and_the_one_after_it_when_it_is_over(
         as_if_a_minute_had_passed(dagster_instance)
         with daemon(environ, log) as second:
             wait_for(lambda: told_of("over"), second, log)
+            wait_for((project.folder / "metrics.prom").exists, second, log)
 
     assert told == [("halted", "began"), ("halted", "over")]
     assert 'statsig_export_up{destination="fivetran"} 1.0' in (project.folder / "metrics.prom").read_text()

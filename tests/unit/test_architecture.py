@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "maintenance": {"delivery", "events", "ledger", "receipts", "storage"},
     "reconciliation": {"arrow", "delivery", "events", "layouts", "ledger", "privacy", "shipping", "source", "storage"},
     "receipts": {"ledger", "storage"},
-    "backup": {"ledger", "receipts", "storage"},
+    "backup": {"arrow", "ledger", "receipts", "storage"},
     "forgetting": {
         *("arrow", "delivery", "events", "ledger", "maintenance", "privacy", "receipts", "reconciliation", "storage")
     },

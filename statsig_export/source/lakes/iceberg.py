@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from pyiceberg.catalog.noop import NoopCatalog
 from pyiceberg.conversions import from_bytes
 from pyiceberg.io.fsspec import FsspecFileIO, FsspecInputFile
@@ -37,6 +36,7 @@ from pyiceberg.types import (
 )
 
 from statsig_export.arrow.columns import Column
+from statsig_export.arrow.parquet import open_parquet
 from statsig_export.source.lakes.lake import Place, UnreadableTableError
 from statsig_export.source.lakes.snapshot import EPOCH, Deletes, Field, LakeFile, Snapshot, Span, quoted
 
@@ -86,7 +86,8 @@ class IcebergLake:
                         if vector.referenced_data_file == each.of:
                             yield from vector.to_vector().chunks
                 elif each.form == FileFormat.PARQUET.value:
-                    for batch in pq.ParquetFile(opened).iter_batches(columns=["file_path", "pos"]):
+                    deletes = open_parquet(opened)
+                    for batch in deletes.iter_batches(columns=["file_path", "pos"], use_threads=False):
                         yield batch.filter(pc.equal(batch["file_path"], pa.scalar(each.of)))["pos"]
                 else:
                     raise UnreadableTableError(f"it deletes rows by a file in the format {each.form}")
