@@ -131,7 +131,7 @@ def test_a_worker_that_is_killed_with_its_container_is_found_and_its_run_comes_b
 
     kill_group(worker)
     until(made, lambda: missed(made, run))
-    workers.clear_the_dead(made.instance, config, datetime.now(UTC) + timedelta(minutes=1))
+    workers.clear_the_dead(made.instance, config, datetime.now(UTC) + workers.FREE_FOR + timedelta(seconds=1))
     assert status(made, run) is dg.DagsterRunStatus.FAILURE
 
     location.receiver.play([])
