@@ -81,7 +81,7 @@ def _each(do: Callable[[KnownFile], Any], files: Iterable[KnownFile]) -> Iterabl
     with ThreadPoolExecutor(_AT_ONCE, "copier") as pool:
         try:
             yield from zip(waiting, pool.map(do, waiting), strict=True)
-        except BaseException:
+        except BaseException:  # the others are not begun, then it is re-raised
             pool.shutdown(cancel_futures=True)
             raise
 

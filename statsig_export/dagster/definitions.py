@@ -5,11 +5,12 @@ since the partitions are in it, and no environment variable that it names. An er
 """
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import dagster as dg
 
-from statsig_export.config import load_config
+from statsig_export.config import Config, load_config
 from statsig_export.config_file import config_path as named_config
 from statsig_export.dagster.arrivals import (
     arrival_checks,
@@ -35,6 +36,7 @@ from statsig_export.dagster.keys import (
     MAX_RUNTIME,
     RESOURCE,
     STORED,
+    Names,
     names_of,
 )
 from statsig_export.dagster.maintenance.jobs import replay_job, verify_job
@@ -67,7 +69,6 @@ def definitions_for(
     if not config.dagster.automation:
         say_that_it_is_off()
     names = names_of(config)
-    tables = [names.source(table) for table in source_tables(config.source)]
     with warnings.catch_warnings():
         # Both beta: the backfill policy, which keeps a backfill of a year from being 2,000 runs, and the references
         # that lead from an asset in the UI to its code.
@@ -78,31 +79,7 @@ def definitions_for(
     return dg.Definitions(
         assets=assets,
         asset_checks=[*asset_checks(config), *arrival_checks(config)],
-        jobs=[
-            dg.define_asset_job(
-                names(EXPORT_JOB),
-                selection=dg.AssetSelection.assets(names.events) | dg.AssetSelection.checks_for_assets(*tables),
-                description="Exports windows: checks, reads, filters, plans. Give it partitions or backfill the asset.",
-                tags={
-                    **config.dagster.run_tags.of_exports(),
-                    DESTINATION_TAG: config.webhook.name,
-                    MAX_RETRIES: "2",
-                    MAX_RUNTIME: EXPORT_MAX_RUNTIME_S,
-                },
-                executor_def=dg.in_process_executor,
-            ),
-            dg.define_asset_job(
-                names(CHECK_JOB),
-                selection=other_checks(config),
-                description="The checks of what was exported inside the lookback, and of what was delivered.",
-                executor_def=dg.in_process_executor,
-            ),
-            ship_job(config),
-            replay_job(config),
-            verify_job(names),
-            *operations(names),
-            *arrivals_job(config, names),
-        ],
+        jobs=_jobs(config, names),
         schedules=[export_schedule(config), check_schedule(config), *arrivals_schedules(config)],
         sensors=[
             *(
@@ -118,3 +95,32 @@ def definitions_for(
         },
         executor=executor,
     )
+
+
+def _jobs(config: Config, names: Names) -> "Sequence[dg.JobDefinition | dg.UnresolvedAssetJobDefinition]":
+    tables = [names.source(table) for table in source_tables(config.source)]
+    return [
+        dg.define_asset_job(
+            names(EXPORT_JOB),
+            selection=dg.AssetSelection.assets(names.events) | dg.AssetSelection.checks_for_assets(*tables),
+            description="Exports windows: checks, reads, filters, plans. Give it partitions or backfill the asset.",
+            tags={
+                **config.dagster.run_tags.of_exports(),
+                DESTINATION_TAG: config.webhook.name,
+                MAX_RETRIES: "2",
+                MAX_RUNTIME: EXPORT_MAX_RUNTIME_S,
+            },
+            executor_def=dg.in_process_executor,
+        ),
+        dg.define_asset_job(
+            names(CHECK_JOB),
+            selection=other_checks(config),
+            description="The checks of what was exported inside the lookback, and of what was delivered.",
+            executor_def=dg.in_process_executor,
+        ),
+        ship_job(config),
+        replay_job(config),
+        verify_job(names),
+        *operations(names),
+        *arrivals_job(config, names),
+    ]

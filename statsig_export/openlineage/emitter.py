@@ -124,7 +124,7 @@ def _client(quiet: "_Quiet") -> "OpenLineageClient":
         client: OpenLineageClient = module.OpenLineageClient()
     except ModuleNotFoundError:
         raise
-    except Exception as error:
+    except Exception as error:  # whatever its file or a variable makes the client raise
         raise _SetupError(
             f"cannot be set up ({type(error).__name__}): check OPENLINEAGE_URL and openlineage.yml"
         ) from error

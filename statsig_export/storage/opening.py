@@ -40,7 +40,7 @@ def open_filesystem(
         extra = _EXTRAS.get(protocol)
         install = f"pip install 'statsig-export[{extra}]'" if extra else "install fsspec's package for it"
         raise error(f"{protocol}:// needs a package that is not installed", hint=install) from missing
-    except Exception as raised:
+    except Exception as raised:  # each file system of fsspec has errors of its own
         cause = cause_of(raised)
         hint = _hint(protocol, cause.hint).replace("[storage] url", key)
         raise error(f"{named} {without_secrets(url)} cannot be opened ({cause.words})", hint=hint) from raised

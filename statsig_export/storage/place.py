@@ -205,7 +205,7 @@ class Place:
             yield
         except StatsigExportError:
             raise
-        except Exception as error:
+        except Exception as error:  # each file system has errors of its own
             raise self._away(error) from error
 
     def _trouble(self) -> Exception | None:

@@ -271,7 +271,7 @@ class Storage(Place):
             yield
         except StatsigExportError:
             raise
-        except Exception as error:
+        except Exception as error:  # Arrow's, and those of each file system
             raise self._file_error(path, error) from error
 
     def _file_error(self, path: str, error: Exception) -> LedgerError:

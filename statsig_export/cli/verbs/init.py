@@ -12,8 +12,6 @@ from shlex import quote
 from typing import Any
 
 import click
-from sqlalchemy import create_engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from statsig_export.cli import connect_options, output
 from statsig_export.cli.code_location import CodeLocation, write_code_location
@@ -30,6 +28,7 @@ from statsig_export.cli.proposal import (
     print_proposal,
     section,
 )
+from statsig_export.cli.table_creation import create_source_tables
 from statsig_export.cli.verb_options import as_json
 from statsig_export.cli.verbs.plan import plan_of, print_plan
 from statsig_export.config import Config, load_config, parse_config
@@ -38,13 +37,10 @@ from statsig_export.errors import ConfigError
 from statsig_export.layouts.detection import FoundTable, Match, Proposal, candidates, propose
 from statsig_export.layouts.known import LAYOUTS
 from statsig_export.layouts.model import Role
-from statsig_export.layouts.native_tables import create_tables
-from statsig_export.layouts.placement import source_tables
 from statsig_export.privacy.masking import Masking
 from statsig_export.settings import WindowSettings
 from statsig_export.source.backends.duckdb import IN_MEMORY
 from statsig_export.source.discovery import EARLIEST, Discovery
-from statsig_export.source.errors import SourceErrors
 from statsig_export.source.files import SourceFiles, options_of_files
 from statsig_export.source.outside import Place
 from statsig_export.windows import LENGTH, Window, closed_windows
@@ -158,7 +154,7 @@ def command(  # noqa: PLR0913 - the options of the verb
         location = write_code_location(path)
         output.note(str(location))
     if tables:
-        _create_tables(path)
+        create_source_tables(path)
     if look is not None:
         _note(look)
         _report(path, look, location, json_=json_)
@@ -329,24 +325,3 @@ def _newest_closed(look: _Look, settings: WindowSettings) -> Window | None:
     end = look.newest + timedelta(microseconds=1)
     closed = closed_windows(end - 2 * LENGTH[settings.every], end, settings, datetime.now(UTC))
     return closed[-1] if closed else None
-
-
-def _create_tables(path: Path) -> None:
-    config = load_config(path)
-    if config.source_files():
-        raise ConfigError("files cannot be created as tables", hint="whoever writes the files creates them")
-    url, arguments = config.source_url(), config.source_arguments()
-    try:
-        engine = create_engine(url, connect_args=arguments, hide_parameters=True)
-    except (ImportError, SQLAlchemyError):
-        raise ConfigError(
-            f"tables cannot be created through {url.drivername}",
-            hint="--tables is for SQLite, PostgreSQL and MySQL; elsewhere create them by hand, as docs/sources.md says",
-        ) from None
-    try:
-        create_tables(engine, config.source.layout, source_tables(config.source))
-    except SQLAlchemyError as error:
-        raise SourceErrors(url, arguments).unmade(error) from None
-    finally:
-        engine.dispose()
-    output.note(f"The tables of the layout {config.source.layout} exist.")
