@@ -5,7 +5,7 @@ A ledger of an earlier schema version knows nobody who is; what is only read is 
 
 import secrets
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
@@ -210,23 +210,35 @@ def categories_forgotten(connection: Connection, database: LedgerDatabase, desti
     return {category: int(rows) for category, rows in connection.execute(wanted)}
 
 
-def rewritten_ms(connection: Connection, partition: int) -> int | None:
-    """When a partition's files were last written again without somebody."""
-    wanted = select(forgotten_rows.c.rewritten_ms).where(forgotten_rows.c.partition == partition)
-    return connection.execute(wanted).scalar()
+def rewritten_ms(connection: Connection, of: Collection[int]) -> dict[int, int]:
+    """Partition -> when its files were last written again without somebody, of those of which that was done."""
+    columns = forgotten_rows.c
+    wanted = select(columns.partition, columns.rewritten_ms).where(among(columns.partition, of))
+    return {row[0]: int(row[1]) for row in connection.execute(wanted.where(columns.rewritten_ms.is_not(None)))}
 
 
-def see_forgotten(connection: Connection, partition: int, rows: int) -> None:
-    """An export saw so many rows of people who are forgotten: in place of what was on record."""
-    mine = forgotten_rows.c.partition == partition
-    if not connection.execute(update(forgotten_rows).where(mine).values(rows=rows)).rowcount and rows:
-        connection.execute(insert(forgotten_rows).values(partition=partition, rows=rows))
+def see_forgotten(connection: Connection, seen: Mapping[int, int]) -> None:
+    """An export saw so many rows of people who are forgotten in each of these partitions: in place of what was on
+    record.
+    """
+    columns = forgotten_rows.c
+    wanted = select(columns.partition, columns.rows).where(among(columns.partition, seen))
+    before = {partition: int(rows) for partition, rows in connection.execute(wanted)}
+    unknown = {partition: rows for partition, rows in seen.items() if rows and partition not in before}
+    if unknown:
+        new = [{"partition": partition, "rows": rows} for partition, rows in unknown.items()]
+        connection.execute(insert(forgotten_rows), new)
+    for partition, rows in before.items():
+        if rows != seen[partition]:
+            connection.execute(
+                update(forgotten_rows).where(columns.partition == partition).values(rows=seen[partition])
+            )
 
 
 def add_forgotten(connection: Connection, partition: int, rows: int, now_ms: int) -> None:
     """So many rows were taken out of a partition's files."""
-    see_forgotten(connection, partition, _seen(connection, partition) + rows)
-    before = rewritten_ms(connection, partition) or 0
+    see_forgotten(connection, {partition: _seen(connection, partition) + rows})
+    before = rewritten_ms(connection, [partition]).get(partition, 0)
     mine = forgotten_rows.c.partition == partition
     connection.execute(update(forgotten_rows).where(mine).values(rewritten_ms=max(now_ms, before + 1)))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
+from itertools import groupby
 from typing import Final
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
@@ -54,24 +55,23 @@ def planned_partitions(
 ) -> dict[Category, Planned]:
     """What earlier exports put into each category's partition of a window. Raises ConfigError if one was pruned."""
     mine = (partitions.c.destination == destination, partitions.c.window == window)
-    with database.read() as connection:
-        refuse_pruned(connection, *mine, partitions.c.category.in_(categories))
-    return {category: planned(database, destination, window, category) for category in categories}
-
-
-def planned(database: LedgerDatabase, destination: str, window: str, category: Category) -> Planned:
-    """The generations of one partition."""
     wanted = (
-        select(generations.c.generation, *STORED)
+        select(partitions.c.category, generations.c.partition, generations.c.generation, *STORED)
         .join(partitions, partitions.c.id == generations.c.partition)
-        .where(*_partition_is(destination, window, category))
-        .order_by(generations.c.generation)
+        .where(*mine, partitions.c.category.in_(categories))
+        .order_by(generations.c.partition, generations.c.generation)
     )
     with database.read() as connection:
-        rows = connection.execute(wanted.add_columns(generations.c.partition)).all()
-        known = rows and database.version >= SINCE_VERSION
-        rewritten = rewritten_ms(connection, rows[0].partition) if known else None
-    return Planned(rows[-1].generation if rows else 0, tuple(map(stored_file, rows)), rewritten)
+        refuse_pruned(connection, *mine, partitions.c.category.in_(categories))
+        rows = connection.execute(wanted).all()
+        known = {row.partition for row in rows} if database.version >= SINCE_VERSION else set()
+        rewritten = rewritten_ms(connection, known) if known else {}
+    found = dict.fromkeys(categories, Planned(0, ()))
+    for partition, of_it in groupby(rows, lambda row: row.partition):
+        its = list(of_it)
+        files = tuple(map(stored_file, its))
+        found[Category(its[0].category)] = Planned(its[-1].generation, files, rewritten.get(partition))
+    return found
 
 
 def names_files(database: LedgerDatabase, destination: str) -> bool:
@@ -236,11 +236,3 @@ def next_due_ms(
     wanted = select(due_ms).where(of_batches(held), batches.c.state.in_(WAITING_STATES))
     with database.read() as connection:
         return connection.execute(wanted.where(~among(batches.c.id, without))).scalar()
-
-
-def _partition_is(destination: str, window: str, category: Category) -> tuple[ColumnElement[bool], ...]:
-    return (
-        partitions.c.destination == destination,
-        partitions.c.window == window,
-        partitions.c.category == category.value,
-    )

@@ -209,11 +209,14 @@ def runs_on(database: LedgerDatabase, place: Place) -> list[str]:
         return list(connection.execute(wanted).scalars())
 
 
-def record_generation(connection: Connection, partition: int, generation: int, shard: Shard | None) -> None:
-    """Part of the transaction that plans a generation."""
-    if shard is not None:
-        row = {"partition": partition, "generation": generation, "shard": shard.number, "shards": shard.of}
-        connection.execute(insert(sharded_generations), [row])
+def record_shards_read(connection: Connection, read: Sequence[tuple[int, int, Shard]]) -> None:
+    """Part of the transaction that plans: of some generations (partition, number) the shard whose rows they hold."""
+    if read:
+        rows = [
+            {"partition": partition, "generation": number, "shard": shard.number, "shards": shard.of}
+            for partition, number, shard in read
+        ]
+        connection.execute(insert(sharded_generations), rows)
 
 
 def shards_of_files(database: LedgerDatabase, destination: str, window: str) -> dict[str, Shard]:

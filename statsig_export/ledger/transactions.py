@@ -5,11 +5,11 @@ takes, states.py carries it out; a step that comes too late raises and changes n
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from statsig_export.config import Config
@@ -19,25 +19,22 @@ from statsig_export.delivery.outcomes import Outcome
 from statsig_export.delivery.rules import Decision, Failure, Reply, State, Step
 from statsig_export.errors import LedgerError, StalePlanError
 from statsig_export.ledger.database import LedgerDatabase, open_existing, open_to_read, open_to_write
-from statsig_export.ledger.forgotten import latest_forgotten, rewritten_ms, see_forgotten
+from statsig_export.ledger.forgotten import latest_forgotten
 from statsig_export.ledger.identities import one_plan_at_a_time, refuse_overlapping_plan, remember
 from statsig_export.ledger.lanes import Held, of_batches
-from statsig_export.ledger.plans import GenerationPlan, PartitionPlan
+from statsig_export.ledger.planning import batch_row, plan_partitions
+from statsig_export.ledger.plans import PartitionPlan
 from statsig_export.ledger.privacy import record_rule
-from statsig_export.ledger.pruned import refuse_pruned
 from statsig_export.ledger.records import Claim, ExportRun, PlannedBatch, ShipRun
-from statsig_export.ledger.shards import record_generation, record_shards
+from statsig_export.ledger.shards import record_shards
 from statsig_export.ledger.states import move
 from statsig_export.ledger.tables import (
     attempts,
     batches,
     destinations,
     export_runs,
-    generations,
-    partitions,
     ship_runs,
 )
-from statsig_export.windows import partition_key
 
 _OPEN: Final = insert(attempts)
 _CLOSE: Final = update(attempts).where(attempts.c.id == bindparam("closing"), attempts.c.finished_ms.is_(None))
@@ -50,7 +47,7 @@ class Ledger:
     def __init__(self, database: LedgerDatabase) -> None:
         self.database = database
 
-    def plan(self, run: ExportRun, plans: Iterable[PartitionPlan]) -> None:
+    def plan(self, run: ExportRun, plans: Sequence[PartitionPlan]) -> None:
         """Record an export run and everything it planned. The files are durable already.
 
         Raises ConfigError when one of the partitions was pruned, or another run made other ids for a table meanwhile;
@@ -66,9 +63,7 @@ class Ledger:
             connection.execute(insert(export_runs), [_export_run_row(run)])
             record_rule(connection, run)
             record_shards(connection, run)
-            for plan in plans:
-                _plan_partition(connection, run, plan)
-                reach(CrashPoint.PLANNING)
+            plan_partitions(connection, run, plans)
         reach(CrashPoint.PLANNED)
 
     def start_ship_run(self, run: ShipRun) -> None:
@@ -215,55 +210,6 @@ def _closing(database: LedgerDatabase | None) -> Iterator[Ledger | None]:
             database.close()
 
 
-def _plan_partition(connection: Connection, run: ExportRun, plan: PartitionPlan) -> None:
-    partition, newest = _take_partition(connection, run, plan)
-    key = partition_key(plan.category, run.window.key)
-    if newest != plan.after_generation:
-        raise StalePlanError(f"{key} has a newer generation", hint="export it again")
-    if rewritten_ms(connection, partition) != plan.after_rewritten_ms:
-        raise StalePlanError(f"somebody's events were taken out of {key}", hint="export it again")
-    see_forgotten(connection, partition, plan.forgotten)
-    for generation in plan.generations:
-        _plan_generation(connection, run, partition, generation)
-
-
-def _plan_generation(connection: Connection, run: ExportRun, partition: int, plan: GenerationPlan) -> None:
-    row = {
-        "partition": partition,
-        "generation": plan.number,
-        "file": plan.file.path,
-        "digest": plan.file.digest,
-        "rows": plan.file.rows,
-        "bytes": plan.file.bytes,
-        "export_run": run.id,
-    }
-    connection.execute(insert(generations), [row])
-    record_generation(connection, partition, plan.number, plan.shard)
-    rows = [_batch_row(batch, partition, plan.number, run.finished_ms) for batch in plan.batches]
-    connection.execute(insert(batches), rows)
-
-
-def _take_partition(connection: Connection, run: ExportRun, plan: PartitionPlan) -> tuple[int, int]:
-    """The partition's id and newest generation; its row is updated, and locked until the transaction ends."""
-    seen = {
-        "export_run": run.id,
-        "filtered_by": json.dumps(dict(plan.filtered_by), sort_keys=True),
-        "failed_by": json.dumps(dict(plan.failed_by), sort_keys=True),
-        "quarantine": plan.quarantine,
-    }
-    key = {"destination": run.destination, "category": plan.category.value, "window": run.window.key}
-    mine = [partitions.c[name] == value for name, value in key.items()]
-    partition = connection.execute(select(partitions.c.id).where(*mine).with_for_update()).scalar()
-    if partition is None:
-        start = {"window_start_ms": round(run.window.start.timestamp() * 1000)}
-        connection.execute(insert(partitions), [{**key, **start, **seen}])
-        return connection.execute(select(partitions.c.id).where(*mine)).scalar_one(), 0
-    refuse_pruned(connection, partitions.c.id == partition)
-    connection.execute(update(partitions).where(partitions.c.id == partition).values(**seen))
-    newest = select(func.max(generations.c.generation)).where(generations.c.partition == partition)
-    return partition, connection.execute(newest).scalar() or 0
-
-
 def _close_attempt(connection: Connection, attempt: int, **facts: object) -> None:
     if connection.execute(_CLOSE, {"closing": attempt, **facts}).rowcount != 1:
         raise LedgerError(f"attempt {attempt} was closed by another shipper", hint="ship again")
@@ -297,25 +243,11 @@ def _ship_run_row(run: ShipRun) -> dict[str, object]:
     }
 
 
-def _batch_row(batch: Batch, partition: int, generation: int, now_ms: int) -> dict[str, object]:
-    return {
-        "batch_id": batch.batch_id,
-        "partition": partition,
-        "generation": generation,
-        "first_row": batch.first_row,
-        "rows": batch.rows,
-        "body_bytes": batch.body_bytes,
-        "state": State.PLANNED.value,
-        "planned_ms": now_ms,
-        "due_ms": now_ms,
-    }
-
-
 def _insert_halves(connection: Connection, parent: PlannedBatch, halves: Sequence[Batch], now_ms: int) -> None:
     reach(CrashPoint.SPLITTING)
     connection.execute(insert(batches), [_half_row(parent, half, now_ms) for half in halves])
 
 
 def _half_row(parent: PlannedBatch, half: Batch, now_ms: int) -> dict[str, object]:
-    row = _batch_row(half, parent.partition, parent.generation, now_ms)
+    row = batch_row(half, parent.partition, parent.generation, now_ms)
     return {**row, "parent": parent.id, "replay_of": parent.replay_of}

@@ -158,7 +158,7 @@ class LedgerDriver:
             return connection.execute(wanted.where(batches.c.partition.in_(self.ids()))).all()
 
     def _plan(self, category: Category, stale: int) -> PartitionPlan:
-        found = queries.planned(self.database, self.destination, WINDOW.key, category)
+        found = queries.planned_partitions(self.database, self.destination, WINDOW.key, [category])[category]
         known = {text.decode() for file in found.files for text in self._files[file]}
         unknown = [(key, kind) for key, kind in self.source[category] if key not in known]
         rows = [(key, kind) for key, kind in unknown if key not in self.forgotten]

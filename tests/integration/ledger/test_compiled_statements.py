@@ -1,12 +1,11 @@
 """What SQLAlchemy compiles for the ledger is compiled once a process, and a receipt is not a handful of questions."""
 
-from collections.abc import Callable
 from contextlib import closing
-from typing import Any
 
+from asked_statements import asked
 from home import ExportHome
 from rows import custom_event
-from sqlalchemy import Engine, create_engine, event, make_url, select
+from sqlalchemy import create_engine, make_url, select
 from sqlalchemy.engine.interfaces import CacheStats
 
 from statsig_export.ledger.compiled_statements import CompiledStatements
@@ -14,21 +13,6 @@ from statsig_export.ledger.database import open_to_read
 from statsig_export.ledger.partition_rows import rows_of
 from statsig_export.ledger.tables import meta
 from statsig_export.shipping.status import status
-
-
-def asked(of: Callable[[], object]) -> list[CacheStats]:
-    """Of each statement that is sent to a database meanwhile, whether it was compiled before."""
-    seen: list[CacheStats] = []
-
-    def note(*arguments: Any) -> None:  # noqa: ANN401  SQLAlchemy's own
-        seen.append(arguments[4].cache_hit)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        of()
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
-    return seen
 
 
 def test_a_second_verb_in_a_process_compiles_nothing_again(any_home: ExportHome):

@@ -112,7 +112,7 @@ def test_a_plan_on_top_of_a_generation_it_did_not_read_is_refused_whole(ledger: 
     with pytest.raises(StalePlanError):
         ledger.plan(run(2), [plan(after=0, digest="late")])
 
-    assert queries.planned(ledger.database, "fivetran", WINDOW.key, GATE).files == ("d.parquet",)
+    assert queries.planned_partitions(ledger.database, "fivetran", WINDOW.key, [GATE])[GATE].files == ("d.parquet",)
     assert account(ledger).events == 13
 
 
