@@ -12,8 +12,9 @@ from statsig_export.errors import LedgerError
 from statsig_export.ledger.load import put_all_back, refuse_while_held
 from statsig_export.ledger.partition_rows import Rows
 from statsig_export.ledger.queries import ledger_id
-from statsig_export.ledger.transactions import existing_ledger
+from statsig_export.ledger.transactions import existing_ledger, ledger_of
 from statsig_export.receipts import forgotten
+from statsig_export.receipts.lost_ledgers import become
 from statsig_export.receipts.receipts import all_ahead, folder_of, path_of
 from statsig_export.runs import REAL_TIME
 from statsig_export.storage.storage import Storage
@@ -33,6 +34,15 @@ class CaughtUp:
     """Whether all this was given up instead: it is sent, or exported, again."""
 
 
+def take_over(config: Config, lost: str) -> CaughtUp:
+    """Begin the ledger that is lost anew, by its id, and take from the storage what it knew. Raises ConfigError where
+    the configured one holds something, or the storage knows nothing of the other; and as `catch_up`.
+    """
+    with ledger_of(config) as ledger, Storage(config.storage_url()) as storage:
+        become(ledger.database, storage, lost)
+    return catch_up(config)
+
+
 def catch_up(config: Config, *, accept_loss: bool = False) -> CaughtUp:
     """Take from the storage what the ledger does not know; or, with `accept_loss`, remove it there, so that it is sent
     and exported again. Raises LedgerError, also where there is no ledger, or a run is at work with it; StorageError.
@@ -40,7 +50,9 @@ def catch_up(config: Config, *, accept_loss: bool = False) -> CaughtUp:
     with existing_ledger(config) as ledger, Storage(config.storage_url()) as storage:
         if ledger is None:
             raise LedgerError(
-                "there is no ledger to bring up to date", hint="restore one from a backup: restore SOURCE"
+                "there is no ledger to bring up to date",
+                hint="restore one from a backup: restore SOURCE; without one: restore --lost ID, of the folders in"
+                " receipts/ of the storage",
             )
         database = ledger.database
         refuse_while_held(database)

@@ -18,6 +18,7 @@ from statsig_export.ledger.identities import refuse_overlapping_windows
 from statsig_export.ledger.records import Planned
 from statsig_export.ledger.transactions import Ledger, ledger_of
 from statsig_export.receipts.forgotten import refuse_without_forgotten
+from statsig_export.receipts.lost_ledgers import say_what_is_lost
 from statsig_export.receipts.receipts import refuse_older_ledger
 from statsig_export.runs import RunContext
 from statsig_export.source.source import Source, open_source
@@ -64,6 +65,8 @@ def opened(config: Config) -> Iterator[Opened]:
         storage = until.enter_context(Storage(config.storage_url()))
         if queries.names_files(ledger.database, config.webhook.name):
             storage.require_root()  # else a disk that is not mounted would be written beside
+        else:
+            say_what_is_lost(ledger.database, storage, config.webhook.name)
         refuse_without_forgotten(ledger.database, storage, config.webhook.name)
         yield Opened(ledger, storage, until.enter_context(open_source(config)))
 

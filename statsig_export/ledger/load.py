@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, MetaData, Table, delete, func, insert, inspect, select, text
+from sqlalchemy import Connection, MetaData, Table, delete, func, insert, inspect, select, text, update
 from sqlalchemy.engine import URL
 
 from statsig_export.crashpoints import CrashPoint, reach
@@ -22,7 +22,15 @@ from statsig_export.ledger.lanes import lanes_of
 from statsig_export.ledger.locks import acquire_all, groups_to_lock, open_locks
 from statsig_export.ledger.migrations.first_tables import FIRST
 from statsig_export.ledger.partition_rows import Rows, put_back
-from statsig_export.ledger.tables import LEDGER, SCHEMA_VERSION, alembic_version, export_runs, partitions, ship_runs
+from statsig_export.ledger.tables import (
+    LEDGER,
+    SCHEMA_VERSION,
+    alembic_version,
+    export_runs,
+    meta,
+    partitions,
+    ship_runs,
+)
 from statsig_export.ledger.upgrade import upgrade
 
 NEWEST: Final = SCHEMA_VERSION
@@ -45,6 +53,12 @@ def holds_anything(database: LedgerDatabase) -> bool:
     """Whether anything was ever exported or shipped with this ledger."""
     with database.read() as connection:
         return _holds_anything(connection)
+
+
+def take_id(database: LedgerDatabase, ledger_id: str) -> None:
+    """Give a ledger that holds nothing the id of another one."""
+    with database.write() as connection:
+        connection.execute(update(meta).where(meta.c.key == "ledger_id").values(value=ledger_id))
 
 
 def refuse_while_held(database: LedgerDatabase) -> None:

@@ -118,6 +118,15 @@ class Place:
                 if told["type"] == "file"
             }
 
+    def folders(self, folder: str) -> list[str]:
+        """The names of the folders in a folder of the place, sorted; none where it is not there."""
+        with self.answering(), suppress(FileNotFoundError):
+            if self._local:
+                return sorted(entry.name for entry in os.scandir(f"{self._root}/{folder}") if entry.is_dir())
+            found = self._fs.ls(f"{self._root}/{folder}", detail=True, refresh=True)
+            return sorted(PurePosixPath(told["name"]).name for told in found if told["type"] == "directory")
+        return []
+
     def install(self, temporary: Path, path: str) -> None:
         """Give a synced temporary file of `scratch` its name."""
         self._install(temporary, path)

@@ -20,6 +20,7 @@ from sqlalchemy import create_engine
 
 import statsig_export
 from statsig_export.errors import StorageError
+from statsig_export.shipping.status import ledger_id
 from statsig_export.storage import opening as storage_opening
 from statsig_export.storage.storage import Storage
 from statsig_export.testing.webhook.faults import Action, Rule
@@ -314,24 +315,33 @@ def test_azure_without_an_account_or_with_a_wrong_key_is_one_line(home: OnS3):
     assert "c2VjcmV0" not in refused
 
 
-@pytest.mark.fault("F540", "F546")
+def remove_ledger(home: OnS3) -> None:
+    for file in home.folder.glob("ledger.db*"):
+        shutil.rmtree(file) if file.is_dir() else file.unlink()
+
+
+@pytest.mark.fault("F540", "F546", "F639")
 def test_a_bucket_is_backed_up_to_a_bucket_and_comes_back_after_all_of_it_was_lost(
     home: OnS3, s3: S3Server, monkeypatch: pytest.MonkeyPatch
 ):
     for name, value in s3.environ().items():
         monkeypatch.setenv(name, value)
     home.say("run", *DAYS, code=0)
+    lost, requests = ledger_id(home.config), len(home.receiver.requests)
+    remove_ledger(home)
+    home.say("restore", "--lost", lost, code=0)
+    home.say("run", *DAYS, code=0)
+    assert len(home.receiver.requests) == requests
+
     home.say("backup", "s3://nowhere/backup", code=5)
     s3.client().create_bucket(Bucket="backups")
     made = json.loads(home.say("backup", "s3://backups/statsig", "--json", code=0).stdout)
     again = json.loads(home.say("backup", "s3://backups/statsig", "--json", code=0).stdout)
     for item in s3.client().list_objects_v2(Bucket="events")["Contents"]:
         s3.client().delete_object(Bucket="events", Key=item["Key"])
-    for file in home.folder.glob("ledger.db*"):
-        shutil.rmtree(file) if file.is_dir() else file.unlink()
+    remove_ledger(home)
     home.say("restore", "s3://nowhere/backup", code=5)
     restored = home.say("restore", "s3://backups/statsig", "--json")
-    requests = len(home.receiver.requests)
     home.say("run", *DAYS, code=0)
 
     assert (made["files"], made["copied_files"], again["copied_files"]) == (2, 2, 0)

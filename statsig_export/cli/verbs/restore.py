@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import click
 
-from statsig_export.backup.catching_up import CaughtUp, catch_up
+from statsig_export.backup.catching_up import CaughtUp, catch_up, take_over
 from statsig_export.backup.restore import RestoreReport, restore
 from statsig_export.cli import output, progress
 from statsig_export.cli.exit_codes import DONE, NOT_ALL_DONE
@@ -17,6 +17,7 @@ from statsig_export.cli.verb_options import as_json, config_of
 @click.option("--force", is_flag=True, help="Replace a ledger that is not empty.")
 @click.option("--dry-run", is_flag=True, help="Check the whole backup, byte for byte; change nothing.")
 @click.option("--accept-loss", is_flag=True, help="Without SOURCE: send again what only the storage knows as sent.")
+@click.option("--lost", metavar="ID", help="Without SOURCE: take over all that the storage knows of a lost ledger.")
 @as_json
 @click.pass_context
 def command(  # noqa: PLR0913  one an option of the verb
@@ -27,20 +28,25 @@ def command(  # noqa: PLR0913  one an option of the verb
     force: bool,
     dry_run: bool,
     accept_loss: bool,
+    lost: str | None,
     json_: bool,
 ) -> None:
     """Bring ledger and storage back from SOURCE, what `backup` was given. End every schedule, sensor and run first.
 
     The ledger may live in a database of another kind than it did. A backup that is not whole changes nothing. What the
-    storage knows as sent since is taken from there; without SOURCE, only that is done.
+    storage knows as sent since is taken from there; without SOURCE, only that is done. Without a backup, --lost begins
+    a ledger anew by its receipts in the storage: their folder there has its ID.
     """
     config = config_of(ctx.obj)
     if source is None and (name or force or dry_run):
         raise click.UsageError("name SOURCE, what `backup` was given")
-    if source is not None and accept_loss:
-        raise click.UsageError("--accept-loss goes without SOURCE: restore first")
+    if source is not None and (accept_loss or lost):
+        raise click.UsageError("--accept-loss and --lost go without SOURCE: restore first")
+    if accept_loss and lost:
+        raise click.UsageError("--lost takes over what --accept-loss gives up: choose one")
     if source is None:
-        report, caught_up = None, catch_up(config, accept_loss=accept_loss)
+        report = None
+        caught_up = take_over(config, lost) if lost else catch_up(config, accept_loss=accept_loss)
     else:
         with progress.event_count("restore") as advance:
             place = config.place_of("SOURCE", source)

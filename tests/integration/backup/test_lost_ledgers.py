@@ -1,0 +1,129 @@
+"""A ledger that is lost without a backup, and a storage that outlived it."""
+
+import json
+import shutil
+
+import pytest
+from home import ExportHome
+from old_windows import LATER, lived, next_day, sent
+from rows import custom_event
+
+from statsig_export.backup.catching_up import catch_up, take_over
+from statsig_export.errors import ConfigError, LedgerError
+from statsig_export.forgetting.forget import forget
+from statsig_export.maintenance.verify import verify
+from statsig_export.receipts import lost_ledgers
+from statsig_export.shipping.status import ledger_id, status
+
+
+def lose(home: ExportHome) -> str:
+    """Remove the ledger; returns the id that it had."""
+    lost = ledger_id(home.config)
+    for file in home.folder.glob("ledger.db*"):
+        shutil.rmtree(file) if file.is_dir() else file.unlink()
+    return lost
+
+
+def known(home: ExportHome) -> list[tuple[object, ...]]:
+    return [(line.partition, line.account, line.last_error) for line in status(home.config)]
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.name == lost_ledgers.__name__]
+
+
+@pytest.mark.fault("F639")
+def test_a_lost_ledger_is_begun_anew_by_its_receipts_and_nothing_is_sent_again(home: ExportHome):
+    lived(home)
+    next_day(home)
+    home.ship()
+    expected, requests = known(home), len(home.receiver.requests)
+    lost = lose(home)
+    home.write()
+
+    report = json.loads(home.verb("restore", "--lost", lost, "--json").stdout)["caught_up"]
+    home.export()
+    home.export(LATER)
+
+    assert set(report["partitions"]) <= {line[0] for line in expected}
+    assert ledger_id(home.config) == lost
+    assert known(home) == expected
+    assert verify(home.config).differences == ()
+    assert (home.ship().sent, len(home.receiver.requests)) == (0, requests)
+    home.add([custom_event(400)])
+    home.export()
+    assert home.ship().sent == 1
+
+
+@pytest.mark.fault("F639")
+def test_the_first_export_of_a_new_ledger_says_whose_receipts_the_storage_has(
+    home: ExportHome, caplog: pytest.LogCaptureFixture
+):
+    sent(home)
+    assert warnings(caplog) == []  # the first of all, where there is no storage yet
+    lost = lose(home)
+
+    home.export()
+    (first,) = warnings(caplog)
+    home.export()
+
+    assert lost in first
+    assert "restore --lost" in first
+    assert warnings(caplog) == [first]
+
+
+@pytest.mark.fault("F639")
+def test_what_another_destination_was_sent_is_no_word_about_this_one(
+    home: ExportHome, caplog: pytest.LogCaptureFixture
+):
+    sent(home)
+    lose(home)
+    home.set("webhook", name="another")
+    home.export()
+
+    assert warnings(caplog) == []
+
+
+def test_only_a_ledger_that_holds_nothing_becomes_another_one(home: ExportHome):
+    sent(home)
+    mine = ledger_id(home.config)
+    with pytest.raises(ConfigError, match="is not empty"):
+        take_over(home.config, mine)
+    lose(home)
+    with pytest.raises(ConfigError, match=f"no receipts of the ledger 'nobody': it has those of {mine}"):
+        take_over(home.config, "nobody")
+    take_over(home.config, mine)
+
+    assert home.ship().sent == 0
+    assert catch_up(home.config).partitions == ()
+
+
+def test_without_a_ledger_restore_says_how_to_begin_a_lost_one_anew(home: ExportHome):
+    sent(home)
+    lose(home)
+
+    with pytest.raises(LedgerError, match="no ledger to bring up to date") as raised:
+        catch_up(home.config)
+    assert "restore --lost ID" in str(raised.value.hint)
+
+
+@pytest.mark.fault("F639")
+def test_who_was_forgotten_has_to_be_named_again_before_a_ledger_that_was_lost_exports(home: ExportHome):
+    sent(home)
+    forget(home.config, [("userID", "user-7")])
+    caught_up = take_over(home.config, lose(home))
+    with pytest.raises(LedgerError, match="everybody who is forgotten"):
+        home.export()
+    forget(home.config, [("userID", "user-7")])
+    home.export()
+
+    assert caught_up.unknown_forgotten == 1
+    assert home.ship().sent == 0
+
+
+@pytest.mark.parametrize("options", [("backup", "--lost", "id"), ("--lost", "id", "--accept-loss")])
+def test_what_goes_with_a_lost_ledger_is_said_before_anything_is_done(home: ExportHome, options: tuple[str, ...]):
+    sent(home)
+    home.write()
+
+    assert home.verb("restore", *options).exit_code == 2
