@@ -1,4 +1,5 @@
-"""What writes to the ledger: plan, claim, finish, recover, halt. Each method is one transaction.
+"""What writes to the ledger: plan, claim, finish, recover, halt. Each method is one transaction, or with claims and
+finishes of other threads a part of one.
 
 Every attempt is recorded before it is made (claim) and after (finish). delivery/rules.py decides which step a batch
 takes, states.py carries it out; a step that comes too late raises and changes nothing.
@@ -20,6 +21,7 @@ from statsig_export.delivery.rules import Decision, Failure, Reply, State, Step
 from statsig_export.errors import LedgerError, StalePlanError
 from statsig_export.ledger.database import LedgerDatabase, open_existing, open_to_read, open_to_write
 from statsig_export.ledger.forgotten import latest_forgotten
+from statsig_export.ledger.group_commit import GroupCommit
 from statsig_export.ledger.identities import one_plan_at_a_time, refuse_overlapping_plan, remember
 from statsig_export.ledger.lanes import Held, of_batches
 from statsig_export.ledger.planning import batch_row, plan_partitions
@@ -46,6 +48,7 @@ class Ledger:
 
     def __init__(self, database: LedgerDatabase) -> None:
         self.database = database
+        self._group = GroupCommit(database)
 
     def plan(self, run: ExportRun, plans: Sequence[PartitionPlan]) -> None:
         """Record an export run and everything it planned. The files are durable already.
@@ -77,15 +80,19 @@ class Ledger:
     def claim(self, batch: PlannedBatch, ship_run: str, now_ms: int) -> Claim:
         """Record an attempt before it is made."""
         number = batch.attempts + 1
-        with self.database.write() as connection:
+
+        def open_attempt(connection: Connection) -> int:
             move(connection, batch.id, Step.CLAIM, attempts=number)
             reach(CrashPoint.CLAIMING)
             row = {"batch": batch.id, "number": number, "ship_run": ship_run, "started_ms": now_ms}
             key = connection.execute(_OPEN, row).inserted_primary_key
-        if key is None:
-            raise LedgerError("the ledger's database gave no key to an attempt")
+            if key is None:
+                raise LedgerError("the ledger's database gave no key to an attempt")
+            return int(key[0])
+
+        attempt = self._group.commit(open_attempt)
         reach(CrashPoint.CLAIMED)
-        return Claim(batch, int(key[0]), number)
+        return Claim(batch, attempt, number)
 
     def finish(
         self,
@@ -96,7 +103,8 @@ class Ledger:
         halves: Sequence[Batch] = (),
     ) -> None:
         """Record the outcome of an attempt and the next state of its batch; after SPLIT, `halves` take its place."""
-        with self.database.write() as connection:
+
+        def close_attempt(connection: Connection) -> None:
             _close_attempt(
                 connection,
                 claim.attempt,
@@ -115,6 +123,8 @@ class Ledger:
             move(connection, claim.batch.id, decision.step, **changes)
             if halves:
                 _insert_halves(connection, claim.batch, halves, now_ms)
+
+        self._group.commit(close_attempt)
         reach(CrashPoint.FINISHED)
 
     def cut(self, batch: PlannedBatch, halves: Sequence[Batch], now_ms: int) -> None:

@@ -5,7 +5,7 @@ answer that says nothing is `Untold`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from http.client import HTTPException
@@ -18,6 +18,7 @@ from statsig_export.config import Config
 from statsig_export.delivery.retry_after import retry_after
 from statsig_export.reconciliation.connection import Connection, Untold, connection_of, document_in
 from statsig_export.shipping.connection import WatchedAdapter, watched
+from statsig_export.shipping.deadlines import Deadlines
 from statsig_export.shipping.destination import CONNECT_SECONDS
 from statsig_export.shipping.http_answer import HttpAnswer
 from statsig_export.shipping.http_records import quiet_records
@@ -82,7 +83,12 @@ class FivetranApi:
     def _ask(
         self, method: Literal["GET", "POST", "PATCH"], path: str, body: Mapping[str, object] | None = None
     ) -> HttpAnswer | Untold:
-        with _quiet(), watched(SECONDS, _ANSWER_BYTES) as progress, self._session() as session:
+        with (
+            _quiet(),
+            closing(Deadlines()) as deadlines,
+            watched(deadlines, SECONDS, _ANSWER_BYTES) as progress,
+            self._session() as session,
+        ):
             try:
                 session.request(
                     method, self._url + path, json=body, timeout=(CONNECT_SECONDS, SECONDS), allow_redirects=False

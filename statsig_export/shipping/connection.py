@@ -2,7 +2,7 @@
 
 requests tells neither whether a body byte left before an error, nor does its timeout bound a whole request: a server
 that drips a byte a second never trips it. Both decide whether events may have arrived, so the connection itself notes
-when the body begins, and a timer shuts the socket down at the deadline, in whatever phase the request is.
+when the body begins, and the socket is shut down at the deadline, in whatever phase the request is.
 
 So do the addresses of a host: urllib3 gives each of them the whole time to connect, and looks the name up without a
 limit. Here they share it.
@@ -33,6 +33,7 @@ from urllib3.exceptions import NameResolutionError, NewConnectionError
 from urllib3.util.connection import allowed_gai_family
 
 from statsig_export.crashpoints import CrashPoint, reach
+from statsig_export.shipping.deadlines import Deadlines
 from statsig_export.shipping.http_answer import HttpAnswer, read_answer, read_tunnel_status
 
 ANSWER_BYTES: Final = 16_384
@@ -121,17 +122,14 @@ _this_thread = threading.local()
 
 
 @contextmanager
-def watched(seconds: float, answer_bytes: int = ANSWER_BYTES) -> Iterator[Progress]:
+def watched(deadlines: Deadlines, seconds: float, answer_bytes: int = ANSWER_BYTES) -> Iterator[Progress]:
     """Follow the one request that this thread makes inside, and end it after `seconds`."""
     progress = Progress(seconds, answer_bytes)
     _this_thread.progress = progress
-    timer = threading.Timer(seconds, progress.expire)
-    timer.daemon = True
-    timer.start()
     try:
-        yield progress
+        with deadlines.kept(seconds, progress.expire):
+            yield progress
     finally:
-        timer.cancel()
         del _this_thread.progress
         progress.close()
 

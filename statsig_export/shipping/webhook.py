@@ -23,9 +23,11 @@ from statsig_export.delivery.answer_text import excerpt
 from statsig_export.delivery.outcomes import Outcome
 from statsig_export.delivery.retry_after import retry_after
 from statsig_export.delivery.rules import Failure, Reply
-from statsig_export.shipping.connection import WatchedAdapter, watched
-from statsig_export.shipping.destination import CONNECT_SECONDS, Destination
+from statsig_export.shipping.connection import watched
+from statsig_export.shipping.deadlines import Deadlines
+from statsig_export.shipping.destination import Destination
 from statsig_export.shipping.http_records import quiet_records
+from statsig_export.shipping.line import Line
 from statsig_export.shipping.unanswered import unanswered
 from statsig_export.version import VERSION
 
@@ -40,16 +42,17 @@ class Webhook:
         self._clock = clock
         self._monotonic = monotonic
         self._local = threading.local()
-        self._sessions: list[requests.Session] = []
+        self._lines: list[Line] = []
+        self._deadlines = Deadlines()
         self._end_of_quiet = quiet_records()
 
     def post(self, body: bytes, batch_id: str, attempt: int) -> Reply | Failure:
         """Send one body. `attempt` counts from 1 and goes into a header, as the batch's id does."""
         sent = gzip.compress(body, 6, mtime=0) if self._destination.compression == "gzip" else body
         started = self._monotonic()
-        with watched(self._destination.timeout) as progress:
+        with watched(self._deadlines, self._destination.timeout) as progress:
             try:
-                self._exchange(sent, self._headers(sent, batch_id, attempt))
+                self._line().post(sent, self._headers(sent, batch_id, attempt))
             except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
                 outcome, detail = unanswered(error, progress, self._destination.proxy, self._destination.ca_bundle)
                 return Failure(outcome, (self._monotonic() - started) * 1000, detail)
@@ -64,35 +67,17 @@ class Webhook:
 
     def close(self) -> None:
         """Close every thread's connection."""
-        while self._sessions:
-            self._sessions.pop().close()
+        while self._lines:
+            self._lines.pop().close()
+        self._deadlines.close()
         self._end_of_quiet()
 
-    def _exchange(self, sent: bytes, signed: dict[str, str]) -> None:
-        """One request; what came back is in this thread's Progress."""
-        self._session().post(
-            self._destination.url,
-            data=sent,
-            headers=signed,
-            timeout=(min(CONNECT_SECONDS, self._destination.timeout), self._destination.timeout),
-            allow_redirects=False,
-        )
-
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = requests.Session()
-            session.trust_env = False
-            session.verify = self._destination.ca_bundle or True
-            if self._destination.proxy:
-                # Plain http is for loopback alone: a proxy would see the secret URL, and reach its own machine.
-                session.proxies = {"https": self._destination.proxy}
-            adapter = WatchedAdapter()
-            session.mount("https://", adapter)
-            session.mount("http://", adapter)
-            self._local.session = session
-            self._sessions.append(session)
-        return session
+    def _line(self) -> Line:
+        line: Line | None = getattr(self._local, "line", None)
+        if line is None:
+            line = self._local.line = Line(self._destination)
+            self._lines.append(line)
+        return line
 
     def _headers(self, sent: bytes, batch_id: str, attempt: int) -> dict[str, str]:
         headers = {
