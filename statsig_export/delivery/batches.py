@@ -27,18 +27,33 @@ _pc: Final[Any] = pyarrow.compute
 """Untyped: its stubs know fewer types than its kernels take."""
 
 
+def _offsets(*values: int) -> pa.Buffer:
+    return pa.py_buffer(np.array(values, np.int64).tobytes())
+
+
+_COMMA: Final = pa.Array.from_buffers(pa.large_binary(), 1, [None, _offsets(0, 1), pa.py_buffer(b",")])[0]
+"""Made of buffers, as are the bounds of a list below: pa.scalar and pa.array import pandas, to know whether they are
+given something of it, and a process that ships needs none."""
+
+
 def body(events: Texts) -> bytes:
     """The request body: a JSON array of the events' texts as they are stored."""
-    one_list = pa.LargeListArray.from_arrays(pa.array([0, len(events)], pa.int64()), events.cast(pa.large_binary()))
-    joined = _pc.binary_join(one_list, pa.scalar(b",", pa.large_binary()))[0]
-    return b"".join((b"[", joined.as_buffer(), b"]"))
+    return b"".join(_parts(events))
 
 
-def batch_id(destination: str, request_body: bytes) -> str:
-    """The id of a batch, from its destination and body: same id, same bytes."""
+def batch_id(destination: str, *request_body: bytes | pa.Buffer) -> str:
+    """The id of a batch, from its destination and body (in any number of parts): same id, same bytes."""
     digest = hashlib.sha256(destination.encode() + b"\0")
-    digest.update(request_body)
+    for part in request_body:
+        digest.update(part)
     return digest.hexdigest()
+
+
+def _parts(events: Texts) -> tuple[bytes, pa.Buffer, bytes]:
+    """The body in parts, of which the events are not copied once more."""
+    bounds: Any = pa.Array.from_buffers(pa.int64(), 2, [None, _offsets(0, len(events))])
+    one_list = pa.LargeListArray.from_arrays(bounds, events.cast(pa.large_binary()))
+    return b"[", _pc.binary_join(one_list, _COMMA)[0].as_buffer(), b"]"
 
 
 class Batcher:
@@ -79,8 +94,9 @@ class Batcher:
                 yield begin
 
     def _cut(self, events: Texts) -> Batch:
-        request_body = body(events)
-        batch = Batch(batch_id(self._destination, request_body), self._first_row, len(events), len(request_body))
+        parts = _parts(events)
+        size = BRACKETS + parts[1].size
+        batch = Batch(batch_id(self._destination, *parts), self._first_row, len(events), size)
         self._first_row += batch.rows
         return batch
 

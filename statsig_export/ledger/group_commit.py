@@ -65,7 +65,7 @@ class GroupCommit:
                 results = [self._result(step, connection, of=len(group)) for step, _ in group]
         except _RefusedError:
             raise
-        except BaseException as error:  # whatever it is, nobody may wait for ever
+        except BaseException as error:  # noqa: BLE001  whatever it is, each step gets it: nobody may wait for ever
             for _, done in group:
                 done.set_exception(error)
         else:

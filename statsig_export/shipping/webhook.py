@@ -11,8 +11,8 @@ in answer to all of the request.
 import base64
 import gzip
 import hmac
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.client import HTTPException
 from typing import Final
 
@@ -35,14 +35,13 @@ HMAC_HEADER: Final = "X-Fivetran-Hmac-Sign"
 
 
 class Webhook:
-    """Posts bodies to a destination; one connection a thread, kept alive between posts."""
+    """Posts bodies to a destination, from any number of threads; connections are kept alive between posts."""
 
     def __init__(self, destination: Destination, *, clock: Callable[[], float], monotonic: Callable[[], float]) -> None:
         self._destination = destination
         self._clock = clock
         self._monotonic = monotonic
-        self._local = threading.local()
-        self._lines: list[Line] = []
+        self._idle: list[Line] = []
         self._deadlines = Deadlines()
         self._end_of_quiet = quiet_records()
 
@@ -52,7 +51,8 @@ class Webhook:
         started = self._monotonic()
         with watched(self._deadlines, self._destination.timeout) as progress:
             try:
-                self._line().post(sent, self._headers(sent, batch_id, attempt))
+                with self._line() as line:
+                    line.post(sent, self._headers(sent, batch_id, attempt))
             except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
                 outcome, detail = unanswered(error, progress, self._destination.proxy, self._destination.ca_bundle)
                 return Failure(outcome, (self._monotonic() - started) * 1000, detail)
@@ -66,18 +66,23 @@ class Webhook:
         return Reply(answer.status, latency_ms, wait, self._excerpt(answer.body, body))
 
     def close(self) -> None:
-        """Close every thread's connection."""
-        while self._lines:
-            self._lines.pop().close()
+        """Close every connection."""
+        while self._idle:
+            self._idle.pop().close()
         self._deadlines.close()
         self._end_of_quiet()
 
-    def _line(self) -> Line:
-        line: Line | None = getattr(self._local, "line", None)
-        if line is None:
-            line = self._local.line = Line(self._destination)
-            self._lines.append(line)
-        return line
+    @contextmanager
+    def _line(self) -> Iterator[Line]:
+        """One that nobody else uses meanwhile: the one that was used last, whose connection lay idle the least."""
+        try:
+            line = self._idle.pop()
+        except IndexError:
+            line = Line(self._destination)
+        try:
+            yield line
+        finally:
+            self._idle.append(line)
 
     def _headers(self, sent: bytes, batch_id: str, attempt: int) -> dict[str, str]:
         headers = {

@@ -59,29 +59,34 @@ class Place:
 
     def write(self, path: str, content: bytes, mode: int = 0o666) -> None:
         """Make a small file durable, in place of one of that name: at every moment there is one or the other, whole."""
-        if not self._local:
-            with self.answering():
-                self._fs.pipe_file(f"{self._root}/{path}", content)
-            return
-        temporary = self.scratch(mode)
-        try:
-            with self.answering(), temporary.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            self._install(temporary, path)
-        finally:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
+        self.write_all({path: content}, mode)
 
     def write_all(self, contents: Mapping[str, bytes], mode: int = 0o666) -> None:
-        """The same for several, at once where the place is a bucket."""
-        if self._local:
-            for path, content in contents.items():
-                self.write(path, content, mode)
-        elif contents:
+        """The same for several, at once where the place is a bucket. In a folder each is whole and synced before the
+        first of them gets its name.
+        """
+        if not contents:
+            return
+        if not self._local:
             with self.answering():
                 self._fs.pipe({f"{self._root}/{path}": content for path, content in contents.items()})
+            return
+        temporaries: dict[str, Path] = {}
+        try:
+            for path, content in contents.items():
+                temporaries[path] = self.scratch(mode)
+                with self.answering(), temporaries[path].open("wb", buffering=0) as file:
+                    file.write(content)
+                    os.fsync(file.fileno())
+            for path, temporary in temporaries.items():
+                self._rename(temporary, path)
+            for folder in {Path(self._root, path).parent for path in contents}:
+                with writing(folder):
+                    sync_folder(folder)
+        finally:
+            for temporary in temporaries.values():
+                with suppress(OSError):
+                    temporary.unlink(missing_ok=True)
 
     def read_all(self, paths: Collection[str]) -> dict[str, bytes]:
         """The contents of small files; those that are not there are left out."""
@@ -199,13 +204,20 @@ class Place:
                 self._fs.put_file(str(temporary), target)
             temporary.unlink()
             return
-        with writing(Path(target).parent):
-            Path(target).parent.mkdir(parents=True, exist_ok=True)
-            if Path(target).is_dir():  # in the place of a file that is written again; one that is not empty stays
-                Path(target).rmdir()
+        folder = self._rename(temporary, path)
+        with writing(folder):
+            sync_folder(folder)
+
+    def _rename(self, temporary: Path, path: str) -> Path:
+        """Give a synced file of a folder its name there. Returns the folder, which is to be synced."""
+        target = Path(self._root, path)
+        with writing(target.parent):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if target.is_dir():  # in the place of a file that is written again; one that is not empty stays
+                target.rmdir()
             temporary.replace(target)
             reach(CrashPoint.FILE_RENAMED)
-            sync_folder(Path(target).parent)
+        return target.parent
 
     @contextmanager
     def answering(self) -> Iterator[None]:

@@ -22,7 +22,7 @@ class EventReader:
         for group in range(file.num_row_groups):
             self._starts.append(self._starts[-1] + file.metadata.row_group(group).num_rows)
         self._group = -1
-        self._events: pa.Array[Any] = pa.array([], pa.large_string())
+        self._events: pa.Array[Any] = pa.nulls(0, pa.large_string())
 
     def read(self, first_row: int, rows: int) -> pa.Array[Any]:
         end = first_row + rows
