@@ -17,6 +17,8 @@ from statsig_export.arrow.contiguous import contiguous
 
 Column: TypeAlias = "pa.Array[Any]"
 Mask: TypeAlias = npt.NDArray[np.bool_]
+Letters: TypeAlias = npt.NDArray[np.uint8]
+Places: TypeAlias = npt.NDArray[np.int64]
 
 TEXT: Final = pa.large_string()
 
@@ -83,6 +85,18 @@ def where(condition: Column) -> Mask:
     """A boolean column as a numpy mask, null counting as false."""
     mask: Mask = pc.fill_null(condition, False).to_numpy(zero_copy_only=False)  # noqa: FBT003
     return mask
+
+
+def letters(texts: Column) -> tuple[Letters, Places]:
+    """The column's UTF-8 text in one piece, and where in it each row's begins; the last place is where the last ends.
+
+    No copy: the piece may hold more than the column does, before and behind it.
+    """
+    _, offsets, data = texts.buffers()
+    if offsets is None or data is None:
+        return np.empty(0, dtype=np.uint8), np.zeros(len(texts) + 1, dtype=np.int64)
+    places = np.frombuffer(offsets, dtype=np.int64, count=texts.offset + len(texts) + 1)
+    return np.frombuffer(data, dtype=np.uint8), places[texts.offset :]
 
 
 def mapped(texts: Column, function: Callable[[str], str | None]) -> Column:

@@ -1,11 +1,13 @@
 """JSON columns that pass through, a whole column at a time: checked, and stripped of what never leaves. Pure."""
 
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 
-from statsig_export.arrow.columns import TEXT, Column, Mask, array, pc, take, values_of, where
+from statsig_export.arrow.columns import Column, letters, pc, replaced, take, values_of
 from statsig_export.events.faults import FailureMarks, Fault
 from statsig_export.events.json_text import fault_in
 from statsig_export.events.never_sent import without_never_sent
@@ -17,6 +19,7 @@ class _AnyObject(msgspec.Struct):
 
 
 _OBJECT: Final = msgspec.json.Decoder(_AnyObject)
+_SUSPICIOUS: Final = (*(name.encode() for name in sorted(NEVER_SENT)), rb"\u00")
 
 
 def checked_objects(texts: Column, name: str, marks: FailureMarks) -> Column:
@@ -25,33 +28,41 @@ def checked_objects(texts: Column, name: str, marks: FailureMarks) -> Column:
     Each distinct text is looked at once: users and statsigMetadata repeat.
     """
     encoded = texts.dictionary_encode()
-    distinct: list[str] = values_of(encoded.dictionary)
+    distinct = encoded.dictionary
     faults: dict[int, Fault] = {}
-    for position, text in enumerate(distinct):
+    for position, text in enumerate(values_of(distinct.view(pa.large_binary()))):
         try:
             _OBJECT.decode(text)
         except (msgspec.DecodeError, RecursionError) as error:
-            faults[position] = fault_in(text, name, error)
-    changed = False
-    for position in np.flatnonzero(_suspicious(encoded.dictionary)).tolist():
-        if position in faults:
-            continue
-        stripped = without_never_sent(distinct[position])
-        changed = changed or stripped is not distinct[position]
-        distinct[position] = stripped
+            faults[position] = fault_in(text.decode(), name, error)
+    stripped: dict[int, str | None] = {}
+    for position in _suspicious(distinct):
+        found = distinct[position].as_py()
+        sent = found if position in faults else without_never_sent(found)
+        if sent is not found:
+            stripped[position] = sent
     _mark_rows(encoded.indices, faults, marks)
-    return take(array(distinct, TEXT), encoded.indices) if changed else texts
+    if not stripped:
+        return texts
+    return take(replaced(distinct, np.array([*stripped]), [*stripped.values()]), encoded.indices)
 
 
-def _suspicious(texts: Column) -> Mask:
-    """Texts with a name that never leaves, or with an escape that may spell one.
+def _suspicious(texts: Column) -> list[int]:
+    """Where there is a text with a name that never leaves, or with an escape that may spell one; a few others too.
 
-    One search a literal: for a plain literal the regex kernel is seven times as fast as for an alternation.
+    Looked for in all texts at once: that takes a tenth of the time of a kernel that looks into each.
     """
-    found = pc.match_substring_regex(texts, r"\\u00")
-    for key in sorted(NEVER_SENT):
-        found = pc.or_(found, pc.match_substring_regex(texts, key))
-    return where(found)
+    text, begins = letters(texts)
+    whole = text.tobytes()
+    places = sorted(place for name in _SUSPICIOUS for place in _places(whole, name))
+    return np.unique(np.searchsorted(begins, places, side="right") - 1).tolist()
+
+
+def _places(text: bytes, name: bytes) -> Iterator[int]:
+    place = text.find(name)
+    while place >= 0:
+        yield place
+        place = text.find(name, place + 1)
 
 
 def _mark_rows(indices: Column, faults: dict[int, Fault], marks: FailureMarks) -> None:

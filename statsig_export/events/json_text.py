@@ -61,13 +61,17 @@ def members(text: str, name: str) -> dict[str, str]:
     Raises BadValueError unless the text is a valid JSON object without half a surrogate pair. `name` says in the
     detail where it stood.
     """
+    return {key: str(value, "utf-8") for key, value in raw_members(text, name).items()}
+
+
+def raw_members(text: str, name: str) -> dict[str, msgspec.Raw]:
+    """The same, each value's text as it lies in `text`."""
     try:
-        found = _MEMBERS.decode(text)
+        return _MEMBERS.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
         if has_no_members(text):
             return {}
         raise BadValueError(fault_in(text, name, error)) from None
-    return {key: str(value, "utf-8") for key, value in found.items()}
 
 
 def _has_lone_surrogate(text: str) -> bool:

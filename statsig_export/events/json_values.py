@@ -8,17 +8,20 @@ text, and null is left out.
 import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from statsig_export.arrow.columns import Column, Mask, pc, where
 from statsig_export.events.faults import BadValueError, Fault
-from statsig_export.events.json_text import members
+from statsig_export.events.json_text import raw_members
 from statsig_export.events.never_sent import without_never_sent
 from statsig_export.events.room import ENDLESS, Room
 from statsig_export.layouts.reasons import Reason
 from statsig_export.vocabulary import NEVER_SENT
+
+Carried: TypeAlias = str | msgspec.Raw
+"""A member of metadata as events carry it: a string, or, where it may stand as it was found, its JSON text."""
 
 MAX_EXPONENT: Final = 400
 """Beyond every double (1.8e308): a number written with a larger exponent would be written out in so many zeros."""
@@ -77,27 +80,40 @@ def string_of(value: str, name: str) -> str | None:
             return number_text(value, name)
 
 
-def strings_of(text: str, name: str, room: Room = ENDLESS) -> dict[str, str]:
-    """An object's members as strings, without nulls and without the keys that never leave.
+def carried_members(text: str, name: str, room: Room = ENDLESS) -> dict[str, Carried]:
+    """An object's members as events carry them, without nulls and without the keys that never leave.
 
-    Raises BadValueError where the text is no valid JSON object, or where they need more room than a row has.
+    Raises BadValueError where the text is no valid JSON object, or where what is written anew needs more room than a
+    row has.
     """
-    strings = {}
+    found: dict[str, Any] = raw_members(text, name)
+    gone = [key for key in NEVER_SENT if key in found]
     size = 0
-    for key, value in members(text, name).items():
-        string = string_of(value, name)
-        if string is not None and key not in NEVER_SENT:
-            strings[key] = string
+    for key, raw in found.items():
+        value = str(raw, "utf-8")
+        if value[0] == '"' and "\\" not in value:
+            continue
+        found[key] = string = string_of(value, name)
+        if string is None:
+            gone.append(key)
+        elif key not in NEVER_SENT:
             size += len(string)
             if size > room.row:
                 break
     room.take(size, name)
-    return strings
+    for key in gone:
+        found.pop(key, None)
+    return found
 
 
-def flat_object(strings: Mapping[str, str]) -> str:
-    """The compact JSON object of strings."""
-    return str(msgspec.json.encode(strings), "utf-8")
+def carried_string(member: Carried) -> str:
+    """The string that a carried member stands for."""
+    return member if isinstance(member, str) else str(member, "utf-8")[1:-1]
+
+
+def flat_object(members: Mapping[str, Carried]) -> str:
+    """The compact JSON object of members."""
+    return str(msgspec.json.encode(members), "utf-8")
 
 
 def are_flat(texts: Column) -> Mask:

@@ -33,7 +33,7 @@ from statsig_export.events.category_codes import CATEGORIES, CONFIG, EXPERIMENT,
 from statsig_export.events.faults import BadValueError, FailureMarks
 from statsig_export.events.forms.logged_exposures import gate_value_in
 from statsig_export.events.json_text import quote
-from statsig_export.events.json_values import are_flat, flat_object, have_key, strings_of
+from statsig_export.events.json_values import are_flat, carried_members, flat_object, have_key
 from statsig_export.events.room import ENDLESS, Room
 from statsig_export.layouts.reasons import Reason
 from statsig_export.vocabulary import NEVER_SENT
@@ -96,12 +96,13 @@ def _repeated_keys(
 
 def _rest(metadata: str, repeated: tuple[str, ...], row: int, marks: FailureMarks, room: Room) -> str | None:
     try:
-        strings = strings_of(metadata, _NAME, room)
+        members = carried_members(metadata, _NAME, room)
     except BadValueError as error:
         marks.mark_row(row, error.fault)
         return None
-    rest = {key: value for key, value in strings.items() if key not in repeated}
-    return flat_object(rest) if rest else None
+    for key in repeated:
+        members.pop(key, None)
+    return flat_object(members) if members else None
 
 
 def _gate_values(columns: Mapping[str, Column], codes: Codes, marks: FailureMarks) -> Column:
@@ -112,7 +113,7 @@ def _gate_values(columns: Mapping[str, Column], codes: Codes, marks: FailureMark
         return gate_value
     found = values_of(gate_value)
     for row, metadata in zip(rows.tolist(), values_of(take(columns[_NAME], rows)), strict=True):
-        found[row] = gate_value_in(strings_of(metadata or "{}", _NAME))
+        found[row] = gate_value_in(carried_members(metadata or "{}", _NAME))
     values = array(found, pa.bool_())
     marks.mark((codes == GATE) & where(values.is_null()), Reason.MISSING_GATE_VALUE, "gate_value")
     return values

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from statsig_export.events.json_values import flat_object, strings_of
+from statsig_export.events.json_values import Carried, carried_members, carried_string, flat_object
 from statsig_export.events.room import Room
 from statsig_export.layouts.model import EXPOSURE_TYPES, TRUTHS
 from statsig_export.settings import SourceSettings
@@ -53,32 +53,39 @@ def logged_exposure(
     kind: str, metadata: str | None, user: str | None, settings: SourceSettings, room: Room
 ) -> LoggedExposure:
     """The exposure of type `kind` (a value of TYPES). Raises BadValueError where `metadata` is no valid object."""
-    strings = strings_of(metadata or "{}", "metadata", room)
-    name = strings.pop("gate" if kind == _GATE else "config", None)
-    if kind == _CONFIG and _is_experiment(name, strings, settings):
+    members = carried_members(metadata or "{}", "metadata", room)
+    name = _taken(members, "gate" if kind == _GATE else "config")
+    if kind == _CONFIG and _is_experiment(name, members, settings):
         kind = _EXPERIMENT
-    gate_value = gate_value_in(strings) if kind == _GATE else None
+    gate_value = gate_value_in(members) if kind == _GATE else None
     if gate_value is not None:
-        del strings["gateValue"]
+        del members["gateValue"]
     return LoggedExposure(
         exposure_type=kind,
         name=name,
-        rule_id=strings.pop("ruleID", None),
-        group_name=strings.pop("experimentGroupName", None) if kind == _EXPERIMENT else None,
-        reason=strings.pop("reason", None),
+        rule_id=_taken(members, "ruleID"),
+        group_name=_taken(members, "experimentGroupName") if kind == _EXPERIMENT else None,
+        reason=_taken(members, "reason"),
         unit_type=None if name in settings.unit_types else _lone_custom_id(user),
         gate_value=gate_value,
-        metadata=flat_object(strings),
+        metadata=flat_object(members),
     )
 
 
-def gate_value_in(metadata: Mapping[str, str]) -> bool | None:
+def gate_value_in(metadata: Mapping[str, Carried]) -> bool | None:
     """What the metadata of a gate exposure says in gateValue: true, "True", 1, "1" and their opposites."""
-    return TRUTHS.get(metadata.get("gateValue", "").lower())
+    return TRUTHS.get(carried_string(metadata.get("gateValue", "")).lower())
 
 
-def _is_experiment(name: str | None, metadata: Mapping[str, str], settings: SourceSettings) -> bool:
-    named = metadata.get("configExposureType") == _EXPERIMENT or "experimentGroupName" in metadata
+def _taken(members: dict[str, Carried], key: str) -> str | None:
+    """Take the member out; None where there is none."""
+    member = members.pop(key, None)
+    return None if member is None else carried_string(member)
+
+
+def _is_experiment(name: str | None, metadata: Mapping[str, Carried], settings: SourceSettings) -> bool:
+    said = carried_string(metadata.get("configExposureType", ""))
+    named = said == _EXPERIMENT or "experimentGroupName" in metadata
     return named or (name is not None and settings.exposure_types.get(name) == _EXPERIMENT)
 
 
