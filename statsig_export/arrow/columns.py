@@ -92,11 +92,18 @@ def letters(texts: Column) -> tuple[Letters, Places]:
 
     No copy: the piece may hold more than the column does, before and behind it.
     """
-    _, offsets, data = texts.buffers()
+    _, offsets, data = (None if buffer is None else memoryview(buffer) for buffer in texts.buffers())
     if offsets is None or data is None:
         return np.empty(0, dtype=np.uint8), np.zeros(len(texts) + 1, dtype=np.int64)
     places = np.frombuffer(offsets, dtype=np.int64, count=texts.offset + len(texts) + 1)
     return np.frombuffer(data, dtype=np.uint8), places[texts.offset :]
+
+
+def of_letters(piece: Letters, places: Places) -> Column:
+    """The column of the texts that begin at these places of a piece of UTF-8; the last place is where the last ends."""
+    begins, data = (pa.py_buffer(np.ascontiguousarray(values).data) for values in (places, piece))
+    texts: Column = pa.LargeStringArray.from_buffers(len(places) - 1, begins, data)
+    return texts
 
 
 def mapped(texts: Column, function: Callable[[str], str | None]) -> Column:
@@ -105,13 +112,14 @@ def mapped(texts: Column, function: Callable[[str], str | None]) -> Column:
     return take(array([function(value) for value in values_of(encoded.dictionary)], TEXT), encoded.indices)
 
 
-def replaced(texts: Column, rows: npt.NDArray[np.intp], values: list[str | None]) -> Column:
+def replaced(texts: Column, rows: npt.NDArray[np.intp], values: "Column | list[str | None]") -> Column:
     """The column with the values at `rows` (ascending positions) replaced."""
     if not len(rows):
         return texts
     mask = np.zeros(len(texts), dtype=np.bool_)
     mask[rows] = True
-    result: Column = pc.replace_with_mask(texts, array(mask), array(values, TEXT))
+    others = array(values, TEXT) if isinstance(values, list) else values
+    result: Column = pc.replace_with_mask(texts, array(mask), others)
     return result
 
 

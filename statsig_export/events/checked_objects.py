@@ -55,7 +55,7 @@ def _suspicious(texts: Column) -> list[int]:
     text, begins = letters(texts)
     whole = text.tobytes()
     places = sorted(place for name in _SUSPICIOUS for place in _places(whole, name))
-    return np.unique(np.searchsorted(begins, places, side="right") - 1).tolist()
+    return sorted({int(place) - 1 for place in np.searchsorted(begins, places, side="right")})
 
 
 def _places(text: bytes, name: bytes) -> Iterator[int]:

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from statsig_export.arrow.columns import TEXT, Column, array, choose, pc, replaced, take, values_of, where
+from statsig_export.arrow.columns import TEXT, Column, array, choose, of_letters, pc, replaced, take, values_of, where
 
 LARGEST_KEY: Final = 2**60 - 1
 """The largest integer primary key that a version-8 UUID holds."""
@@ -116,5 +116,4 @@ def _version_8(digest: bytes, keys: npt.NDArray[np.int64]) -> Column:
     characters[:, 23] = ord("-")
     characters[:, 24:] = digits[:, 4:]
     offsets = np.arange(0, characters.size + 1, _UUID_CHARACTERS, dtype=np.int64)
-    ids: Column = pa.LargeStringArray.from_buffers(len(keys), pa.py_buffer(offsets.data), pa.py_buffer(characters.data))
-    return ids
+    return of_letters(characters.reshape(-1), offsets)

@@ -26,8 +26,9 @@ Carried: TypeAlias = str | msgspec.Raw
 MAX_EXPONENT: Final = 400
 """Beyond every double (1.8e308): a number written with a larger exponent would be written out in so many zeros."""
 
-_SHORTEST: Final = re.compile(r"0|-?[1-9][0-9]*|-?(?:0|[1-9][0-9]*)\.[0-9]*[1-9]")
+SHORTEST_NUMBER: Final = r"0|-?[1-9][0-9]*|-?(?:0|[1-9][0-9]*)\.[0-9]*[1-9]"
 """Numbers that are written as they are to be."""
+_SHORTEST: Final = re.compile(SHORTEST_NUMBER)
 _STRING: Final = msgspec.json.Decoder(str)
 _BLANK: Final = re.compile(r"[ \t\r\n]")
 """JSON text without one is compact as it stands."""

@@ -34,6 +34,7 @@ from statsig_export.events.faults import BadValueError, FailureMarks
 from statsig_export.events.forms.logged_exposures import gate_value_in
 from statsig_export.events.json_text import quote
 from statsig_export.events.json_values import are_flat, carried_members, flat_object, have_key
+from statsig_export.events.quoted_members import quoted_members
 from statsig_export.events.room import ENDLESS, Room
 from statsig_export.layouts.reasons import Reason
 from statsig_export.vocabulary import NEVER_SENT
@@ -75,13 +76,16 @@ def _own_members(
     if not given.any():
         return metadata
     unwanted = NEVER_SENT | _ANY_COLUMN_KEY if exposures.any() else NEVER_SENT
-    plain = are_flat(metadata) & ~have_key(metadata, unwanted)
-    rows = np.flatnonzero(given & ~plain & marks.passed)
-    keys = _repeated_keys(columns["reason"], codes, exposures, rows)
+    wanted = ~have_key(metadata, unwanted)
+    rows = np.flatnonzero(given & ~(are_flat(metadata) & wanted) & marks.passed)
+    found = take(metadata, rows)
+    quoted = choose(wanted[rows], quoted_members(found), text(None))
+    left = np.flatnonzero(where(quoted.is_null()))
+    keys = _repeated_keys(columns["reason"], codes, exposures, rows[left])
     values: list[str | None] = []
-    for row, value, repeated in zip(rows.tolist(), values_of(take(metadata, rows)), keys, strict=True):
+    for row, value, repeated in zip(rows[left].tolist(), values_of(take(found, left)), keys, strict=True):
         values.append(_rest(value, repeated, row, marks, room))
-    return replaced(metadata, rows, values)
+    return replaced(metadata, rows, replaced(quoted, left, values))
 
 
 def _repeated_keys(

@@ -2,7 +2,15 @@ import pytest
 
 from statsig_export.arrow.columns import TEXT, array
 from statsig_export.events.faults import BadValueError
-from statsig_export.events.json_values import are_flat, carried_members, carried_string, flat_object, have_key, number_text, string_of
+from statsig_export.events.json_values import (
+    are_flat,
+    carried_members,
+    carried_string,
+    flat_object,
+    have_key,
+    number_text,
+    string_of,
+)
 from statsig_export.layouts.reasons import Reason
 
 
