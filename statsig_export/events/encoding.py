@@ -60,9 +60,7 @@ def encode(
 
 def _event_texts(columns: Mapping[str, Column], around_time: str) -> Column:
     return join(
-        '{"eventName":',
-        mapped(columns["event_name"], quote),
-        ',"user":',
+        mapped(columns["event_name"], lambda name: f'{{"eventName":{quote(name)},"user":'),
         columns["user"],
         ',"userID":"',
         escaped(columns["user_id"]),
@@ -76,6 +74,5 @@ def _event_texts(columns: Mapping[str, Column], around_time: str) -> Column:
         columns["metadata"],
         ',"timeUUID":"',
         escaped(columns["time_uuid"]),
-        '"',
-        mapped(columns["unit_id"], lambda unit: f',"unitID":{quote(unit)}}}').fill_null("}"),
+        mapped(columns["unit_id"], lambda unit: f'","unitID":{quote(unit)}}}').fill_null('"}'),
     )

@@ -4,8 +4,8 @@ Every row of a chunk ends in exactly one of the two tables. The JSON of `user` a
 here; it is checked when the event is encoded, after the filter.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
@@ -96,6 +96,14 @@ class Reshaped:
     def rows(self) -> int:
         """The rows of the chunk."""
         return len(self.events) + len(self.failed)
+
+    def in_parts(self, size: int) -> "Iterator[Reshaped]":
+        """The same rows in order and uncopied, each part's events of about `size` bytes; all that failed come first."""
+        parts = max(1, -(-self.events.nbytes // size))
+        rows = max(1, -(-len(self.events) // parts))
+        yield replace(self, events=self.events.slice(0, rows))
+        for begin in range(rows, len(self.events), rows):
+            yield replace(self, events=self.events.slice(begin, rows), failed=self.failed.slice(0, 0))
 
 
 class _User(msgspec.Struct):

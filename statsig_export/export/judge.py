@@ -43,6 +43,10 @@ from statsig_export.vocabulary import Category
 
 DUPLICATE = "duplicate"
 """The rule under which a repeated timeUUID is filtered."""
+PART_BYTES: Final = 6 * 2**20
+"""What is judged and encoded at once. Arrow's memory from jemalloc is given back at once, and costs as much again as
+what is done with it, where a column of texts has 8 MiB or more.
+"""
 _UUID: Final = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 
 
@@ -139,7 +143,7 @@ class Judge:
             parts = bounded_reshape(chunk, table, self._source, self._max_event_bytes, keys)
             for reshaped in each("reshape", parts, place):
                 self.seen[table.role] = self.seen.get(table.role, NOTHING_SEEN) | reshaped.ids
-                yield reshaped
+                yield from reshaped.in_parts(PART_BYTES)
 
     def _mine_of(
         self, chunk: pd.DataFrame, table: SourceTable, contents: Occurrences | None, *, told_apart: bool

@@ -176,3 +176,16 @@ def test_no_text_whatsoever_is_an_error(texts: list[str | None]):
     result = ms(texts, pa.large_string())
     assert len(result) == len(texts)
     assert all(moment is None or EARLIEST_MS <= moment < LATEST_MS for moment in result)
+
+
+def test_a_column_of_plain_moments_is_read_as_each_of_them_alone():
+    texts = [
+        "2026-11-01 00:00:00",
+        "2026-11-01T00:00:00.123",
+        "2026-11-01 00:00:00.123999",
+        None,
+        "1969-12-31 23:59:59",
+    ]
+    assert ms(texts) == [MS - 123, MS, MS, None, None]
+    others = [*texts, "2026-02-30 00:00:00", "2026-11-01 24:00:00", "0000-01-01 00:00:00", "2026-11-01 00:00:00Z"]
+    assert ms(others) == [*ms(texts), None, None, None, MS - 123]
