@@ -99,7 +99,7 @@ def _of_texts(texts: Column, digest: bytes, namespace: uuid.UUID) -> Column:
         return ids
     keys = take(texts, positions).cast(pa.int64()).to_numpy(zero_copy_only=False)
     held = keys <= LARGEST_KEY
-    ids = replaced(ids, positions[held], values_of(_version_8(digest, keys[held])))
+    ids = replaced(ids, positions[held], _version_8(digest, keys[held]))
     return replaced(ids, positions[~held], [*_version_5(namespace, keys[~held].tolist())])
 
 

@@ -272,7 +272,7 @@ def _time_uuids(time_uuid: Column, row_key: Column, table: SourceTable, source_n
         keys = shortest(keys)
     derived = derived_ids(keys, *table.salted(source_name), as_text=table.keys_as_text)
     seen = Seen(own=len(missing) < len(time_uuid), derived=True, other_keys=not are_integers(keys.drop_null()))
-    return (derived if not seen.own else replaced(time_uuid, missing, values_of(derived))), seen
+    return (derived if not seen.own else replaced(time_uuid, missing, derived)), seen
 
 
 def _unit_ids(columns: Mapping[str, Column], exposures: Mask, unit_types: Mapping[str, str]) -> Column:
