@@ -3,8 +3,9 @@
 Exposures: the documented keys in the documented order, from the canonical columns, then whatever else the row's own
 metadata holds; a key that a column gave is not repeated. Other events: the row's own metadata.
 
-Metadata that is written as a plain flat object of strings is spliced as text. Everything else (numbers, nested values,
-escaped keys, keys that must not leave or not be repeated) is decoded, row by row, and only those rows.
+Metadata that is written as a plain flat object of strings is spliced as text; numbers, constants and nested values that
+are written plainly are quoted as text too (quoted_members.py). Everything else (escaped keys, blanks, keys that must not
+leave or not be repeated) is decoded, row by row, and only those rows.
 """
 
 from collections.abc import Iterable, Mapping

@@ -17,9 +17,10 @@ from statsig_export.events.faults import BadValueError
 from statsig_export.events.json_text import members, quote
 from statsig_export.vocabulary import NEVER_SENT
 
-_ESCAPED_LETTER: Final = re.compile(r"\\u00[4-7]")
-"""What it takes to write a key in other letters: an escaped ASCII letter."""
-_HIT: Final = re.compile("|".join((*sorted(NEVER_SENT), _ESCAPED_LETTER.pattern)))
+ESCAPED_LETTER: Final = r"\\u00[4-7]"
+"""What it takes to write a key in other letters: an escaped ASCII letter. A pattern."""
+_ESCAPED_LETTER: Final = re.compile(ESCAPED_LETTER)
+_HIT: Final = re.compile("|".join((*sorted(NEVER_SENT), ESCAPED_LETTER)))
 _ANY_STRING: Final = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 """Possessive: a string of many escapes would else be remembered escape by escape."""
 _BRACKET: Final = re.compile(_ANY_STRING + r"|[{}\[\]]", re.DOTALL)

@@ -2,7 +2,7 @@
 
 Where objects are written plainly, making every value a string takes no parser: a quote goes before and behind what is
 not quoted, a backslash before each quote within it, and members that are null go. That is done here to the letters of
-all texts at once, by where their quotes, brackets, colons and commas stand; it takes a fifth of the time of decoding.
+all texts at once, by where their quotes, brackets, colons and commas stand, in less than half the time of decoding.
 """
 
 from dataclasses import dataclass

@@ -44,8 +44,8 @@ from statsig_export.vocabulary import Category
 DUPLICATE = "duplicate"
 """The rule under which a repeated timeUUID is filtered."""
 PART_BYTES: Final = 6 * 2**20
-"""What is judged and encoded at once. Arrow's memory from jemalloc is given back at once, and costs as much again as
-what is done with it, where a column of texts has 8 MiB or more.
+"""What is judged and encoded at once. jemalloc keeps no block of 8 MiB or more for the next chunk, and to fill a fresh
+one with the texts of events takes several times as long.
 """
 _UUID: Final = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 
