@@ -4,8 +4,8 @@ Exposures: the documented keys in the documented order, from the canonical colum
 metadata holds; a key that a column gave is not repeated. Other events: the row's own metadata.
 
 Metadata that is written as a plain flat object of strings is spliced as text; numbers, constants and nested values that
-are written plainly are quoted as text too (quoted_members.py). Everything else (escaped keys, blanks, keys that must not
-leave or not be repeated) is decoded, row by row, and only those rows.
+are written plainly are quoted as text too (quoted_members.py). Everything else (escaped keys, blanks, keys that must
+not leave or not be repeated) is decoded, row by row, and only those rows.
 """
 
 from collections.abc import Iterable, Mapping
