@@ -375,3 +375,21 @@ def test_an_empty_chunk_gives_empty_tables():
 def test_the_first_fault_of_a_row_is_its_reason():
     row = exposure(name=None, timestamp=None, metadata="[", exposure_type="experiment")
     assert failure(row) == (Category.EXPERIMENT_EXPOSURE, "missing_name", "name")
+
+
+# Parts
+
+
+def test_a_chunk_in_parts_has_its_events_in_order_and_what_failed_in_the_first():
+    rows = [custom_event(time_uuid=f"id-{row}", event_name="" if row == 3 else "purchase") for row in range(10)]
+    reshaped = reshape(canonical_frame(rows), CUSTOM_EVENTS, SourceSettings())
+    parts = list(reshaped.in_parts(reshaped.events.nbytes // 4 + 1))
+
+    assert [part.rows for part in parts] == [4, 3, 3]
+    assert [part.failed for part in parts] == [reshaped.failed, reshaped.failed[:0], reshaped.failed[:0]]
+    assert [row for part in parts for row in records(part.events)] == records(reshaped.events)
+
+
+def test_a_chunk_of_which_every_row_failed_is_one_part():
+    reshaped = reshape(canonical_frame([custom_event(event_name="")]), CUSTOM_EVENTS, SourceSettings())
+    assert [part.rows for part in reshaped.in_parts(1)] == [1]
