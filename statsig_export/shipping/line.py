@@ -1,4 +1,4 @@
-"""A line to the webhook: a connection that is kept alive between posts.
+"""One thread's line to the webhook: a connection that is kept alive between posts.
 
 It does for one URL what a Session of requests does for any, which costs more than to send a small body: the URL is
 taken apart once, not for each post. Nothing is followed, and no cookie is kept.
@@ -11,7 +11,7 @@ from statsig_export.shipping.destination import CONNECT_SECONDS, Destination
 
 
 class Line:
-    """For one post at a time. Raises what requests does."""
+    """Of one thread at a time. Raises what requests does."""
 
     def __init__(self, destination: Destination) -> None:
         self._destination = destination
@@ -22,7 +22,7 @@ class Line:
         self._blank: requests.PreparedRequest | None = None
 
     def post(self, sent: bytes, headers: dict[str, str]) -> None:
-        """One request; what came back is in the Progress of the thread."""
+        """One request; what came back is in this thread's Progress."""
         if self._blank is None:
             blank = requests.Request("POST", self._destination.url, {"Accept": "*/*", "Connection": "keep-alive"})
             self._blank = blank.prepare()

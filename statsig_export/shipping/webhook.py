@@ -11,8 +11,8 @@ in answer to all of the request.
 import base64
 import gzip
 import hmac
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable
 from http.client import HTTPException
 from typing import Final
 
@@ -35,13 +35,14 @@ HMAC_HEADER: Final = "X-Fivetran-Hmac-Sign"
 
 
 class Webhook:
-    """Posts bodies to a destination, from any number of threads; connections are kept alive between posts."""
+    """Posts bodies to a destination; one connection a thread, kept alive between posts."""
 
     def __init__(self, destination: Destination, *, clock: Callable[[], float], monotonic: Callable[[], float]) -> None:
         self._destination = destination
         self._clock = clock
         self._monotonic = monotonic
-        self._idle: list[Line] = []
+        self._lines: dict[threading.Thread, Line] = {}
+        self._taking = threading.Lock()
         self._deadlines = Deadlines()
         self._end_of_quiet = quiet_records()
 
@@ -51,8 +52,7 @@ class Webhook:
         started = self._monotonic()
         with watched(self._deadlines, self._destination.timeout) as progress:
             try:
-                with self._line() as line:
-                    line.post(sent, self._headers(sent, batch_id, attempt))
+                self._line().post(sent, self._headers(sent, batch_id, attempt))
             except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
                 outcome, detail = unanswered(error, progress, self._destination.proxy, self._destination.ca_bundle)
                 return Failure(outcome, (self._monotonic() - started) * 1000, detail)
@@ -67,22 +67,19 @@ class Webhook:
 
     def close(self) -> None:
         """Close every connection."""
-        while self._idle:
-            self._idle.pop().close()
+        for line in self._lines.values():
+            line.close()
         self._deadlines.close()
         self._end_of_quiet()
 
-    @contextmanager
-    def _line(self) -> Iterator[Line]:
-        """One that nobody else uses meanwhile: the one that was used last, whose connection lay idle the least."""
-        try:
-            line = self._idle.pop()
-        except IndexError:
-            line = Line(self._destination)
-        try:
-            yield line
-        finally:
-            self._idle.append(line)
+    def _line(self) -> Line:
+        """The thread's own. A thread that is new takes over that of one that has ended, with its connection."""
+        thread = threading.current_thread()
+        with self._taking:
+            if thread not in self._lines:
+                ended = next((other for other in self._lines if not other.is_alive()), None)
+                self._lines[thread] = Line(self._destination) if ended is None else self._lines.pop(ended)
+            return self._lines[thread]
 
     def _headers(self, sent: bytes, batch_id: str, attempt: int) -> dict[str, str]:
         headers = {
