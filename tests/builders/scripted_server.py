@@ -19,6 +19,8 @@ class Served:
     url: str
     heads: list[Head] = field(default_factory=list)
     connections: int = 0
+    ended: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    """Released for each connection that the server has closed."""
 
 
 def ok(body: bytes = b"", status: bytes = b"200 OK") -> bytes:
@@ -85,3 +87,5 @@ def _accept(listener: socket.socket, served: Served, answers: list[Script], done
                         break
         except OSError:
             continue
+        finally:
+            served.ended.release()

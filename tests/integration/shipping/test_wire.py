@@ -114,8 +114,14 @@ def test_what_comes_behind_an_answer_while_nothing_is_asked_is_not_taken_for_the
 
 @pytest.mark.fault("F76")
 def test_a_connection_that_the_server_closed_while_idle_is_replaced_and_nothing_is_lost():
-    with scripted(close(ok()), close(ok()), cut(ok()), ok()) as served:
-        found = told(served, 4)
+    with (
+        scripted(close(ok()), close(ok()), cut(ok()), ok()) as served,
+        webhook_to(destination(served.url)) as webhook,
+    ):
+        found = [webhook.post(BODY, BATCH_ID, 1)]
+        for attempt in range(2, 5):
+            assert served.ended.acquire(timeout=5), "it lies idle until then"
+            found.append(webhook.post(BODY, BATCH_ID, attempt))
 
     assert [classify(answer) for answer in found] == [Outcome.ACCEPTED] * 4
     assert served.connections == 4
