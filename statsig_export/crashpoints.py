@@ -31,7 +31,7 @@ class CrashPoint(StrEnum):
     STAGED = "stage.committed"
     """A shard is staged, others of its window are missing."""
     PLANNING = "plan.inside"
-    """In the transaction that plans, reached three times: after its partitions, its generations and its batches."""
+    """In the transaction that plans a window: its generations are written, their batches are not."""
     PLANNED = "plan.committed"
     LOCKED = "ship.locked"
     """The ship run is on record and holds its locks; nothing is recovered."""

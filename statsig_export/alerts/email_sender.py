@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
-from threading import Timer
+from threading import Event, Thread
 from typing import Final
 
 from statsig_export.alert_settings import EmailAlerts
@@ -23,6 +23,8 @@ from statsig_export.webhook_setup import checked_secret
 
 log = logging.getLogger(__name__)
 
+_AGAIN: Final = 0.2
+"""Seconds between two looks at a conversation whose time is up."""
 _PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
 
 
@@ -81,8 +83,8 @@ def _connected(settings: EmailAlerts, bundle: str | None, timeout: float) -> Ite
         server: smtplib.SMTP = smtplib.SMTP_SSL(timeout=timeout, context=trusted)
     else:
         server = smtplib.SMTP(timeout=timeout)
-    end = Timer(timeout, _shut, [server])
-    end.daemon = True
+    over = Event()
+    end = Thread(target=_shut_after, args=(timeout, over, server), daemon=True)
     end.start()
     try:
         # What the certificate is compared with: smtplib takes it only where it connects at once.
@@ -96,15 +98,20 @@ def _connected(settings: EmailAlerts, bundle: str | None, timeout: float) -> Ite
     finally:
         with suppress(smtplib.SMTPException, OSError):
             server.quit()
-        end.cancel()
+        over.set()
         server.close()
 
 
-def _shut(server: smtplib.SMTP) -> None:
-    """Ends whatever read or write is under way in the other thread."""
-    if server.sock is not None:
-        with suppress(OSError):
-            server.sock.shutdown(socket.SHUT_RDWR)
+def _shut_after(timeout: float, over: Event, server: smtplib.SMTP) -> None:
+    """Ends whatever read or write is under way in the other thread once the time is up, and again until it is over:
+    while TLS begins, the server's socket is not the one that it has later.
+    """
+    wait = timeout
+    while not over.wait(wait):
+        if server.sock is not None:
+            with suppress(OSError):
+                server.sock.shutdown(socket.SHUT_RDWR)
+        wait = _AGAIN
 
 
 def _mail(settings: EmailAlerts, message: Message) -> EmailMessage:

@@ -83,6 +83,14 @@ class FileMemory:
         except (OSError, UnicodeDecodeError) as error:
             raise self._not_kept(error) from None
 
+    def require(self) -> None:
+        """Raises ConfigError where the file cannot be read, or not be written again."""
+        self.change(lambda record: record)
+        try:
+            tempfile.TemporaryFile(dir=self.file.parent).close()
+        except OSError as error:
+            raise self._not_kept(error) from None
+
     def change(self, change: Change) -> Record:
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from statsig_export.ledger.partition_rows import Rows
 from statsig_export.ledger.queries import ledger_id
 from statsig_export.ledger.transactions import existing_ledger, ledger_of
 from statsig_export.receipts import forgotten
-from statsig_export.receipts.lost_ledgers import become
+from statsig_export.receipts.lost_ledgers import become, require_receipts
 from statsig_export.receipts.receipts import all_ahead, folder_of, path_of
 from statsig_export.runs import REAL_TIME
 from statsig_export.storage.storage import Storage
@@ -38,8 +38,10 @@ def take_over(config: Config, lost: str) -> CaughtUp:
     """Begin the ledger that is lost anew, by its id, and take from the storage what it knew. Raises ConfigError where
     the configured one holds something, or the storage knows nothing of the other; and as `catch_up`.
     """
-    with ledger_of(config) as ledger, Storage(config.storage_url()) as storage:
-        become(ledger.database, storage, lost)
+    with Storage(config.storage_url()) as storage:
+        require_receipts(storage, lost)  # first: to ask for the ledger makes one
+    with ledger_of(config) as ledger:
+        become(ledger.database, lost)
     return catch_up(config)
 
 
@@ -65,7 +67,7 @@ def catch_up(config: Config, *, accept_loss: bool = False) -> CaughtUp:
                 storage.delete(path_of(folder, receipt.category, receipt.window))
                 keys.append(receipt.name)
             for name in names:
-                forgotten.write_forgotten(database, storage, name)
+                forgotten.write_forgotten(database, storage, name, give_up_others=True)
             return CaughtUp(tuple(keys), accepted=True)
         keys = []
 

@@ -41,8 +41,10 @@ from statsig_export.windows import Window, partition_key, require_window
 
 log = logging.getLogger(__name__)
 
-_TRIES = 3
-"""How often a window is exported again when another run planned it in between."""
+_PAUSES = (0.0, 0.2, 1.0, 3.0)
+"""Seconds before a window is exported again when another run planned it in between, or a `forget` is at work on its
+files, one category after another.
+"""
 
 
 class Exporter:
@@ -81,7 +83,7 @@ class Exporter:
 
     def _export(self, window: Window, categories: tuple[Category, ...]) -> ExportReport:
         opened = self._open()
-        for remaining in reversed(range(_TRIES)):
+        for pause in (*_PAUSES, None):
             run = Run(self._config, self._context, window, categories, self._context.timing.now_ms())
             try:
                 return _export(run, opened, self._processes)
@@ -89,8 +91,9 @@ class Exporter:
                 if isinstance(error, OtherHashError):
                     log.warning("%s: its shards are told apart once their rows are read", error.message)
                     opened.source.hashes_ids = False
-                if not remaining:
+                if pause is None:
                     raise
+                self._context.timing.sleep(pause)
         raise AssertionError("unreachable")
 
     def _open(self) -> Opened:

@@ -132,7 +132,7 @@ class Known:
         """Whether a partition's receipt says of something that it was sent, pruned or taken out that is not known."""
         partition = self._ids.get(key)
         if partition is None:
-            return pruned or any(True for _ in delivered)
+            return pruned or rewritten_ms is not None or any(True for _ in delivered)
         if partition in self._pruned:
             return False
         later = (rewritten_ms or 0) > (self._rewritten.get(partition) or 0)

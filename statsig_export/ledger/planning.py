@@ -46,7 +46,6 @@ def plan_partitions(connection: Connection, run: ExportRun, plans: Sequence[Part
         connection.execute(insert(partitions), [_partition_row(run, plan) for plan in new])
         known = _ids(connection, run, plans)
     see_forgotten(connection, {known[plan.category]: plan.forgotten for plan in plans})
-    reach(CrashPoint.PLANNING)
     _plan_generations(connection, run, [(known[plan.category], one) for plan in plans for one in plan.generations])
 
 
@@ -104,7 +103,6 @@ def _plan_generations(connection: Connection, run: ExportRun, planned: Sequence[
         batch_row(batch, partition, one.number, run.finished_ms) for partition, one in planned for batch in one.batches
     ]
     connection.execute(insert(batches), rows)
-    reach(CrashPoint.PLANNING)
 
 
 def _partition_row(run: ExportRun, plan: PartitionPlan) -> dict[str, object]:

@@ -20,8 +20,13 @@ _AT_ONCE: Final = 20_000
 """Digests of a file."""
 
 
-def write_forgotten(database: LedgerDatabase, place: Place, destination: str) -> None:
-    """Put into the storage who is forgotten. The list comes first, then the note that says how long it is."""
+def write_forgotten(database: LedgerDatabase, place: Place, destination: str, *, give_up_others: bool = False) -> None:
+    """Put into the storage who is forgotten. The list comes first, then the note that says how long it is.
+
+    What another ledger has left stays while not as many ids are on record here as were there, unless it is given up.
+    """
+    if not give_up_others and _unnamed(database, _note(database, place, destination), destination):
+        return
     folder = f"{FOLDER}/{ledger_id(database)}/{destination}"
     count, latest = forgotten.size(database, destination)
     number = 0
@@ -33,8 +38,12 @@ def write_forgotten(database: LedgerDatabase, place: Place, destination: str) ->
 
 
 def unwrite_forgotten(database: LedgerDatabase, place: Place, destination: str) -> None:
-    """Before somebody is taken off the record: what the storage says would bring them back to it."""
-    place.delete(f"{FOLDER}/{ledger_id(database)}/{destination}/forgotten.json")
+    """Before somebody is taken off the record: what the storage says would bring them back to it. What another ledger
+    has left stays: by that nobody comes back.
+    """
+    note = _note(database, place, destination)
+    if note is None or note["key"] == _check(database):
+        place.delete(f"{FOLDER}/{ledger_id(database)}/{destination}/forgotten.json")
 
 
 def refuse_without_forgotten(
@@ -44,13 +53,19 @@ def refuse_without_forgotten(
     who they are. LedgerError also where what the storage says is damaged.
     """
     note = _note(database, place, destination)
-    if adoptable_only and note is not None and note["key"] != _check(database):
+    if note is None:
         return
-    if note is not None and note["latest"] > forgotten.size(database, destination)[1]:
-        raise LedgerError(
-            "the ledger is older than the storage: it does not know everybody who is forgotten. Nothing was exported",
-            hint=WHAT_TO_DO.replace("sent again", "exported again"),
-        )
+    unknown = "the ledger is older than the storage: it does not know everybody who is forgotten"
+    if note["key"] != _check(database):
+        unnamed = _unnamed(database, note, destination)
+        if unnamed and not adoptable_only:
+            raise LedgerError(
+                f"{unknown}, and {unnamed:,} ids have to be named again. Nothing was exported",
+                hint="name all who were forgotten to `statsig-export forget --file`; `statsig-export restore"
+                " --accept-loss` lets their events be exported again",
+            )
+    elif note["latest"] > forgotten.size(database, destination)[1]:
+        raise LedgerError(f"{unknown}. Nothing was exported", hint=WHAT_TO_DO.replace("sent again", "exported again"))
 
 
 def adopt_forgotten(database: LedgerDatabase, place: Place, destination: str, now_ms: int) -> tuple[int, int]:
@@ -58,10 +73,12 @@ def adopt_forgotten(database: LedgerDatabase, place: Place, destination: str, no
     not be: their digests are under a key that this ledger never had.
     """
     note = _note(database, place, destination)
-    if note is None or note["latest"] <= forgotten.size(database, destination)[1]:
+    if note is None:
         return 0, 0
     if note["key"] != _check(database):
-        return 0, int(note["count"])
+        return 0, _unnamed(database, note, destination)
+    if note["latest"] <= forgotten.size(database, destination)[1]:
+        return 0, 0
     folder = f"{FOLDER}/{ledger_id(database)}/{destination}/forgotten"
     adopted = 0
     for number in range(1, note["files"] + 1):
@@ -83,6 +100,13 @@ def _note(database: LedgerDatabase, place: Place, destination: str) -> dict[str,
     with readable(f"{place.place}/{path}"):
         note = json.loads(content)
         return {"key": str(note["key"]), **{name: int(note[name]) for name in ("count", "latest", "files")}}
+
+
+def _unnamed(database: LedgerDatabase, note: dict[str, Any] | None, destination: str) -> int:
+    """How many ids are still to be named of a list under a key that this ledger never had: it has their number."""
+    if note is None or note["key"] == _check(database):
+        return 0
+    return max(0, int(note["count"]) - forgotten.size(database, destination)[0])
 
 
 def _unpacked(content: bytes) -> Any:  # noqa: ANN401  JSON

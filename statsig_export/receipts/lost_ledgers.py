@@ -43,15 +43,23 @@ def ledgers_of(place: Place, destination: str, but: str = "") -> list[str]:
     return [name for name in place.folders(FOLDER) if name != but and destination in place.folders(f"{FOLDER}/{name}")]
 
 
-def become(database: LedgerDatabase, place: Place, lost: str) -> None:
-    """Make a ledger that holds nothing the one that is lost, as it was when it was made.
-
-    Raises ConfigError, and changes nothing, where this one holds something, or the storage has no receipt of that one.
-    """
-    if holds_anything(database):
-        raise ConfigError(NOT_EMPTY, hint="--lost is for a new one: name one in [ledger] url that is not there yet")
+def require_receipts(place: Place, lost: str) -> None:
+    """Raises ConfigError where the storage has no receipt of that ledger."""
     known = place.folders(FOLDER)
     if lost not in known:
         has = f"those of {', '.join(known)}" if known else "none"
         raise ConfigError(f"the storage {place.place} has no receipts of the ledger {lost!r}: it has {has}")
+
+
+def become(database: LedgerDatabase, lost: str) -> None:
+    """Make a ledger that holds nothing the one that is lost, as it was when it was made.
+
+    Raises ConfigError, and changes nothing, where it holds something.
+    """
+    if holds_anything(database):
+        raise ConfigError(
+            NOT_EMPTY,
+            hint="--lost is for a new one: name one in [ledger] url that is not there yet; after a kill, restore"
+            " without --lost goes on",
+        )
     take_id(database, lost)

@@ -16,7 +16,7 @@ KILLS = [
     (CrashPoint.STAGED, 3),
     (f"{CrashPoint.STAGED}:3", 4),
     (CrashPoint.FILES_PUBLISHED, 4),
-    (f"{CrashPoint.PLANNING}:3", 4),
+    (CrashPoint.PLANNING, 4),
     (CrashPoint.PLANNED, 2),
     (f"{CrashPoint.STAGED}:2", 5),
     (CrashPoint.PLANNED, 1),

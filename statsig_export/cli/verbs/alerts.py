@@ -23,10 +23,11 @@ def command(ctx: click.Context, *, test: bool, json_: bool) -> None:
     (which is told, too).
     """
     config: Config = config_of(ctx.obj)
+    memory = FileMemory(config.file_of("alerts.state", config.alert_settings().state))
     if test:
+        memory.require()
         ctx.exit(_tested(config, json_=json_))
-    settings = config.alert_settings()
-    told = tell(config, FileMemory(config.file_of("alerts.state", settings.state)))
+    told = tell(config, memory)
     if json_:
         output.print_json(_object(told))
     else:

@@ -40,13 +40,13 @@ def command(  # noqa: PLR0913  one an option of the verb
     config = config_of(ctx.obj)
     if source is None and (name or force or dry_run):
         raise click.UsageError("name SOURCE, what `backup` was given")
-    if source is not None and (accept_loss or lost):
+    if source is not None and (accept_loss or lost is not None):
         raise click.UsageError("--accept-loss and --lost go without SOURCE: restore first")
-    if accept_loss and lost:
+    if accept_loss and lost is not None:
         raise click.UsageError("--lost takes over what --accept-loss gives up: choose one")
     if source is None:
         report = None
-        caught_up = take_over(config, lost) if lost else catch_up(config, accept_loss=accept_loss)
+        caught_up = take_over(config, lost) if lost is not None else catch_up(config, accept_loss=accept_loss)
     else:
         with progress.event_count("restore") as advance:
             place = config.place_of("SOURCE", source)

@@ -2,13 +2,15 @@
 
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+import trustme
 from alert_receiver import PASSWORD, USER, Mailbox, http_receiver, mail_server
 from home import Home, toml
 
@@ -178,3 +180,45 @@ def test_what_cannot_be_right_is_refused_when_the_file_is_read(tmp_path: Path, e
     with pytest.raises(ConfigError) as caught:
         load_config(home.config_path, environ={})
     assert "hunter2" not in str(caught.value)
+
+
+@contextmanager
+def dripping_after_tls(folder: Path) -> Iterator[int]:
+    """A server that begins TLS when a second is over, and then answers for ever, a line now and then."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(folder / "authority.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        done = threading.Event()
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection, suppress(OSError):
+                connection.sendall(b"220 ready\r\n")
+                for answer in (b"250-hello\r\n250 STARTTLS\r\n", b"220 go ahead\r\n"):
+                    connection.recv(1_024)
+                    connection.sendall(answer)
+                done.wait(1.5)
+                with context.wrap_socket(connection, server_side=True) as encrypted:
+                    while not done.wait(0.05):
+                        encrypted.sendall(b"250-still here\r\n")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            done.set()
+            thread.join()
+
+
+@pytest.mark.fault("F641")
+def test_a_mail_server_that_drips_once_tls_has_begun_late_costs_the_timeout_as_well(tmp_path: Path):
+    with dripping_after_tls(tmp_path) as port:
+        began = time.monotonic()
+        said = sends(tmp_path, settings_of(Mailbox(port)), timeout="1s")
+        took = time.monotonic() - began
+
+    assert said is not None
+    assert took < 4

@@ -349,6 +349,14 @@ class TestTheVerb:
         assert (result.exit_code, result.output) == (0, "webhook: has taken the test message\n")
         assert "nothing is wrong" in duty.taken.texts[0]
 
+    @pytest.mark.fault("F642")
+    def test_a_memory_that_cannot_be_kept_is_found_by_a_test_message(self, duty: Duty, shell: Shell):
+        (duty.home.folder / "remembered").write_text("a file where a folder should be")
+        result = shell("alerts", "--test")
+
+        assert (result.exit_code, "alerts.state" in result.stderr) == (2, True)
+        assert duty.taken.bodies == []
+
     def test_without_alerts_it_says_what_to_write(self, shell: Shell):
         del shell.home.settings["alerts"]
         shell.home.write()

@@ -10,7 +10,7 @@ from rows import custom_event
 
 from statsig_export.backup.catching_up import catch_up, take_over
 from statsig_export.errors import ConfigError, LedgerError
-from statsig_export.forgetting.forget import forget
+from statsig_export.forgetting.forget import forget, undo
 from statsig_export.maintenance.verify import verify
 from statsig_export.receipts import lost_ledgers
 from statsig_export.shipping.status import ledger_id, status
@@ -90,8 +90,10 @@ def test_only_a_ledger_that_holds_nothing_becomes_another_one(home: ExportHome):
     with pytest.raises(ConfigError, match="is not empty"):
         take_over(home.config, mine)
     lose(home)
-    with pytest.raises(ConfigError, match=f"no receipts of the ledger 'nobody': it has those of {mine}"):
-        take_over(home.config, "nobody")
+    for other in ("nobody", "", "../events"):
+        with pytest.raises(ConfigError, match=f"no receipts of the ledger '{other}': it has those of {mine}"):
+            take_over(home.config, other)
+        assert not (home.folder / "ledger.db").exists()
     take_over(home.config, mine)
 
     assert home.ship().sent == 0
@@ -112,16 +114,50 @@ def test_who_was_forgotten_has_to_be_named_again_before_a_ledger_that_was_lost_e
     sent(home)
     forget(home.config, [("userID", "user-7")])
     caught_up = take_over(home.config, lose(home))
-    with pytest.raises(LedgerError, match="everybody who is forgotten"):
+    with pytest.raises(LedgerError, match="everybody who is forgotten, and 1 ids have to be named again") as raised:
         home.export()
     forget(home.config, [("userID", "user-7")])
     home.export()
 
+    assert "forget --file" in str(raised.value.hint)
     assert caught_up.unknown_forgotten == 1
     assert home.ship().sent == 0
 
 
-@pytest.mark.parametrize("options", [("backup", "--lost", "id"), ("--lost", "id", "--accept-loss")])
+@pytest.mark.fault("F640")
+def test_nothing_is_exported_before_as_many_are_named_again_as_were_forgotten(home: ExportHome):
+    home.add([custom_event(key) for key in (5, 7, 9)])
+    home.export()
+    home.ship()
+    forget(home.config, [("userID", "user-5"), ("userID", "user-7")])
+    take_over(home.config, lose(home))
+    forget(home.config, [("userID", "user-5")])
+    undo(home.config, [("userID", "user-5")])
+    forget(home.config, [("userID", "user-7")])
+    for word in (home.export, lambda: home.export(LATER)):
+        with pytest.raises(LedgerError, match="1 ids have to be named again"):
+            word()
+    assert catch_up(home.config).unknown_forgotten == 1
+    forget(home.config, [("userID", "user-5")])
+    home.export()
+
+    assert home.ship().sent == 0
+    assert catch_up(home.config).unknown_forgotten == 0
+
+
+def test_who_gives_the_forgotten_of_a_lost_ledger_up_says_so(home: ExportHome):
+    sent(home)
+    forget(home.config, [("userID", "user-7")])
+    take_over(home.config, lose(home))
+    catch_up(home.config, accept_loss=True)
+    home.export()
+
+    assert home.ship().sent == 1
+
+
+@pytest.mark.parametrize(
+    "options", [("backup", "--lost", "id"), ("--lost", "id", "--accept-loss"), ("--lost", ""), ("backup", "--lost", "")]
+)
 def test_what_goes_with_a_lost_ledger_is_said_before_anything_is_done(home: ExportHome, options: tuple[str, ...]):
     sent(home)
     home.write()
