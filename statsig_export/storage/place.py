@@ -75,8 +75,9 @@ class Place:
         try:
             for path, content in contents.items():
                 temporaries[path] = self.scratch(mode)
-                with self.answering(), temporaries[path].open("wb", buffering=0) as file:
+                with self.answering(), temporaries[path].open("wb") as file:
                     file.write(content)
+                    file.flush()
                     os.fsync(file.fileno())
             for path, temporary in temporaries.items():
                 self._rename(temporary, path)
