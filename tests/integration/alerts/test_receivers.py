@@ -5,7 +5,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -115,21 +115,17 @@ def test_a_mail_that_is_refused_is_tried_again(tmp_path: Path):
 
 
 @contextmanager
-def dripping() -> Iterator[int]:
-    """A server that greets for ever, a byte now and then: each read is in time."""
+def serving(talk: Callable[[socket.socket, threading.Event], object]) -> Iterator[int]:
+    """The port of a server that talks to one client in a way of its own, until the event at the end of the block."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         done = threading.Event()
 
-        def drip() -> None:
+        def serve() -> None:
             connection, _ = listener.accept()
-            with connection:
-                while not done.wait(0.05):
-                    try:
-                        connection.sendall(b"2")
-                    except OSError:
-                        return
+            with connection, suppress(OSError):
+                talk(connection, done)
 
-        thread = threading.Thread(target=drip)
+        thread = threading.Thread(target=serve)
         thread.start()
         try:
             yield listener.getsockname()[1]
@@ -138,10 +134,16 @@ def dripping() -> Iterator[int]:
             thread.join()
 
 
+def drip(connection: socket.socket, done: threading.Event) -> None:
+    """Greet for ever, a byte now and then: each read is in time."""
+    while not done.wait(0.05):
+        connection.sendall(b"2")
+
+
 @pytest.mark.fault("F563")
 def test_a_mail_server_that_drips_costs_the_timeout_for_the_whole_of_it(tmp_path: Path):
     began = time.monotonic()
-    with dripping() as port:
+    with serving(drip) as port:
         email = {"host": "127.0.0.1", "port": port, "security": "none", "sender": "a@b.example", "to": ["c@d.example"]}
         wrong = sends(tmp_path, email, timeout="500ms")
 
@@ -182,40 +184,29 @@ def test_what_cannot_be_right_is_refused_when_the_file_is_read(tmp_path: Path, e
     assert "hunter2" not in str(caught.value)
 
 
-@contextmanager
-def dripping_after_tls(folder: Path) -> Iterator[int]:
-    """A server that begins TLS when a second is over, and then answers for ever, a line now and then."""
+def late_in_tls(folder: Path) -> Callable[[socket.socket, threading.Event], None]:
+    """Begin TLS when a second is over, and then answer for ever, a line now and then."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(folder / "authority.pem"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(context)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        done = threading.Event()
 
-        def serve() -> None:
-            connection, _ = listener.accept()
-            with connection, suppress(OSError):
-                connection.sendall(b"220 ready\r\n")
-                for answer in (b"250-hello\r\n250 STARTTLS\r\n", b"220 go ahead\r\n"):
-                    connection.recv(1_024)
-                    connection.sendall(answer)
-                done.wait(1.5)
-                with context.wrap_socket(connection, server_side=True) as encrypted:
-                    while not done.wait(0.05):
-                        encrypted.sendall(b"250-still here\r\n")
+    def talk(connection: socket.socket, done: threading.Event) -> None:
+        connection.sendall(b"220 ready\r\n")
+        for answer in (b"250-hello\r\n250 STARTTLS\r\n", b"220 go ahead\r\n"):
+            connection.recv(1_024)
+            connection.sendall(answer)
+        done.wait(1.5)
+        with context.wrap_socket(connection, server_side=True) as encrypted:
+            while not done.wait(0.05):
+                encrypted.sendall(b"250-still here\r\n")
 
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            yield listener.getsockname()[1]
-        finally:
-            done.set()
-            thread.join()
+    return talk
 
 
 @pytest.mark.fault("F641")
 def test_a_mail_server_that_drips_once_tls_has_begun_late_costs_the_timeout_as_well(tmp_path: Path):
-    with dripping_after_tls(tmp_path) as port:
+    with serving(late_in_tls(tmp_path)) as port:
         began = time.monotonic()
         said = sends(tmp_path, settings_of(Mailbox(port)), timeout="1s")
         took = time.monotonic() - began

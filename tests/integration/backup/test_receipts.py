@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import resource
 import shutil
 import stat
 from collections.abc import Callable, Iterable
@@ -275,6 +276,22 @@ def test_a_receipt_that_cannot_be_written_keeps_nothing_from_being_sent(
 
     assert home.ship().sent == 1
     assert "could not be written: full" in caplog.text
+
+
+@pytest.mark.fault("F643")
+def test_a_receipt_that_fits_on_the_disk_in_part_alone_is_not_there_at_all(tmp_path: Path):
+    place, path = Place(str(tmp_path)), "receipts/one.json.gz"
+    place.write(path, b"before")
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limit[1]))
+    try:
+        with pytest.raises(StorageError):
+            place.write(path, b"longer than that")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+
+    assert place.read(path) == b"before"
+    assert [file.name for file in tmp_path.rglob("*") if file.is_file()] == ["one.json.gz"]
 
 
 def test_another_ledger_on_the_same_storage_is_left_alone(home: ExportHome, tmp_path: Path):
