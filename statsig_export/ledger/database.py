@@ -169,8 +169,10 @@ def _make_tables(database: LedgerDatabase) -> None:
     """Make a ledger; of several processes that do so at once, the first."""
     with database.write() as connection:
         lock_setup(connection)
-        if not inspect(connection).has_table(meta.name):
-            LEDGER.create_all(connection)
+        there = inspect(connection).get_table_names()
+        if meta.name not in there:
+            # Dagster's instance, in the same database, has a table alembic_version too.
+            LEDGER.create_all(connection, [t for t in LEDGER.sorted_tables if t.name not in there], checkfirst=False)
             rows = {"schema_version": str(SCHEMA_VERSION), "ledger_id": uuid4().hex}
             connection.execute(insert(meta), [{"key": key, "value": value} for key, value in rows.items()])
             connection.execute(insert(alembic_version), [{"version_num": REVISION}])

@@ -166,14 +166,6 @@ def is_null_or_infinite(column: SqlColumn) -> SqlColumn:
     return column.is_(None) | column.in_(["infinity", "-infinity"])
 
 
-CAPITALS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-
-def translated_first_byte(text: SqlColumn) -> SqlColumn:
-    """For `first_byte`, where `lower` goes by a locale and `translate` by the letters that it is given."""
-    return func.substr(func.md5(func.translate(text, CAPITALS, CAPITALS.lower())), 1, 2)
-
-
 def never_exact(_: SqlColumn, __: Family) -> None:
     """For databases whose comparisons of text overlook something."""
 

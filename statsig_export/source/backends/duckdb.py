@@ -6,6 +6,7 @@ extension as time zones do. `to_json` makes JSON of a STRUCT, a MAP or a VARIANT
 It is read without a SQLAlchemy dialect (readers/duckdb.py); statements are compiled by the one below.
 """
 
+from string import ascii_lowercase, ascii_uppercase
 from typing import Final
 
 from sqlalchemy import URL, Text, case, cast, func
@@ -20,7 +21,6 @@ from statsig_export.source.backends.backend import (
     file_dataset,
     information_schema_look,
     is_null_or_infinite,
-    translated_first_byte,
 )
 
 
@@ -45,6 +45,11 @@ def _json_member(column: SqlColumn, family: Family, key: str) -> SqlColumn:
     return case((func.json_valid(column), member)) if family is Family.TEXT else member
 
 
+def _first_byte(text: SqlColumn) -> SqlColumn:
+    """Not `lower`, which goes beyond ASCII's letters."""
+    return func.substr(func.md5(func.translate(text, ascii_uppercase, ascii_lowercase)), 1, 2)
+
+
 CATALOG: Final = catalog_view("columns", schema="information_schema")
 
 LOOK: Final = information_schema_look(
@@ -61,7 +66,7 @@ DUCKDB: Final = Backend(
     families=dict.fromkeys(('"null"', "null"), Family.TEXT),  # of Parquet whose writer saw no value in a column
     json_text=_json_text,
     json_member=_json_member,
-    first_byte=translated_first_byte,
+    first_byte=_first_byte,
     hex_digits=lambda number: func.lower(func.lpad(func.to_hex(number), 15, "0")),
     utc=_utc,
     far_years=True,

@@ -34,7 +34,6 @@ from statsig_export.source.backends.backend import (
     pooled_engine,
     quoted_text,
     server_dataset,
-    translated_first_byte,
 )
 
 CONNECTION: Final = {"connect_timeout": "15", "client_encoding": "utf8"}
@@ -118,6 +117,11 @@ def _json_member(column: SqlColumn, family: Family, key: str) -> SqlColumn:
     return member
 
 
+def _first_byte(text: SqlColumn) -> SqlColumn:
+    """In the collation "C" `lower` knows ASCII's letters alone. `translate` does too, but cost more than all the rest."""
+    return func.substr(func.md5(func.lower(text.collate("C"))), 1, 2)
+
+
 def _hex_digits(number: SqlColumn) -> SqlColumn:
     return func.lpad(func.to_hex(cast(number, BigInteger)), 15, "0")
 
@@ -132,7 +136,7 @@ POSTGRESQL: Final = Backend(
     case_sensitive=True,
     look=_look,
     json_member=_json_member,
-    first_byte=translated_first_byte,
+    first_byte=_first_byte,
     hex_digits=_hex_digits,
     utc=if_zoned(to_utc),
     far_years=True,
