@@ -63,8 +63,9 @@ PYTEST = $(BIN)/pytest -q --dist loadfile --no-loadscope-reorder $(OF_OTHER_TARG
 test: .venv/ready ## run the tests, but for those of acceptance and docs
 	@$(PYTEST) -n 3 -m 'not acceptance'
 
+# Only the files that have such tests: each of the processes that run them would import all the others too.
 acceptance: .venv/ready ## run the tests that drive whole programs (the demo, Dagster, the wheel), kill them, or measure their memory
-	@$(PYTEST) -n 4 -m acceptance
+	@$(PYTEST) -n 4 -m acceptance $$(grep -rlF pytest.mark.acceptance tests --include='test_*.py')
 
 mariadb: .venv/ready ## run the tests of the databases on a MariaDB that runs for as long as they do; needs mariadb-server
 	@$(BIN)/python tests/builders/mariadb_server.py $(BIN)/pytest -q tests/databases -k 'mysql or test_export'

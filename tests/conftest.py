@@ -39,9 +39,13 @@ settings.register_profile("long", deadline=None, print_blob=True, max_examples=3
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
+def pytest_collection() -> None:
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
     """Thousands of tests and what they import stay to the end: the collector need not walk through them each time."""
-    gc.collect()
+    gc.enable()
     gc.freeze()
 
 

@@ -4,10 +4,15 @@ SQLAlchemy keeps what it compiled with the engine, and each verb, each run in Da
 engine of its own: compiling again would be much of what a small one does.
 """
 
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import Dialect
+from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 from sqlalchemy.util import LRUCache
+
+from statsig_export.ledger.tables import LEDGER
 
 _KEPT: Final = 500
 """As many as SQLAlchemy keeps for one engine."""
@@ -32,3 +37,13 @@ def _of_any_engine(key: _Key) -> _Key:
 
 
 COMPILED_STATEMENTS: Final = CompiledStatements(_KEPT)
+
+
+@cache
+def making_of_tables(dialect: Callable[[], Dialect]) -> Mapping[str, tuple[str, ...]]:
+    """The ledger's tables, in the order in which they can be made -> the statements that make each and its indexes."""
+    making: dict[str, list[ExecutableDDLElement]] = {
+        table.name: [CreateTable(table), *map(CreateIndex, sorted(table.indexes, key=lambda index: str(index.name)))]
+        for table in LEDGER.sorted_tables
+    }
+    return {name: tuple(str(ddl.compile(dialect=dialect())) for ddl in ddls) for name, ddls in making.items()}

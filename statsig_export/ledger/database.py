@@ -3,20 +3,22 @@
 Every database error is re-raised as one of ours, which names the cause and no parameter.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from itertools import chain
 from pathlib import Path
 from threading import Lock
 from uuid import uuid4
 
-from sqlalchemy import Connection, Engine, insert, inspect, select, text
+from sqlalchemy import Connection, Dialect, Engine, insert, inspect, select, text
 from sqlalchemy.engine import URL
 
 from statsig_export.crashpoints import CrashPoint, reach
 from statsig_export.errors import LedgerError
+from statsig_export.ledger.compiled_statements import making_of_tables
 from statsig_export.ledger.engine import Reader, check_url, engine_to_read, engine_to_write, refuse_broken_link
 from statsig_export.ledger.errors import ledger_errors
-from statsig_export.ledger.tables import LEDGER, REVISION, SCHEMA_VERSION, alembic_version, meta, pruned_partitions
+from statsig_export.ledger.tables import REVISION, SCHEMA_VERSION, alembic_version, meta, pruned_partitions
 
 BUSY_TIMEOUT_MS = 30_000
 """How long a transaction waits for another process's before it gives up."""
@@ -171,8 +173,11 @@ def _make_tables(database: LedgerDatabase) -> None:
         lock_setup(connection)
         there = inspect(connection).get_table_names()
         if meta.name not in there:
-            # Dagster's instance, in the same database, has a table alembic_version too.
-            LEDGER.create_all(connection, [t for t in LEDGER.sorted_tables if t.name not in there], checkfirst=False)
+            # Dagster's instance, which may be in the same database, has a table alembic_version too.
+            dialect: Callable[[], Dialect] = type(connection.dialect)
+            missing = {name: ddl for name, ddl in making_of_tables(dialect).items() if name not in there}
+            for statement in chain.from_iterable(missing.values()):
+                connection.exec_driver_sql(statement)
             rows = {"schema_version": str(SCHEMA_VERSION), "ledger_id": uuid4().hex}
             connection.execute(insert(meta), [{"key": key, "value": value} for key, value in rows.items()])
             connection.execute(insert(alembic_version), [{"version_num": REVISION}])

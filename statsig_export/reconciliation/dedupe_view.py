@@ -15,7 +15,7 @@ from statsig_export.layouts.families import Family
 from statsig_export.reconciliation.landed_columns import EVENT_ID
 from statsig_export.source.backends.backend import SqlColumn
 from statsig_export.source.backends.known import backend_of
-from statsig_export.source.expressions import compiled
+from statsig_export.source.compiling import compiled
 
 
 class Warehouse(StrEnum):

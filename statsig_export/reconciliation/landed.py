@@ -25,8 +25,9 @@ from statsig_export.reconciliation.landed_columns import EVENT_ID, LandedColumns
 from statsig_export.source.backends.backend import SqlColumn
 from statsig_export.source.backends.known import backend_of
 from statsig_export.source.chunks import Chunk
+from statsig_export.source.compiling import compiled
 from statsig_export.source.errors import Named
-from statsig_export.source.expressions import as_text, as_utc, compiled
+from statsig_export.source.expressions import as_text, as_utc
 from statsig_export.source.names import written
 from statsig_export.source.readers.factory import open_reader
 from statsig_export.source.readers.reader import Database

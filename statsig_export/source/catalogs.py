@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, TableClause, func, literal, select
 from sqlalchemy.engine import Dialect
 
 from statsig_export.layouts.families import Family
-from statsig_export.source.expressions import compiled
+from statsig_export.source.compiling import compiled
 from statsig_export.source.schema import FoundColumn
 
 

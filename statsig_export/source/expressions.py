@@ -5,11 +5,9 @@ What each database says differently, and by which of its documents, is in its fi
 Floating-point numbers are taken from the driver as they are if the database would print fewer digits than they have.
 """
 
-from collections.abc import Callable
 from typing import Final
 
-from sqlalchemy import ClauseElement, DateTime, and_, case, cast
-from sqlalchemy.engine import Dialect
+from sqlalchemy import DateTime, and_, case, cast
 
 from statsig_export.layouts.families import Family
 from statsig_export.source.backends.backend import Backend, SqlColumn
@@ -17,12 +15,6 @@ from statsig_export.source.backends.backend import Backend, SqlColumn
 # What Python's datetime can hold: the `infinity` and the far years of some databases would end the whole read.
 _FIRST_YEAR: Final = "0001-01-01"
 _PAST_YEARS: Final = "9999-12-31"
-
-
-def compiled(statement: ClauseElement, dialect: Dialect) -> str:
-    """The statement's text, its values in it. A named parameter style keeps "%" single, as no parameters follow."""
-    named: Callable[..., Dialect] = type(dialect)
-    return str(statement.compile(dialect=named(paramstyle="named"), compile_kwargs={"literal_binds": True}))
 
 
 def as_text(column: SqlColumn, family: Family, backend: Backend) -> SqlColumn:

@@ -13,7 +13,8 @@ from sqlalchemy import ColumnElement, and_, case, func, literal, literal_column,
 
 from statsig_export.layouts.families import Family
 from statsig_export.layouts.model import Kind
-from statsig_export.source.expressions import as_text, compiled
+from statsig_export.source.compiling import compiled
+from statsig_export.source.expressions import as_text
 from statsig_export.source.statement import PlacedTable
 
 PROBES: Final[Mapping[str, str]] = {

@@ -20,7 +20,8 @@ from sqlalchemy.sql.expression import ColumnClause, TableClause
 from statsig_export.layouts.families import NUMBERS, TIMESTAMPS, Family
 from statsig_export.layouts.model import ColumnRule, Kind, SourceTable
 from statsig_export.source.backends.known import backend_of
-from statsig_export.source.expressions import as_text, as_utc, compiled
+from statsig_export.source.compiling import compiled
+from statsig_export.source.expressions import as_text, as_utc
 from statsig_export.source.names import written
 from statsig_export.source.schema import FoundColumn
 from statsig_export.vocabulary import Category

@@ -21,7 +21,6 @@ from sqlalchemy import (
     cast,
     column,
     create_engine,
-    func,
     literal,
     literal_column,
 )

@@ -118,7 +118,7 @@ def _json_member(column: SqlColumn, family: Family, key: str) -> SqlColumn:
 
 
 def _first_byte(text: SqlColumn) -> SqlColumn:
-    """In the collation "C" `lower` knows ASCII's letters alone. `translate` does too, but cost more than all the rest."""
+    """In the collation "C" `lower` knows only ASCII. `translate` does too, but cost more than all the rest."""
     return func.substr(func.md5(func.lower(text.collate("C"))), 1, 2)
 
 
