@@ -63,9 +63,10 @@ PYTEST = $(BIN)/pytest -q --dist loadfile --no-loadscope-reorder $(OF_OTHER_TARG
 test: .venv/ready ## run the tests, but for those of acceptance and docs
 	@$(PYTEST) -n 3 -m 'not acceptance'
 
-# Only the files that have such tests: each of the processes that run them would import all the others too.
+# Only the files that have such tests: to collect a file is to import all that it needs, in each of the processes.
 acceptance: .venv/ready ## run the tests that drive whole programs (the demo, Dagster, the wheel), kill them, or measure their memory
-	@$(PYTEST) -n 4 -m acceptance $$(grep -rlF pytest.mark.acceptance tests --include='test_*.py')
+	@$(PYTEST) -n 4 -m acceptance \
+		$$(grep -rlF pytest.mark.acceptance tests --include='test_*.py' $(OF_OTHER_TARGETS:%=--exclude-dir=%) | sort)
 
 mariadb: .venv/ready ## run the tests of the databases on a MariaDB that runs for as long as they do; needs mariadb-server
 	@$(BIN)/python tests/builders/mariadb_server.py $(BIN)/pytest -q tests/databases -k 'mysql or test_export'
