@@ -70,7 +70,7 @@ def tell(config: Config, beside: Memory, watch: Watch = list, now: Callable[[], 
 
 def send_test(config: Config) -> dict[str, str | None]:
     """One message to each receiver, which no record knows of. Receiver -> what was wrong, None if nothing was."""
-    observation = Observation("test", Level.WARNING, "this is a test: nothing is wrong", Fault.OURS, "nothing")
+    observation = Observation("test", Level.WARNING, "this is a test: nothing is wrong", Fault.NOBODY, "nothing")
     now_ms = round(datetime.now(UTC).timestamp() * 1000)
     news = [(Incident(observation, now_ms, open_ms=now_ms), Turn.BEGAN)]
     message = Message(config.webhook.name, news, config.alert_settings().dagster_url)

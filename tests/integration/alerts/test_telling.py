@@ -343,11 +343,14 @@ class TestTheVerb:
         assert "alerts.state" in result.stderr
         assert duty.taken.bodies == []
 
+    @pytest.mark.fault("F647")
     def test_a_test_message_is_sent_whatever_is_wrong_or_not(self, duty: Duty, shell: Shell):
         result = shell("alerts", "--test")
 
         assert (result.exit_code, result.output) == (0, "webhook: has taken the test message\n")
-        assert "nothing is wrong" in duty.taken.texts[0]
+        assert "nothing is wrong\n  whose fault: nobody's\n  what to do: nothing\n" in duty.taken.texts[0]
+        assert "bug" not in duty.taken.texts[0]
+        assert duty.taken.documents[0]["incidents"][0]["fault"] == "nobody"
 
     @pytest.mark.fault("F642")
     def test_a_memory_that_cannot_be_kept_is_found_by_a_test_message(self, duty: Duty, shell: Shell):
