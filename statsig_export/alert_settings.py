@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from statsig_export.places import checked_variable, means_a_variable
 from statsig_export.settings import Duration, HeaderName, Place, SecretName, Settings
-from statsig_export.webhook_setup import checked_api_url
+from statsig_export.webhook_setup import checked_link, is_host
 
 _ADDRESS = re.compile(r"[^\s@<>,;:\"()\[\]\\]+@[A-Za-z0-9.-]+")
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:]+")
@@ -20,9 +21,13 @@ def _address(text: str) -> str:
 
 
 def _host(text: str) -> str:
-    if not _HOST.fullmatch(text):
+    if not (_HOST.fullmatch(text) and is_host(text)):
         raise ValueError("this is no host name: without smtp:// and without a port, which has a key of its own")
     return text
+
+
+def _user(text: str) -> str:
+    return checked_variable(text) if means_a_variable(text) else text
 
 
 def _brief(duration: timedelta) -> timedelta:
@@ -72,7 +77,7 @@ class EmailAlerts(Settings):
     """587 for STARTTLS and 465 for TLS, unless this says otherwise."""
     security: Literal["starttls", "tls", "none"] = "starttls"
     """How the connection is encrypted. "none" only where the server is this machine (loopback)."""
-    user: str | None = Field(default=None, min_length=1)
+    user: Annotated[str, AfterValidator(_user)] | None = Field(default=None, min_length=1)
     """Who signs in, or env:NAME; left out, nobody does."""
     password: SecretName | None = None
     """env:NAME of the password."""
@@ -104,7 +109,7 @@ class AlertSettings(Settings):
     """For so long it has to be well again before that is told: what comes and goes is one incident."""
     timeout: Annotated[Duration, AfterValidator(_patience)] = timedelta(seconds=10)
     """For one message, from connecting to the answer. Who does not take it in time is tried again later."""
-    dagster_url: Annotated[str, AfterValidator(checked_api_url)] | None = None
+    dagster_url: Annotated[str, AfterValidator(checked_link)] | None = None
     """Where people open Dagster's UI, for links to runs: "https://dagster.example.com"."""
     state: Place = "./.statsig_export/alerts.json"
     """Where the verb `alerts` remembers that the ledger cannot be read; the rest is remembered in the ledger."""

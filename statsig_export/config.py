@@ -187,7 +187,7 @@ class Config(Settings):
 
     def webhook_url(self) -> str:
         """The webhook's URL. Raises ConfigError (without the URL) unless it is https, or http on loopback."""
-        return checked_url(*self._variable(self.webhook.url))
+        return checked_url(*self._variable(self.webhook.url), no_credentials="use [webhook] auth instead")
 
     def webhook_secret(self) -> str | None:
         """The token or HMAC key, where the authentication has one. Raises ConfigError (without it)."""

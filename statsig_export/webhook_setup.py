@@ -1,4 +1,5 @@
-"""The webhook's set-up, checked before anything is sent: URL, token or key, proxy, CA bundle.
+"""The set-up of a webhook, checked before anything is sent: URL, token or key, proxy, CA bundle. Of each webhook, the
+destination's and those of alerts: so what to do instead is for the caller to say.
 
 A value copied from a console may hold a line end, a blank, quotes or an invisible character. Sent as it is, it requests
 another URL or signs with another key, and looks like a fault of the other side. So each fault here is a ConfigError
@@ -8,6 +9,7 @@ that names the variable or the file, never the value.
 import re
 import ssl
 import unicodedata
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Final
@@ -27,15 +29,11 @@ _HTTP: Final = frozenset({"http", "https"})
 _COPY_HINT: Final = "copy the value again, and nothing but the value"
 
 
-def checked_url(variable: str, url: str) -> str:
-    """The webhook's URL, unless it cannot be one: https, or http on loopback. Raises ConfigError without the URL."""
-    parts = _split(variable, url)
-    if parts.scheme not in _HTTP or not parts.hostname:
-        raise ConfigError(f"{variable} does not hold an https:// URL")
-    if "@" in parts.netloc:
-        raise ConfigError(f"{variable} holds credentials before the host", hint="use [webhook] auth instead")
-    if "#" in url:
-        raise ConfigError(f"{variable} holds a URL with a fragment (#...), which is never sent", hint=_COPY_HINT)
+def checked_url(variable: str, url: str, *, no_credentials: str) -> str:
+    """A webhook's URL, unless it cannot be one: https, or http on loopback. Raises ConfigError without the URL, with
+    the hint `no_credentials` where it holds some.
+    """
+    parts = _of_a_web_page(variable, url, no_credentials)
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         raise ConfigError(f"{variable} is a plain http:// URL", hint="use https (http works on loopback only)")
     return url
@@ -43,13 +41,40 @@ def checked_url(variable: str, url: str) -> str:
 
 def checked_api_url(url: str) -> str:
     """The base URL of an API, as export.toml has it. Raises ValueError without it."""
+    return _base(
+        url, lambda: checked_url("this", url, no_credentials="leave them out: keys have settings of their own")
+    )
+
+
+def checked_link(url: str) -> str:
+    """The base URL of pages that people open; http is theirs to choose. Raises ValueError without it."""
+    return _base(url, lambda: _of_a_web_page("this", url, "leave them out: it stands in every message"))
+
+
+def _base(url: str, check: Callable[[], object]) -> str:
     try:
-        checked_url("this", url)
+        check()
     except ConfigError as error:
         raise ValueError(str(error)) from None
     if "?" in url:
         raise ValueError("this holds a URL with a query (?...)")
     return url.rstrip("/")
+
+
+def _of_a_web_page(variable: str, url: str, no_credentials: str) -> SplitResult:
+    parts = _split(variable, url)
+    if parts.scheme not in _HTTP or not parts.hostname:
+        raise ConfigError(f"{variable} does not hold an https:// URL")
+    if "@" in parts.netloc:
+        raise ConfigError(f"{variable} holds credentials before the host", hint=no_credentials)
+    if "#" in url:
+        raise ConfigError(f"{variable} holds a URL with a fragment (#...), which is never sent", hint=_COPY_HINT)
+    return parts
+
+
+def is_host(text: str) -> bool:
+    """Whether this is the name or the address of a host, without a port."""
+    return _is_an_address(text) if ":" in text else _is_a_name(text)
 
 
 def checked_secret(variable: str, secret: str, *, in_a_header: bool) -> str:
@@ -163,6 +188,8 @@ def _is_encodable(host: str) -> bool:
 def _refuse_copying_faults(variable: str, value: str, *, blanks: bool) -> None:
     """`blanks`: whether there may be any inside. Percent escapes of the same are no better."""
     decoded = unquote(value)
+    if not value:
+        raise ConfigError(f"{variable} is empty")
     if value != value.strip() or decoded != decoded.strip():
         raise ConfigError(f"{variable} begins or ends with a blank or a line end", hint=_COPY_HINT)
     if (" " in value and not blanks) or any(_is_invisible(character) for character in decoded):

@@ -1,5 +1,6 @@
 """Where the record is kept between two looks: in the ledger, and beside it while the ledger cannot be read."""
 
+import errno
 import fcntl
 import os
 import tempfile
@@ -20,6 +21,9 @@ READ_WAIT_MS: Final = 3_000
 """For a ledger to answer: a tick has a minute for everything."""
 _WRITE_WAIT_MS: Final = 8_000
 """For another writer, likewise; three times at most in a look."""
+AGAIN_MS: Final = 3_600_000
+"""So often somebody is told, at most, what cannot be remembered."""
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 Change = Callable[[Record], Record]
 
@@ -71,7 +75,7 @@ class TextMemory:
 
 @dataclass(frozen=True, slots=True)
 class FileMemory:
-    """A file beside export.toml. Raises ConfigError where it cannot be kept: else each look would tell again."""
+    """A file beside export.toml. Raises ConfigError where it cannot be kept."""
 
     file: Path
 
@@ -119,7 +123,32 @@ class FileMemory:
             raise
 
     def _not_kept(self, error: Exception) -> ConfigError:
-        why = os.strerror(error.errno or 0) if isinstance(error, OSError) else type(error).__name__
-        return ConfigError(
-            f"alerts.state: {self.file} cannot be kept ({why})", hint="name a file that this user may write to"
-        )
+        why, number = type(error).__name__, None
+        if isinstance(error, OSError):
+            why, number = os.strerror(error.errno or 0), error.errno
+        hint = "free space on its disk" if number in _FULL else "name one in [alerts] state that this user may write to"
+        return ConfigError(f"alerts.state: {self.file} cannot be kept ({why})", hint=hint)
+
+
+@dataclass(frozen=True, slots=True)
+class LastTold:
+    """When somebody was last told what no memory keeps: the time of an empty file beside a FileMemory's. A full disk,
+    where no text fits, mostly still takes that. Where it does not, nobody was told lately.
+    """
+
+    memory: FileMemory
+
+    def is_lately(self, now_ms: int) -> bool:
+        try:
+            return 0 <= now_ms - self._file.stat().st_mtime * 1000 < AGAIN_MS
+        except OSError:
+            return False
+
+    def note(self, now_ms: int) -> None:
+        with suppress(OSError):
+            self._file.touch(0o600)
+            os.utime(self._file, (now_ms / 1000, now_ms / 1000))
+
+    @property
+    def _file(self) -> Path:
+        return self.memory.file.with_name(f"{self.memory.file.name}.told")

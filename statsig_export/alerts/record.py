@@ -22,6 +22,13 @@ class Tried:
     failures: int = 0
     until_ms: int = 0
     """Not to be tried before, by anybody."""
+    taken: bool = False
+    """Whether somebody is at telling it, or has died at that: what came of it is not noted."""
+
+    @property
+    def taken_ms(self) -> int:
+        """Since when it is taken."""
+        return self.until_ms - TAKEN_MS
 
     def may_be_tried(self, now_ms: int) -> bool:
         """A time that is further ahead than any pause is long was written by a wrong clock: it is none."""
@@ -47,7 +54,8 @@ class Record:
 
     def taking(self, receivers: Sequence[str], now_ms: int) -> "Record":
         """While these are being told, by whoever writes this down."""
-        taken = {name: replace(self.tried.get(name, Tried()), until_ms=now_ms + TAKEN_MS) for name in receivers}
+        failures = {name: self.tried.get(name, Tried()).failures for name in receivers}
+        taken = {name: Tried(count, now_ms + TAKEN_MS, taken=True) for name, count in failures.items()}
         return replace(self, tried={**self.tried, **taken})
 
     def after_telling(self, receiver: str, told: Sequence[tuple[Incident, Turn]]) -> "Record":
@@ -71,11 +79,14 @@ class Record:
     def text(self) -> str:
         if not self.incidents and not self.tried:
             return ""
-        document = {
+        document: dict[str, object] = {
             "version": _VERSION,
             "incidents": [_written(incident) for incident in self.incidents],
             "tried": {name: [one.failures, one.until_ms] for name, one in self.tried.items()},
         }
+        taken = [name for name, one in self.tried.items() if one.taken]
+        if taken:  # beside `tried`, where an earlier version passes over it
+            document["taken"] = taken
         return json.dumps(document, separators=(",", ":"), sort_keys=True)
 
     @classmethod
@@ -85,7 +96,11 @@ class Record:
             document = json.loads(text) if text else None
             if not document or document["version"] != _VERSION:
                 return cls()
-            tried = {name: Tried(*numbers) for name, numbers in document["tried"].items()}
+            taken = document.get("taken", [])
+            tried = {
+                name: Tried(failures, until_ms, taken=name in taken)
+                for name, (failures, until_ms) in document["tried"].items()
+            }
             return cls([_read(one) for one in document["incidents"]], tried)
         except (ValueError, TypeError, KeyError, AttributeError):
             return cls()

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from statsig_export.alert_settings import AlertSettings, SlackAlerts, WebhookAlerts
 from statsig_export.alerts.email_sender import email_sender
@@ -57,7 +57,7 @@ def _unusable(why: str, _: Message) -> str:
 
 
 def _slack(config: Config, settings: AlertSettings, receiver: SlackAlerts) -> Send:
-    slack = _destination(config, settings, receiver, AuthSettings(), None)
+    slack = _destination(config, settings, _Posted(SLACK, receiver, "leave them out: Slack's URL is all it takes"))
     return lambda message: _post(slack, message.slack, message.id)
 
 
@@ -72,27 +72,39 @@ def receivers_of(settings: AlertSettings) -> list[str]:
 
 
 def _signed(config: Config, settings: AlertSettings, webhook: WebhookAlerts) -> Destination:
+    posted = _Posted(WEBHOOK, webhook, "leave them out: [alerts.webhook] secret signs what is sent")
     if webhook.secret is None:
-        return _destination(config, settings, webhook, AuthSettings(), None)
+        return _destination(config, settings, posted)
     auth = AuthSettings(method="hmac", secret=webhook.secret, header=webhook.header, encoding="hex")
     key = checked_secret(webhook.secret.removeprefix("env:"), config.resolve(webhook.secret), in_a_header=False)
-    return _destination(config, settings, webhook, auth, key)
+    return _destination(config, settings, posted, auth, key)
+
+
+class _Posted(NamedTuple):
+    """A receiver that is posted to."""
+
+    name: str
+    """That of its table under [alerts]."""
+    settings: SlackAlerts | WebhookAlerts
+    no_credentials: str
+    """What to do where its URL holds user and password."""
 
 
 def _destination(
     config: Config,
     settings: AlertSettings,
-    receiver: SlackAlerts | WebhookAlerts,
-    auth: AuthSettings,
-    secret: str | None,
+    posted: _Posted,
+    auth: AuthSettings | None = None,
+    secret: str | None = None,
 ) -> Destination:
+    url, bundle = posted.settings.url, posted.settings.ca_bundle
     return Destination(
-        url=checked_url(receiver.url.removeprefix("env:"), config.resolve(receiver.url)),
-        auth=auth,
+        url=checked_url(url.removeprefix("env:"), config.resolve(url), no_credentials=posted.no_credentials),
+        auth=auth or AuthSettings(),
         secret=secret,
         timeout=settings.timeout.total_seconds(),
         compression="none",
-        ca_bundle=config.ca_bundle_of("alerts.ca_bundle", receiver.ca_bundle),
+        ca_bundle=config.ca_bundle_of(f"alerts.{posted.name}.ca_bundle", bundle),
     )
 
 

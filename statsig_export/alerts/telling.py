@@ -8,16 +8,16 @@ its id is then the same.
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from statsig_export.alerts.incidents import Incident, Observation, Patience, Turn, followed
-from statsig_export.alerts.memory import READ_WAIT_MS, LedgerMemory, Memory
+from statsig_export.alerts.memory import READ_WAIT_MS, LastTold, LedgerMemory, Memory, TextMemory
 from statsig_export.alerts.messages import Message
-from statsig_export.alerts.record import Record
+from statsig_export.alerts.record import Record, Tried
 from statsig_export.alerts.senders import Send, receivers_of, senders_of
 from statsig_export.config import Config
-from statsig_export.errors import ConfigError, LedgerError, StatsigExportError
+from statsig_export.errors import ConfigError, StatsigExportError
 from statsig_export.monitoring.reading import read_figures
 from statsig_export.monitoring.rules import Fault, Kind, Level, Limits, findings
 
@@ -37,18 +37,29 @@ class Told:
     """Receiver -> what kept it from being told; it is tried again."""
     owed: list[str] = field(default_factory=list)
     """Receivers that are still to be told something."""
+    waiting: dict[str, str] = field(default_factory=dict)
+    """Of those the ones that this look has left alone -> why, and until when."""
     incidents: list[Incident] = field(default_factory=list)
     """All that are known after it."""
     wrong: StatsigExportError | None = None
     """Why the ledger could not be read, or written where that was due."""
+    unkept: ConfigError | None = None
+    """Why what is to be remembered beside the ledger could not be."""
 
     @property
     def open(self) -> list[Incident]:
         return [one for one in self.incidents if one.open_ms is not None and one.over_ms is None]
 
 
-def tell(config: Config, beside: Memory, watch: Watch = list, now: Callable[[], datetime] | None = None) -> Told:
-    """One look at the ledger, and at what `watch` sees. `beside` remembers that the ledger cannot be read.
+def tell(
+    config: Config,
+    beside: Memory,
+    watch: Watch = list,
+    now: Callable[[], datetime] | None = None,
+    last_told: LastTold | None = None,
+) -> Told:
+    """One look at the ledger, and at what `watch` sees. `beside` remembers that the ledger cannot be read; where it
+    raises ConfigError, that is told without, as seldom as `last_told` can say.
 
     Raises ConfigError, before anything is told, where [alerts] is none or cannot be used.
     """
@@ -56,21 +67,28 @@ def tell(config: Config, beside: Memory, watch: Watch = list, now: Callable[[], 
     clock = now or (lambda: datetime.now(UTC))
     told = Told()
     followed_in: list[_Followed] = []
+    unremembered: list[_Followed] = []
     try:
         seen = [*_seen(config, clock()), *watch()]
-        in_ledger = LedgerMemory(config)
-        followed_in.append(_Followed(in_ledger, _follow(config, in_ledger, seen, clock)))
+        followed_in.append(_followed(config, LedgerMemory(config), seen, clock))
     except StatsigExportError as error:  # of the configuration, too: a variable of the ledger is not set here
         told.wrong = error
-    away = [] if told.wrong is None else [_ledger_away(told.wrong)]
-    followed_in.append(_Followed(beside, _follow(config, beside, away, clock)))
-    _tell_all(config, senders, followed_in, told, clock)
+    away = None if told.wrong is None else _ledger_away(told.wrong)
+    try:
+        followed_in.append(_followed(config, beside, [away] if away else [], clock))
+    except ConfigError as error:
+        told.unkept = error
+        if away and not (last_told and last_told.is_lately(_ms(clock))):
+            unremembered.append(_unremembered(config, away, error, clock))
+    _tell_all(config, senders, [*followed_in, *unremembered], told, clock)
+    if unremembered and last_told and told.told:
+        last_told.note(_ms(clock))
     return told
 
 
 def send_test(config: Config) -> dict[str, str | None]:
     """One message to each receiver, which no record knows of. Receiver -> what was wrong, None if nothing was."""
-    observation = Observation("test", Level.WARNING, "this is a test: nothing is wrong", Fault.OURS, "nothing")
+    observation = Observation("test", Level.WARNING, "this is a test: nothing is wrong", Fault.NOBODY, "nothing")
     now_ms = round(datetime.now(UTC).timestamp() * 1000)
     news = [(Incident(observation, now_ms, open_ms=now_ms), Turn.BEGAN)]
     message = Message(config.webhook.name, news, config.alert_settings().dagster_url)
@@ -84,7 +102,7 @@ def _seen(config: Config, now: datetime) -> list[Observation]:
 
 
 def _ledger_away(error: StatsigExportError) -> Observation:
-    what, do = f"the ledger cannot be read: {error.message}", error.hint or "look at its database and disk"
+    what, do = f"the ledger cannot be read or written: {error.message}", error.hint or "look at its database and disk"
     fault = Fault.CONFIGURATION if isinstance(error, ConfigError) else Fault.LEDGER
     return Observation(Kind.LEDGER.value, Level.CRITICAL, what, fault, do)
 
@@ -107,11 +125,23 @@ def _follow(config: Config, memory: Memory, seen: Sequence[Observation], clock: 
 
 @dataclass(slots=True)
 class _Followed:
-    """A memory, its record after this look, and what each receiver is told of it by this look."""
+    """A memory, its record after this look, and what each receiver is told of it by this look and by no other one."""
 
     memory: Memory
     record: Record
-    taken: dict[str, list[tuple[Incident, Turn]]] = field(default_factory=dict)
+    taken: Mapping[str, list[tuple[Incident, Turn]]]
+
+
+def _followed(config: Config, memory: Memory, seen: Sequence[Observation], clock: Callable[[], datetime]) -> _Followed:
+    return _taken(config, memory, _follow(config, memory, seen, clock), clock)
+
+
+def _unremembered(config: Config, away: Observation, unkept: ConfigError, clock: Callable[[], datetime]) -> _Followed:
+    """What cannot be remembered is told at once: nobody knows for how long it is so already."""
+    what = f"{away.what}. That is told again and again, since {unkept.message}"
+    seen, now_ms = replace(away, what=what, do=f"{away.do}; {unkept.hint}"), _ms(clock)
+    record = Record([Incident(seen, now_ms, open_ms=now_ms)])
+    return _taken(config, TextMemory(record.text), record, clock)
 
 
 def _tell_all(
@@ -123,8 +153,6 @@ def _tell_all(
 ) -> None:
     """One message a receiver, of all memories together."""
     url = config.alert_settings().dagster_url
-    for one in followed_in:
-        one.taken = _taken(one.memory, one.record, list(senders), clock)
     outgoing = {
         name: (send, Message(config.webhook.name, news, url))
         for name, send in senders.items()
@@ -140,14 +168,29 @@ def _tell_all(
         after = _noted(one, told, clock)
         told.incidents += after.incidents
         told.owed += [name for name in senders if after.is_owed(name) and name not in told.owed]
+        told.waiting |= {name: why for name in told.owed if name not in one.taken and (why := _why(after, name, clock))}
 
 
-def _taken(
-    memory: Memory, record: Record, receivers: Sequence[str], clock: Callable[[], datetime]
-) -> dict[str, list[tuple[Incident, Turn]]]:
-    """What each receiver is told by this look and by no other one: of two at once, one takes it."""
+def _why(record: Record, receiver: str, clock: Callable[[], datetime]) -> str:
+    """Why a receiver is left alone; "" where it is not, or nothing is owed."""
+    tried = record.tried.get(receiver, Tried())
+    if tried.may_be_tried(_ms(clock)) or not record.is_owed(receiver):
+        return ""
+    until = _time(tried.until_ms)
+    if tried.taken:
+        since = _time(tried.taken_ms)
+        return (
+            f"another look is at telling it since {since}, or was killed at that: it is left to that one until {until}"
+        )
+    tries = "try has" if tried.failures == 1 else f"{tried.failures} tries have"
+    return f"the last {tries} failed: it is tried again from {until} on"
+
+
+def _taken(config: Config, memory: Memory, record: Record, clock: Callable[[], datetime]) -> _Followed:
+    """Of two looks at once, one takes what is owed."""
+    receivers = receivers_of(config.alert_settings())
     if not any(record.owed(name, _ms(clock)) for name in receivers):
-        return {}
+        return _Followed(memory, record, {})
     mine: dict[str, list[tuple[Incident, Turn]]] = {}
 
     def take(current: Record) -> Record:
@@ -156,12 +199,7 @@ def _taken(
         mine.update({name: owed for name in receivers if (owed := current.owed(name, now_ms))})
         return current.taking(list(mine), now_ms)
 
-    try:
-        memory.change(take)
-    except LedgerError as error:
-        log.warning("alerts: nobody is told yet, since it could not be written down (%s)", error.message)
-        return {}
-    return mine
+    return _Followed(memory, memory.change(take), mine)
 
 
 def _noted(one: _Followed, told: Told, clock: Callable[[], datetime]) -> Record:
@@ -178,8 +216,12 @@ def _noted(one: _Followed, told: Told, clock: Callable[[], datetime]) -> Record:
 
     try:
         return one.memory.change(note)
-    except LedgerError as error:
+    except StatsigExportError as error:
         log.warning("alerts: who was told could not be written down, and may be told again (%s)", error.message)
+        if isinstance(error, ConfigError):
+            told.unkept = error
+        else:
+            told.wrong = error
         return note(one.record)
 
 
@@ -197,6 +239,10 @@ def _outcome(result: Callable[[], str | None]) -> str | None:
         return result()
     except Exception as error:  # noqa: BLE001  an error of ours in one receiver is no reason not to note the others
         return f"an error of our own ({type(error).__name__})"
+
+
+def _time(ms: int) -> str:
+    return f"{datetime.fromtimestamp(ms / 1000, UTC):%H:%M:%S} UTC"
 
 
 def _ms(clock: Callable[[], datetime]) -> int:

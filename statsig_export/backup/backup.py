@@ -5,13 +5,24 @@ are not copied again. A file that a prune or a forget removed after that moment 
 taken then. Until its manifest is written, last and at once, there is no backup.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import Final
 
 from statsig_export.backup.files import copy_all, has, needed_files
-from statsig_export.backup.manifest import FOLDER, TABLES, BackupReport, Manifest, name_at, names_in, path_of
+from statsig_export.backup.manifest import (
+    FOLDER,
+    LONGEST,
+    TABLES,
+    BackupReport,
+    Manifest,
+    is_foreign,
+    is_named_as_ours,
+    name_at,
+    names_in,
+    path_of,
+)
 from statsig_export.backup.tables import write_table
 from statsig_export.config import Config
 from statsig_export.crashpoints import CrashPoint, reach
@@ -26,6 +37,7 @@ from statsig_export.ledger.transactions import ledger_to_read
 from statsig_export.receipts.receipts import FOLDER as RECEIPTS
 from statsig_export.runs import no_progress
 from statsig_export.storage.file_faults import damaged
+from statsig_export.storage.foreign import warn_of_foreign
 from statsig_export.storage.place import Place
 from statsig_export.storage.storage import Storage
 from statsig_export.version import VERSION
@@ -63,8 +75,7 @@ def backup(
 
 def manifests(place: Place) -> list[Manifest]:
     """The backups of a target, oldest first. Raises LedgerError where one of them cannot be read."""
-    names = names_in(list(place.sizes(FOLDER)))
-    return [read_manifest(place, name) for name in names]
+    return _by_age([read_manifest(place, name) for name in _names(place)])
 
 
 def read_manifest(place: Place, name: str) -> Manifest:
@@ -73,6 +84,17 @@ def read_manifest(place: Place, name: str) -> Manifest:
     if content is None:
         raise LedgerError(f"{place.place} has no backup {name}", hint="name one that is there")
     return Manifest.from_bytes(content, f"{place.place}/{path_of(name)}")
+
+
+def _names(place: Place) -> list[str]:
+    """The names of the backups of a target, oldest first. What is foreign there is passed over, with a warning."""
+    sizes = place.sizes(FOLDER)
+    names = names_in(list(sizes))
+    odd = {path_of(name) for name in names if not is_named_as_ours(name)}
+    small = place.read_all([path for path in odd if sizes[path] <= LONGEST])
+    foreign = {path for path in odd if path not in small or is_foreign(small[path])}
+    warn_of_foreign(sorted(foreign), place, "manifests of backups")
+    return [name for name in names if path_of(name) not in foreign]
 
 
 def _backup(
@@ -136,14 +158,19 @@ def _backup(
 def _readable(target: Place) -> tuple[list[Manifest], tuple[str, ...]]:
     """The backups of a target, oldest first, and the names of those whose manifest cannot be read."""
     found, damaged_ones = [], []
-    for name in names_in(list(target.sizes(FOLDER))):
+    for name in _names(target):
         try:
             found.append(read_manifest(target, name))
         except StorageError:
             raise
         except LedgerError:
             damaged_ones.append(name)
-    return found, tuple(damaged_ones)
+    return _by_age(found), tuple(damaged_ones)
+
+
+def _by_age(found: Iterable[Manifest]) -> list[Manifest]:
+    """Oldest first, by the names that they were given: a file may have been renamed."""
+    return sorted(found, key=lambda manifest: manifest.name)
 
 
 def _files_of_backups(target: Place) -> dict[str, int]:

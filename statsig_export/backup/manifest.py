@@ -10,6 +10,7 @@ All but the manifests are named by their content and never change, so backups sh
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -86,6 +87,7 @@ class Manifest(_Strict):
             raise LedgerError(f"{place} is damaged: it says what no backup says", hint=_ANOTHER) from None
 
 
+_NAME: Final = re.compile("[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}0*")
 _ANOTHER: Final = "name what `statsig-export backup` was given, or restore an earlier one by --name"
 
 
@@ -105,6 +107,16 @@ def names_in(paths: Sequence[str]) -> list[str]:
     """The names of the backups of a target that has these files, oldest first."""
     inner = [path.removeprefix(f"{FOLDER}/") for path in paths if path.startswith(f"{FOLDER}/")]
     return sorted(path.removesuffix(".json") for path in inner if path.endswith(".json") and "/" not in path)
+
+
+def is_named_as_ours(name: str) -> bool:
+    """Whether a backup is, or was, called so. One that somebody has renamed is one all the same."""
+    return _NAME.fullmatch(name) is not None
+
+
+def is_foreign(content: bytes) -> bool:
+    """Whether this is no manifest, not even a damaged one."""
+    return KIND.encode() not in content
 
 
 def _digest(facts: dict[str, Any]) -> str:

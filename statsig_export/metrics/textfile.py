@@ -32,22 +32,26 @@ def write_metrics(config: Config) -> tuple[Path, str | None]:
             wrong.append(error.message if isinstance(error, StatsigExportError) else type(error).__name__)
 
     file = config.file_of("metrics.textfile", config.metrics.textfile)
-    write_textfile(file, generate_latest(registry_of(config, ended)))
+    write_textfile(file, generate_latest(registry_of(config, ended)), named="metrics.textfile: ")
     return file, wrong[0] if wrong else None
 
 
-def write_textfile(file: Path, text: bytes) -> None:
-    """Put the text in the file's place. Raises ConfigError, LedgerError where the disk is full or fails."""
+def write_textfile(file: Path, text: bytes, *, named: str = "") -> None:
+    """Put the text in the file's place. Raises ConfigError, LedgerError where the disk is full or fails; `named` is
+    what they begin with.
+    """
     if file.suffix != SUFFIX:
-        raise ConfigError(f"{file} does not end in {SUFFIX}", hint="node_exporter reads no other file: rename it")
+        raise ConfigError(
+            f"{named}{file} does not end in {SUFFIX}", hint="node_exporter reads no other file: rename it"
+        )
     try:
         _replace(file, text)
     except OSError as error:
         cause = os.strerror(error.errno or 0)
         if error.errno in _OF_THE_DISK:
-            raise LedgerError(f"{file} cannot be written ({cause})", hint="check its disk") from None
+            raise LedgerError(f"{named}{file} cannot be written ({cause})", hint="check its disk") from None
         hint = "name a file in a folder that this user may write to"
-        raise ConfigError(f"{file} cannot be written ({cause})", hint=hint) from None
+        raise ConfigError(f"{named}{file} cannot be written ({cause})", hint=hint) from None
 
 
 def _replace(file: Path, text: bytes) -> None:

@@ -38,6 +38,7 @@ class Fault(StrEnum):
     FIVETRAN = "Fivetran's connection, or the table that it writes"
     MACHINE = "the machine: a run was killed, or ran out of time or memory"
     OURS = "statsig-export itself: a bug"
+    NOBODY = "nobody's"
 
 
 class Kind(StrEnum):

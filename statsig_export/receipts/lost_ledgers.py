@@ -4,6 +4,7 @@ A new ledger that takes this id is an older ledger, which is brought up to its r
 """
 
 import logging
+import re
 from contextlib import suppress
 from typing import Final
 
@@ -16,6 +17,7 @@ from statsig_export.storage.place import Place
 
 log = logging.getLogger(__name__)
 
+_ID: Final = re.compile("[0-9a-f]{32}")
 _NAMED: Final = 3
 """Ids in a message."""
 
@@ -40,15 +42,20 @@ def say_what_is_lost(database: LedgerDatabase, place: Place, destination: str) -
 
 def ledgers_of(place: Place, destination: str, but: str = "") -> list[str]:
     """The ids of the ledgers that have left receipts of a destination, `but` for one."""
-    return [name for name in place.folders(FOLDER) if name != but and destination in place.folders(f"{FOLDER}/{name}")]
+    return [name for name in _all(place) if name != but and destination in place.folders(f"{FOLDER}/{name}")]
 
 
 def require_receipts(place: Place, lost: str) -> None:
     """Raises ConfigError where the storage has no receipt of that ledger."""
-    known = place.folders(FOLDER)
+    known = _all(place)
     if lost not in known:
         has = f"those of {', '.join(known)}" if known else "none"
         raise ConfigError(f"the storage {place.place} has no receipts of the ledger {lost!r}: it has {has}")
+
+
+def _all(place: Place) -> list[str]:
+    """The ids of the ledgers that have left something; a folder of another name (`lost+found`) is none."""
+    return [name for name in place.folders(FOLDER) if _ID.fullmatch(name)]
 
 
 def become(database: LedgerDatabase, lost: str) -> None:

@@ -11,6 +11,7 @@ A receipt has what the ledger has: no event and no secret.
 import gzip
 import json
 import logging
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.lanes import lanes_of
 from statsig_export.ledger.partition_rows import OF_VERSION, Known, Rows, delivered_ids, rows_of
 from statsig_export.ledger.queries import ledger_id
+from statsig_export.storage.foreign import warn_of_foreign
 from statsig_export.storage.place import Place
 from statsig_export.windows import partition_keys, split_partition_key
 
@@ -40,6 +42,11 @@ WHAT_TO_DO: Final = (
     "`statsig-export restore` takes from the storage what the ledger does not know; `statsig-export restore"
     " --accept-loss` lets it be sent again"
 )
+
+
+_NAME: Final = re.compile(r"category=[a-z_]+/window=[0-9][0-9A-Z:-]*\.json\.gz")
+"""A receipt's, below its destination: also of a category or a window that a newer version may have."""
+_OF_THE_FORGOTTEN: Final = re.compile(r"forgotten\.json|forgotten/[0-9]+\.json\.gz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +141,19 @@ def receipts_ahead(database: LedgerDatabase, place: Place, destination: str, key
 
 
 def all_ahead(database: LedgerDatabase, place: Place) -> Iterator[Receipt]:
-    """The receipts of the ledger, of every destination, that say more than it does."""
+    """The receipts of the ledger, of every destination, that say more than it does. A file whose name is none of ours
+    is passed over, with a warning: no receipt has ever had it. One whose name is a receipt's has to be a whole one.
+    """
     root = f"{FOLDER}/{ledger_id(database)}/"
     by_destination: dict[str, list[str]] = {}
+    foreign: list[str] = []
     for path in sorted(place.sizes(root.rstrip("/"))):
         destination, _, rest = path.removeprefix(root).partition("/")
-        if rest.startswith("category="):
+        if _NAME.fullmatch(rest):
             by_destination.setdefault(destination, []).append(path)
+        elif not _OF_THE_FORGOTTEN.fullmatch(rest):
+            foreign.append(path)
+    warn_of_foreign(foreign, place, "receipts")
     for destination, paths in by_destination.items():
         for begin in range(0, len(paths), _AT_ONCE):
             yield from ahead(database, place, destination, paths[begin : begin + _AT_ONCE])
@@ -150,7 +163,18 @@ def ahead(database: LedgerDatabase, place: Place, destination: str, paths: Seque
     """Of the receipts at these paths those that say more than the ledger does. They are read before the ledger is,
     which is written before they are: a run beside this one makes no difference.
     """
-    receipts = [_decoded(content, f"{place.place}/{path}") for path, content in place.read_all(paths).items()]
+    receipts = []
+    for path, content in place.read_all(paths).items():
+        receipt = _decoded(content, f"{place.place}/{path}")
+        own = path_of(folder_of(ledger_id(database), receipt.destination), receipt.category, receipt.window)
+        if path != own:
+            raise LedgerError(
+                f"the receipt {place.place}/{path} is that of another partition: what it took the place of, nobody can"
+                " tell",
+                hint=f"move it to {own} if that is gone, and put back from a backup of the storage what was here;"
+                " without one, remove it",
+            )
+        receipts.append(receipt)
     if not receipts:
         return []
     database.bring_up_to_date()

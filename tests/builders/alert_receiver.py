@@ -5,7 +5,7 @@ import socket
 import ssl
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
@@ -115,8 +115,17 @@ class Mailbox:
 
 
 @contextmanager
-def mail_server(folder: Path, *, security: str = "starttls", host: str = "localhost") -> Iterator[tuple[Mailbox, Path]]:
-    """The mailbox, and the file of the authority that has signed the server's certificate, for `host`."""
+def mail_server(
+    folder: Path,
+    *,
+    security: str = "starttls",
+    host: str = "localhost",
+    account: tuple[str, str] = (USER, PASSWORD),
+    without: Sequence[str] = (),
+) -> Iterator[tuple[Mailbox, Path]]:
+    """The mailbox, and the file of the authority that has signed the server's certificate, for `host`. One `account`
+    may sign in, not by the mechanisms of `without`.
+    """
     authority, box = trustme.CA(), Mailbox()
     bundle = folder / "authority.pem"
     authority.cert_pem.write_to_path(str(bundle))
@@ -125,11 +134,15 @@ def mail_server(folder: Path, *, security: str = "starttls", host: str = "localh
 
     def sign_in(_server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: object) -> AuthResult:
         assert isinstance(data, LoginPassword)
-        good = (data.login.decode(), data.password.decode()) == (USER, PASSWORD)
+        good = (data.login.decode(), data.password.decode()) == account
         return AuthResult(success=good, handled=False)
 
     encrypted = {"tls_context": context, "require_starttls": True} if security == "starttls" else {}
-    signing = {"auth_required": True, "authenticator": sign_in} if security != "none" else {}
+    signing = (
+        {"auth_required": True, "authenticator": sign_in, "auth_exclude_mechanism": without}
+        if security != "none"
+        else {}
+    )
     if security == "tls":  # it does not see that all of the connection is encrypted
         signing["auth_require_tls"] = False
         warnings.filterwarnings("ignore", "Requiring AUTH while not requiring TLS")

@@ -202,6 +202,26 @@ def test_a_ledger_that_cannot_be_read_fails_no_tick_and_is_told_once(project: Pr
     assert incidents(taken) == [("ledger", "began")]
 
 
+@pytest.mark.fault("F648")
+def test_a_tick_says_who_is_still_to_be_told_something(project: Project, taken: Taken):
+    project.configure("[webhook]", '[ledger]\nurl = "sqlite:///export.toml"\n[webhook]')
+    taken.answers = [500]
+    first = tick(project)
+    second = tick(project, first.cursor)
+
+    assert "webhook was not told (HTTP 500)" in (first.skip_message or "")
+    assert "webhook is still to be told something: the last try has failed" in (second.skip_message or "")
+
+
+@pytest.mark.fault("F648")
+@pytest.mark.usefixtures("taken")
+def test_a_tick_does_not_say_that_nothing_is_wrong_while_it_is_too_soon_to_tell_of_the_ledger(project: Project):
+    project.configure("[webhook]", '[ledger]\nurl = "sqlite:///export.toml"\n[webhook]')
+    project.configure('after = "0s"', 'after = "2m"')
+
+    assert (tick(project).skip_message or "").startswith("not told yet: ")
+
+
 @pytest.mark.parametrize(
     ("error", "fault"),
     [

@@ -66,7 +66,7 @@ def test_a_literal_secret_is_an_error_that_does_not_repeat_it(document: dict[str
     ("url", "said"),
     [
         ("http://example.org/canary", "plain http"),
-        ("https://user:canary@example.org/", "credentials"),
+        ("https://user:canary@example.org/", r"credentials before the host. use \[webhook\] auth"),
         ("ftp://example.org/canary", "does not hold an https"),
         ("canary", "does not hold an https"),
         ("https://[canary/", "does not hold a URL"),

@@ -3,7 +3,7 @@
 import click
 
 from statsig_export.alerts.incidents import Incident, Turn
-from statsig_export.alerts.memory import FileMemory
+from statsig_export.alerts.memory import FileMemory, LastTold
 from statsig_export.alerts.telling import Told, send_test, tell
 from statsig_export.cli import failures, output
 from statsig_export.cli.exit_codes import DONE, NOT_ALL_DONE
@@ -19,23 +19,26 @@ def command(ctx: click.Context, *, test: bool, json_: bool) -> None:
     """Tell the receivers of [alerts] what is wrong, once each, and once more when it is over. Run it each minute.
 
     It looks at what `check` looks at. Exit codes: 0 everybody knows what there is to know, or it does not last long
-    enough yet; 1 somebody could not be told and is tried again; 2 [alerts] cannot be used; 5 the ledger cannot be read
-    (which is told, too).
+    enough yet; 1 somebody is not told yet and is tried again; 2 [alerts] cannot be used; 5 the ledger cannot be read
+    or written (which is told, too).
     """
     config: Config = config_of(ctx.obj)
     memory = FileMemory(config.file_of("alerts.state", config.alert_settings().state))
     if test:
         memory.require()
         ctx.exit(_tested(config, json_=json_))
-    told = tell(config, memory)
+    told = tell(config, memory, last_told=LastTold(memory))
     if json_:
         output.print_json(_object(told))
     else:
         _print(told)
     for name, wrong in told.failed.items():
         output.note(f"{name} was not told ({wrong}): it is tried again")
-    code = NOT_ALL_DONE if told.failed else DONE
-    ctx.exit(max(code, failures.report(told.wrong, debug=ctx.obj.debug)) if told.wrong else code)
+    for name, why in told.waiting.items():
+        output.note(f"{name} is still to be told something: {why}")
+    errors = [error for error in (told.wrong, told.unkept) if error is not None]
+    code = NOT_ALL_DONE if told.failed or told.waiting else DONE
+    ctx.exit(max(code, failures.report_all(errors, debug=ctx.obj.debug)))
 
 
 def _tested(config: Config, *, json_: bool) -> int:
@@ -52,7 +55,8 @@ def _print(told: Told) -> None:
     for name, news in told.told.items():
         click.echo(f"{name} was told: {'; '.join(_line(*one) for one in news)}")
     if not told.told:
-        click.echo(f"nothing to tell: {len(told.open)} incidents are open, {len(told.incidents)} are followed")
+        nothing = "nobody was told" if told.failed or told.waiting or told.wrong else "nothing to tell"
+        click.echo(f"{nothing}: {len(told.open)} incidents are open, {len(told.incidents)} are followed")
 
 
 def _line(incident: Incident, turn: Turn) -> str:
@@ -66,6 +70,7 @@ def _object(told: Told) -> dict[str, object]:
             for name, news in told.told.items()
         },
         "failed": told.failed,
+        "waiting": told.waiting,
         "incidents": [
             {
                 "key": one.seen.key,

@@ -52,9 +52,12 @@ def _said(told: Told) -> str:
     """Of each incident what it is, and who was told."""
     open_ones = "; ".join(one.seen.what for one in told.open)
     state = f"incidents: {len(told.open)} ({open_ones})" if open_ones else "nothing is wrong"
+    if told.wrong is not None and not open_ones:
+        state = f"not told yet: {told.wrong.message}"
     news = [f"told {name}: {len(items)}" for name, items in told.told.items()]
     failed = [f"{name} was not told ({wrong})" for name, wrong in told.failed.items()]
-    return "; ".join([state, *news, *failed])
+    waiting = [f"{name} is still to be told something: {why}" for name, why in told.waiting.items()]
+    return "; ".join([state, *news, *failed, *waiting])
 
 
 def _metrics_sensor(config: Config) -> dg.SensorDefinition:

@@ -32,11 +32,13 @@ NEWS = Message(
 )
 
 
-def sends(tmp_path: Path, email: dict[str, object], password: str = PASSWORD, timeout: str = "2s") -> str | None:
+def sends(
+    tmp_path: Path, email: dict[str, object], password: str = PASSWORD, timeout: str = "2s", user: str = USER
+) -> str | None:
     home = Home(tmp_path)
     text = toml({**home.document, "alerts": {"timeout": timeout}, "alerts.email": email})
     home.config_path.write_text(text)
-    config = load_config(home.config_path, environ={**home.environ, "MAIL_PASSWORD": password})
+    config = load_config(home.config_path, environ={**home.environ, "MAIL_USER": user, "MAIL_PASSWORD": password})
     return senders_of(config)["email"](NEWS)
 
 
@@ -92,6 +94,69 @@ def test_a_wrong_password_is_named_and_not_shown(tmp_path: Path):
     assert wrong == "the mail server refuses user and password (SMTP 535)"
 
 
+ANOTHER_SCRIPT = ("über", "пароль-€")
+
+
+@pytest.mark.fault("F644")
+def test_a_user_and_a_password_that_are_not_ascii_sign_in_where_the_server_has_a_way_for_them(tmp_path: Path):
+    user, password = ANOTHER_SCRIPT
+    with mail_server(tmp_path, account=ANOTHER_SCRIPT) as (box, _):
+        email = settings_of(box, user="env:MAIL_USER")
+        assert sends(tmp_path, email, password, user=user) is None
+        wrong = sends(tmp_path, email, f"{password}!", user=user)
+
+    assert box.signed_in == [True]
+    assert wrong == "the mail server refuses user and password (SMTP 535)"
+
+
+@pytest.mark.fault("F644")
+@pytest.mark.parametrize(
+    ("user", "value", "password", "named"),
+    [
+        ("env:MAIL_USER", USER, "пароль-€", "MAIL_PASSWORD"),
+        ("env:MAIL_USER", "über", PASSWORD, "MAIL_USER"),
+        ("über", "", PASSWORD, "alerts.email.user"),
+        ("über", "", "пароль-€", "alerts.email.user and MAIL_PASSWORD"),
+    ],
+    ids=["password", "user's variable", "user", "both"],
+)
+def test_where_it_has_none_what_is_not_ascii_is_named_and_not_shown(
+    tmp_path: Path, user: str, value: str, password: str, named: str
+):
+    with mail_server(tmp_path, without=["PLAIN"]) as (box, _):
+        wrong = sends(tmp_path, settings_of(box, user=user), password, user=value) or ""
+
+    assert wrong.endswith(f"choose another {named}, of ASCII alone")
+    assert "über" not in wrong
+    assert box.mails == []
+
+
+@pytest.mark.fault("F644")
+def test_a_server_where_nobody_can_sign_in_is_told_as_that(tmp_path: Path):
+    with mail_server(tmp_path, security="none") as (box, _):
+        wrong = sends(tmp_path, settings_of(box, security="none")) or ""
+
+    assert "lets nobody sign in on this connection: leave alerts.email.user and password out" in wrong
+
+
+@pytest.mark.fault("F644")
+@pytest.mark.parametrize("user", [f"{USER}\n", f'"{USER}"'], ids=["a line end", "quotes"])
+def test_a_user_that_was_copied_with_something_around_it_names_the_variable(tmp_path: Path, user: str):
+    with mail_server(tmp_path) as (box, _), pytest.raises(ConfigError, match="MAIL_USER"):
+        sends(tmp_path, settings_of(box, user="env:MAIL_USER"), user=user)
+
+
+@pytest.mark.fault("F644")
+def test_a_mail_server_without_an_address_names_the_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def nobody(*_: object, **__: object) -> list[object]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", nobody)
+    email = {"host": "localhost", "sender": "a@b.example", "to": ["c@d.example"]}
+
+    assert "see alerts.email.host" in (sends(tmp_path, email) or "")
+
+
 @pytest.mark.fault("F564")
 def test_a_connection_that_breaks_after_the_mail_was_taken_is_no_failure(tmp_path: Path):
     with mail_server(tmp_path) as (box, _):
@@ -140,6 +205,22 @@ def drip(connection: socket.socket, done: threading.Event) -> None:
         connection.sendall(b"2")
 
 
+def with_another_sign_in(connection: socket.socket, _: threading.Event) -> None:
+    connection.sendall(b"220 ready\r\n")
+    for answer in (b"250-hello\r\n250 AUTH XOAUTH2\r\n", b"221 bye\r\n"):
+        connection.recv(1_024)
+        connection.sendall(answer)
+
+
+@pytest.mark.fault("F644")
+def test_a_server_that_has_only_sign_ins_that_are_not_known_here_is_told_as_that(tmp_path: Path):
+    with serving(with_another_sign_in) as port:
+        email = {**SIGNED_IN, "host": "127.0.0.1", "port": port, "security": "none", "user": USER}
+        wrong = sends(tmp_path, {**email, "password": "env:MAIL_PASSWORD"})
+
+    assert wrong == "the mail server knows no sign-in that is known here (CRAM-MD5, LOGIN, PLAIN)"
+
+
 @pytest.mark.fault("F563")
 def test_a_mail_server_that_drips_costs_the_timeout_for_the_whole_of_it(tmp_path: Path):
     began = time.monotonic()
@@ -163,15 +244,22 @@ def test_slack_gets_a_text_that_mentions_nobody(tmp_path: Path):
     assert "<!channel>" not in text
 
 
+SIGNED_IN = {"host": "smtp.example", "sender": "a@b.example", "to": ["c@d.example"], "password": "env:P"}
+
+
 @pytest.mark.parametrize(
     "email",
     [
         {"host": "smtp.example", "security": "none", "sender": "a@b.example", "to": ["c@d.example"]},
+        {"host": "smtp..example", "sender": "a@b.example", "to": ["c@d.example"]},
+        {"host": "256.1.1.1", "sender": "a@b.example", "to": ["c@d.example"]},
         {"host": "smtp.example:25", "sender": "a@b.example", "to": ["c@d.example"]},
         {"host": "smtp.example", "sender": "A <a@b.example>", "to": ["c@d.example"]},
         {"host": "smtp.example", "sender": "a@b.example\nBcc: x@y.example", "to": ["c@d.example"]},
         {"host": "smtp.example", "sender": "a@b.example", "to": []},
         {"host": "smtp.example", "sender": "a@b.example", "to": ["c@d.example"], "user": "me"},
+        {**SIGNED_IN, "user": "env:SMTP-USER"},
+        {**SIGNED_IN, "user": "$SMTP_USER"},
         {"host": "smtp.example", "sender": "a@b.example", "to": ["c@d.example"], "user": "me", "password": "hunter2"},
     ],
 )

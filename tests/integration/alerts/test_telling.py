@@ -1,5 +1,6 @@
 """What is told of a real ledger to real receivers: once, once more when it is over, and nothing that is secret."""
 
+import errno
 import hashlib
 import hmac
 import json
@@ -21,7 +22,7 @@ from rows import custom_event
 from shell import Shell
 
 from statsig_export.alerts.incidents import Observation
-from statsig_export.alerts.memory import FileMemory, LedgerMemory, TextMemory
+from statsig_export.alerts.memory import FileMemory, LastTold, LedgerMemory, TextMemory
 from statsig_export.alerts.telling import Told, tell
 from statsig_export.config import Config
 from statsig_export.errors import ConfigError
@@ -181,6 +182,44 @@ def test_a_ledger_that_cannot_be_read_is_told_once_and_what_it_remembers_is_not_
     assert duty.incidents() == [("halted", "began"), ("ledger", "began"), ("ledger", "over")]
 
 
+@pytest.mark.fault("F649")
+def test_a_ledger_that_can_be_read_and_not_written_before_somebody_is_told_is_told(
+    duty: Duty, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("statsig_export.alerts.memory._WRITE_WAIT_MS", 50)
+    duty.halt()
+    duty.taken.answers = [500]
+    duty.looks(3)
+    with closing(sqlite3.connect(duty.home.folder / "ledger.db", isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        told = duty.looks(4)
+
+    assert told[0].wrong is not None
+    assert duty.incidents() == [("halted", "began"), ("ledger", "began")]
+    duty.looks(1)
+    assert duty.incidents()[2:] == [("halted", "began")]
+
+
+@pytest.mark.fault("F650")
+def test_on_a_full_disk_that_the_ledger_cannot_be_read_is_told_once_an_hour(
+    duty: Duty, monkeypatch: pytest.MonkeyPatch
+):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(FileMemory, "_write", full)
+    duty.home.environ["LEDGER"] = f"sqlite:///{duty.home.write()}"  # a file that is none
+    memory = FileMemory(duty.home.folder / "alerts.json")
+    told = []
+    for _ in range(122):
+        told.append(tell(duty.config, memory, now=lambda: duty.now, last_told=LastTold(memory)))
+        duty.now += timedelta(minutes=1)
+
+    assert [minute for minute, one in enumerate(told) if one.told] == [0, 60, 120]
+    assert all(one.unkept is not None for one in told)
+    assert "free space on its disk" in duty.taken.texts[0]
+
+
 @contextmanager
 def locked(file: Path) -> Iterator[None]:
     """Nobody reads or writes it meanwhile."""
@@ -334,20 +373,69 @@ class TestTheVerb:
         assert duty.incidents() == [("ledger", "began")]
         assert (duty.home.folder / "remembered" / "alerts.json").exists()
 
-    def test_a_memory_that_cannot_be_kept_is_an_error_before_anybody_is_told(self, duty: Duty, shell: Shell):
-        duty.home.environ["LEDGER"] = f"sqlite:///{shell.config}"
-        (duty.home.folder / "remembered").write_text("a file where a folder should be")
+    @pytest.mark.fault("F648")
+    def test_what_a_look_that_was_killed_was_telling_is_said_to_be_left_to_it(
+        self, duty: Duty, shell: Shell, monkeypatch: pytest.MonkeyPatch
+    ):
+        duty.halt()
+        with monkeypatch.context() as dying:
+            dying.setattr("statsig_export.alerts.telling._sent", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+            with pytest.raises(KeyboardInterrupt):
+                duty.look(minutes=0)
+        since, until = (f"{duty.now + wait:%H:%M:%S} UTC" for wait in (timedelta(), timedelta(minutes=2)))
+        result, said = shell("alerts"), shell.json("alerts")
+
+        assert (result.exit_code, said["told"]) == (1, {})
+        assert result.stdout == "nobody was told: 1 incidents are open, 1 are followed\n"
+        assert said["waiting"] == {
+            "webhook": f"another look is at telling it since {since}, or was killed at that: it is left to that one"
+            f" until {until}"
+        }
+        assert said["waiting"]["webhook"] in result.stderr
+
+    @pytest.mark.fault("F648")
+    def test_somebody_who_is_left_alone_after_a_failure_is_said_to_be_owed_something(self, duty: Duty, shell: Shell):
+        duty.halt()
+        duty.taken.answers = [500]
+        shell("alerts")
         result = shell("alerts")
 
-        assert result.exit_code == 2
-        assert "alerts.state" in result.stderr
-        assert duty.taken.bodies == []
+        assert (result.exit_code, result.stdout[:16]) == (1, "nobody was told:")
+        assert "webhook is still to be told something: the last try has failed: it is tried again from" in result.stderr
 
+    @pytest.mark.fault("F650")
+    def test_without_a_memory_it_tells_at_each_look_that_the_ledger_cannot_be_read(self, duty: Duty, shell: Shell):
+        duty.home.set("alerts", after="2m")
+        duty.home.environ["LEDGER"] = f"sqlite:///{shell.config}"
+        (duty.home.folder / "remembered").write_text("a file where a folder should be")
+        results = [shell("alerts") for _ in range(2)]
+
+        assert [result.exit_code for result in results] == [5, 5]
+        assert duty.incidents() == [("ledger", "began")] * 2
+        assert "That is told again and again, since alerts.state: " in duty.taken.texts[0]
+        assert "name one in [alerts] state that this user may write to" in duty.taken.texts[0]
+        assert "alerts.state" in results[0].stderr
+
+    @pytest.mark.fault("F652")
+    def test_a_memory_that_cannot_be_read_keeps_nobody_from_being_told_what_the_ledger_says(
+        self, duty: Duty, shell: Shell
+    ):
+        duty.halt()
+        (duty.home.folder / "remembered" / "alerts.json").mkdir(parents=True)
+        results = [shell("alerts") for _ in range(2)]
+
+        assert [result.exit_code for result in results] == [2, 2]
+        assert "alerts.state" in results[0].stderr
+        assert duty.incidents() == [("halted", "began")]
+
+    @pytest.mark.fault("F647")
     def test_a_test_message_is_sent_whatever_is_wrong_or_not(self, duty: Duty, shell: Shell):
         result = shell("alerts", "--test")
 
         assert (result.exit_code, result.output) == (0, "webhook: has taken the test message\n")
-        assert "nothing is wrong" in duty.taken.texts[0]
+        assert "nothing is wrong\n  whose fault: nobody's\n  what to do: nothing\n" in duty.taken.texts[0]
+        assert "bug" not in duty.taken.texts[0]
+        assert duty.taken.documents[0]["incidents"][0]["fault"] == "nobody"
 
     @pytest.mark.fault("F642")
     def test_a_memory_that_cannot_be_kept_is_found_by_a_test_message(self, duty: Duty, shell: Shell):

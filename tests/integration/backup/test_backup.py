@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, inspect, make_url, text
 
 from statsig_export.backup import backup as backing_up
 from statsig_export.backup.backup import backup, manifests
-from statsig_export.backup.manifest import Manifest, name_at, names_in, path_of
+from statsig_export.backup.manifest import LONGEST, Manifest, name_at, names_in, path_of
 from statsig_export.backup.restore import restore
 from statsig_export.errors import ConfigError, LedgerError, PartitionFileError, StorageError
 from statsig_export.forgetting.forget import forget
@@ -203,6 +203,30 @@ def test_beside_a_damaged_backup_a_new_one_is_made_and_nothing_is_removed(home: 
     assert restore(home.config, target_of(home), name=second.name, dry_run=True).name == second.name
     manifest.write_bytes(whole)
     assert restore(home.config, target_of(home), name=first.name, dry_run=True).name == first.name
+
+
+@pytest.mark.fault("F651")
+def test_files_of_others_among_the_manifests_are_named_and_passed_over(
+    home: ExportHome, caplog: pytest.LogCaptureFixture
+):
+    sent(home)
+    first = backup(home.config, target_of(home))
+    folder = home.folder / "backup" / "backups"
+    renamed = folder / "before the upgrade.json"  # is one all the same: what it needs is kept
+    renamed.write_bytes((folder / f"{first.name}.json").read_bytes())
+    for name in ("notes.json", f"._{first.name}.json"):
+        (folder / name).write_bytes(b'{"of": "another program"}')
+    (folder / "huge.json").write_bytes(b" " * (LONGEST + 1))
+    second = backup(home.config, target_of(home), keep=2)
+
+    assert (second.kept, second.damaged) == (2, ())
+    assert restore(home.config, target_of(home), dry_run=True).name == second.name
+    said = [record.getMessage() for record in caplog.records if "are passed over" in record.getMessage()]
+    assert len(said) == 2
+    assert all("huge.json, backups/notes.json" in line and "upgrade" not in line for line in said)
+    renamed.write_bytes(renamed.read_bytes()[:-9])
+    with pytest.raises(LedgerError, match=r"upgrade\.json is no manifest of a backup of statsig-export, or is damaged"):
+        restore(home.config, target_of(home), dry_run=True)
 
 
 @pytest.mark.fault("F543")

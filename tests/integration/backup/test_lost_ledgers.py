@@ -55,6 +55,20 @@ def test_a_lost_ledger_is_begun_anew_by_its_receipts_and_nothing_is_sent_again(h
     assert home.ship().sent == 1
 
 
+@pytest.mark.fault("F651")
+def test_a_folder_among_the_receipts_that_is_no_ledgers_is_none_that_was_lost(
+    home: ExportHome, caplog: pytest.LogCaptureFixture
+):
+    for name in ("lost+found", "copy of 8c1e0f5b2a7d4c6e9b3f1a2d4c5e6f70"):
+        (home.folder / "files" / "receipts" / name / "fivetran").mkdir(parents=True)
+    home.add([custom_event(1)])
+    home.export()
+
+    assert warnings(caplog) == []
+    with pytest.raises(ConfigError, match="has no receipts of the ledger 'lost\\+found': it has none"):
+        take_over(home.config, "lost+found")
+
+
 @pytest.mark.fault("F639")
 def test_the_first_export_of_a_new_ledger_says_whose_receipts_the_storage_has(
     home: ExportHome, caplog: pytest.LogCaptureFixture

@@ -213,6 +213,74 @@ def test_a_damaged_receipt_is_an_error_that_names_it(home: ExportHome):
     assert home.ship().sent == 1
 
 
+def shipped_since(home: ExportHome) -> tuple[Path, list[tuple[object, ...]]]:
+    """The folder of the receipts of what the ledger, which is an older one again, does not know; and what it knew."""
+    sent(home)
+    back = old(home)
+    next_day(home)
+    home.ship()
+    expected = partitions(home)
+    back()
+    home.write()
+    (file,) = (home.folder / "files" / "receipts").rglob(f"category=custom_event/window={LATER}.json.gz")
+    return file.parent, expected
+
+
+@pytest.mark.fault("F651")
+def test_files_of_others_among_the_receipts_are_named_and_passed_over(
+    home: ExportHome, caplog: pytest.LogCaptureFixture
+):
+    folder, expected = shipped_since(home)
+    whole = f"window={LATER}.json.gz"
+    names = (
+        ".DS_Store",
+        f"._{whole}",
+        f"{whole}.part",
+        f"window={LATER} (1).json.gz",
+        "../notes.txt",
+        "window=.json.gz",
+    )
+    for name in names:
+        (folder / name).write_bytes(b"of another program")
+    result = home.verb("restore")
+
+    assert result.exit_code == 0
+    (line,) = [record.getMessage() for record in caplog.records if "are passed over" in record.getMessage()]
+    assert "files that are no receipts" in line
+    assert "/category=custom_event/.DS_Store, " in line
+    assert line.endswith("and 3 more")
+    home.export(LATER)
+    assert partitions(home) == expected
+    assert home.ship().sent == 0
+    assert all((folder / name).exists() for name in names)
+
+
+@pytest.mark.fault("F651")
+@pytest.mark.parametrize("accept_loss", [False, True], ids=["restore", "accept loss"])
+@pytest.mark.parametrize("category", ["custom_event", "of_a_newer_version"])
+def test_what_has_a_receipts_name_and_is_none_stops_a_restore(home: ExportHome, category: str, *, accept_loss: bool):
+    folder, _ = shipped_since(home)
+    file = folder.with_name(f"category={category}") / f"window={LATER}.json.gz"
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(b"of another program")
+    result = home.verb("restore", *(["--accept-loss"] if accept_loss else []))
+
+    assert result.exit_code == 5
+    assert f"/category={category}/window={LATER}.json.gz is damaged" in result.stderr
+
+
+@pytest.mark.fault("F651")
+def test_a_whole_receipt_in_the_place_of_another_stops_a_restore_and_an_export(home: ExportHome):
+    folder, _ = shipped_since(home)
+    (other,) = (file for file in folder.iterdir() if LATER not in file.name)
+    other.replace(folder / f"window={LATER}.json.gz")
+
+    with pytest.raises(LedgerError, match=f"{LATER}.json.gz is that of another partition"):
+        catch_up(home.config)
+    with pytest.raises(LedgerError, match="is that of another partition"):
+        home.export(LATER)
+
+
 @pytest.mark.fault("F632")
 def test_any_byte_of_a_receipt_that_is_another_and_any_other_document_is_told_as_damage(home: ExportHome):
     home.add([custom_event(300)])

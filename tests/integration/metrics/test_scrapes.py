@@ -161,6 +161,15 @@ def test_a_name_that_node_exporter_passes_over_or_a_folder_that_is_not_there_is_
             write_textfile(file, b"")
 
 
+@pytest.mark.fault("F501", "F645")
+@pytest.mark.parametrize("file", ["export.txt", "none/export.prom"])
+def test_of_the_daemons_file_the_setting_is_named_that_names_it(home: ExportHome, file: str):
+    home.set("metrics", textfile=file)
+
+    with pytest.raises(ConfigError, match=r"^metrics\.textfile: /"):
+        textfile.write_metrics(home.config)
+
+
 @pytest.mark.fault("F500", "F501")
 def test_a_file_says_that_the_ledger_cannot_be_read(home: ExportHome):
     home.write()

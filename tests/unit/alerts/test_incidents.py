@@ -1,5 +1,6 @@
 """When something is told: once it has held, once when it is over, whatever the clock and the receivers do."""
 
+import json
 from collections import Counter
 from itertools import pairwise
 
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statsig_export.alerts.incidents import OVER, Incident, Observation, Patience, Turn, followed
-from statsig_export.alerts.record import PAUSES_MS, TAKEN_MS, Record
+from statsig_export.alerts.record import PAUSES_MS, TAKEN_MS, Record, Tried
 from statsig_export.monitoring.rules import Fault, Level
 
 MINUTE = 60_000
@@ -211,6 +212,14 @@ def test_a_turn_that_was_taken_by_a_clock_far_ahead_is_none():
     assert Record([open_one], ahead.tried).owed("slack", 10**12) != []
     assert Record([open_one], Record().taking(["slack"], 10**12).tried).owed("slack", 10**12 + TAKEN_MS - 1) == []
     assert Record([open_one], Record().taking(["slack"], 10**12).tried).owed("slack", 10**12 + TAKEN_MS) != []
+
+
+@pytest.mark.fault("F648")
+def test_who_is_being_told_is_written_where_an_earlier_version_passes_over_it():
+    record = Record([], Record().taking(["slack"], 10**12).tried | {"email": Tried(2, 10**12)})
+
+    assert Record.of_text(record.text) == record
+    assert json.loads(record.text)["tried"] == {"slack": [0, 10**12 + TAKEN_MS], "email": [2, 10**12]}
 
 
 @pytest.mark.parametrize("text", ["", None, "{", "[]", '{"version": 9}', '{"version":1,"incidents":[{}],"tried":{}}'])
