@@ -41,9 +41,9 @@ COMPILED_STATEMENTS: Final = CompiledStatements(_KEPT)
 
 @cache
 def making_of_tables(dialect: Callable[[], Dialect]) -> Mapping[str, tuple[str, ...]]:
-    """The ledger's tables, in the order in which they can be made -> the statements that make each and its indexes."""
+    """The ledger's tables, in the order in which they are defined -> the statements that make each and its indexes."""
     making: dict[str, list[ExecutableDDLElement]] = {
         table.name: [CreateTable(table), *map(CreateIndex, sorted(table.indexes, key=lambda index: str(index.name)))]
-        for table in LEDGER.sorted_tables
+        for table in LEDGER.tables.values()
     }
     return {name: tuple(str(ddl.compile(dialect=dialect())) for ddl in ddls) for name, ddls in making.items()}
