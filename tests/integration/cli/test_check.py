@@ -234,8 +234,8 @@ def test_windows_without_an_export_are_critical_from_the_number_on_that_is_confi
     shell.home.export()
     shell("ship")
     text = shell.config.read_text()
-    settle = shell.home.config.windows.settle
-    closed_since = (datetime.now(UTC) - settle - datetime(2026, 11, 21, tzinfo=UTC)).days
+    due = datetime.now(UTC) - shell.home.config.windows.settle - timedelta(hours=1)
+    closed_since = (due - datetime(2026, 11, 21, tzinfo=UTC)).days
     codes = []
     for behind in (closed_since, closed_since + 1):
         shell.config.write_text(text + f"[checks]\nmax_windows_behind = {behind}\n")
