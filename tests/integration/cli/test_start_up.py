@@ -8,6 +8,8 @@ from rows import custom_event
 from shell import Shell
 from verbs import run_python
 
+pytestmark = pytest.mark.acceptance
+
 SLOW = {"numpy", "pandas", "pyarrow", "sqlalchemy", "dagster", "requests", "pydantic", "rich"}
 IMPORTED = """
 import atexit, json, runpy, sys

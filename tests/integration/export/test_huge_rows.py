@@ -4,6 +4,8 @@ import pytest
 
 from fuzz.rows import PEAK_MB, attempt
 
+pytestmark = pytest.mark.acceptance
+
 
 @pytest.mark.fault("F218")
 @pytest.mark.parametrize(
