@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 _CREDENTIALS: Final = "check the credentials: docs/storage.md says where they are looked for"
 _BUSY: Final = "try again later: nothing is lost, what was not sent stays pending"
 _REGION: Final = "set the bucket's own region (AWS_DEFAULT_REGION)"
-_SPACE: Final = "free some space there, then run it again: what was half written is removed"
+_SPACE: Final = "free some space there, then run it again: what was half written is removed, and what is whole is used"
 _ENDPOINT: Final = "check the network and the endpoint (AWS_ENDPOINT_URL), then run it again: nothing is lost"
 _CHECK: Final = "check [storage] url and the disk"
 
