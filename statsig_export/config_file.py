@@ -88,7 +88,7 @@ def _text(file: Path) -> str:
 def _hint_of_missing(file: Path) -> str:
     if file.is_symlink():
         return "it is a symbolic link to nothing"
-    return "`statsig-export init` writes one"
+    return f"name the file with --config or {CONFIG_VARIABLE}, or let `statsig-export init` write one"
 
 
 def _other_format(file: Path, text: str) -> str:

@@ -19,8 +19,11 @@ def _explain(problem: ErrorDetails, model: type[BaseModel], table: tuple[str, ..
     key = ".".join(path)
     if problem["type"] != "extra_forbidden":
         return f"{key or 'the file'}: {problem['msg'].removeprefix('Value error, ')}"
-    near = difflib.get_close_matches(path[-1], _known_keys(model, path[:-1]), n=1)
-    return f"unknown key {key}" + (f" (did you mean {near[0]}?)" if near else "")
+    known = _known_keys(model, path[:-1])
+    near = difflib.get_close_matches(path[-1], known, n=1)
+    if near:
+        return f"unknown key {key} (did you mean {near[0]}?)"
+    return f"unknown key {key}" + (f" (known are {', '.join(sorted(known))})" if known else "")
 
 
 def _known_keys(model: type[BaseModel], path: list[str]) -> list[str]:

@@ -9,9 +9,10 @@ import click
 from pydantic import TypeAdapter, ValidationError
 
 from statsig_export.cli import output
+from statsig_export.cli.exit_codes import DONE
 from statsig_export.cli.json_object import FORMATS
 from statsig_export.cli.options import Invocation
-from statsig_export.cli.ranges import Range, closed_in, left_out, widened
+from statsig_export.cli.ranges import Range, closed_in, first_closes, left_out, widened
 from statsig_export.config import Config, load_config
 from statsig_export.delivery.outcomes import Outcome
 from statsig_export.errors import ConfigError
@@ -96,7 +97,8 @@ def window_range(verb: Verb) -> Verb:
         return verb(*args, asked=Range(first, until, exact=last is None), **options)
 
     start_help = "Start, inclusive. ISO 8601, UTC by default."
-    return cast("Verb", _with_range_options(ranged, start_help, "End, exclusive."))
+    last_help = 'Instead of --from and --to: the newest closed windows of so long, such as "3d" or "12h".'
+    return cast("Verb", _with_range_options(ranged, start_help, "End, exclusive.", last_help))
 
 
 def optional_range(start_help: str, end_help: str) -> Callable[[Verb], Verb]:
@@ -110,7 +112,8 @@ def optional_range(start_help: str, end_help: str) -> Callable[[Verb], Verb]:
             first, until = _ends(start, end, last)
             return verb(*args, start=first, end=until, **options)
 
-        return cast("Verb", _with_range_options(ranged, start_help, end_help))
+        last_help = 'Instead of --from and --to: this long until now, such as "3d" or "12h".'
+        return cast("Verb", _with_range_options(ranged, start_help, end_help, last_help))
 
     return decorate
 
@@ -127,7 +130,9 @@ def categories_of(names: Sequence[str]) -> tuple[Category, ...]:
 
 
 def windows_in(config: Config, asked: Range) -> list[Window]:
-    """The closed windows that overlap the range; says what they leave out or add. Raises ConfigError for none."""
+    """The closed windows that overlap the range; says what they leave out or add. Raises ConfigError for none,
+    and ends the verb with 0 where `--last` finds none yet.
+    """
     windows, more = _windows_and_more(config, asked)
     if more:
         output.note(f"{more[0].upper()}{more[1:]}.")
@@ -144,6 +149,10 @@ def exactly_windows_in(config: Config, asked: Range) -> list[Window]:
 
 def _windows_and_more(config: Config, asked: Range) -> tuple[list[Window], str | None]:
     windows = closed_in(asked, config.windows, datetime.now(UTC))
+    if not windows:  # by --last, which a schedule repeats: a later run has something to do
+        output.note(first_closes(config.windows))
+        output.print_json({"windows": []}, [])
+        click.get_current_context().exit(DONE)
     for line in left_out(asked, windows, config.windows):
         output.note(line)
     return windows, widened(asked, windows, config.windows)
@@ -166,8 +175,9 @@ def _ends(
     return start, end
 
 
-def _with_range_options(verb: Callable[..., object], start_help: str, end_help: str) -> Callable[..., object]:
-    last_help = 'Instead of --from and --to: this long until now, such as "3d" or "12h".'
+def _with_range_options(
+    verb: Callable[..., object], start_help: str, end_help: str, last_help: str
+) -> Callable[..., object]:
     last = click.option("--last", type=DURATION, help=last_help)
     end = click.option("--to", "end", type=TIME, help=end_help)
     start = click.option("--from", "start", type=TIME, help=start_help)

@@ -37,12 +37,14 @@ _NEW: Final = multiprocessing.get_context("spawn")
 ROWS_WORTH_A_PROCESS: Final = 50_000
 """Fewer are read by one process in the time that another takes to start."""
 _QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
+_OLD_QUOTA: Final = Path("/sys/fs/cgroup/cpu")
+"""Of the first version of control groups."""
 
 
 def cores() -> int:
     """That this process may use: of the machine's, as many as it is bound to and a container's limit allows."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(allowed, cores_of_quota(_QUOTA) or allowed)
+    return min(allowed, cores_of_quota(_QUOTA) or cores_of_old_quota(_OLD_QUOTA) or allowed)
 
 
 def cores_of_quota(file: Path) -> int | None:
@@ -51,6 +53,17 @@ def cores_of_quota(file: Path) -> int | None:
         quota, period = file.read_text(encoding="ascii").split()
         return max(1, -(-int(quota) // int(period)))
     except (OSError, ValueError, ZeroDivisionError):  # "max 100000", another kind of control group, or none
+        return None
+
+
+def cores_of_old_quota(folder: Path) -> int | None:
+    """The same for a control group of the first version, which has a file for each number and -1 for no limit."""
+    try:
+        quota, period = (
+            int((folder / f"cpu.cfs_{name}_us").read_text(encoding="ascii")) for name in ("quota", "period")
+        )
+        return max(1, -(-quota // period)) if quota > 0 else None
+    except (OSError, ValueError, ZeroDivisionError):
         return None
 
 

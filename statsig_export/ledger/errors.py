@@ -25,6 +25,8 @@ _WITH_POSTGRESQL: Final[Advice] = (
     ("40", f"another process was at the same rows; {AGAIN}"),
     ("57014", f"the server cancelled a statement; {AGAIN}"),
 )
+_DISK: Final = "its disk failed, or is a network share: a SQLite ledger belongs on a local disk"
+_LIMITED: Final = "a file may not grow so large (`ulimit -f`)"
 _WITH_SQLITE: Final[Advice] = (
     ("SQLITE_BUSY", f"another process has been writing to it; {AGAIN}"),
     ("SQLITE_LOCKED", f"another process has been writing to it; {AGAIN}"),
@@ -35,7 +37,8 @@ _WITH_SQLITE: Final[Advice] = (
     ("SQLITE_CANTOPEN", f"{CHECK}: it names a file, which this user may write to, as well as its folder"),
     ("SQLITE_NOTADB", f"{CHECK}: the file there is no SQLite database, or is damaged; put back a copy"),
     ("SQLITE_CORRUPT", f"the file is damaged: put back a copy, or {CHECK}"),
-    ("SQLITE_IOERR", "its disk failed, or is a network share: a SQLite ledger belongs on a local disk"),
+    ("SQLITE_IOERR_WRITE", f"{_LIMITED}, {_DISK}"),
+    ("SQLITE_IOERR", _DISK),
     ("SQLITE_PROTOCOL", "a SQLite ledger belongs on a local disk, not on a network share"),
     ("EACCES", "let this user enter the ledger's folder, and write to it unless it only reads"),
     ("EPERM", "let this user write to the ledger's folder"),

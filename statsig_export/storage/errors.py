@@ -8,13 +8,14 @@ import errno
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 _CREDENTIALS: Final = "check the credentials: docs/storage.md says where they are looked for"
 _BUSY: Final = "try again later: nothing is lost, what was not sent stays pending"
 _REGION: Final = "set the bucket's own region (AWS_DEFAULT_REGION)"
-_SPACE: Final = "free some space there, then run it again: what was half written is removed"
+_SPACE: Final = "free some space there, then run it again: what was half written is removed, and what is whole is used"
 _ENDPOINT: Final = "check the network and the endpoint (AWS_ENDPOINT_URL), then run it again: nothing is lost"
 _CHECK: Final = "check [storage] url and the disk"
 
@@ -73,6 +74,11 @@ _BY_KIND: Final[Mapping[str, str]] = {
     "ClientConnectorError": _ENDPOINT,
     "EndpointResolutionError": "AWS_ENDPOINT_URL holds no URL of an endpoint such as https://host:9000",
 }
+_NOT_ALLOWED: Final = frozenset({errno.EACCES, errno.EPERM})
+_OF_ANOTHER: Final = (
+    "another user owns it, perhaps by a command that was run as root: give it to the user that runs this (`chown -R`),"
+    " and run every command as that one: docs/storage.md"
+)
 _THIS_PROCESS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 _THIS_PLACE: Final = frozenset({errno.ENOTEMPTY, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.EACCES, errno.EPERM})
 
@@ -100,6 +106,18 @@ def cause_of(error: BaseException) -> Cause:
     return Cause(f"{type(error).__name__}{endpoint}", _CHECK)
 
 
+def cause_at(error: BaseException, place: object) -> Cause:
+    """The cause, with the path that it is about where that is not the place itself: one file or folder of another user
+    is enough.
+    """
+    cause, path = cause_of(error), _path_of(error)
+    if path is None:
+        return cause
+    owned = error_number(error) in _NOT_ALLOWED and _is_of_another_user(path)
+    words = cause.words if path == str(place) else f"{cause.words}: {path}"
+    return Cause(words, _OF_ANOTHER if owned else cause.hint)
+
+
 def error_number(error: BaseException) -> int | None:
     """The errno of an error of this machine."""
     number = error.errno if isinstance(error, OSError) else None
@@ -124,6 +142,32 @@ def says_gone(error: BaseException) -> bool:
 def without_secrets(url: str) -> str:
     """A storage's URL as it may be shown: no name and password, no query."""
     return "::".join(map(_shown, url.split("::")))
+
+
+def _path_of(error: BaseException) -> str | None:
+    """The file or folder of this machine that an error is about: what is in the way, or may not be read or written."""
+    number = error_number(error)
+    told = (error.filename2 or error.filename) if isinstance(error, OSError) else None
+    if number not in _THIS_PLACE or not isinstance(told, str | os.PathLike):
+        return None
+    path = Path(told)
+    while not os.path.lexists(path) and path != path.parent:  # also where a folder lets nobody look into it
+        path = path.parent
+    if number in _NOT_ALLOWED and _may_use(path):  # then it is its folder that lets nothing be made, moved or removed
+        path = path.parent
+    return str(path)
+
+
+def _may_use(path: Path) -> bool:
+    rights = os.R_OK | os.W_OK | (os.X_OK if path.is_dir() else 0)
+    return os.access(path, rights, effective_ids=os.access in os.supports_effective_ids)
+
+
+def _is_of_another_user(path: str) -> bool:
+    try:
+        return os.lstat(path).st_uid != os.geteuid()
+    except OSError:
+        return False
 
 
 def _shown(url: str) -> str:

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from statsig_export.crashpoints import CrashPoint, reach
 from statsig_export.errors import StorageError
-from statsig_export.storage.errors import cause_of
+from statsig_export.storage.errors import cause_at
 from statsig_export.storage.files import DIGITS_IN_NAME, StoredFile
 from statsig_export.storage.schemas import GROUP_BYTES, NEVER_SOUGHT, REPEATED
 from statsig_export.vocabulary import Category
@@ -140,7 +140,7 @@ def writing(place: object, what: str = "a partition file") -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, MemoryError, pa.ArrowException) as error:
-        cause = cause_of(error)
+        cause = cause_at(error, place)
         raise StorageError(f"{what} cannot be written in {place} ({cause.words})", hint=cause.hint) from error
 
 

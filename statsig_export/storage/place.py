@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from statsig_export.crashpoints import CrashPoint, reach
 from statsig_export.errors import StatsigExportError, StorageError
-from statsig_export.storage.errors import cause_of, says_gone, without_secrets
+from statsig_export.storage.errors import cause_at, says_gone, without_secrets
 from statsig_export.storage.local_files import open_regular
 from statsig_export.storage.new_file import SCRATCH_PREFIX, sync_folder, writing
 from statsig_export.storage.opening import is_local, open_filesystem
@@ -242,7 +242,7 @@ class Place:
         return None
 
     def _away(self, error: Exception) -> StorageError:
-        cause = cause_of(error)
+        cause = cause_at(error, self.place)
         hint = cause.hint.replace("[storage] url", self._key)
         return StorageError(f"{self._named} {self.place} cannot be read or written ({cause.words})", hint=hint)
 

@@ -18,7 +18,18 @@ from statsig_export.config import parse_config
 
 SECRETS = {"POSTGRES_PASSWORD": "p", "STATSIG_DATABASE_URL": "sqlite://", "FIVETRAN_WEBHOOK_SECRET": "s"}
 OF_A_SERVICE = {
-    *("build", "cap_drop", "command", "depends_on", "environment", "healthcheck", "image", "init", "network_mode"),
+    *(
+        "build",
+        "cap_drop",
+        "command",
+        "depends_on",
+        "env_file",
+        "environment",
+        "healthcheck",
+        "image",
+        "init",
+        "network_mode",
+    ),
     *("ports", "profiles", "read_only", "restart", "security_opt", "stop_grace_period", "tmpfs", "volumes"),
 }
 OF_A_CHECK = {"test", "interval", "timeout", "start_period", "retries"}
@@ -123,6 +134,25 @@ def test_the_configuration_of_the_kit_is_one_and_every_variable_of_it_is_given_t
     assert config.dagster.automation
 
 
+@pytest.mark.fault("F669")
+def test_every_line_of_the_file_of_secrets_reaches_the_code_location_and_no_other_service():
+    services = document()["services"]
+
+    assert {name: service["env_file"] for name, service in services.items() if "env_file" in service} == {
+        "code": [".env"]
+    }
+
+
+@pytest.mark.fault("F668")
+def test_a_container_that_is_run_by_the_page_keeps_its_memory_and_has_an_init():
+    page = (ROOT / "docs" / "how-to" / "deploy.md").read_text("utf-8")
+    (run,) = re.findall(r"^docker run ((?:.*\\\n)*.*)$", page, re.MULTILINE)
+    (folder,) = {rest for word, rest in dockerfile() if word == "WORKDIR" and rest.startswith("/var")}
+
+    assert f"-v statsig-export:{folder} " in run
+    assert "--init" in run.split()
+
+
 @pytest.mark.fault("F551")
 def test_the_image_is_pinned_by_version_and_hash_and_runs_as_nobody_of_the_machine():
     (python,) = arguments("ARG")
@@ -182,23 +212,6 @@ def test_systemd_takes_the_units_and_finds_little_that_they_expose(tmp_path: Pat
     security = [analyze, "security", "--offline=true", "--threshold=20", "--no-pager", files[0]]
     exposed = subprocess.run(security, capture_output=True, text=True, check=False)
     assert exposed.returncode == 0, exposed.stdout[-300:]
-
-
-def test_cron_takes_the_line_and_it_runs_the_export_with_its_environment(tmp_path: Path):
-    lines = (FOLDER / "cron" / "statsig-export").read_text("utf-8").splitlines()
-    settings = dict(line.split("=", 1) for line in lines if re.match(r"[A-Z_]+=", line))
-    (job,) = [line for line in lines if re.match(r"[\d*]", line)]
-    minute, *rest, user, command = job.split(maxsplit=6)[:7]
-    (tmp_path / "environment").write_text("FIVETRAN_WEBHOOK_SECRET='a b'\n")
-    (tmp_path / "statsig-export").write_text('#!/bin/sh\necho "$@|$FIVETRAN_WEBHOOK_SECRET|$STATSIG_EXPORT_CONFIG"\n')
-    (tmp_path / "statsig-export").chmod(0o755)
-    here = re.sub(r"/etc/statsig-export|/var/lib/statsig-export", str(tmp_path), command)
-    environ = {**settings, "PATH": f"{tmp_path}:{settings['PATH']}"}
-    ran = subprocess.run([settings["SHELL"], "-c", here], env=environ, capture_output=True, text=True, check=False)
-
-    assert (int(minute) < 60, rest, user) == (True, ["*"] * 4, "statsig-export")
-    assert "%" not in command  # cron takes it for the end of a line
-    assert ran.stdout == f"run --last 3d|a b|{settings['STATSIG_EXPORT_CONFIG']}\n"
 
 
 def test_the_page_about_deployment_names_every_file_of_the_kit():

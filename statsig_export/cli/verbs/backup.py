@@ -16,6 +16,7 @@ from statsig_export.cli.verb_options import as_json, config_of
 @click.pass_context
 def command(ctx: click.Context, target: str, *, keep: int | None, json_: bool) -> None:
     """Copy ledger and storage, as they are at one moment, to TARGET: a folder, a URL (s3://...), or env:NAME.
+    A relative folder starts where the command runs.
 
     Exports and shipments may go on. A second backup to the same TARGET copies only what is new.
     """

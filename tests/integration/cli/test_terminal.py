@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import os
 import pty
 import shlex
@@ -39,6 +40,21 @@ def test_the_last_days_are_a_range_of_their_own(shell: Shell):
 
     assert "2026-11-20" in by_last["windows"]
     assert by_last["account"]["events"] == by_ends["account"]["events"] == 3
+
+
+@pytest.mark.fault("F666")
+@pytest.mark.parametrize("verb", ["run", "plan", "replay"])
+def test_a_schedule_that_asks_for_the_last_day_before_a_window_has_closed_has_nothing_to_do(
+    home: ExportHome, verb: str
+):
+    home.set("windows", start="2100-01-01T00:00:00Z")
+    shell = Shell(home)
+
+    told, again = shell(verb, "--last", "1d", "--json"), shell(verb, "--last", "1d")
+
+    assert (told.exit_code, json.loads(told.stdout)) == (0, {"windows": []})
+    assert (again.exit_code, again.stdout) == (0, "")
+    assert "the first, 2100-01-01, is open until 2100-01-02 00:05 UTC" in again.stderr
 
 
 @pytest.mark.parametrize(

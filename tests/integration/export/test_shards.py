@@ -24,7 +24,7 @@ from statsig_export.export import processes
 from statsig_export.export.exporter import Exporter
 from statsig_export.export.gaps import missing_windows
 from statsig_export.export.late_rows import changed_windows
-from statsig_export.export.processes import cores_of_quota
+from statsig_export.export.processes import cores_of_old_quota, cores_of_quota
 from statsig_export.export.reading import Read
 from statsig_export.export.reports import ExportReport
 from statsig_export.export.wide import WideWindow
@@ -416,6 +416,28 @@ def test_a_container_with_a_limit_has_as_many_processes_as_that_allows(
         file.write_text(says)
 
     assert cores_of_quota(file) == cores
+
+
+@pytest.mark.fault("F671")
+@pytest.mark.parametrize(
+    ("quota", "period", "cores"),
+    [
+        ("150000", "100000", 2),
+        ("50000\n", "100000\n", 1),
+        ("-1", "100000", None),
+        ("150000", "0", None),
+        ("", "", None),
+    ],
+    ids=["1.5", "0.5", "no-limit", "no-period", "empty"],
+)
+def test_so_does_a_container_of_the_first_version_of_control_groups(
+    tmp_path: Path, quota: str, period: str, cores: int | None
+):
+    assert cores_of_old_quota(tmp_path) is None
+    (tmp_path / "cpu.cfs_quota_us").write_text(quota)
+    (tmp_path / "cpu.cfs_period_us").write_text(period)
+
+    assert cores_of_old_quota(tmp_path) == cores
 
 
 @pytest.mark.fault("F581")

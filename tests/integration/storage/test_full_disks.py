@@ -109,6 +109,7 @@ def test_a_ledger_on_the_full_disk_fails_the_run_and_the_next_one_sends_all(home
 
     assert result.returncode == 5
     assert len(result.stderr.splitlines()) == 1
+    assert "ulimit -f" in result.stderr
     home.set("storage", url="files")
     home.export()
     assert home.ship().sent == ROWS

@@ -60,6 +60,28 @@ def test_nothing_is_told_of_the_edges_that_last_has():
     assert widened(asked, windows, DAYS) is None
 
 
+@pytest.mark.fault("F666")
+@pytest.mark.parametrize(
+    ("now", "last", "taken", "told"),
+    [
+        (at(3.5), timedelta(days=2), ["2026-11-21", "2026-11-22"], []),
+        (at(3) + timedelta(minutes=2), timedelta(days=1), ["2026-11-21"], ["2026-11-22"]),
+        (at(3) + timedelta(minutes=2), timedelta(days=9), ["2026-11-20", "2026-11-21"], ["2026-11-22"]),
+        (at(3.5), timedelta(hours=1), ["2026-11-22"], []),
+        (at(0.5), timedelta(days=1), [], []),
+    ],
+    ids=["at-noon", "while-yesterday-settles", "more-than-there-is", "less-than-a-window", "before-the-first"],
+)
+def test_last_means_the_newest_closed_windows_and_one_that_settles_is_left_out_and_told(
+    now: datetime, last: timedelta, taken: list[str], told: list[str]
+):
+    asked = Range(now - last, now, exact=False)
+    windows = closed_in(asked, DAYS, now)
+
+    assert [window.key for window in windows] == taken
+    assert [line.split()[1] for line in left_out(asked, windows, DAYS)] == told
+
+
 @pytest.mark.parametrize(
     ("asked", "why"),
     [
