@@ -24,7 +24,7 @@ from benchmarks.report import STYLE, say, show
 from benchmarks.source_data import DAY, FilledSource, source_databases
 from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.config import load_config
-from statsig_export.export.export import try_windows
+from statsig_export.export.export import each_window
 from statsig_export.export.processes import cores
 from statsig_export.export.reports import ExportReport
 from statsig_export.windows import window_from_key
@@ -93,7 +93,7 @@ def _run() -> None:
     config = load_config(Path(os.environ["BENCH_HOME"]) / "export.toml")
     window, processes = window_from_key(f"{DAY:%Y-%m-%d}", config.windows), int(os.environ["BENCH_PROCESSES"])
     began, cpu = time.monotonic(), _cpu()
-    exports = list(try_windows(config, {window: None}, processes=processes))
+    exports = [export for _, export in each_window(config, {window: None}, processes=processes)]
     wall, cpu = time.monotonic() - began, _cpu() - cpu
     usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     peak = max(who.ru_maxrss for who in usage) / 1024
