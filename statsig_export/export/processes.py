@@ -21,6 +21,7 @@ from typing import Final, TypeVar
 
 from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.config import Config
+from statsig_export.spans import here
 
 Order = TypeVar("Order")
 
@@ -115,7 +116,9 @@ def begin(
 
 def _begun(does: str, config: Config, work: Callable[[Order, Connection], None], order: Order) -> Child:
     mine, others = _NEW.Pipe()
-    process = _NEW.Process(target=_child, args=(work, order, config.own_environ(), others), name=does)
+    place = here()
+    environ = {**config.own_environ(), **(place.variables() if place is not None else {})}
+    process = _NEW.Process(target=_child, args=(work, order, environ, others), name=does)
     try:
         process.start()
     except OSError:
@@ -155,7 +158,9 @@ def heard(listened_to: Sequence[Child]) -> Iterator[tuple[Child, object]]:
 def _child(
     work: Callable[[Order, Connection], None], order: Order, environ: Mapping[str, str], pipe: Connection
 ) -> None:
-    """What a child does. `environ` is what the configuration looks up, where that is not the process's own."""
+    """What a child does. `environ`: where its spans belong, and what the configuration looks up, where that is not in
+    the process's own.
+    """
     os.environ.update(environ)
     _end_with_the_parent()
     prefer_jemalloc(os.environ)
