@@ -4,6 +4,8 @@ import errno
 import logging
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from multiprocessing import Pipe, active_children, current_process
@@ -62,6 +64,19 @@ def on_ledger(home: ExportHome, statement: str) -> None:
     with engine.begin() as connection:
         connection.exec_driver_sql(statement)
     engine.dispose()
+
+
+def children_of(pid: int) -> list[str]:
+    """Their ids, as the kernel has them."""
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def opened_by(pid: str) -> set[str]:
+    """The files that a process has open."""
+    try:
+        return {str(file.readlink()) for file in Path(f"/proc/{pid}/fd").iterdir()}
+    except OSError:  # one was closed meanwhile
+        return set()
 
 
 def test_windows_side_by_side_come_to_what_they_come_to_one_by_one(
@@ -169,6 +184,42 @@ def test_ctrl_c_ends_all_processes_and_loses_nothing(home: ExportHome):
     assert active_children() == []
     list(export_windows(home.config, windows(home)))
     assert home.account().events == 2 * HOURS + 2
+    assert verify(home.config).differences == ()
+
+
+@pytest.mark.acceptance
+@pytest.mark.fault("F655")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
+def test_no_process_outlives_a_run_that_is_interrupted_or_killed(home: ExportHome, number: signal.Signals):
+    hourly(home).set("export", processes=2)
+    list(export_windows(home.config, windows(home, KEYS[:1])))
+    engine = create_engine(home.ledger_url)
+    ledger = engine.connect()
+    ledger.exec_driver_sql("BEGIN IMMEDIATE")  # so that nobody gets to an end
+    ledger_file = str(home.folder / "ledger.db")
+    command = [sys.executable, "-m", "statsig_export", "--config", str(home.write()), "run", "--from", "2026-11-20"]
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has it ignored in the background
+    with subprocess.Popen(
+        [*command, "--to", "2026-11-21"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **home.environ},
+        start_new_session=True,
+    ) as run:
+        while sum(ledger_file in opened_by(child) for child in children_of(run.pid)) < 2:
+            assert run.poll() is None
+        if number is signal.SIGINT:  # as a terminal sends it
+            os.killpg(run.pid, number)
+        else:
+            run.send_signal(number)
+        _, errors = run.communicate(timeout=60)  # which all of them write to, up to their ends
+    signal.signal(signal.SIGINT, before)
+    ledger.close()
+    engine.dispose()
+
+    assert run.returncode == (130 if number is signal.SIGINT else -number)
+    assert "Traceback" not in errors
+    assert [report.account.pending for report in export_windows(home.config, windows(home))] == [0, 2, 2, 2, 2]
     assert verify(home.config).differences == ()
 
 
