@@ -167,7 +167,8 @@ def _child(
     try:
         work(order, pipe)
     except Exception:  # noqa: BLE001  the parent raises it, where the caller knows how to show it without a secret
-        pipe.send(ChildError(traceback.format_exc()))
+        with suppress(OSError):  # there is no parent any more
+            pipe.send(ChildError(traceback.format_exc()))
 
 
 def _end_with_the_parent() -> None:
