@@ -2,6 +2,7 @@
 
     python -m benchmarks [--events 200000 1000000] [--databases postgresql sqlite] [--peers plain dlt bytewax]
     python -m benchmarks shards      a window in one go and in shards, by one process and by several
+    python -m benchmarks processes   windows by one process, and side by side by several
     python -m benchmarks growth      how time and memory grow with rows, windows and the ledger; Dagster's share
     python -m benchmarks ledger-size how many bytes the ledger and the files take, by what they hold
     python -m benchmarks ledger-load how many batches a second the ledger takes from several processes
@@ -23,7 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks import growth, history, ledger_load, ledger_size, outage_in_miniature, scale, shards
+from benchmarks import growth, history, ledger_load, ledger_size, outage_in_miniature, processes, scale, shards
 from benchmarks.contest import Contest, Options
 from benchmarks.figures import JSONB, POSTGRESQL, SQLITE, interleaved, lines, targets
 from benchmarks.machine import machine
@@ -36,6 +37,7 @@ NO_PEERS: Final = "none"
 _OTHERS: Final[Mapping[str, Callable[[Sequence[str]], None]]] = {
     "growth": growth.main,
     "shards": shards.main,
+    "processes": processes.main,
     "ledger-size": ledger_size.main,
     "ledger-load": ledger_load.main,
     "outage": outage_in_miniature.main,

@@ -26,14 +26,14 @@ def measured(work: Work) -> dict[str, Any]:
     included), imports_mb (what it was before), and `events` or whatever else the work says.
     """
     imports_mb = peak_mb()
-    cpu_before = _cpu_seconds()
+    cpu_before = cpu_seconds()
     began = time.perf_counter()
     said = work()
     seconds = time.perf_counter() - began
     return {
         **(said if isinstance(said, Mapping) else {"events": said}),
         "seconds": round(seconds, 3),
-        "cpu_seconds": round(_cpu_seconds() - cpu_before, 3),
+        "cpu_seconds": round(cpu_seconds() - cpu_before, 3),
         "peak_mb": peak_mb(),
         "imports_mb": imports_mb,
     }
@@ -45,7 +45,13 @@ def peak_mb() -> int:
     return int(found[1]) // 1024 if found else 0
 
 
-def _cpu_seconds() -> float:
+def largest_mb() -> float:
+    """The peak of this process, or of the largest of its children that have ended."""
+    return max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
+
+
+def cpu_seconds() -> float:
+    """Of this process and its children that have ended, user and system."""
     spent = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(usage.ru_utime + usage.ru_stime for usage in spent)
 

@@ -7,7 +7,6 @@ that does something else besides, believe the CPU and the memory, and not the wa
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -20,11 +19,12 @@ from rich.table import Table
 
 from benchmarks.figures import POSTGRESQL, SQLITE
 from benchmarks.machine import machine
+from benchmarks.probe import cpu_seconds, largest_mb
 from benchmarks.report import STYLE, say, show
 from benchmarks.source_data import DAY, FilledSource, source_databases
 from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.config import load_config
-from statsig_export.export.export import try_windows
+from statsig_export.export.export import each_window
 from statsig_export.export.processes import cores
 from statsig_export.export.reports import ExportReport
 from statsig_export.windows import window_from_key
@@ -92,18 +92,11 @@ def _run() -> None:
     prefer_jemalloc(os.environ)
     config = load_config(Path(os.environ["BENCH_HOME"]) / "export.toml")
     window, processes = window_from_key(f"{DAY:%Y-%m-%d}", config.windows), int(os.environ["BENCH_PROCESSES"])
-    began, cpu = time.monotonic(), _cpu()
-    exports = list(try_windows(config, {window: None}, processes=processes))
-    wall, cpu = time.monotonic() - began, _cpu() - cpu
-    usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    peak = max(who.ru_maxrss for who in usage) / 1024
+    began, cpu = time.monotonic(), cpu_seconds()
+    exports = [export for _, export in each_window(config, {window: None}, processes=processes)]
+    wall, cpu = time.monotonic() - began, cpu_seconds() - cpu
     events = sum(export.account.events for export in exports if isinstance(export, ExportReport))
-    sys.stdout.write(json.dumps({"wall_s": wall, "cpu_s": cpu, "peak_mb": peak, "events": events}))
-
-
-def _cpu() -> float:
-    usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(who.ru_utime + who.ru_stime for who in usage)
+    sys.stdout.write(json.dumps({"wall_s": wall, "cpu_s": cpu, "peak_mb": largest_mb(), "events": events}))
 
 
 def _table(found: Sequence[dict[str, Any]]) -> Table:

@@ -22,6 +22,7 @@ from statsig_export.connect_arguments import looked_up
 from statsig_export.dagster_settings import DagsterSettings
 from statsig_export.database_urls import read_url
 from statsig_export.errors import ConfigError
+from statsig_export.export_settings import ExportSettings
 from statsig_export.fingerprints import fingerprint_of
 from statsig_export.observing_settings import LineageSettings, MetricSettings, TraceSettings
 from statsig_export.places import checked_file, checked_place, checked_variable, left_beside, means_a_variable
@@ -59,6 +60,7 @@ class Config(Settings):
 
     source: SourceSettings = SourceSettings()
     windows: WindowSettings = WindowSettings()
+    export: ExportSettings = ExportSettings()
     filter: FilterSettings = FilterSettings()
     webhook: WebhookSettings = WebhookSettings()
     storage: StorageSettings = StorageSettings()
@@ -257,9 +259,9 @@ class Config(Settings):
 
     def fingerprint(self) -> str:
         """Names this configuration in the lineage: equal settings, equal fingerprint. Secrets are no part of it, nor is
-        what changes no event (what watches, or `windows.shards`), nor a [privacy] that says nothing.
+        what changes no event (what watches, [export], or `windows.shards`), nor a [privacy] that says nothing.
         """
-        watching = {"arrivals": True, "alerts": True, "metrics": True, "traces": True}
+        watching = {"arrivals": True, "alerts": True, "metrics": True, "traces": True, "export": True}
         unsaid = {} if self.privacy.acts else {"privacy": True}
         checks = {"max_windows_behind", "max_late_share"}
         return fingerprint_of(self, {**watching, **unsaid, "checks": checks, "windows": {"shards"}})

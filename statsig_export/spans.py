@@ -33,6 +33,9 @@ class Place(Protocol):
     def span(self, name: str, attributes: dict[str, Value]) -> AbstractContextManager[tuple[Span, "Place"]]:
         """A span within this one. An exception that ends it is told by its class; ours by their words, too."""
 
+    def variables(self) -> dict[str, str]:
+        """What the environment of another process says of it, for spans there that are within this one."""
+
 
 class _Nothing:
     """A span of nobody."""

@@ -1,12 +1,13 @@
 """Exporting one window or several: what the command line, Dagster and notebooks call."""
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 
 from statsig_export.config import Config
 from statsig_export.errors import LedgerError, PartitionFileError, SchemaError, SourceError, StatsigExportError
 from statsig_export.export.exporter import Exporter
 from statsig_export.export.reports import ExportReport
+from statsig_export.export.several import outcomes
 from statsig_export.runs import RunContext, no_progress
 from statsig_export.source.source import open_source
 from statsig_export.storage.file_faults import joined
@@ -51,41 +52,20 @@ def export_windows(
     its words are among those of the error that ends it.
     """
     unread: list[PartitionFileError] = []
-    exports = try_windows(config, windows, orchestrator_run_id=orchestrator_run_id, on_progress=on_progress)
-    try:
-        for export in exports:
-            if isinstance(export, PartitionFileError):
-                unread.append(export)
-            else:
+    context = RunContext(orchestrator_run_id, on_progress or no_progress)
+    with closing(outcomes(config, windows, context, announced=list(windows))) as exports:
+        for _, export in exports:
+            if isinstance(export, ExportReport):
                 yield export
-    except StatsigExportError as error:
-        if not unread:
-            raise
-        raise type(error)(f"{error.message}; before that, {joined(unread).message}", hint=error.hint) from error
+            elif isinstance(export, PartitionFileError):
+                unread.append(export)
+            elif not unread:
+                raise export
+            else:
+                words = f"{export.message}; before that, {joined(unread).message}"
+                raise type(export)(words, hint=export.hint) from export
     if unread:
         raise joined(unread)
-
-
-def try_windows(
-    config: Config,
-    windows: Mapping[Window, Sequence[Category] | None],
-    *,
-    orchestrator_run_id: str | None = None,
-    on_progress: Callable[[int], None] | None = None,
-    processes: int = 1,
-) -> Iterator[ExportReport | PartitionFileError]:
-    """The same, but of each window that does not end it there is one item: its report, or the error of its files.
-
-    In `processes` at most the shards of a window are read at once.
-    """
-    context = RunContext(orchestrator_run_id, on_progress or no_progress)
-    with Exporter(config, context, list(windows), processes) as exporter:
-        for window, categories in windows.items():
-            try:
-                export: ExportReport | PartitionFileError = exporter.export(window, categories)
-            except PartitionFileError as error:
-                export = error
-            yield export
 
 
 def each_window(
@@ -98,23 +78,16 @@ def each_window(
 ) -> Iterator[tuple[Window, ExportReport | StatsigExportError]]:
     """The same, but a window that fails never ends it: its error stands in for its report, and the others go on.
 
-    It ends early, without the windows that are left, after MOST_FAILURES in a row of which the last may heal.
+    It ends early, without the windows that are left, after MOST_FAILURES in a row of which the last may heal. At most
+    so many `processes` export at once: windows side by side, or the shards of one.
     """
-    left, in_a_row = deque(windows), 0
-    while left:
-        rest = {window: windows[window] for window in left}
-        context = RunContext(orchestrator_run_id, on_progress or no_progress)
-        try:
-            with Exporter(config, context, processes=processes) as exporter:
-                for window, categories in rest.items():
-                    report = exporter.export(window, categories)
-                    in_a_row = 0
-                    left.popleft()
-                    yield window, report
-        except StatsigExportError as error:
-            in_a_row += 1
-            yield left.popleft(), error
-            if in_a_row >= MOST_FAILURES and may_heal(config, error):
+    in_a_row = 0
+    context = RunContext(orchestrator_run_id, on_progress or no_progress)
+    with closing(outcomes(config, windows, context, processes=processes)) as exports:
+        for window, export in exports:
+            yield window, export
+            in_a_row = in_a_row + 1 if isinstance(export, StatsigExportError) else 0
+            if in_a_row >= MOST_FAILURES and isinstance(export, StatsigExportError) and may_heal(config, export):
                 return
 
 

@@ -18,10 +18,10 @@ from statsig_export.errors import ConfigError, OtherHashError, PartitionFileErro
 from statsig_export.events.seen_ids import SeenIds
 from statsig_export.export.judge import Tally
 from statsig_export.export.opening import Known, Opened, Run, known_of, opened, planned_before
-from statsig_export.export.processes import work_in_processes
 from statsig_export.export.reading import Read, read_rows
 from statsig_export.export.repair import HINT, HowMade, damaged_files, earlier_ids
 from statsig_export.export.reports import ExportReport, PartitionExport
+from statsig_export.export.shards_in_processes import work_in_processes
 from statsig_export.export.wide import WideWindow, work_to_the_end
 from statsig_export.forgetting.unnamed_files import remove_published
 from statsig_export.ledger.identities import refuse_overlapping_windows

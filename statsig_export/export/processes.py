@@ -1,7 +1,7 @@
-"""Reads the shards of a window in several processes of this machine.
+"""Processes of this machine that help with an export: how many, how they begin, what they say, and how they end.
 
-Each is a new interpreter that opens the ledger, the storage and the source for itself, and takes shards as any other
-worker does (wide.py). So one that is killed loses what it had begun, and nothing else; and none outlives its parent.
+Each is a new interpreter that opens the ledger, the storage and the source for itself. So one that is killed loses what
+it had begun, and nothing else; and none outlives its parent.
 """
 
 import logging
@@ -9,36 +9,48 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from statsig_export.arrow.memory import prefer_jemalloc
 from statsig_export.config import Config
-from statsig_export.errors import LedgerError, StatsigExportError
-from statsig_export.export.opening import Run, known_of, opened
-from statsig_export.export.wide import WideWindow
-from statsig_export.ledger.locks import open_locks
-from statsig_export.runs import RunContext
-from statsig_export.vocabulary import Category
-from statsig_export.windows import Window
+from statsig_export.spans import here
+
+Order = TypeVar("Order")
 
 log = logging.getLogger(__name__)
 
+OF_MEMORY: Final = "SIGKILL that nobody sent is the system's answer to too little memory"
 _NEW: Final = multiprocessing.get_context("spawn")
 """A fork would copy the threads' locks and the databases' connections."""
-
-
-ROWS_WORTH_A_PROCESS: Final = 50_000
-"""Fewer are read by one process in the time that another takes to start."""
 _QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
 _OLD_QUOTA: Final = Path("/sys/fs/cgroup/cpu")
 """Of the first version of control groups."""
+
+
+class ChildError(Exception):
+    """An error of our own in a child. Its text is the traceback there, which may quote a secret as any may."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Child:
+    """A process that works for this one."""
+
+    process: BaseProcess
+    pipe: Connection
+
+    def end(self) -> str:
+        """Wait for its end. Returns how it ended."""
+        self.process.join()
+        code = self.process.exitcode or 0
+        return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
 
 def cores() -> int:
@@ -67,78 +79,67 @@ def cores_of_old_quota(folder: Path) -> int | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """What a child is to do."""
-
-    config: Config
-    environ: Mapping[str, str]
-    """What the configuration looks up, where that is not the process's own environment."""
-    orchestrator_run_id: str | None
-    window: Window
-    categories: tuple[Category, ...]
-    basis: str
-    before: frozenset[str]
-    first: int
-    """The shard to begin with."""
-    started_ms: int
-    """When the parent's run began."""
-    hashes_ids: bool
-    """As the parent's source has it."""
+def windows_at_once(config: Config) -> int:
+    """How many windows a run exports side by side: one where it is the shards of each that are divided."""
+    return config.export.processes if config.windows.shards == 1 else 1
 
 
-@dataclass(frozen=True, slots=True)
-class _Child:
-    process: BaseProcess
-    says: Connection
+def processes_of(config: Config) -> int:
+    """In how many processes at most a run exports windows, or the shards of one."""
+    return windows_at_once(config) if config.windows.shards == 1 else cores()
 
 
-def work_in_processes(wide: WideWindow, processes: int) -> None:
-    """Have the missing shards of a window with enough rows read in so many processes at most; else, and where that is
-    one, nothing.
+def may_have_children() -> bool:
+    """Not so in a process of a pool, as Celery's workers are."""
+    return not multiprocessing.current_process().daemon
 
-    Returns when all have ended; what others read at that moment may be missing still. Raises what a child raised, and
-    LedgerError, which names it, where one was killed.
+
+@contextmanager
+def children() -> Iterator[list[Child]]:
+    """The children, to be filled by `begin`. They end when nobody is at the other end of their pipes; what ends this
+    early ends them at once.
     """
-    missing = wide.missing()
-    count = min(processes, len(missing))
-    if count <= 1 or multiprocessing.current_process().daemon:  # which may have no children
-        return
-    count = min(count, wide.rows() // ROWS_WORTH_A_PROCESS)
-    if count <= 1:
-        return
-    children: list[_Child] = []
-    errors: list[StatsigExportError] = []
+    begun: list[Child] = []
     try:
-        with _sigint_held_back():  # for good in the children: it reaches the parent too, which ends them
-            _begin(wide, [missing[number * len(missing) // count] for number in range(count)], children)
-        _listen(wide, children, errors)
+        yield begun
+        for child in begun:
+            child.pipe.close()
+        for child in begun:
+            child.process.join()
     finally:
-        for child in children:
+        for child in begun:
             child.process.terminate()  # of those that have ended, nothing
             child.process.join()
-            child.says.close()
-    killed = [child.process for child in children if child.process.exitcode]
-    if errors:
-        raise errors[0]
-    if killed and wide.missing():
-        raise _died(wide, killed)
+            child.pipe.close()
 
 
-def _begin(wide: WideWindow, firsts: Sequence[int], children: list[_Child]) -> None:
-    """Add to the children one for each shard to begin with; fewer, or none, where the system allows no more."""
-    for first in firsts:
-        try:
-            children.append(_begun(wide, first))
-        except OSError as error:
-            log.warning(
-                "%d of %d processes read the shards of %s: the system starts no more (%s)",
-                len(children) or 1,
-                len(firsts),
-                wide.run.window.key,
-                os.strerror(error.errno) if error.errno else type(error).__name__,
-            )
-            return
+def begin(
+    begun: list[Child], most: int, does: str, config: Config, work: Callable[[Order, Connection], None], order: Order
+) -> bool:
+    """Add a child that carries out `work`. Returns whether the system allows one more; if not, a warning says so."""
+    try:
+        with _sigint_held_back():  # for good in the child: it reaches the parent too, which ends it
+            begun.append(_begun(does, config, work, order))
+    except OSError as error:
+        cause = os.strerror(error.errno) if error.errno else type(error).__name__
+        log.warning("%d of %d processes %s: the system starts no more (%s)", len(begun) or 1, most, does, cause)
+        return False
+    return True
+
+
+def _begun(does: str, config: Config, work: Callable[[Order, Connection], None], order: Order) -> Child:
+    mine, others = _NEW.Pipe()
+    place = here()
+    environ = {**config.own_environ(), **(place.variables() if place is not None else {})}
+    process = _NEW.Process(target=_child, args=(work, order, environ, others), name=does)
+    try:
+        process.start()
+    except OSError:
+        mine.close()
+        raise
+    finally:
+        others.close()
+    return Child(process, mine)
 
 
 @contextmanager
@@ -153,78 +154,34 @@ def _sigint_held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _begun(wide: WideWindow, first: int) -> _Child:
-    run = wide.run
-    order = _Order(
-        run.config,
-        run.config.own_environ(),
-        run.context.orchestrator_run_id,
-        run.window,
-        run.categories,
-        wide.place.basis,
-        wide.before,
-        first,
-        run.started_ms,
-        wide.opened.source.hashes_ids,
-    )
-    hears, says = _NEW.Pipe(duplex=False)
-    process = _NEW.Process(target=_work, args=(order, says), name=f"shards of {run.window.key}")
-    try:
-        process.start()
-    except OSError:
-        hears.close()
-        raise
-    finally:
-        says.close()
-    return _Child(process, hears)
+def heard(listened_to: Sequence[Child]) -> Iterator[tuple[Child, object]]:
+    """What those children say that say something next; None of one that has ended. Raises its ChildError."""
+    by_pipe = {child.pipe: child for child in listened_to}
+    for pipe in wait(list(by_pipe)):
+        child = by_pipe[pipe]  # type: ignore[index]  # what it was given
+        try:
+            said = child.pipe.recv()
+        except (EOFError, OSError):
+            said = None
+        if isinstance(said, ChildError):
+            raise said
+        yield child, said
 
 
-def _listen(wide: WideWindow, children: Sequence[_Child], errors: list[StatsigExportError]) -> None:
-    """Pass on what the children read, until all have ended."""
-    listening = [child.says for child in children]
-    while listening:
-        for says in wait(listening):
-            assert isinstance(says, Connection)  # noqa: S101  what it was given
-            try:
-                said = says.recv()
-            except (EOFError, OSError):
-                listening.remove(says)
-                continue
-            if isinstance(said, StatsigExportError):
-                errors.append(said)
-            else:
-                wide.run.context.on_progress(said)
-
-
-def _died(wide: WideWindow, killed: Sequence[BaseProcess]) -> LedgerError:
-    code = killed[0].exitcode or 0
-    how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-    more = f", and {len(killed) - 1} more" if len(killed) > 1 else ""
-    left = ", ".join(str(number + 1) for number in wide.missing())
-    return LedgerError(
-        f"the process {killed[0].pid} that read shards of {wide.run.window.key} ended by {how}{more}; nothing of the "
-        f"window was planned, and of its {wide.count} shards {left} are still to be read",
-        hint="export it again: the other shards are not read again. SIGKILL that nobody sent is the system's answer to "
-        "too little memory: allow less at once by fewer cores (taskset -c 0), or more shards",
-    )
-
-
-def _work(order: _Order, says: Connection) -> None:
-    """What a child does."""
-    os.environ.update(order.environ)
+def _child(
+    work: Callable[[Order, Connection], None], order: Order, environ: Mapping[str, str], pipe: Connection
+) -> None:
+    """What a child does. `environ`: where its spans belong, and what the configuration looks up, where that is not in
+    the process's own.
+    """
+    os.environ.update(environ)
     _end_with_the_parent()
     prefer_jemalloc(os.environ)
     try:
-        with opened(order.config) as here:
-            here.source.hashes_ids = order.hashes_ids
-            context = RunContext(order.orchestrator_run_id, says.send)
-            run = Run(order.config, context, order.window, order.categories, order.started_ms)
-            wide = WideWindow.of(run, here, known_of(run, here)).since(order.before)
-            if wide.place.basis == order.basis:  # else the window has changed: the parent will see it
-                with closing(open_locks(here.ledger.database.engine)) as locks:
-                    wide.work(locks, order.first)
-    except StatsigExportError as error:
-        says.send(error)
+        work(order, pipe)
+    except Exception:  # noqa: BLE001  the parent raises it, where the caller knows how to show it without a secret
+        with suppress(OSError):  # there is no parent any more
+            pipe.send(ChildError(traceback.format_exc()))
 
 
 def _end_with_the_parent() -> None:

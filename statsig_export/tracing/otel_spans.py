@@ -8,6 +8,7 @@ from typing import Any, Final
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from statsig_export.errors import StatsigExportError
 from statsig_export.spans import Span, Value
@@ -39,6 +40,11 @@ class OtelPlace:
             raise
         finally:
             made.end()
+
+    def variables(self) -> dict[str, str]:
+        said: dict[str, str] = {}
+        TraceContextTextMapPropagator().inject(said, self.context)
+        return {name.upper(): value for name, value in said.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,15 @@
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
 import dagster as dg
 import pytest
 from dagster_folder import DAYS, Project, everything_logged, what_failed
 from sqlalchemy import create_engine, update
 
+from statsig_export.config import Config
+from statsig_export.export import processes
+from statsig_export.export.processes import Child
 from statsig_export.layouts.native_tables import CUSTOM_EVENTS
 from statsig_export.shipping.status import due_partitions, status
 from statsig_export.vocabulary import Category
@@ -48,6 +55,30 @@ def test_a_partition_tells_its_account_and_its_file(project: Project):
     assert told["dagster/uri"].endswith(".parquet")
     assert isinstance(told["digest"], str)
     assert len(told["digest"]) == 64
+
+
+def test_a_run_exports_as_many_windows_side_by_side_as_export_processes_says(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+):
+    started: list[str] = []
+    begun = processes._begun
+
+    def seen(does: str, config: Config, work: Callable[[Any, Connection], None], order: object) -> Child:
+        started.append(does)
+        return begun(does, config, work, order)
+
+    monkeypatch.setattr(processes, "_begun", seen)
+    project.fill()
+    project.configure("[webhook]", "[export]\nprocesses = 2\n[webhook]")
+
+    result = project.export_days(DAYS[0], DAYS[2])
+
+    assert result.success
+    assert started == ["export windows"] * 2
+    assert project.materialized("statsig", "events") == {
+        f"{category}|{day}" for category in Category for day in DAYS[:3]
+    }
+    assert project.metadata("statsig", "events", partition=f"gate_exposure|{DAYS[2]}")["planned"] == 3
 
 
 @pytest.mark.fault("F570")

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import click
@@ -22,12 +23,14 @@ from statsig_export.cli.verb_options import as_json, categories, categories_of, 
 from statsig_export.cli.verdict import verdict
 from statsig_export.config import Config
 from statsig_export.errors import LedgerError, PartitionFileError, SourceError, StatsigExportError
-from statsig_export.export.export import MOST_FAILURES, try_windows
+from statsig_export.export.export import MOST_FAILURES
 from statsig_export.export.outside import count_outside
-from statsig_export.export.processes import cores
+from statsig_export.export.processes import processes_of
 from statsig_export.export.reports import ExportReport
 from statsig_export.export.row_count import count_rows
 from statsig_export.export.rows_outside import RowsOutside
+from statsig_export.export.several import outcomes
+from statsig_export.runs import RunContext
 from statsig_export.shipping.reports import ShipReport
 from statsig_export.storage.file_faults import joined
 from statsig_export.vocabulary import Category
@@ -115,26 +118,26 @@ def _print(
 def _export(
     config: Config, windows: Sequence[Window], categories: Sequence[Category], on_progress: Callable[[int], None]
 ) -> _Exports:
-    """Export the windows in order. Raises ConfigError; any other error belongs to its window."""
+    """Export the windows. Raises ConfigError; any other error belongs to its window."""
     prefer_jemalloc(os.environ)
-    exports = _Exports()
-    left, in_a_row = list(windows), 0
-    while left and in_a_row < MOST_FAILURES:
-        try:
-            for export in try_windows(
-                config, dict.fromkeys(left, categories), on_progress=on_progress, processes=cores()
-            ):
-                window, in_a_row = left.pop(0), 0
-                if isinstance(export, PartitionFileError):
-                    exports.errors.append(export)
-                    exports.missing.append(window.key)
-                else:
-                    exports.reports.append(export)
-        except (SourceError, LedgerError) as error:
-            exports.errors.append(error)
-            exports.missing.append(left.pop(0).key)
-            in_a_row += 1
-    exports.missing += [window.key for window in left]
+    exports, left, in_a_row = _Exports(), [window.key for window in windows], 0
+    asked_for, context = dict.fromkeys(windows, categories), RunContext(on_progress=on_progress)
+    found = outcomes(config, asked_for, context, processes=processes_of(config), announced=windows)
+    with closing(found):
+        for window, export in found:
+            left.remove(window.key)
+            if isinstance(export, ExportReport):
+                exports.reports.append(export)
+                in_a_row = 0
+                continue
+            if not isinstance(export, SourceError | LedgerError):
+                raise export
+            exports.errors.append(export)
+            exports.missing.append(window.key)
+            in_a_row = 0 if isinstance(export, PartitionFileError) else in_a_row + 1
+            if in_a_row == MOST_FAILURES:
+                break
+    exports.missing += left
     exports.untried = len(left)
     return exports
 

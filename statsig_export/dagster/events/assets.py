@@ -33,7 +33,7 @@ from statsig_export.dagster.workers import tell_process
 from statsig_export.errors import ConfigError, StatsigExportError
 from statsig_export.export.export import each_window, may_heal
 from statsig_export.export.outside import count_outside
-from statsig_export.export.processes import cores
+from statsig_export.export.processes import processes_of
 from statsig_export.export.reports import ExportReport
 from statsig_export.export.rows_outside import RowsOutside
 from statsig_export.layouts.placement import source_tables
@@ -141,9 +141,8 @@ def _export(context: dg.AssetExecutionContext, config: Config) -> None:
         context.log.warning(sentence)
     exports = _Exports(outside, names_of(config))
     for left in work.parts(config):
-        exports.take(
-            context, work, each_window(config, left, orchestrator_run_id=context.run.run_id, processes=cores())
-        )
+        found = each_window(config, left, orchestrator_run_id=context.run.run_id, processes=processes_of(config))
+        exports.take(context, work, found)
         if not exports.handled.issuperset(left):  # it gave up: what fails so fails for every window
             exports.untried = [window for window in work.own if window not in exports.handled]
             break

@@ -14,13 +14,14 @@ from dagster._core.execution.backfill import PartitionBackfill  # what get_backf
 
 from statsig_export.config import Config
 from statsig_export.dagster.keys import BACKFILL, names_of
+from statsig_export.export.processes import windows_at_once
 from statsig_export.shipping.status import exported
 from statsig_export.vocabulary import Category
 from statsig_export.windows import LENGTH, Window, partition_key, split_partition_key, window_from_key
 
 Categories = Mapping[Window, tuple[Category, ...]]
 AT_ONCE = 8
-"""Windows between two looks at what the other runs of the backfill have exported meanwhile."""
+"""Windows of each process between two looks at what the other runs of the backfill have exported meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ class Work:
             yield self.asked_for
             return
         windows = list(self.asked_for)
-        parts = [windows[at : at + AT_ONCE] for at in range(0, len(windows), AT_ONCE)]
+        size = AT_ONCE * windows_at_once(config)
+        parts = [windows[at : at + size] for at in range(0, len(windows), size)]
         for part in reversed(parts) if self.backwards else parts:
             done = _exported_since(config, part, self.since)
             left = {

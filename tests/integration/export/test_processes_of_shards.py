@@ -10,7 +10,7 @@ import pytest
 from home import ExportHome
 from test_shards import exported, fill, numbers
 
-from statsig_export.export import processes
+from statsig_export.export import processes, shards_in_processes
 
 
 @pytest.mark.fault("F623")
@@ -22,7 +22,7 @@ def test_where_the_system_starts_no_more_processes_the_shards_are_read_by_those_
         raise OSError(error, "refused")
 
     fill(home)
-    monkeypatch.setattr(processes, "ROWS_WORTH_A_PROCESS", 1)
+    monkeypatch.setattr(shards_in_processes, "ROWS_WORTH_A_PROCESS", 1)
     monkeypatch.setattr("multiprocessing.popen_spawn_posix.Popen._launch", refused)
 
     assert numbers(exported(home, most=4)) == (71, 0, 76)
@@ -42,7 +42,7 @@ def test_processes_that_read_shards_never_see_ctrl_c_not_even_while_they_start(
         raise BlockingIOError
 
     fill(home)
-    monkeypatch.setattr(processes, "ROWS_WORTH_A_PROCESS", 1)
+    monkeypatch.setattr(shards_in_processes, "ROWS_WORTH_A_PROCESS", 1)
     monkeypatch.setattr(processes, "_begun", started)
     exported(home, most=4)
 

@@ -20,7 +20,7 @@ from statsig_tables import Laid
 
 from statsig_export.errors import LedgerError, PartitionFileError
 from statsig_export.events.shards import Shard
-from statsig_export.export import processes
+from statsig_export.export import processes, shards_in_processes
 from statsig_export.export.exporter import Exporter
 from statsig_export.export.gaps import missing_windows
 from statsig_export.export.late_rows import changed_windows
@@ -288,7 +288,7 @@ def test_of_two_runs_that_plan_the_same_shards_one_reports_what_the_other_has_pl
 def test_a_process_that_is_killed_is_named_and_what_others_have_read_is_not_read_again(
     home: ExportHome, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(processes, "ROWS_WORTH_A_PROCESS", 100)
+    monkeypatch.setattr(shards_in_processes, "ROWS_WORTH_A_PROCESS", 100)
     fill(home, count=400, shards=6)
     killed: list[int] = []
 
@@ -454,7 +454,7 @@ def test_a_small_window_starts_no_process(home: ExportHome, monkeypatch: pytest.
 @pytest.mark.fault("F581")
 def test_a_process_that_may_have_no_children_reads_all_shards_itself(home: ExportHome, monkeypatch: pytest.MonkeyPatch):
     fill(home)
-    monkeypatch.setattr(processes, "ROWS_WORTH_A_PROCESS", 1)
+    monkeypatch.setattr(shards_in_processes, "ROWS_WORTH_A_PROCESS", 1)
     monkeypatch.setitem(current_process()._config, "daemon", value=True)  # as the workers of Celery and of pools are
 
     assert numbers(exported(home, most=4)) == (71, 0, 76)

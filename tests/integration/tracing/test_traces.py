@@ -69,6 +69,18 @@ def test_a_run_is_one_trace_with_its_stages_and_its_requests(traced_home: Export
     assert root.status.code == 0
 
 
+def test_windows_that_other_processes_export_are_in_the_trace_of_the_run(traced_home: ExportHome, collected: Collected):
+    traced_home.set("export", processes=2)
+    traced_home.write()
+    assert traced_home.verb("run", "--from", "2026-11-20", "--to", "2026-11-22").exit_code == 0
+    (root,) = collected.named("statsig-export run")
+    exports = collected.named("export_window")
+
+    assert len(ids(collected)) == 1
+    assert {span.parent_span_id for span in exports} == {root.span_id}
+    assert {values(span.attributes)["statsig_export.window"] for span in exports} == {"2026-11-20", "2026-11-21"}
+
+
 @pytest.mark.fault("F567")
 def test_no_span_holds_a_secret_or_anything_of_an_event(traced_home: ExportHome, collected: Collected):
     traced_home.add([custom_event(99, None, user_id=CANARY)])
