@@ -15,7 +15,7 @@ from statsig_export.ledger.conditions import FOREVER_MS
 from statsig_export.ledger.figures import Figures, figures, newest_windows_since
 from statsig_export.ledger.listings import exported_partitions
 from statsig_export.ledger.standings import statuses
-from statsig_export.ledger.transactions import Ledger, ledger_to_read
+from statsig_export.ledger.transactions import Ledger, ledger_place, ledger_to_read
 from statsig_export.metrics.halts import HaltReason, halt_reason
 from statsig_export.shipping.reports import DestinationStanding
 from statsig_export.shipping.status import standing_of
@@ -56,7 +56,8 @@ def observe(config: Config) -> Observed:
     with ledger_to_read(config, WAIT_MS) as ledger:
         if ledger is None:
             raise LedgerError(
-                "there is no ledger yet", hint="export a window, or check [ledger] url if there should be one"
+                f"there is no ledger yet at {ledger_place(config)}",
+                hint="export a window, or check [ledger] url if there should be one",
             )
         return _observed(config, ledger)
 
