@@ -6,7 +6,7 @@ its id is then the same.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -58,8 +58,9 @@ def tell(
     now: Callable[[], datetime] | None = None,
     last_told: LastTold | None = None,
 ) -> Told:
-    """One look at the ledger, and at what `watch` sees. `beside` remembers that the ledger cannot be read; where it
-    raises ConfigError, that is told without, as seldom as `last_told` can say.
+    """One look at the ledger, and at what `watch` sees. `beside` remembers that the ledger cannot be read, and all that
+    is wrong where there is none yet; where it raises ConfigError, that is told without, as seldom as `last_told` can
+    say. What `beside` has begun to follow it follows to its end: a ledger that appears meanwhile begins nothing anew.
 
     Raises ConfigError, before anything is told, where [alerts] is none or cannot be used.
     """
@@ -68,18 +69,25 @@ def tell(
     told = Told()
     followed_in: list[_Followed] = []
     unremembered: list[_Followed] = []
+    kept = _kept(beside)
+    apart = [one.seen for one in kept if one.gone_ms is None and one.over_ms is None]
+    """What `beside` follows and is wrong still; of a ledger that cannot be read nobody knows better."""
     try:
-        seen = [*_seen(config, clock()), *watch()]
-        followed_in.append(_followed(config, LedgerMemory(config), seen, clock))
+        there, seen = _seen(config, clock())
+        seen += watch()
+        keys = {one.seen.key for one in kept}
+        apart = [one for one in seen if one.key in keys or not there]
+        if there:
+            followed_in.append(_followed(config, LedgerMemory(config), seen, clock, keys))
     except StatsigExportError as error:  # of the configuration, too: a variable of the ledger is not set here
         told.wrong = error
-    away = None if told.wrong is None else _ledger_away(told.wrong)
+        apart = [_ledger_away(error), *apart]
     try:
-        followed_in.append(_followed(config, beside, [away] if away else [], clock))
+        followed_in.append(_followed(config, beside, apart, clock))
     except ConfigError as error:
         told.unkept = error
-        if away and not (last_told and last_told.is_lately(_ms(clock))):
-            unremembered.append(_unremembered(config, away, error, clock))
+        if apart and not (last_told and last_told.is_lately(_ms(clock))):
+            unremembered.append(_unremembered(config, apart, error, clock))
     _tell_all(config, senders, [*followed_in, *unremembered], told, clock)
     if unremembered and last_told and told.told:
         last_told.note(_ms(clock))
@@ -95,10 +103,19 @@ def send_test(config: Config) -> dict[str, str | None]:
     return _sent({name: (send, message) for name, send in senders_of(config).items()})
 
 
-def _seen(config: Config, now: datetime) -> list[Observation]:
+def _seen(config: Config, now: datetime) -> tuple[bool, list[Observation]]:
+    """Whether there is a ledger, and what is wrong by it."""
     limits = Limits.of(config.checks)
     figures = read_figures(config, limits, now, READ_WAIT_MS)
-    return [Observation.of(finding) for finding in findings(figures, limits)]
+    return not figures.no_ledger_at, [Observation.of(finding) for finding in findings(figures, limits)]
+
+
+def _kept(beside: Memory) -> list[Incident]:
+    """What is followed beside the ledger, but for the ledger itself. Nothing where that cannot be read."""
+    try:
+        return [one for one in beside.read().incidents if one.seen.key != Kind.LEDGER.value]
+    except ConfigError:
+        return []
 
 
 def _ledger_away(error: StatsigExportError) -> Observation:
@@ -107,15 +124,23 @@ def _ledger_away(error: StatsigExportError) -> Observation:
     return Observation(Kind.LEDGER.value, Level.CRITICAL, what, fault, do)
 
 
-def _follow(config: Config, memory: Memory, seen: Sequence[Observation], clock: Callable[[], datetime]) -> Record:
-    """The record after this look, and with the receivers taken that are told now. Writes only what has changed."""
+def _follow(
+    config: Config,
+    memory: Memory,
+    seen: Sequence[Observation],
+    clock: Callable[[], datetime],
+    elsewhere: Collection[str],
+) -> Record:
+    """The record after this look. Writes only what has changed. What is followed `elsewhere` is begun in none other."""
     settings = config.alert_settings()
     receivers = receivers_of(settings)
     patience = Patience.of(settings.after, settings.over_after)
     now_ms = _ms(clock)
 
     def looked(record: Record) -> Record:
-        incidents = followed(record.incidents, seen, receivers, patience, now_ms)
+        known = {one.seen.key for one in record.incidents}
+        own = [one for one in seen if one.key in known or one.key not in elsewhere]
+        incidents = followed(record.incidents, own, receivers, patience, now_ms)
         return Record(incidents, {name: one for name, one in record.tried.items() if name in receivers})
 
     before = memory.read()
@@ -132,15 +157,23 @@ class _Followed:
     taken: Mapping[str, list[tuple[Incident, Turn]]]
 
 
-def _followed(config: Config, memory: Memory, seen: Sequence[Observation], clock: Callable[[], datetime]) -> _Followed:
-    return _taken(config, memory, _follow(config, memory, seen, clock), clock)
+def _followed(
+    config: Config,
+    memory: Memory,
+    seen: Sequence[Observation],
+    clock: Callable[[], datetime],
+    elsewhere: Collection[str] = (),
+) -> _Followed:
+    return _taken(config, memory, _follow(config, memory, seen, clock, elsewhere), clock)
 
 
-def _unremembered(config: Config, away: Observation, unkept: ConfigError, clock: Callable[[], datetime]) -> _Followed:
+def _unremembered(
+    config: Config, wrong: Sequence[Observation], unkept: ConfigError, clock: Callable[[], datetime]
+) -> _Followed:
     """What cannot be remembered is told at once: nobody knows for how long it is so already."""
-    what = f"{away.what}. That is told again and again, since {unkept.message}"
-    seen, now_ms = replace(away, what=what, do=f"{away.do}; {unkept.hint}"), _ms(clock)
-    record = Record([Incident(seen, now_ms, open_ms=now_ms)])
+    why, now_ms = f"That is told again and again, since {unkept.message}", _ms(clock)
+    seen = [replace(one, what=f"{one.what}. {why}", do=f"{one.do}; {unkept.hint}") for one in wrong]
+    record = Record([Incident(one, now_ms, open_ms=now_ms) for one in seen])
     return _taken(config, TextMemory(record.text), record, clock)
 
 

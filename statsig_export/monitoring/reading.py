@@ -13,7 +13,7 @@ from statsig_export.ledger.late_events import events_laid_down
 from statsig_export.ledger.listings import exported_partitions
 from statsig_export.ledger.records import PartitionStatus
 from statsig_export.ledger.standings import statuses
-from statsig_export.ledger.transactions import Ledger, ledger_to_read
+from statsig_export.ledger.transactions import Ledger, ledger_place, ledger_to_read
 from statsig_export.monitoring.rules import Figures, Limits
 from statsig_export.settings import WindowSettings
 from statsig_export.shipping.status import standing_of
@@ -30,7 +30,7 @@ def read_figures(config: Config, limits: Limits, now: datetime, wait_ms: int | N
     """
     with ledger_to_read(config, wait_ms) as ledger:
         if ledger is None:
-            return Figures(config.webhook.name, empty=True)
+            return Figures(config.webhook.name, empty=True, no_ledger_at=ledger_place(config))
         return figures_of(config, ledger, limits, now)
 
 

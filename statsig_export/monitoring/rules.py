@@ -123,6 +123,8 @@ class Figures:
     """Forwarded events that the latest comparison with Fivetran's table did not find. 0 without one."""
     empty: bool = False
     """Whether nothing was exported yet."""
+    no_ledger_at: str = ""
+    """Where a ledger should be; "" where there is one."""
 
 
 def findings(figures: Figures, limits: Limits) -> list[Finding]:
@@ -138,7 +140,7 @@ def findings(figures: Figures, limits: Limits) -> list[Finding]:
         not_arrived(figures.missing),
     ]
     wrong = [finding for finding in found if finding is not None]
-    return wrong if wrong or not figures.empty else [_empty(name)]
+    return wrong if wrong or not figures.empty else [_empty(name, figures.no_ledger_at)]
 
 
 def halted(destination: str, reason: str | None) -> Finding | None:
@@ -206,7 +208,10 @@ def _late_rows(late: int, planned: int, checks: CheckSettings) -> Finding | None
     return Finding(Level.WARNING, Kind.LATE_ROWS, what, Fault.SOURCE, do)
 
 
-def _empty(destination: str) -> Finding:
+def _empty(destination: str, no_ledger_at: str) -> Finding:
     what = f"nothing was exported yet for the destination {destination}"
     do = "export a window: `statsig-export run`, or switch export_schedule on"
+    if no_ledger_at:
+        what = f"{what}: there is no ledger at {no_ledger_at}"
+        do = f"{do}; if there should be a ledger, export nothing before it is back: see [ledger] url, then its disk"
     return Finding(Level.UNKNOWN, Kind.EMPTY, what, Fault.SCHEDULE, do)

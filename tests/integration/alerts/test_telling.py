@@ -220,6 +220,70 @@ def test_on_a_full_disk_that_the_ledger_cannot_be_read_is_told_once_an_hour(
     assert "free space on its disk" in duty.taken.texts[0]
 
 
+@pytest.mark.fault("F657")
+@pytest.mark.parametrize(
+    "databases", ["sqlite", pytest.param("postgresql", marks=pytest.mark.acceptance)], indirect=True
+)
+def test_a_ledger_that_is_not_there_is_told_once_and_once_when_something_was_exported(
+    any_home: ExportHome, receiver_of_alerts: Taken
+):
+    duty = Duty(any_home, receiver_of_alerts)
+    duty.looks(5)
+    assert duty.incidents() == [("empty", "began")]
+    assert "there is no ledger at " in duty.taken.texts[0]
+    duty.home.add([custom_event(1)])
+    duty.home.export()
+    duty.home.ship()
+    for _ in range(4):
+        duty.look(minutes=6)
+
+    assert duty.incidents() == [("empty", "began"), ("empty", "over")]
+    assert duty.beside.text == LedgerMemory(duty.config).read().text == ""
+
+
+@pytest.mark.fault("F657")
+def test_a_ledger_that_appears_and_is_empty_still_is_no_other_incident(duty: Duty):
+    duty.looks(5)
+    with ledger_of(duty.config):
+        pass  # made, and nothing is exported
+    for _ in range(4):
+        duty.look(minutes=6)
+
+    assert duty.incidents() == [("empty", "began")]
+
+
+@pytest.mark.fault("F657")
+def test_while_the_ledger_cannot_be_read_nobody_hears_that_it_is_there_again(duty: Duty):
+    duty.looks(3)
+    right, duty.home.environ["LEDGER"] = duty.home.environ["LEDGER"], f"sqlite:///{duty.home.write()}"
+    for _ in range(4):
+        duty.look(minutes=6)
+    assert duty.incidents() == [("empty", "began"), ("ledger", "began")]
+    duty.home.environ["LEDGER"] = right
+    for _ in range(4):
+        duty.look(minutes=6)
+
+    assert duty.incidents()[2:] == [("ledger", "over")]
+
+
+@pytest.mark.fault("F657")
+def test_what_the_ledger_remembers_is_followed_there_when_it_was_away_for_a_while(duty: Duty):
+    failed = Observation("run:1", Level.WARNING, "a run failed", Fault.SOURCE, "look")
+    duty.halt()
+    for _ in range(4):
+        duty.look(watch=lambda: [failed])
+    ledger = duty.home.folder / "ledger.db"
+    away = ledger.rename(ledger.with_name("away.db"))
+    for _ in range(4):
+        duty.look(watch=lambda: [failed])
+    away.rename(ledger)
+    for _ in range(4):
+        duty.look(minutes=6, watch=lambda: [failed])
+
+    began = [("halted", "began"), ("run:1", "began")]
+    assert duty.incidents() == [*began, ("empty", "began"), ("run:1", "began"), ("empty", "over")]
+
+
 @contextmanager
 def locked(file: Path) -> Iterator[None]:
     """Nobody reads or writes it meanwhile."""
@@ -372,6 +436,24 @@ class TestTheVerb:
         assert codes == [5, 5, 5]
         assert duty.incidents() == [("ledger", "began")]
         assert (duty.home.folder / "remembered" / "alerts.json").exists()
+
+    @pytest.mark.fault("F657")
+    def test_that_there_is_no_ledger_is_remembered_beside_it(self, duty: Duty, shell: Shell):
+        results = [shell("alerts") for _ in range(3)]
+
+        assert [result.exit_code for result in results] == [0, 0, 0]
+        assert results[2].output == "nothing to tell: 1 incidents are open, 1 are followed\n"
+        assert duty.incidents() == [("empty", "began")]
+        assert not (duty.home.folder / "ledger.db").exists()
+
+    @pytest.mark.fault("F657")
+    def test_without_a_memory_it_tells_that_there_is_no_ledger_all_the_same(self, duty: Duty, shell: Shell):
+        (duty.home.folder / "remembered").write_text("a file where a folder should be")
+        result = shell("alerts")
+
+        assert result.exit_code == 2
+        assert duty.incidents() == [("empty", "began")]
+        assert "That is told again and again, since alerts.state: " in duty.taken.texts[0]
 
     @pytest.mark.fault("F648")
     def test_what_a_look_that_was_killed_was_telling_is_said_to_be_left_to_it(
