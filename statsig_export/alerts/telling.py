@@ -15,7 +15,7 @@ from statsig_export.alerts.incidents import Incident, Observation, Patience, Tur
 from statsig_export.alerts.memory import READ_WAIT_MS, LastTold, LedgerMemory, Memory, TextMemory
 from statsig_export.alerts.messages import Message
 from statsig_export.alerts.record import Record, Tried
-from statsig_export.alerts.senders import Send, receivers_of, senders_of
+from statsig_export.alerts.senders import Send, receivers_of, senders_and_wrong, senders_of
 from statsig_export.config import Config
 from statsig_export.errors import ConfigError, StatsigExportError
 from statsig_export.monitoring.reading import read_figures
@@ -94,13 +94,24 @@ def tell(
     return told
 
 
-def send_test(config: Config) -> dict[str, str | None]:
-    """One message to each receiver, which no record knows of. Receiver -> what was wrong, None if nothing was."""
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """What came of a test message."""
+
+    outcomes: Mapping[str, str | None]
+    """Receiver -> what was wrong, None if nothing was."""
+    unusable: Sequence[ConfigError]
+    """Of those the ones that were not even tried, since the configuration does not say how."""
+
+
+def send_test(config: Config) -> Tested:
+    """One message to each receiver, which no record knows of."""
+    senders, unusable = senders_and_wrong(config)
     observation = Observation("test", Level.WARNING, "this is a test: nothing is wrong", Fault.NOBODY, "nothing")
     now_ms = round(datetime.now(UTC).timestamp() * 1000)
     news = [(Incident(observation, now_ms, open_ms=now_ms), Turn.BEGAN)]
     message = Message(config.webhook.name, news, config.alert_settings().dagster_url)
-    return _sent({name: (send, message) for name, send in senders_of(config).items()})
+    return Tested(_sent({name: (send, message) for name, send in senders.items()}), unusable)
 
 
 def _seen(config: Config, now: datetime) -> tuple[bool, list[Observation]]:
@@ -172,9 +183,14 @@ def _unremembered(
 ) -> _Followed:
     """What cannot be remembered is told at once: nobody knows for how long it is so already."""
     why, now_ms = f"That is told again and again, since {unkept.message}", _ms(clock)
-    seen = [replace(one, what=f"{one.what}. {why}", do=f"{one.do}; {unkept.hint}") for one in wrong]
+    seen = [replace(one, what=f"{one.what}. {why}", do=_both(one.do, unkept.hint or "")) for one in wrong]
     record = Record([Incident(one, now_ms, open_ms=now_ms) for one in seen])
     return _taken(config, TextMemory(record.text), record, clock)
+
+
+def _both(do: str, hint: str) -> str:
+    """Of a full disk both say the same."""
+    return do if hint in do else f"{do}; {hint}"
 
 
 def _tell_all(

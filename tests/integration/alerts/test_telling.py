@@ -525,7 +525,27 @@ class TestTheVerb:
         result = shell("alerts", "--test")
 
         assert (result.exit_code, "alerts.state" in result.stderr) == (2, True)
-        assert duty.taken.bodies == []
+        assert result.stdout == "webhook: has taken the test message\n"
+        assert len(duty.taken.bodies) == 1
+
+    @pytest.mark.fault("F661")
+    def test_a_test_names_all_that_is_wrong_and_tells_whom_it_can(self, duty: Duty, shell: Shell):
+        url = duty.home.environ.pop("ALERTS")
+        (duty.home.folder / "remembered").write_text("a file where a folder should be")
+        nobody = shell("alerts", "--test")
+        duty.home.set("alerts", slack={"url": "env:CHANNEL"})
+        duty.home.environ["CHANNEL"] = url
+        shell.home.write()
+        somebody, said = shell("alerts", "--test"), shell.json("alerts", "--test")
+
+        for result in (nobody, somebody):
+            assert result.exit_code == 2
+            assert "alerts.state" in result.stderr
+            assert "webhook: the environment variable ALERTS is not set" in result.stdout
+        assert "the environment variable ALERTS is not set" in nobody.stderr
+        assert "slack: has taken the test message" in somebody.stdout
+        assert said["test"] == {"slack": "taken", "webhook": "the environment variable ALERTS is not set"}
+        assert "cannot be kept" in said["state"]
 
     def test_without_alerts_it_says_what_to_write(self, shell: Shell):
         del shell.home.settings["alerts"]
