@@ -70,24 +70,28 @@ def tell(
     followed_in: list[_Followed] = []
     unremembered: list[_Followed] = []
     kept = _kept(beside)
-    apart = [one.seen for one in kept if one.gone_ms is None and one.over_ms is None]
-    """What `beside` follows and is wrong still; of a ledger that cannot be read nobody knows better."""
+    limits = Limits.of(config.checks)
+    apart = _Seen([], {one.seen.key for one in kept})
+    """What `beside` follows; while the ledger cannot be read, nobody knows what became of it."""
     try:
-        there, seen = _seen(config, clock())
-        seen += watch()
-        keys = {one.seen.key for one in kept}
-        apart = [one for one in seen if one.key in keys or not there]
-        if there:
-            followed_in.append(_followed(config, LedgerMemory(config), seen, clock, keys))
+        figures = read_figures(config, limits, clock(), READ_WAIT_MS)
+        wrong = [*map(Observation.of, findings(figures, limits)), *watch()]
+        unknown = {Kind.OTHER_LEDGER.value} if figures.other_ledgers is None else set()
+        seen = _Seen(wrong, unknown, elsewhere={one.seen.key for one in kept})
+        if not figures.no_ledger_at:
+            apart = _Seen([one for one in wrong if one.key in seen.elsewhere], unknown)
+            followed_in.append(_followed(config, LedgerMemory(config), seen, clock))
+        else:
+            apart = _Seen(wrong, unknown)
     except StatsigExportError as error:  # of the configuration, too: a variable of the ledger is not set here
         told.wrong = error
-        apart = [_ledger_away(error), *apart]
+        apart = replace(apart, wrong=[_ledger_away(error), *apart.wrong])
     try:
         followed_in.append(_followed(config, beside, apart, clock))
     except ConfigError as error:
         told.unkept = error
-        if apart and not (last_told and last_told.is_lately(_ms(clock))):
-            unremembered.append(_unremembered(config, apart, error, clock))
+        if apart.wrong and not (last_told and last_told.is_lately(_ms(clock))):
+            unremembered.append(_unremembered(config, apart.wrong, error, clock))
     _tell_all(config, senders, [*followed_in, *unremembered], told, clock)
     if unremembered and last_told and told.told:
         last_told.note(_ms(clock))
@@ -114,11 +118,22 @@ def send_test(config: Config) -> Tested:
     return Tested(_sent({name: (send, message) for name, send in senders.items()}), unusable)
 
 
-def _seen(config: Config, now: datetime) -> tuple[bool, list[Observation]]:
-    """Whether there is a ledger, and what is wrong by it."""
-    limits = Limits.of(config.checks)
-    figures = read_figures(config, limits, now, READ_WAIT_MS)
-    return not figures.no_ledger_at, [Observation.of(finding) for finding in findings(figures, limits)]
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a look sees, for one memory."""
+
+    wrong: Sequence[Observation]
+    unknown: Collection[str]
+    """Keys of incidents of which it cannot tell whether they go on."""
+    elsewhere: Collection[str] = ()
+    """Keys of those that another memory follows: they are begun in none other."""
+
+    def by(self, record: Record) -> list[Observation]:
+        """What goes on, as the memory with this record takes it."""
+        known = {one.seen.key: one for one in record.incidents}
+        wrong = [one for one in self.wrong if one.key in known or one.key not in self.elsewhere]
+        unsure = [one for key, one in known.items() if key in self.unknown]
+        return wrong + [one.seen for one in unsure if one.gone_ms is None and one.over_ms is None]
 
 
 def _kept(beside: Memory) -> list[Incident]:
@@ -138,20 +153,17 @@ def _ledger_away(error: StatsigExportError) -> Observation:
 def _follow(
     config: Config,
     memory: Memory,
-    seen: Sequence[Observation],
+    seen: _Seen,
     clock: Callable[[], datetime],
-    elsewhere: Collection[str],
 ) -> Record:
-    """The record after this look. Writes only what has changed. What is followed `elsewhere` is begun in none other."""
+    """The record after this look. Writes only what has changed."""
     settings = config.alert_settings()
     receivers = receivers_of(settings)
     patience = Patience.of(settings.after, settings.over_after)
     now_ms = _ms(clock)
 
     def looked(record: Record) -> Record:
-        known = {one.seen.key for one in record.incidents}
-        own = [one for one in seen if one.key in known or one.key not in elsewhere]
-        incidents = followed(record.incidents, own, receivers, patience, now_ms)
+        incidents = followed(record.incidents, seen.by(record), receivers, patience, now_ms)
         return Record(incidents, {name: one for name, one in record.tried.items() if name in receivers})
 
     before = memory.read()
@@ -171,11 +183,10 @@ class _Followed:
 def _followed(
     config: Config,
     memory: Memory,
-    seen: Sequence[Observation],
+    seen: _Seen,
     clock: Callable[[], datetime],
-    elsewhere: Collection[str] = (),
 ) -> _Followed:
-    return _taken(config, memory, _follow(config, memory, seen, clock, elsewhere), clock)
+    return _taken(config, memory, _follow(config, memory, seen, clock), clock)
 
 
 def _unremembered(

@@ -34,7 +34,7 @@ from statsig_export.ledger.dump import dumped
 from statsig_export.ledger.locks import open_locks
 from statsig_export.ledger.queries import ledger_id
 from statsig_export.ledger.transactions import ledger_place, ledger_to_read
-from statsig_export.receipts.receipts import FOLDER as RECEIPTS
+from statsig_export.receipts.folders import FOLDER as RECEIPTS
 from statsig_export.runs import no_progress
 from statsig_export.storage.file_faults import damaged
 from statsig_export.storage.foreign import warn_of_foreign

@@ -281,7 +281,7 @@ def test_what_the_ledger_remembers_is_followed_there_when_it_was_away_for_a_whil
         duty.look(minutes=6, watch=lambda: [failed])
 
     began = [("halted", "began"), ("run:1", "began")]
-    assert duty.incidents() == [*began, ("empty", "began"), ("run:1", "began"), ("empty", "over")]
+    assert duty.incidents() == [*began, ("other_ledger", "began"), ("run:1", "began"), ("other_ledger", "over")]
 
 
 @contextmanager
