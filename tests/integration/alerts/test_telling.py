@@ -220,6 +220,26 @@ def test_on_a_full_disk_that_the_ledger_cannot_be_read_is_told_once_an_hour(
     assert "free space on its disk" in duty.taken.texts[0]
 
 
+@pytest.mark.fault("F650")
+def test_on_a_full_disk_a_ledger_that_can_only_be_read_is_told_once_an_hour(
+    duty: Duty, monkeypatch: pytest.MonkeyPatch
+):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("statsig_export.alerts.memory._WRITE_WAIT_MS", 50)
+    monkeypatch.setattr(FileMemory, "_write", full)
+    duty.halt()
+    memory = FileMemory(duty.home.folder / "alerts.json")
+    with closing(sqlite3.connect(duty.home.folder / "ledger.db", isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        told = [tell(duty.config, memory, now=lambda: duty.now, last_told=LastTold(memory)) for _ in range(2)]
+
+    assert [list(one.told) for one in told] == [["webhook"], []]
+    assert all(one.wrong is not None and one.unkept is not None for one in told)
+    assert duty.incidents() == [("ledger", "began")]
+
+
 @pytest.mark.fault("F657")
 @pytest.mark.parametrize(
     "databases", ["sqlite", pytest.param("postgresql", marks=pytest.mark.acceptance)], indirect=True
