@@ -1,4 +1,4 @@
-"""Where the record is kept between two looks: in the ledger, and beside it while the ledger cannot be read."""
+"""Where the record is kept between two looks: in the ledger, and beside it while that is not to be had."""
 
 import errno
 import fcntl
@@ -12,9 +12,9 @@ from typing import Final, Protocol
 
 from statsig_export.alerts.record import Record
 from statsig_export.config import Config
-from statsig_export.errors import ConfigError
+from statsig_export.errors import ConfigError, LedgerError
 from statsig_export.ledger.notes import change_note, read_note
-from statsig_export.ledger.transactions import existing_ledger, ledger_to_read
+from statsig_export.ledger.transactions import existing_ledger, ledger_place, ledger_to_read
 
 _KIND: Final = "alerts"
 READ_WAIT_MS: Final = 3_000
@@ -49,10 +49,10 @@ class LedgerMemory:
         return Record.of_text(text)
 
     def change(self, change: Change) -> Record:
-        """Nothing is remembered where there is no ledger yet: there is none to be made by an alert."""
+        """No ledger is made by an alert: where it is gone since it was looked at, that is an error."""
         with existing_ledger(self.config, _WRITE_WAIT_MS) as ledger:
             if ledger is None:
-                return change(Record())
+                raise LedgerError(f"the ledger at {ledger_place(self.config)} is gone since it was read")
             names = (self.config.webhook.name,)
             text = change_note(ledger.database, _KIND, names, lambda text: change(Record.of_text(text)).text)
         return Record.of_text(text)

@@ -28,8 +28,16 @@ WEBHOOK: Final = "webhook"
 
 
 def senders_of(config: Config) -> dict[str, Send]:
-    """Receiver -> what sends to it. One whose variable is not set, or holds what cannot be used, is told nothing and
-    says why; the others are told. Raises ConfigError where that is so of all of them.
+    """Receiver -> what sends to it, as `senders_and_wrong`. Raises ConfigError where none of them can be used."""
+    senders, wrong = senders_and_wrong(config)
+    if len(wrong) == len(senders):
+        raise wrong[0]
+    return senders
+
+
+def senders_and_wrong(config: Config) -> tuple[dict[str, Send], list[ConfigError]]:
+    """Receiver -> what sends to it; and what is wrong with those whose variable is not set, or holds what cannot be
+    used: they are told nothing and say why. The others are told.
     """
     settings = config.alert_settings()
     made: dict[str, Callable[[], Send]] = {}
@@ -47,9 +55,7 @@ def senders_of(config: Config) -> dict[str, Send]:
         except ConfigError as error:
             wrong.append(error)
             senders[name] = partial(_unusable, error.message)
-    if len(wrong) == len(made):
-        raise wrong[0]
-    return senders
+    return senders, wrong
 
 
 def _unusable(why: str, _: Message) -> str:

@@ -6,7 +6,7 @@ its id is then the same.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from statsig_export.alerts.incidents import Incident, Observation, Patience, Tur
 from statsig_export.alerts.memory import READ_WAIT_MS, LastTold, LedgerMemory, Memory, TextMemory
 from statsig_export.alerts.messages import Message
 from statsig_export.alerts.record import Record, Tried
-from statsig_export.alerts.senders import Send, receivers_of, senders_of
+from statsig_export.alerts.senders import Send, receivers_of, senders_and_wrong, senders_of
 from statsig_export.config import Config
 from statsig_export.errors import ConfigError, StatsigExportError
 from statsig_export.monitoring.reading import read_figures
@@ -58,8 +58,9 @@ def tell(
     now: Callable[[], datetime] | None = None,
     last_told: LastTold | None = None,
 ) -> Told:
-    """One look at the ledger, and at what `watch` sees. `beside` remembers that the ledger cannot be read; where it
-    raises ConfigError, that is told without, as seldom as `last_told` can say.
+    """One look at the ledger, and at what `watch` sees. `beside` remembers that the ledger cannot be read, and all that
+    is wrong where there is none yet; where it raises ConfigError, that is told without, as seldom as `last_told` can
+    say. What `beside` has begun to follow it follows to its end: a ledger that appears meanwhile begins nothing anew.
 
     Raises ConfigError, before anything is told, where [alerts] is none or cannot be used.
     """
@@ -68,37 +69,79 @@ def tell(
     told = Told()
     followed_in: list[_Followed] = []
     unremembered: list[_Followed] = []
+    kept = _kept(beside)
+    limits = Limits.of(config.checks)
+    apart = _Seen([], {one.seen.key for one in kept})
+    """What `beside` follows; while the ledger cannot be read, nobody knows what became of it."""
     try:
-        seen = [*_seen(config, clock()), *watch()]
-        followed_in.append(_followed(config, LedgerMemory(config), seen, clock))
+        figures = read_figures(config, limits, clock(), READ_WAIT_MS)
+        wrong = [*map(Observation.of, findings(figures, limits)), *watch()]
+        unknown = {Kind.OTHER_LEDGER.value} if figures.other_ledgers is None else set()
+        seen = _Seen(wrong, unknown, elsewhere={one.seen.key for one in kept})
+        if not figures.no_ledger_at:
+            apart = _Seen([one for one in wrong if one.key in seen.elsewhere], unknown)
+            followed_in.append(_followed(config, LedgerMemory(config), seen, clock))
+        else:
+            apart = _Seen(wrong, unknown)
     except StatsigExportError as error:  # of the configuration, too: a variable of the ledger is not set here
         told.wrong = error
-    away = None if told.wrong is None else _ledger_away(told.wrong)
+        apart = replace(apart, wrong=[_ledger_away(error), *apart.wrong])
     try:
-        followed_in.append(_followed(config, beside, [away] if away else [], clock))
+        followed_in.append(_followed(config, beside, apart, clock))
     except ConfigError as error:
         told.unkept = error
-        if away and not (last_told and last_told.is_lately(_ms(clock))):
-            unremembered.append(_unremembered(config, away, error, clock))
+        if apart.wrong and not (last_told and last_told.is_lately(_ms(clock))):
+            unremembered.append(_unremembered(config, apart.wrong, error, clock))
     _tell_all(config, senders, [*followed_in, *unremembered], told, clock)
     if unremembered and last_told and told.told:
         last_told.note(_ms(clock))
     return told
 
 
-def send_test(config: Config) -> dict[str, str | None]:
-    """One message to each receiver, which no record knows of. Receiver -> what was wrong, None if nothing was."""
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """What came of a test message."""
+
+    outcomes: Mapping[str, str | None]
+    """Receiver -> what was wrong, None if nothing was."""
+    unusable: Sequence[ConfigError]
+    """Of those the ones that were not even tried, since the configuration does not say how."""
+
+
+def send_test(config: Config) -> Tested:
+    """One message to each receiver, which no record knows of."""
+    senders, unusable = senders_and_wrong(config)
     observation = Observation("test", Level.WARNING, "this is a test: nothing is wrong", Fault.NOBODY, "nothing")
     now_ms = round(datetime.now(UTC).timestamp() * 1000)
     news = [(Incident(observation, now_ms, open_ms=now_ms), Turn.BEGAN)]
     message = Message(config.webhook.name, news, config.alert_settings().dagster_url)
-    return _sent({name: (send, message) for name, send in senders_of(config).items()})
+    return Tested(_sent({name: (send, message) for name, send in senders.items()}), unusable)
 
 
-def _seen(config: Config, now: datetime) -> list[Observation]:
-    limits = Limits.of(config.checks)
-    figures = read_figures(config, limits, now, READ_WAIT_MS)
-    return [Observation.of(finding) for finding in findings(figures, limits)]
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a look sees, for one memory."""
+
+    wrong: Sequence[Observation]
+    unknown: Collection[str]
+    """Keys of incidents of which it cannot tell whether they go on."""
+    elsewhere: Collection[str] = ()
+    """Keys of those that another memory follows: they are begun in none other."""
+
+    def by(self, record: Record) -> list[Observation]:
+        """What goes on, as the memory with this record takes it."""
+        known = {one.seen.key: one for one in record.incidents}
+        wrong = [one for one in self.wrong if one.key in known or one.key not in self.elsewhere]
+        unsure = [one for key, one in known.items() if key in self.unknown]
+        return wrong + [one.seen for one in unsure if one.gone_ms is None and one.over_ms is None]
+
+
+def _kept(beside: Memory) -> list[Incident]:
+    """What is followed beside the ledger, but for the ledger itself. Nothing where that cannot be read."""
+    try:
+        return [one for one in beside.read().incidents if one.seen.key != Kind.LEDGER.value]
+    except ConfigError:
+        return []
 
 
 def _ledger_away(error: StatsigExportError) -> Observation:
@@ -107,15 +150,20 @@ def _ledger_away(error: StatsigExportError) -> Observation:
     return Observation(Kind.LEDGER.value, Level.CRITICAL, what, fault, do)
 
 
-def _follow(config: Config, memory: Memory, seen: Sequence[Observation], clock: Callable[[], datetime]) -> Record:
-    """The record after this look, and with the receivers taken that are told now. Writes only what has changed."""
+def _follow(
+    config: Config,
+    memory: Memory,
+    seen: _Seen,
+    clock: Callable[[], datetime],
+) -> Record:
+    """The record after this look. Writes only what has changed."""
     settings = config.alert_settings()
     receivers = receivers_of(settings)
     patience = Patience.of(settings.after, settings.over_after)
     now_ms = _ms(clock)
 
     def looked(record: Record) -> Record:
-        incidents = followed(record.incidents, seen, receivers, patience, now_ms)
+        incidents = followed(record.incidents, seen.by(record), receivers, patience, now_ms)
         return Record(incidents, {name: one for name, one in record.tried.items() if name in receivers})
 
     before = memory.read()
@@ -132,16 +180,28 @@ class _Followed:
     taken: Mapping[str, list[tuple[Incident, Turn]]]
 
 
-def _followed(config: Config, memory: Memory, seen: Sequence[Observation], clock: Callable[[], datetime]) -> _Followed:
+def _followed(
+    config: Config,
+    memory: Memory,
+    seen: _Seen,
+    clock: Callable[[], datetime],
+) -> _Followed:
     return _taken(config, memory, _follow(config, memory, seen, clock), clock)
 
 
-def _unremembered(config: Config, away: Observation, unkept: ConfigError, clock: Callable[[], datetime]) -> _Followed:
+def _unremembered(
+    config: Config, wrong: Sequence[Observation], unkept: ConfigError, clock: Callable[[], datetime]
+) -> _Followed:
     """What cannot be remembered is told at once: nobody knows for how long it is so already."""
-    what = f"{away.what}. That is told again and again, since {unkept.message}"
-    seen, now_ms = replace(away, what=what, do=f"{away.do}; {unkept.hint}"), _ms(clock)
-    record = Record([Incident(seen, now_ms, open_ms=now_ms)])
+    why, now_ms = f"That is told again and again, since {unkept.message}", _ms(clock)
+    seen = [replace(one, what=f"{one.what}. {why}", do=_both(one.do, unkept.hint or "")) for one in wrong]
+    record = Record([Incident(one, now_ms, open_ms=now_ms) for one in seen])
     return _taken(config, TextMemory(record.text), record, clock)
+
+
+def _both(do: str, hint: str) -> str:
+    """Of a full disk both say the same."""
+    return do if hint in do else f"{do}; {hint}"
 
 
 def _tell_all(

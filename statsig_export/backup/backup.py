@@ -33,8 +33,8 @@ from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.dump import dumped
 from statsig_export.ledger.locks import open_locks
 from statsig_export.ledger.queries import ledger_id
-from statsig_export.ledger.transactions import ledger_to_read
-from statsig_export.receipts.receipts import FOLDER as RECEIPTS
+from statsig_export.ledger.transactions import ledger_place, ledger_to_read
+from statsig_export.receipts.folders import FOLDER as RECEIPTS
 from statsig_export.runs import no_progress
 from statsig_export.storage.file_faults import damaged
 from statsig_export.storage.foreign import warn_of_foreign
@@ -60,7 +60,10 @@ def backup(
     """
     with ledger_to_read(config) as ledger, Storage(config.storage_url()) as storage:
         if ledger is None:
-            raise LedgerError("there is no ledger yet, and so nothing to back up", hint="check [ledger] url")
+            raise LedgerError(
+                f"there is no ledger yet at {ledger_place(config)}, and so nothing to back up",
+                hint="check [ledger] url",
+            )
         place = Place(target, named="the backup's target", key="TARGET")
         if place.overlaps(storage):  # also by --keep, which removes what no backup needs
             raise ConfigError(

@@ -12,7 +12,7 @@ from statsig_export.errors import LedgerError
 from statsig_export.ledger.load import put_all_back, refuse_while_held
 from statsig_export.ledger.partition_rows import Rows
 from statsig_export.ledger.queries import ledger_id
-from statsig_export.ledger.transactions import existing_ledger, ledger_of
+from statsig_export.ledger.transactions import existing_ledger, ledger_of, ledger_place
 from statsig_export.receipts import forgotten
 from statsig_export.receipts.lost_ledgers import become, require_receipts
 from statsig_export.receipts.receipts import all_ahead, folder_of, path_of
@@ -52,7 +52,7 @@ def catch_up(config: Config, *, accept_loss: bool = False) -> CaughtUp:
     with existing_ledger(config) as ledger, Storage(config.storage_url()) as storage:
         if ledger is None:
             raise LedgerError(
-                "there is no ledger to bring up to date",
+                f"there is no ledger to bring up to date at {ledger_place(config)}",
                 hint="restore one from a backup: restore SOURCE; without one: restore --lost ID, of the folders in"
                 " receipts/ of the storage",
             )

@@ -2,6 +2,7 @@
 
 from sqlalchemy import case, func, select
 
+from statsig_export.ledger.conditions import is_late
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.tables import export_runs, generations, partitions
 
@@ -9,7 +10,7 @@ from statsig_export.ledger.tables import export_runs, generations, partitions
 def events_laid_down(database: LedgerDatabase, destination: str, since_ms: int) -> tuple[int, int]:
     """The late ones, and all, of export runs that finished since then. A wider filter adds late ones, too."""
     columns = generations.c
-    late = func.sum(case((columns.generation > 1, columns.rows), else_=0))
+    late = func.sum(case((is_late(), columns.rows), else_=0))
     wanted = (
         select(late, func.sum(columns.rows))
         .join(export_runs, export_runs.c.id == columns.export_run)

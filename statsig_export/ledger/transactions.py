@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from statsig_export.config import Config
 from statsig_export.crashpoints import CrashPoint, reach
+from statsig_export.databases.causes import place_of
 from statsig_export.delivery.batch import Batch
 from statsig_export.delivery.outcomes import Outcome
 from statsig_export.delivery.rules import Decision, Failure, Reply, State, Step
@@ -209,6 +210,13 @@ def ledger_to_read(config: Config, wait_ms: int | None = None) -> Iterator[Ledge
     """The configured ledger, open for reading only; None where there is none yet. `wait_ms` as in `open_to_read`."""
     with _closing(open_to_read(config.ledger_url(), wait_ms)) as ledger:
         yield ledger
+
+
+def ledger_place(config: Config) -> str:
+    """Where the configured ledger is, or should be, as a message may name it: the file, or host, port and database."""
+    url = config.ledger_url()
+    place = place_of(url)
+    return place if url.get_backend_name() == "sqlite" else f"{place}/{url.database or ''}".rstrip("/")
 
 
 @contextmanager

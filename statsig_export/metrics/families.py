@@ -155,6 +155,9 @@ def _windows(named: _Named, seen: Observed) -> Iterator[Metric]:
     yield named.gauge("windows_behind", says, seen.behind)
     says = "Closed windows without an export, since the exports began, also among exported ones."
     yield named.gauge("skipped_windows", says, seen.skipped)
+    others: dict[tuple[()], float] = {} if seen.other_ledgers is None else {(): seen.other_ledgers}
+    says = "Other ledgers that have sent to this destination from this storage: lost, or at work. Absent: not known."
+    yield named.gauge("other_ledgers", says, others)
     yield named.gauge("ledger_schema_version", "Version of the ledger's schema.", seen.schema_version)
 
 

@@ -1,7 +1,9 @@
-"""What one scrape sees: read from the ledger alone, neither from the source nor from a warehouse."""
+"""What one scrape sees: read from the ledger, and from the storage which ledgers have left receipts there; neither from
+the source nor from a warehouse.
+"""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -15,8 +17,9 @@ from statsig_export.ledger.conditions import FOREVER_MS
 from statsig_export.ledger.figures import Figures, figures, newest_windows_since
 from statsig_export.ledger.listings import exported_partitions
 from statsig_export.ledger.standings import statuses
-from statsig_export.ledger.transactions import Ledger, ledger_to_read
+from statsig_export.ledger.transactions import Ledger, ledger_place, ledger_to_read
 from statsig_export.metrics.halts import HaltReason, halt_reason
+from statsig_export.receipts.other_ledgers import other_ledgers
 from statsig_export.shipping.reports import DestinationStanding
 from statsig_export.shipping.status import standing_of
 from statsig_export.windows import windows_of_lookback
@@ -49,6 +52,8 @@ class Observed:
     overdue_after: float = 0
     """Seconds, as is configured."""
     max_failed_share: float = 0
+    other_ledgers: int | None = 0
+    """How many other ledgers have left receipts of this destination in the storage; None where that is not known."""
 
 
 def observe(config: Config) -> Observed:
@@ -56,9 +61,12 @@ def observe(config: Config) -> Observed:
     with ledger_to_read(config, WAIT_MS) as ledger:
         if ledger is None:
             raise LedgerError(
-                "there is no ledger yet", hint="export a window, or check [ledger] url if there should be one"
+                f"there is no ledger yet at {ledger_place(config)}",
+                hint="export a window, or check [ledger] url if there should be one",
             )
-        return _observed(config, ledger)
+        own, seen = queries.ledger_id(ledger.database), _observed(config, ledger)
+    others = other_ledgers(config, own)
+    return replace(seen, other_ledgers=None if others is None else len(others))
 
 
 def _observed(config: Config, ledger: Ledger) -> Observed:

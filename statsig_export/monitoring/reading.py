@@ -1,6 +1,9 @@
-"""Reads the figures that the rules judge: from the ledger alone, neither from the source nor from a warehouse."""
+"""Reads the figures that the rules judge: from the ledger, and from the storage which ledgers have left receipts there;
+neither from the source nor from a warehouse.
+"""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -13,8 +16,10 @@ from statsig_export.ledger.late_events import events_laid_down
 from statsig_export.ledger.listings import exported_partitions
 from statsig_export.ledger.records import PartitionStatus
 from statsig_export.ledger.standings import statuses
-from statsig_export.ledger.transactions import Ledger, ledger_to_read
+from statsig_export.ledger.transactions import Ledger, ledger_place, ledger_to_read
 from statsig_export.monitoring.rules import Figures, Limits
+from statsig_export.receipts.folders import named
+from statsig_export.receipts.other_ledgers import other_ledgers
 from statsig_export.settings import WindowSettings
 from statsig_export.shipping.status import standing_of
 from statsig_export.windows import windows_of_lookback
@@ -25,17 +30,19 @@ _MOST_PARTITIONS: Final = 20
 
 
 def read_figures(config: Config, limits: Limits, now: datetime, wait_ms: int | None = None) -> Figures:
-    """Raises LedgerError and ConfigError. `wait_ms` as in `ledger_to_read`. No variable of source or webhook is needed;
-    without the webhook's a halted destination counts as halted.
+    """Raises LedgerError and ConfigError, nothing because of the storage. `wait_ms` as in `ledger_to_read`. No variable
+    of source or webhook is needed; without the webhook's a halted destination counts as halted.
     """
     with ledger_to_read(config, wait_ms) as ledger:
         if ledger is None:
-            return Figures(config.webhook.name, empty=True)
-        return figures_of(config, ledger, limits, now)
+            own, figures = "", Figures(config.webhook.name, empty=True, no_ledger_at=ledger_place(config))
+        else:
+            own, figures = queries.ledger_id(ledger.database), _figures_of(config, ledger, limits, now)
+    others = other_ledgers(config, own)
+    return replace(figures, other_ledgers=None if others is None else named(others))
 
 
-def figures_of(config: Config, ledger: Ledger, limits: Limits, now: datetime) -> Figures:
-    """The same of a ledger that is open."""
+def _figures_of(config: Config, ledger: Ledger, limits: Limits, now: datetime) -> Figures:
     database, name = ledger.database, config.webhook.name
     now_ms = round(now.timestamp() * 1000)
     lines = statuses(database, name, now_ms)

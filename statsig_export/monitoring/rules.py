@@ -53,6 +53,7 @@ class Kind(StrEnum):
     LATE_ROWS = "late_rows"
     NOT_ARRIVED = "not_arrived"
     EMPTY = "empty"
+    OTHER_LEDGER = "other_ledger"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,12 @@ class Figures:
     """Forwarded events that the latest comparison with Fivetran's table did not find. 0 without one."""
     empty: bool = False
     """Whether nothing was exported yet."""
+    no_ledger_at: str = ""
+    """Where a ledger should be; "" where there is one."""
+    other_ledgers: str | None = ""
+    """The ids of other ledgers that have sent to this destination from this storage; "" for none, None where that is
+    not known.
+    """
 
 
 def findings(figures: Figures, limits: Limits) -> list[Finding]:
@@ -136,9 +143,10 @@ def findings(figures: Figures, limits: Limits) -> list[Finding]:
         not_exported(figures.skipped, figures.behind, limits.checks),
         _late_rows(figures.late, figures.planned, limits.checks),
         not_arrived(figures.missing),
+        _other_ledger(figures),
     ]
     wrong = [finding for finding in found if finding is not None]
-    return wrong if wrong or not figures.empty else [_empty(name)]
+    return wrong if wrong or not figures.empty else [_empty(name, figures.no_ledger_at)]
 
 
 def halted(destination: str, reason: str | None) -> Finding | None:
@@ -206,7 +214,27 @@ def _late_rows(late: int, planned: int, checks: CheckSettings) -> Finding | None
     return Finding(Level.WARNING, Kind.LATE_ROWS, what, Fault.SOURCE, do)
 
 
-def _empty(destination: str) -> Finding:
+def _other_ledger(figures: Figures) -> Finding | None:
+    """A ledger that was lost, or a second one at work: both send again what the other has sent."""
+    if not figures.other_ledgers:
+        return None
+    what = f"another ledger has sent events to {figures.destination} from this storage ({figures.other_ledgers})"
+    settled = "once that is settled, remove its folder in receipts/ of the storage (docs/how-to/backup.md)"
+    restore = "`statsig-export restore --lost ID`"
+    if not figures.empty:
+        what = f"{what}: what that one sent may be sent again by this one"
+        do = f"if that one is at work, stop one of the two; if it is lost, {restore} into a new ledger; {settled}"
+        return Finding(Level.WARNING, Kind.OTHER_LEDGER, what, Fault.LEDGER, do, "; ")
+    here = f"there is no ledger at {figures.no_ledger_at}" if figures.no_ledger_at else "this one has exported nothing"
+    what = f"{what}, and {here}: the next run sends all of it again"
+    do = f"if it is lost, before the next run remove this one, if there is one, and {restore}; {settled}"
+    return Finding(Level.CRITICAL, Kind.OTHER_LEDGER, what, Fault.LEDGER, do, "; ")
+
+
+def _empty(destination: str, no_ledger_at: str) -> Finding:
     what = f"nothing was exported yet for the destination {destination}"
     do = "export a window: `statsig-export run`, or switch export_schedule on"
+    if no_ledger_at:
+        what = f"{what}: there is no ledger at {no_ledger_at}"
+        do = f"{do}; if there should be a ledger, export nothing before it is back: see [ledger] url, then its disk"
     return Finding(Level.UNKNOWN, Kind.EMPTY, what, Fault.SCHEDULE, do)

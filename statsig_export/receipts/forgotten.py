@@ -13,7 +13,8 @@ from statsig_export.file_modes import OF_THE_GROUP
 from statsig_export.ledger import forgotten
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.queries import ledger_id
-from statsig_export.receipts.receipts import FOLDER, WHAT_TO_DO, damaged, readable
+from statsig_export.receipts.folders import FOLDER
+from statsig_export.receipts.receipts import WHAT_TO_DO, damaged, readable
 from statsig_export.storage.place import Place
 
 _AT_ONCE: Final = 20_000

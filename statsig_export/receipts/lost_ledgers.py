@@ -4,22 +4,16 @@ A new ledger that takes this id is an older ledger, which is brought up to its r
 """
 
 import logging
-import re
 from contextlib import suppress
-from typing import Final
 
 from statsig_export.errors import ConfigError, StorageError
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.load import NOT_EMPTY, holds_anything, take_id
 from statsig_export.ledger.queries import ledger_id
-from statsig_export.receipts.receipts import FOLDER
+from statsig_export.receipts.folders import FOLDER, ids_among, named
 from statsig_export.storage.place import Place
 
 log = logging.getLogger(__name__)
-
-_ID: Final = re.compile("[0-9a-f]{32}")
-_NAMED: Final = 3
-"""Ids in a message."""
 
 
 def say_what_is_lost(database: LedgerDatabase, place: Place, destination: str) -> None:
@@ -36,7 +30,7 @@ def say_what_is_lost(database: LedgerDatabase, place: Place, destination: str) -
             " sent again, under the same ids. If it is lost, end this run, remove this ledger, and `statsig-export"
             " restore --lost ID` takes over what the storage knows of it",
             destination,
-            ", ".join(others[:_NAMED]) + (" and others" if len(others) > _NAMED else ""),
+            named(others),
         )
 
 
@@ -54,8 +48,8 @@ def require_receipts(place: Place, lost: str) -> None:
 
 
 def _all(place: Place) -> list[str]:
-    """The ids of the ledgers that have left something; a folder of another name (`lost+found`) is none."""
-    return [name for name in place.folders(FOLDER) if _ID.fullmatch(name)]
+    """The ids of the ledgers that have left something."""
+    return ids_among(place.folders(FOLDER))
 
 
 def become(database: LedgerDatabase, lost: str) -> None:

@@ -24,13 +24,13 @@ from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.lanes import lanes_of
 from statsig_export.ledger.partition_rows import OF_VERSION, Known, Rows, delivered_ids, rows_of
 from statsig_export.ledger.queries import ledger_id
+from statsig_export.receipts.folders import FOLDER
 from statsig_export.storage.foreign import warn_of_foreign
 from statsig_export.storage.place import Place
 from statsig_export.windows import partition_keys, split_partition_key
 
 log = logging.getLogger(__name__)
 
-FOLDER: Final = "receipts"
 FORMAT: Final = 1
 _AT_ONCE: Final = 64
 """Receipts that are in memory at a time."""

@@ -91,6 +91,19 @@ def test_a_failed_run_is_told_with_whose_fault_and_what_to_do_and_once_more_when
     assert incidents(taken) == [("run", "began"), ("run", "over")]
 
 
+@pytest.mark.fault("F657")
+def test_ticks_without_a_ledger_tell_once_that_there_is_none_and_once_when_it_is_over(project: Project, taken: Taken):
+    first = tick(project)
+    second = tick(project, first.cursor)
+    assert "there is no ledger at " in (second.skip_message or "")
+    assert incidents(taken) == [("empty", "began")]
+
+    project.fill(DAYS[:1])
+    project.export_days(DAYS[0], DAYS[0])
+    tick(project, second.cursor)
+    assert incidents(taken) == [("empty", "began"), ("empty", "over")]
+
+
 @pytest.mark.fault("F566")
 @pytest.mark.usefixtures("taken")
 def test_many_runs_that_fail_for_one_cause_are_one_observation(project: Project, monkeypatch: pytest.MonkeyPatch):

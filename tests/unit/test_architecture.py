@@ -40,8 +40,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("arrow", "delivery", "events", "ledger", "maintenance", "privacy", "receipts", "reconciliation", "storage")
     },
     "openlineage": {"export", "layouts", "ledger", "lineage", "shipping", "source", "storage"},
-    "metrics": {"delivery", "export", "ledger", "shipping"},
-    "monitoring": {"export", "ledger", "shipping"},
+    "metrics": {"delivery", "export", "ledger", "receipts", "shipping"},
+    "monitoring": {"export", "ledger", "receipts", "shipping"},
     "alerts": {"delivery", "ledger", "monitoring", "shipping"},
     "tracing": set(),
     "testing": {"layouts"},

@@ -9,6 +9,7 @@ from statsig_export.cli import failures, output
 from statsig_export.cli.exit_codes import DONE, NOT_ALL_DONE
 from statsig_export.cli.verb_options import as_json, config_of
 from statsig_export.config import Config
+from statsig_export.errors import ConfigError
 
 
 @click.command("alerts")
@@ -25,8 +26,7 @@ def command(ctx: click.Context, *, test: bool, json_: bool) -> None:
     config: Config = config_of(ctx.obj)
     memory = FileMemory(config.file_of("alerts.state", config.alert_settings().state))
     if test:
-        memory.require()
-        ctx.exit(_tested(config, json_=json_))
+        ctx.exit(_tested(config, memory, json_=json_, debug=ctx.obj.debug))
     told = tell(config, memory, last_told=LastTold(memory))
     if json_:
         output.print_json(_object(told))
@@ -41,21 +41,29 @@ def command(ctx: click.Context, *, test: bool, json_: bool) -> None:
     ctx.exit(max(code, failures.report_all(errors, debug=ctx.obj.debug)))
 
 
-def _tested(config: Config, *, json_: bool) -> int:
-    outcomes = send_test(config)
+def _tested(config: Config, memory: FileMemory, *, json_: bool, debug: bool) -> int:
+    """Everything is tried, whatever is wrong with the rest of it."""
+    unkept: list[ConfigError] = []
+    try:
+        memory.require()
+    except ConfigError as error:
+        unkept.append(error)
+    tested = send_test(config)
     if json_:
-        output.print_json({"test": {name: wrong or "taken" for name, wrong in outcomes.items()}})
+        said: dict[str, object] = {"test": {name: wrong or "taken" for name, wrong in tested.outcomes.items()}}
+        output.print_json(said | ({"state": unkept[0].message} if unkept else {}))
     else:
-        for name, wrong in outcomes.items():
+        for name, wrong in tested.outcomes.items():
             click.echo(f"{name}: {wrong or 'has taken the test message'}")
-    return NOT_ALL_DONE if any(outcomes.values()) else DONE
+    code = NOT_ALL_DONE if any(tested.outcomes.values()) else DONE
+    return max(code, failures.report_all([*unkept, *tested.unusable], debug=debug))
 
 
 def _print(told: Told) -> None:
     for name, news in told.told.items():
         click.echo(f"{name} was told: {'; '.join(_line(*one) for one in news)}")
     if not told.told:
-        nothing = "nobody was told" if told.failed or told.waiting or told.wrong else "nothing to tell"
+        nothing = "nobody was told" if told.failed or told.waiting or told.wrong or told.unkept else "nothing to tell"
         click.echo(f"{nothing}: {len(told.open)} incidents are open, {len(told.incidents)} are followed")
 
 

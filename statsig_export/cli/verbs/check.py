@@ -101,10 +101,12 @@ def command(
     """Report the state of the export to a monitor: one line, and the exit code of a Nagios plugin.
 
     0 OK; 1 WARNING: sending is paused, events are pending too long, too many failed or came late, a closed window is
-    not exported, or forwarded events did not arrive; 2 CRITICAL: the destination is halted, or events are pending much
-    too long; 3 UNKNOWN: the ledger cannot be read or is empty.
+    not exported, forwarded events did not arrive, or another ledger has sent from this storage; 2 CRITICAL: the
+    destination is halted, events are pending much too long, or a run would send again what a lost ledger has sent; 3
+    UNKNOWN: the ledger cannot be read or is empty.
 
-    Reads only the ledger. The variables of the source and of the webhook can be unset.
+    Reads only the ledger, and whose receipts the storage has, if that answers. The variables of the source and of the
+    webhook can be unset.
     """
     config: Config = config_of(ctx.obj)
     limits = Limits.of(config.checks, pending_age, pending_age_critical, export_age)

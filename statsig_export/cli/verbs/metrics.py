@@ -75,8 +75,9 @@ class _Outcome:
 def command(ctx: click.Context, file: Path | None, address: tuple[str, int] | None) -> None:
     """Print the state of the export as Prometheus reads it; or write it for node_exporter, or serve it.
 
-    Reads only the ledger. The variables of the source and of the webhook can be unset. If the ledger cannot be read,
-    statsig_export_up is 0, all figures are left out, and the exit code is 5. Needs the extra `metrics`.
+    Reads only the ledger, and whose receipts the storage has, if that answers. The variables of the source and of the
+    webhook can be unset. If the ledger cannot be read, statsig_export_up is 0, all figures are left out, and the exit
+    code is 5. Needs the extra `metrics`.
     """
     if file is not None and address is not None:
         raise click.UsageError("--to writes once, --serve goes on: give one or the other")

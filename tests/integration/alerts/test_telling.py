@@ -220,6 +220,90 @@ def test_on_a_full_disk_that_the_ledger_cannot_be_read_is_told_once_an_hour(
     assert "free space on its disk" in duty.taken.texts[0]
 
 
+@pytest.mark.fault("F650")
+def test_on_a_full_disk_a_ledger_that_can_only_be_read_is_told_once_an_hour(
+    duty: Duty, monkeypatch: pytest.MonkeyPatch
+):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("statsig_export.alerts.memory._WRITE_WAIT_MS", 50)
+    monkeypatch.setattr(FileMemory, "_write", full)
+    duty.halt()
+    memory = FileMemory(duty.home.folder / "alerts.json")
+    with closing(sqlite3.connect(duty.home.folder / "ledger.db", isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        told = [tell(duty.config, memory, now=lambda: duty.now, last_told=LastTold(memory)) for _ in range(2)]
+
+    assert [list(one.told) for one in told] == [["webhook"], []]
+    assert all(one.wrong is not None and one.unkept is not None for one in told)
+    assert duty.incidents() == [("ledger", "began")]
+
+
+@pytest.mark.fault("F657")
+@pytest.mark.parametrize(
+    "databases", ["sqlite", pytest.param("postgresql", marks=pytest.mark.acceptance)], indirect=True
+)
+def test_a_ledger_that_is_not_there_is_told_once_and_once_when_something_was_exported(
+    any_home: ExportHome, receiver_of_alerts: Taken
+):
+    duty = Duty(any_home, receiver_of_alerts)
+    duty.looks(5)
+    assert duty.incidents() == [("empty", "began")]
+    assert "there is no ledger at " in duty.taken.texts[0]
+    duty.home.add([custom_event(1)])
+    duty.home.export()
+    duty.home.ship()
+    for _ in range(4):
+        duty.look(minutes=6)
+
+    assert duty.incidents() == [("empty", "began"), ("empty", "over")]
+    assert duty.beside.text == LedgerMemory(duty.config).read().text == ""
+
+
+@pytest.mark.fault("F657")
+def test_a_ledger_that_appears_and_is_empty_still_is_no_other_incident(duty: Duty):
+    duty.looks(5)
+    with ledger_of(duty.config):
+        pass  # made, and nothing is exported
+    for _ in range(4):
+        duty.look(minutes=6)
+
+    assert duty.incidents() == [("empty", "began")]
+
+
+@pytest.mark.fault("F657")
+def test_while_the_ledger_cannot_be_read_nobody_hears_that_it_is_there_again(duty: Duty):
+    duty.looks(3)
+    right, duty.home.environ["LEDGER"] = duty.home.environ["LEDGER"], f"sqlite:///{duty.home.write()}"
+    for _ in range(4):
+        duty.look(minutes=6)
+    assert duty.incidents() == [("empty", "began"), ("ledger", "began")]
+    duty.home.environ["LEDGER"] = right
+    for _ in range(4):
+        duty.look(minutes=6)
+
+    assert duty.incidents()[2:] == [("ledger", "over")]
+
+
+@pytest.mark.fault("F657")
+def test_what_the_ledger_remembers_is_followed_there_when_it_was_away_for_a_while(duty: Duty):
+    failed = Observation("run:1", Level.WARNING, "a run failed", Fault.SOURCE, "look")
+    duty.halt()
+    for _ in range(4):
+        duty.look(watch=lambda: [failed])
+    ledger = duty.home.folder / "ledger.db"
+    away = ledger.rename(ledger.with_name("away.db"))
+    for _ in range(4):
+        duty.look(watch=lambda: [failed])
+    away.rename(ledger)
+    for _ in range(4):
+        duty.look(minutes=6, watch=lambda: [failed])
+
+    began = [("halted", "began"), ("run:1", "began")]
+    assert duty.incidents() == [*began, ("other_ledger", "began"), ("run:1", "began"), ("other_ledger", "over")]
+
+
 @contextmanager
 def locked(file: Path) -> Iterator[None]:
     """Nobody reads or writes it meanwhile."""
@@ -373,6 +457,24 @@ class TestTheVerb:
         assert duty.incidents() == [("ledger", "began")]
         assert (duty.home.folder / "remembered" / "alerts.json").exists()
 
+    @pytest.mark.fault("F657")
+    def test_that_there_is_no_ledger_is_remembered_beside_it(self, duty: Duty, shell: Shell):
+        results = [shell("alerts") for _ in range(3)]
+
+        assert [result.exit_code for result in results] == [0, 0, 0]
+        assert results[2].output == "nothing to tell: 1 incidents are open, 1 are followed\n"
+        assert duty.incidents() == [("empty", "began")]
+        assert not (duty.home.folder / "ledger.db").exists()
+
+    @pytest.mark.fault("F657")
+    def test_without_a_memory_it_tells_that_there_is_no_ledger_all_the_same(self, duty: Duty, shell: Shell):
+        (duty.home.folder / "remembered").write_text("a file where a folder should be")
+        result = shell("alerts")
+
+        assert result.exit_code == 2
+        assert duty.incidents() == [("empty", "began")]
+        assert "That is told again and again, since alerts.state: " in duty.taken.texts[0]
+
     @pytest.mark.fault("F648")
     def test_what_a_look_that_was_killed_was_telling_is_said_to_be_left_to_it(
         self, duty: Duty, shell: Shell, monkeypatch: pytest.MonkeyPatch
@@ -443,7 +545,27 @@ class TestTheVerb:
         result = shell("alerts", "--test")
 
         assert (result.exit_code, "alerts.state" in result.stderr) == (2, True)
-        assert duty.taken.bodies == []
+        assert result.stdout == "webhook: has taken the test message\n"
+        assert len(duty.taken.bodies) == 1
+
+    @pytest.mark.fault("F661")
+    def test_a_test_names_all_that_is_wrong_and_tells_whom_it_can(self, duty: Duty, shell: Shell):
+        url = duty.home.environ.pop("ALERTS")
+        (duty.home.folder / "remembered").write_text("a file where a folder should be")
+        nobody = shell("alerts", "--test")
+        duty.home.set("alerts", slack={"url": "env:CHANNEL"})
+        duty.home.environ["CHANNEL"] = url
+        shell.home.write()
+        somebody, said = shell("alerts", "--test"), shell.json("alerts", "--test")
+
+        for result in (nobody, somebody):
+            assert result.exit_code == 2
+            assert "alerts.state" in result.stderr
+            assert "webhook: the environment variable ALERTS is not set" in result.stdout
+        assert "the environment variable ALERTS is not set" in nobody.stderr
+        assert "slack: has taken the test message" in somebody.stdout
+        assert said["test"] == {"slack": "taken", "webhook": "the environment variable ALERTS is not set"}
+        assert "cannot be kept" in said["state"]
 
     def test_without_alerts_it_says_what_to_write(self, shell: Shell):
         del shell.home.settings["alerts"]

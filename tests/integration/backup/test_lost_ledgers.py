@@ -2,12 +2,20 @@
 
 import json
 import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from alert_receiver import http_receiver
 from home import ExportHome
 from old_windows import LATER, lived, next_day, sent
 from rows import custom_event
+from scrapes import scraped
 
+from statsig_export.alerts.memory import TextMemory
+from statsig_export.alerts.telling import tell
 from statsig_export.backup.catching_up import catch_up, take_over
 from statsig_export.errors import ConfigError, LedgerError
 from statsig_export.forgetting.forget import forget, undo
@@ -96,6 +104,101 @@ def test_what_another_destination_was_sent_is_no_word_about_this_one(
     home.export()
 
     assert warnings(caplog) == []
+
+
+@dataclass
+class Watched:
+    """What `check`, the metrics and the alerts say at one time."""
+
+    check: dict
+    metric: list[float]
+    alerts: list[str]
+
+
+def watched(home: ExportHome) -> Watched:
+    home.write()
+    said = json.loads(home.verb("check", "--json").stdout)
+    told = tell(home.config, TextMemory(""))
+    return Watched(said, scraped(home).of("other_ledgers"), [one.seen.key for one in told.incidents])
+
+
+@pytest.fixture
+def on_duty(home: ExportHome) -> Iterator[ExportHome]:
+    with http_receiver() as receiver:
+        home.environ["ALERTS"] = receiver.url
+        home.set("checks", overdue_after="36500d")
+        home.set("alerts", webhook={"url": "env:ALERTS"})
+        yield home
+
+
+@pytest.mark.fault("F659")
+def test_that_a_ledger_is_lost_is_seen_before_and_after_all_is_sent_again_and_ends_with_its_restoration(
+    on_duty: ExportHome,
+):
+    sent(on_duty)
+    well = watched(on_duty)
+    lost = lose(on_duty)
+    before = watched(on_duty)
+    sent_again = on_duty.export() and on_duty.ship().sent
+    new = ledger_id(on_duty.config)
+    after = watched(on_duty)
+    lose(on_duty)
+    take_over(on_duty.config, lost)
+    restored = watched(on_duty)
+    shutil.rmtree(on_duty.folder / "files" / "receipts" / new)
+
+    assert (well.check["state"], well.metric, well.alerts) == ("OK", [0], [])
+    assert (before.check["state"], before.metric, before.alerts) == ("CRITICAL", [], ["other_ledger"])
+    assert f"from this storage ({lost}), and there is no ledger at" in before.check["text"]
+    assert "restore --lost ID" in before.check["findings"][0]["do"]
+    assert sent_again == 1
+    assert (after.check["state"], after.metric, after.alerts) == ("WARNING", [1], ["other_ledger"])
+    assert lost in after.check["text"]
+    assert new in restored.check["text"]  # what the new one sent meanwhile
+    assert watched(on_duty) == well
+
+
+@pytest.mark.fault("F659")
+def test_receipts_of_another_destination_or_of_no_ledger_are_no_lost_ledger(on_duty: ExportHome):
+    sent(on_duty)
+    lose(on_duty)
+    (on_duty.folder / "files" / "receipts" / "lost+found" / "another").mkdir(parents=True)
+    on_duty.set("webhook", name="another")
+    sent_again = on_duty.export() and on_duty.ship().sent
+
+    assert sent_again == 1
+    assert watched(on_duty).alerts == []
+
+
+@pytest.mark.fault("F659")
+@pytest.mark.parametrize("url", ["s3://bucket/and-no-endpoint", "env:NOT_SET", "no-such-scheme://events"])
+def test_a_storage_that_cannot_be_read_is_no_finding_and_no_error(
+    on_duty: ExportHome, url: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    sent(on_duty)
+    on_duty.set("storage", url=url)
+    began = time.monotonic()
+    unknown = watched(on_duty)
+
+    assert (unknown.check["state"], unknown.metric, unknown.alerts) == ("OK", [], [])
+    assert time.monotonic() - began < 30
+
+
+@pytest.mark.fault("F659")
+def test_a_storage_that_is_away_for_a_while_does_not_end_that_another_ledger_is_known(
+    on_duty: ExportHome, monkeypatch: pytest.MonkeyPatch
+):
+    sent(on_duty)
+    lose(on_duty)
+    on_duty.export()
+    now, told = datetime.now(UTC), []
+    for minute in range(60):
+        if minute == 10:
+            monkeypatch.setattr("statsig_export.monitoring.reading.other_ledgers", lambda *_: None)
+        told.append(tell(on_duty.config, TextMemory(""), now=lambda: now + timedelta(minutes=minute)).told)  # noqa: B023
+
+    assert [minute for minute, news in enumerate(told) if news] == [2]
 
 
 def test_only_a_ledger_that_holds_nothing_becomes_another_one(home: ExportHome):

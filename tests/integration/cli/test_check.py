@@ -191,8 +191,10 @@ def test_neither_the_sources_nor_the_webhooks_variable_is_needed(shell: Shell, v
 def test_nothing_is_made_where_there_is_no_ledger_yet(shell: Shell):
     code, said, _ = words(shell("check"))
 
-    assert (code, said) == (3, "UNKNOWN - nothing was exported yet for the destination fivetran")
-    assert not (shell.home.folder / "ledger.db").exists()
+    ledger = shell.home.folder / "ledger.db"
+    nothing = "nothing was exported yet for the destination fivetran"
+    assert (code, said) == (3, f"UNKNOWN - {nothing}: there is no ledger at {ledger}")
+    assert not ledger.exists()
 
 
 @pytest.mark.fault("F134")

@@ -38,6 +38,8 @@ from statsig_export.lineage.frames import failed_rows, read_events
 from statsig_export.lineage.trace import trace
 from statsig_export.maintenance.prune import prune
 from statsig_export.maintenance.verify import verify
+from statsig_export.monitoring.reading import read_figures
+from statsig_export.monitoring.rules import Limits
 from statsig_export.runs import REAL_TIME, RunContext
 from statsig_export.shipping.ship import ship
 from statsig_export.shipping.status import status
@@ -347,16 +349,22 @@ def test_a_lost_file_that_the_source_does_not_make_again_keeps_its_category_alon
     assert {line.category: line.account.events for line in status(home.config)}["gate_exposure"] == 11
 
 
-@pytest.mark.fault("F578")
+@pytest.mark.fault("F578", "F658")
 def test_late_rows_alone_count_as_late_however_many_files_a_window_had(home: ExportHome):
+    def judged() -> tuple[int, int]:
+        seen = read_figures(home.config, Limits.of(home.config.checks), datetime.now(UTC))
+        return seen.late, seen.planned
+
     fill(home)
     home.export()
-    before = scraped(home)
+    before, judged_before = scraped(home), judged()
     home.add([custom_event(1_000), custom_event(1_001)])
     home.export()
 
     assert before.sum("late_events_total") == 0
     assert scraped(home).sum("late_events_total") == 2
+    assert judged_before == (0, before.sum("planned_events_total"))
+    assert judged() == (2, before.sum("planned_events_total") + 2)
 
 
 def test_the_failed_rows_of_all_shards_are_in_one_quarantine(home: ExportHome):

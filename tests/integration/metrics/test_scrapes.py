@@ -22,6 +22,7 @@ from scrapes import Scrape, of_registry, scraped
 from sqlalchemy import make_url
 
 from statsig_export.errors import ConfigError, LedgerError
+from statsig_export.ledger.transactions import ledger_place
 from statsig_export.metrics import collector, observed, textfile
 from statsig_export.metrics import server as metrics_server
 from statsig_export.metrics.collector import registry_of
@@ -41,12 +42,19 @@ def assert_down(scrape: Scrape, told: list[Exception | None], words: str) -> Non
     assert words in str(error)
 
 
-@pytest.mark.fault("F500")
+@pytest.mark.fault("F500", "F662")
 def test_a_ledger_that_is_not_there_yet_is_down(home: ExportHome):
     told: list[Exception | None] = []
 
-    assert_down(scraped(home, told), told, "there is no ledger yet")
+    assert_down(scraped(home, told), told, f"there is no ledger yet at {home.folder / 'ledger.db'}")
     assert not (home.folder / "ledger.db").exists()
+
+
+@pytest.mark.fault("F662")
+def test_where_a_ledger_should_be_is_told_without_what_signs_in_there(home: ExportHome):
+    home.environ["LEDGER"] = f"postgresql+psycopg://duty:{SECRET}@db.example:5433/exports"
+
+    assert ledger_place(home.config) == "db.example:5433/exports"
 
 
 @pytest.mark.fault("F500")
