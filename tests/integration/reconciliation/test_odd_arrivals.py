@@ -206,17 +206,21 @@ def test_what_else_is_read_with_whole_days_or_a_whole_table_is_still_ours(
     landing.run("ALTER TABLE statsig_events DROP COLUMN _fivetran_synced")
     landing.run("ALTER TABLE statsig_events ADD COLUMN _fivetran_synced DATE")
     points_at(home, landing)
-    sent_earlier(home, timedelta(hours=5))
+    noon = datetime.now(UTC).replace(hour=12, minute=0)
+    ahead = noon - datetime.now(UTC)  # at whatever hour this runs: what was sent at seven was written on the same day
+    sent_earlier(home, timedelta(hours=5) - ahead)
+    settled = last_attempt(home)
     home.set("arrivals", grace="1m", columns={} if synced is None else {"synced": synced})
-    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    today = f"{noon:%Y-%m-%d}"
     rows = ", ".join(f"""('{today}', '{{"timeUUID": "{one["timeUUID"]}"}}')""" for one in home.receiver.events())
     landing.run(f"INSERT INTO statsig_events (_fivetran_synced, data) VALUES {rows}")  # noqa: S608 - ids of this test
-    assert compared(home).total.arrived == 15
+    assert compared(home, ahead).total.arrived == 15
     home.add([custom_event(11, ingested_at=datetime(2026, 11, 21, 12))])
     home.export("2026-11-21")
     home.ship()
+    sent_earlier(home, -ahead, since_attempt=settled)
 
-    report = compared(home, timedelta(minutes=2))
+    report = compared(home, ahead + timedelta(minutes=2))
 
     assert (report.landed, report.alien, report.total.missing) == (15, 0, 1)
 
