@@ -15,6 +15,7 @@ from statsig_export.config import Config
 from statsig_export.errors import ConfigError, LedgerError
 from statsig_export.ledger.notes import change_note, read_note
 from statsig_export.ledger.transactions import existing_ledger, ledger_place, ledger_to_read
+from statsig_export.storage.local_files import NotRegularError, open_regular
 
 _KIND: Final = "alerts"
 READ_WAIT_MS: Final = 3_000
@@ -23,6 +24,10 @@ _WRITE_WAIT_MS: Final = 8_000
 """For another writer, likewise; three times at most in a look."""
 AGAIN_MS: Final = 3_600_000
 """So often somebody is told, at most, what cannot be remembered."""
+_LONGEST: Final = 1 << 24
+"""Bytes that are read of a file: more than any record has."""
+_A_RECORD: Final = 4096
+"""Bytes, about."""
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 Change = Callable[[Record], Record]
@@ -81,17 +86,19 @@ class FileMemory:
 
     def read(self) -> Record:
         try:
-            return Record.of_text(self.file.read_text("utf-8"))
+            with open_regular(str(self.file)) as file:
+                return Record.of_text(file.read(_LONGEST).decode("utf-8", "replace"))
         except FileNotFoundError:
             return Record()
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
             raise self._not_kept(error) from None
 
     def require(self) -> None:
         """Raises ConfigError where the file cannot be read, or not be written again."""
         self.change(lambda record: record)
         try:
-            tempfile.TemporaryFile(dir=self.file.parent).close()
+            with tempfile.TemporaryFile(dir=self.file.parent) as file:
+                file.write(bytes(_A_RECORD))  # an empty file fits on a full disk, too
         except OSError as error:
             raise self._not_kept(error) from None
 
@@ -124,7 +131,9 @@ class FileMemory:
 
     def _not_kept(self, error: Exception) -> ConfigError:
         why, number = type(error).__name__, None
-        if isinstance(error, OSError):
+        if isinstance(error, NotRegularError):
+            why = str(error)
+        elif isinstance(error, OSError):
             why, number = os.strerror(error.errno or 0), error.errno
         hint = "free space on its disk" if number in _FULL else "name one in [alerts] state that this user may write to"
         return ConfigError(f"alerts.state: {self.file} cannot be kept ({why})", hint=hint)

@@ -98,11 +98,11 @@ class Record:
                 return cls()
             taken = document.get("taken", [])
             tried = {
-                name: Tried(failures, until_ms, taken=name in taken)
+                name: Tried(_whole(failures), _whole(until_ms), taken=name in taken)
                 for name, (failures, until_ms) in document["tried"].items()
             }
             return cls([_read(one) for one in document["incidents"]], tried)
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return cls()
 
 
@@ -134,4 +134,11 @@ def _read(one: dict[str, Any]) -> Incident:
         tuple(one["partitions"]),
         tuple(one["runs"]),
     )
-    return Incident(seen, told=one["told"], **{name: one[name] for name in _MOMENTS if name in one})
+    told = {receiver: _whole(level) for receiver, level in one["told"].items()}
+    return Incident(seen, told=told, **{name: _whole(one[name]) for name in _MOMENTS if name in one})
+
+
+def _whole(number: object) -> int:
+    if type(number) is not int:
+        raise TypeError("no whole number")
+    return number

@@ -11,8 +11,11 @@ from typing import Final
 _PASSED_ON: Final = frozenset(
     {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2}
 )
+_FROM_KEYS: Final = frozenset({signal.SIGINT, signal.SIGQUIT})
 _OF_THE_KERNEL: Final = 128
-"""si_code of Ctrl-C: the terminal has sent it to the child as well, which is of the same group."""
+"""si_code of Ctrl-C and the like: the terminal has sent them to the child as well, which is of the same group. That it
+is gone (SIGHUP) only the first process of its session is told.
+"""
 
 
 def work_in_a_child() -> None:
@@ -27,7 +30,8 @@ def work_in_a_child() -> None:
         return
     while (code := _ended(child)) is None:
         came = signal.sigwaitinfo(waited_for)
-        if came.si_signo in _PASSED_ON and came.si_code != _OF_THE_KERNEL:
+        from_keys = came.si_signo in _FROM_KEYS and came.si_code == _OF_THE_KERNEL
+        if came.si_signo in _PASSED_ON and not from_keys:
             os.kill(child, came.si_signo)
     os._exit(code)
 

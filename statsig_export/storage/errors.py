@@ -6,6 +6,7 @@ the cause does: errno and its name, the service's error code, host and port of t
 
 import errno
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +75,7 @@ _BY_KIND: Final[Mapping[str, str]] = {
     "ClientConnectorError": _ENDPOINT,
     "EndpointResolutionError": "AWS_ENDPOINT_URL holds no URL of an endpoint such as https://host:9000",
 }
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 _NOT_ALLOWED: Final = frozenset({errno.EACCES, errno.EPERM})
 _OF_ANOTHER: Final = (
     "another user owns it, perhaps by a command that was run as root: give it to the user that runs this (`chown -R`),"
@@ -171,13 +173,19 @@ def _is_of_another_user(path: str) -> bool:
 
 
 def _shown(url: str) -> str:
-    if "://" not in url:
+    scheme, separator, rest = url.partition("://")
+    if not separator:
         return url
+    if not _SCHEME.fullmatch(scheme):
+        return "..."
     try:
         parts = urlsplit(url)
     except ValueError:
-        return f"{url.partition('://')[0]}://..."
+        return f"{scheme}://..."
     user, at, host = parts.netloc.rpartition("@")
+    before = rest.rpartition("@")[0]
+    if ":" in before and before != user:  # a password with a `/`, `#` or `?`, which ends the host for urlsplit
+        return f"{scheme}://..."
     is_container = parts.scheme.startswith(("abfs", "wasb")) and ":" not in user
     return f"{parts.scheme}://{user + at if is_container else ''}{host}{parts.path}"
 

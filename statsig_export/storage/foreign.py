@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from statsig_export.storage.place import Place
+from statsig_export.terminal_text import escaped
 
 log = logging.getLogger(__name__)
 
@@ -15,5 +16,6 @@ def warn_of_foreign(paths: Sequence[str], place: Place, ours: str) -> None:
     """Name the files that are none of `ours`; nothing where there is no such file."""
     if not paths:
         return
-    named = ", ".join(paths[:_NAMED]) + (f" and {len(paths) - _NAMED:,} more" if len(paths) > _NAMED else "")
+    more = f" and {len(paths) - _NAMED:,} more" if len(paths) > _NAMED else ""
+    named = ", ".join(map(escaped, paths[:_NAMED])) + more
     log.warning("%s holds files that are no %s; they are passed over: %s", place.place, ours, named)

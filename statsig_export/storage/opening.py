@@ -1,6 +1,7 @@
 """Opening a storage by its URL: the file system, which extra brings it, and how long it may keep a run waiting."""
 
 import logging
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -17,6 +18,8 @@ _EXTRAS: Final = {
 }
 _BOUNDED: Final = {"connect_timeout": 5, "read_timeout": 30, "retries": {"max_attempts": 2, "mode": "standard"}}
 """Of a request to S3: seconds and tries; s3fs tries five times on top. A dead endpoint is an error within a minute."""
+_MISTYPED: Final = re.compile(r"[A-Za-z0-9+.-]+([^\w/.-]{1,2}/{1,2}|//)[^/]*:[^/]*@")
+"""As `s3;//key:secret@bucket`: taken for a folder, the secret would be its name."""
 _CLIENTS: Final = ("s3fs", "aiobotocore", "botocore", "gcsfs", "google", "azure", "adlfs", "asyncio")
 
 
@@ -30,6 +33,8 @@ def open_filesystem(
 ) -> tuple[Any, str]:
     """The file system of a URL or path, and the root in its own words. Raises `error`, which calls it `named`."""
     protocol = url.partition("://")[0] if "://" in url else "file"
+    if "://" not in url and _MISTYPED.match(url):
+        raise error(f"{named} is no URL: what names the kind of storage ends with ://", hint=f"correct {key}")
     given = dict(options or {})
     _keep_quiet()
     if protocol in {"s3", "s3a"} and "config_kwargs" not in {**fsspec.config.conf.get(protocol, {}), **given}:

@@ -42,7 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "openlineage": {"export", "layouts", "ledger", "lineage", "shipping", "source", "storage"},
     "metrics": {"delivery", "export", "ledger", "receipts", "shipping"},
     "monitoring": {"export", "ledger", "receipts", "shipping"},
-    "alerts": {"delivery", "ledger", "monitoring", "shipping"},
+    "alerts": {"delivery", "ledger", "monitoring", "shipping", "storage"},
     "tracing": set(),
     "testing": {"layouts"},
     "demo": {"dagster", "ledger", "reconciliation", "shipping", "testing"},

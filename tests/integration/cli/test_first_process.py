@@ -3,6 +3,7 @@ does not handle.
 """
 
 import os
+import pty
 import shutil
 import signal
 import subprocess
@@ -111,3 +112,21 @@ def test_process_1_that_sends_finishes_its_request_at_sigterm_and_has_the_exit_c
     with first_process(home, "run", "--from", "yesterday") as (process, _):
         process.communicate(timeout=20)
     assert process.returncode == 2
+
+
+@pytest.mark.fault("F656")
+def test_process_1_ends_with_its_terminal():
+    program = ("-m", "statsig_export") if namespace() else ("-c", AS_IF)
+    command = [*namespace(), "setsid", "--ctty", sys.executable, *program, "receiver", "--port", "0"]
+    master, terminal = pty.openpty()
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command, stdin=terminal, stdout=subprocess.PIPE, stderr=quiet, text=True) as process:
+        os.close(terminal)
+        assert process.stdout is not None
+        assert process.stdout.readline()  # it listens
+        os.close(master)
+
+        try:
+            assert process.wait(timeout=20) == 128 + signal.SIGHUP
+        finally:
+            process.kill()

@@ -222,7 +222,16 @@ def test_who_is_being_told_is_written_where_an_earlier_version_passes_over_it():
     assert json.loads(record.text)["tried"] == {"slack": [0, 10**12 + TAKEN_MS], "email": [2, 10**12]}
 
 
-@pytest.mark.parametrize("text", ["", None, "{", "[]", '{"version": 9}', '{"version":1,"incidents":[{}],"tried":{}}'])
+@pytest.mark.fault("F660")
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", None, "{", "[]", '{"version": 9}', '{"version":1,"incidents":[{}],"tried":{}}'),
+        '{"version":1,"incidents":[],"tried":{"slack":["x","y"]}}',
+        Record([Incident(seen(), 1)]).text.replace('"since_ms":1', '"since_ms":"x"'),
+        pytest.param("[" * 200_000, id="deep"),
+    ],
+)
 def test_a_record_of_another_version_or_a_damaged_one_is_empty(text: str | None):
     assert Record.of_text(text) == Record()
 
