@@ -53,11 +53,12 @@ def test_vulnerabilities_are_reported_where_security_md_says():
 
 def test_the_hooks_are_what_the_gate_runs_and_nothing_else():
     (local,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))["repos"]
-    gate = (ROOT / ".ci/run").read_text("utf-8").splitlines()
+    gate = (ROOT / ".ci/run").read_text("utf-8")
+    targets = " ".join(re.findall(r"^(?:make|timed|row) ([a-z ]+)", gate, re.MULTILINE)).split()
 
     assert local["repo"] == "local"
     assert [hook["entry"] for hook in local["hooks"]] == ["make lint", "make types"]
-    assert all(hook["entry"] in gate for hook in local["hooks"])
+    assert all(hook["entry"].removeprefix("make ") in targets for hook in local["hooks"])
 
 
 def test_pre_commit_reads_its_configuration():
