@@ -1,105 +1,31 @@
 """`python -m benchmarks processes`: windows of an hour, exported by one process and side by side by several.
 
-CPU counts all processes of the export, not the database. Memory is the peak of the largest one of them. On a machine
-that does something else besides, believe the CPU and the memory, and not the wall time.
+What is measured is said in whole_exports.py.
 """
 
 import argparse
-import json
-import os
-import subprocess
-import sys
-import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from rich.table import Table
-
-from benchmarks.figures import POSTGRESQL, SQLITE
-from benchmarks.machine import machine
-from benchmarks.probe import cpu_seconds, largest_mb
-from benchmarks.report import STYLE, say, show
-from benchmarks.source_data import DAY, FilledSource, source_databases
-from statsig_export.arrow.memory import prefer_jemalloc
-from statsig_export.config import load_config
-from statsig_export.export.export import each_window
-from statsig_export.export.reports import ExportReport
-from statsig_export.windows import windows_between
+from benchmarks.source_data import DAY, FilledSource
+from benchmarks.whole_exports import Figures, add_options, compare, exported
 
 HOURS: Final = 24
-_CONFIG: Final = """\
-[source]
-url = "env:DB"
-[windows]
-every = "hour"
-[webhook]
-url = "env:HOOK"
-[storage]
-url = "files"
-[ledger]
-url = "sqlite:///ledger.db"
-"""
 
 
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks processes", description=__doc__)
     parser.add_argument("--events", type=int, default=50_000, help="rows of each window (%(default)s)")
-    parser.add_argument("--databases", nargs="+", default=[POSTGRESQL, SQLITE], choices=[POSTGRESQL, SQLITE])
     parser.add_argument("--processes", nargs="+", type=int, default=[1, 2, 4])
-    parser.add_argument("--home", type=Path, help="where databases and files lie for the time")
-    parser.add_argument("--json", type=Path, help="write the figures here too")
+    add_options(parser)
     options = parser.parse_args(arguments)
-    found: list[dict[str, Any]] = []
-    scratch = tempfile.TemporaryDirectory(prefix="statsig-export-bench-", dir=options.home)
-    with scratch as home, source_databases(Path(home)) as databases:
-        for database in options.databases:
-            say(f"{database}: making {HOURS} windows of {options.events:,} rows")
-            source = databases.fill(database, HOURS * options.events)
-            found += _runs(source, Path(home), options.processes)
-            databases.drop(source)
-    show([_table(found)])
-    if options.json:
-        options.json.write_text(json.dumps({"machine": machine(), "processes": found}, indent=1) + "\n")
+    keys = [f"{DAY + timedelta(hours=hour):%Y-%m-%d-%H:%M}" for hour in range(HOURS)]
 
+    def runs(source: FilledSource, home: Path) -> Iterator[Figures]:
+        for processes in options.processes:
+            folder = home / f"{source.database}-{processes}"
+            yield {"processes": processes, **exported(source, folder, 'every = "hour"', keys, processes)}
 
-def _runs(source: FilledSource, home: Path, counts: Sequence[int]) -> Iterator[dict[str, Any]]:
-    for processes in counts:
-        folder = home / f"{source.database}-{processes}"
-        folder.mkdir()
-        (folder / "export.toml").write_text(_CONFIG)
-        said = {"DB": source.url, "HOOK": "https://hook.example/", "BENCH_HOME": str(folder)}
-        environ = {**os.environ, **said, "BENCH_PROCESSES": str(processes)}
-        command = [sys.executable, "-m", "benchmarks.processes"]
-        run = subprocess.run(command, env=environ, check=True, stdout=subprocess.PIPE, text=True)
-        figures = json.loads(run.stdout)
-        if figures["events"] != source.rows:
-            raise SystemExit(f"{figures['events']:,} of {source.rows:,} rows are in the account")
-        yield {"database": source.database, "processes": processes, **figures}
-
-
-def _run() -> None:
-    """One export of all windows, in a process of its own."""
-    prefer_jemalloc(os.environ)
-    config = load_config(Path(os.environ["BENCH_HOME"]) / "export.toml")
-    windows = dict.fromkeys(windows_between(DAY, DAY + timedelta(hours=HOURS), config.windows))
-    began, cpu = time.monotonic(), cpu_seconds()
-    exports = list(each_window(config, windows, processes=int(os.environ["BENCH_PROCESSES"])))
-    wall, cpu = time.monotonic() - began, cpu_seconds() - cpu
-    events = sum(export.account.events for _, export in exports if isinstance(export, ExportReport))
-    sys.stdout.write(json.dumps({"wall_s": wall, "cpu_s": cpu, "peak_mb": largest_mb(), "events": events}))
-
-
-def _table(found: Sequence[dict[str, Any]]) -> Table:
-    table = Table("Database", "Processes", "Wall s", "CPU s", "CPU us/event", "Peak MB", **STYLE)
-    for line in found:
-        each = line["cpu_s"] / line["events"] * 1e6
-        figures = (f"{line['wall_s']:.1f}", f"{line['cpu_s']:.1f}", f"{each:.1f}", f"{line['peak_mb']:.0f}")
-        table.add_row(line["database"], str(line["processes"]), *figures)
-    return table
-
-
-if __name__ == "__main__":
-    _run()
+    compare(options, "processes", HOURS * options.events, runs)

@@ -1,10 +1,8 @@
 """The file that remembers beside the ledger: whatever it holds or is, somebody is told."""
 
-import errno
 import os
-import tempfile
+import resource
 from pathlib import Path
-from typing import Any, Self
 
 import pytest
 
@@ -33,23 +31,11 @@ def test_what_is_no_file_is_an_error_and_nobody_waits_for_it(tmp_path: Path):
 
 
 @pytest.mark.fault("F663")
-def test_a_disk_on_which_nothing_fits_but_a_name_is_told_before_it_matters(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    class Full:
-        def __enter__(self) -> Self:
-            return self
-
-        def __exit__(self, *_: object) -> None: ...
-
-        def write(self, _: bytes) -> int:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    def full(**_: Any) -> Full:  # noqa: ANN401  what the library takes
-        return Full()
-
-    monkeypatch.setattr(tempfile, "TemporaryFile", full)
-
-    with pytest.raises(ConfigError, match=r"cannot be kept .*No space left") as told:
-        FileMemory(tmp_path / "alerts.json").require()
-    assert told.value.hint == "free space on its disk"
+def test_a_disk_on_which_nothing_fits_but_a_name_is_told_before_it_matters(tmp_path: Path):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))  # a file may be made, and no byte be written into it
+    try:
+        with pytest.raises(ConfigError, match=r"cannot be kept \(File too large\)"):
+            FileMemory(tmp_path / "alerts.json").require()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
