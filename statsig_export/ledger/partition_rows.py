@@ -4,7 +4,7 @@ Which tables these are follows from the foreign keys: what refers to the partiti
 and the runs that these name.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, select, update
@@ -46,6 +46,24 @@ _OWN: Final = [
 _RUNS: Final = [export_runs, *(table for table in LEDGER.sorted_tables if _refers_to(table, export_runs)), ship_runs]
 _SHARED: Final = [table for table in _RUNS if table not in _OWN and table is not partitions]
 """Tables whose rows other partitions may need as well: they are added where they are not there."""
+
+
+def portions(database: LedgerDatabase, wanted: Sequence[int], most: int) -> Iterator[Sequence[int]]:
+    """The partitions, in order, in portions of so many batches together at most; one that has more is alone."""
+    counts = select(batches.c.partition, func.count()).where(among(batches.c.partition, wanted))
+    with database.read() as connection:
+        of_partition = {row[0]: int(row[1]) for row in connection.execute(counts.group_by(batches.c.partition))}
+    portion: list[int] = []
+    held = 0
+    for partition in wanted:
+        more = of_partition.get(partition, 0)
+        if portion and held + more > most:
+            yield portion
+            portion, held = [], 0
+        portion.append(partition)
+        held += more
+    if portion:
+        yield portion
 
 
 def rows_of(database: LedgerDatabase, wanted: Collection[int]) -> Mapping[int, Rows]:

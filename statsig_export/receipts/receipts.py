@@ -22,7 +22,7 @@ from statsig_export.errors import LedgerError, StorageError
 from statsig_export.file_modes import OF_THE_GROUP
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.lanes import lanes_of
-from statsig_export.ledger.partition_rows import OF_VERSION, Known, Rows, delivered_ids, rows_of
+from statsig_export.ledger.partition_rows import OF_VERSION, Known, Rows, delivered_ids, portions, rows_of
 from statsig_export.ledger.queries import ledger_id
 from statsig_export.receipts.folders import FOLDER
 from statsig_export.storage.foreign import warn_of_foreign
@@ -34,8 +34,8 @@ log = logging.getLogger(__name__)
 FORMAT: Final = 1
 _AT_ONCE: Final = 64
 """Receipts that are in memory at a time."""
-_READ_AT_ONCE: Final = 16
-"""Partitions all of whose rows are in memory at a time."""
+_BATCHES_AT_ONCE: Final = 4_096
+"""Batches whose rows, and those of their attempts, are in memory at a time: about 2 kB each."""
 _TRIES: Final = 5
 """Writes of the receipts of partitions that others ship too."""
 WHAT_TO_DO: Final = (
@@ -103,8 +103,8 @@ def write_receipts(database: LedgerDatabase, place: Place, partitions: Sequence[
 def _contents(database: LedgerDatabase, folder: str, partitions: Sequence[int]) -> dict[str, bytes]:
     """Path -> receipt of each partition, by what the ledger knows now."""
     contents = {}
-    for begin in range(0, len(partitions), _READ_AT_ONCE):
-        for rows in rows_of(database, partitions[begin : begin + _READ_AT_ONCE]).values():
+    for portion in portions(database, partitions, _BATCHES_AT_ONCE):
+        for rows in rows_of(database, portion).values():
             (row,) = rows["partitions"]
             path = path_of(f"{folder}/{row['destination']}", row["category"], row["window"])
             contents[path] = _encoded(row, rows)

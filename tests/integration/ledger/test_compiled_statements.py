@@ -1,18 +1,22 @@
 """What SQLAlchemy compiles for the ledger is compiled once a process, and a receipt is not a handful of questions."""
 
 from contextlib import closing
+from datetime import timedelta
+from itertools import count
 
 from asked_statements import asked
 from home import ExportHome
-from rows import custom_event
+from rows import NOON, custom_event
 from sqlalchemy import create_engine, make_url, select
 from sqlalchemy.engine.interfaces import CacheStats
 
+from statsig_export.export.export import export_window
 from statsig_export.ledger.compiled_statements import CompiledStatements
 from statsig_export.ledger.database import open_to_read
-from statsig_export.ledger.partition_rows import rows_of
+from statsig_export.ledger.partition_rows import portions, rows_of
 from statsig_export.ledger.tables import meta
 from statsig_export.shipping.status import status
+from statsig_export.vocabulary import Category
 
 
 def test_a_second_verb_in_a_process_compiles_nothing_again(any_home: ExportHome):
@@ -58,3 +62,24 @@ def test_the_rows_of_many_partitions_are_read_with_as_many_statements_as_those_o
         assert len(asked(lambda: rows_of(database, list(every)))) == len(asked(lambda: rows_of(database, [1])))
         assert {key: rows_of(database, [key])[key] for key in every} == every
         assert all(rows["partitions"][0]["id"] == key for key, rows in every.items())
+
+
+def test_partitions_are_taken_in_portions_of_so_many_batches_and_a_larger_one_alone(any_home: ExportHome):
+    any_home.set("windows", every="hour")
+    any_home.set("webhook", max_events=1)
+    hour, keys = timedelta(hours=1), count(1)
+    for late, events in enumerate((2, 1, 5, 1)):
+        at = {"timestamp": NOON + late * hour, "ingested_at": NOON + late * hour}
+        any_home.add([custom_event(next(keys), **at) for _ in range(events)])
+        export_window(any_home.config, any_home.window(f"2026-11-20-{12 + late}:00"), [Category.CUSTOM_EVENT])
+    database = open_to_read(make_url(any_home.ledger_url))
+    assert database is not None
+    with closing(database):
+        ids = sorted(rows_of(database, range(1, 100)))
+
+        assert list(portions(database, ids, 3)) == [ids[:2], ids[2:3], ids[3:]]
+        assert list(portions(database, ids, 6)) == [ids[:2], ids[2:]]
+        assert list(portions(database, [], 3)) == []
+        assert len(asked(lambda: list(portions(database, ids, 1)))) == len(
+            asked(lambda: list(portions(database, ids, 9)))
+        )
