@@ -165,6 +165,8 @@ def _ends(
     if last is not None:
         if start is not None or end is not None:
             raise click.UsageError("--last stands for --from and --to: give one or the other")
+        if not last:
+            raise click.UsageError("--last is a length of time, such as 3d or 12h: 0 holds no window")
         end = datetime.now(UTC)
         try:
             start = end - last

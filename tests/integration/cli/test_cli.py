@@ -204,6 +204,8 @@ def test_verify_exits_with_1_and_a_line_for_each_difference(shell: Shell):
         (["run", "--from", "2026-11-20"], 2, "name the range: --from and --to, or --last"),
         (["run", "--from", "yesterday", "--to", "2026-11-21"], 2, "ISO 8601"),
         (["run", "--from", "2026-11-21", "--to", "2026-11-20"], 2, "--to is not after --from"),
+        (["plan", "--last", "0s"], 2, "--last is a length of time"),
+        (["status", "--last", "0h"], 2, "--last is a length of time"),
         (["run", "--from", "2001-01-01", "--to", "2001-01-02"], 2, "before windows.start"),
         (["run", "--from", "2100-01-01", "--to", "2100-01-02"], 2, "is not closed yet"),
         (["run", *DAY, "--category", "clicks"], 2, "Invalid value for '--category'"),

@@ -287,8 +287,8 @@ def test_the_setting_counts_windows_and_never_multiplies_the_processes_of_shards
     assert (processes_of(home.config), windows_at_once(home.config)) == (cores(), 1)
 
 
-@pytest.mark.parametrize("processes", [0, -1, 1.5, True, "2"])
-def test_a_number_of_processes_that_is_none_is_refused(home: ExportHome, processes: object):
+@pytest.mark.parametrize("processes", [0, -1, 1.5, True, "2", 257])
+def test_a_number_of_processes_that_is_none_or_a_slip_of_the_hand_is_refused(home: ExportHome, processes: object):
     home.set("export", processes=processes)
 
     with pytest.raises(ConfigError, match=r"export\.processes"):
