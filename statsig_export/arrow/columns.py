@@ -44,7 +44,7 @@ def of_kind(values: Column, kind: "pa.DataType | None") -> Column:
 
 def columns_of(frame: pd.DataFrame) -> dict[str, Column]:
     """The columns of a frame of pd.ArrowDtype, by name and in order, over the same memory."""
-    return {name: contiguous(pa.array(frame[name])) for name in frame.columns}
+    return {str(name): contiguous(pa.array(series.array)) for name, series in frame.items()}
 
 
 def frame_of(columns: Mapping[str, Column]) -> pd.DataFrame:
@@ -83,7 +83,8 @@ def values_of(values: Column) -> list[Any]:
 
 def where(condition: Column) -> Mask:
     """A boolean column as a numpy mask, null counting as false."""
-    mask: Mask = pc.fill_null(condition, False).to_numpy(zero_copy_only=False)  # noqa: FBT003
+    known = pc.fill_null(condition, False) if condition.null_count else condition  # noqa: FBT003
+    mask: Mask = known.to_numpy(zero_copy_only=False)
     return mask
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, case, cast, column, func, literal_column, or_, select
@@ -91,6 +92,12 @@ class PlacedTable:
 
     def select_rows(self, where: ColumnElement[Any]) -> tuple[str, tuple[SelectedColumn, ...]]:
         """The statement for the rows that `where` selects, and how to read its columns."""
+        all_rows, selected = self._all_rows
+        return f"{all_rows}\nWHERE {compiled(where, self.dialect)}", selected
+
+    @cached_property
+    def _all_rows(self) -> tuple[str, tuple[SelectedColumn, ...]]:
+        """The same without `where`: of all windows of a run only that differs."""
         expressions: list[ColumnElement[Any]] = []
         selected = []
         for position, rule in enumerate(self.table.selected_rules):
@@ -98,7 +105,7 @@ class PlacedTable:
             expressions.append(expression.label(_label(rule.canonical, position, expressions)))
             truths = self.table.meanings_of(rule.canonical) if reading is Reading.BOOLEAN else {}
             selected.append(SelectedColumn(rule.canonical, rule.kind, reading, tuple(truths.items())))
-        return compiled(select(*expressions).select_from(self.clause).where(where), self.dialect), tuple(selected)
+        return compiled(select(*expressions).select_from(self.clause), self.dialect), tuple(selected)
 
     def count_rows(self, where: ColumnElement[Any]) -> str:
         return compiled(select(func.count()).select_from(self.clause).where(where), self.dialect)
