@@ -83,7 +83,7 @@ def due_at(now_ms: int) -> ColumnElement[int]:
     return case((batches.c.due_ms > now_ms + FURTHEST_MS, now_ms), else_=batches.c.due_ms)
 
 
-def is_due(now_ms: int) -> ColumnElement[bool]:
+def is_due(now_ms: int | ColumnElement[int]) -> ColumnElement[bool]:
     """The condition that a batch waits and may be sent now."""
     due = or_(batches.c.due_ms <= now_ms, batches.c.due_ms > now_ms + FURTHEST_MS)
     return and_(batches.c.state.in_(WAITING_STATES), due)

@@ -24,6 +24,7 @@ BUSY_TIMEOUT_MS = 30_000
 """How long a transaction waits for another process's before it gives up."""
 _SETUP_LOCK = 0x57A75169
 """PostgreSQL's advisory lock under which the tables are made and migrated: any number of our own."""
+_VERSION = select(meta.c.value).where(meta.c.key == "schema_version")
 _IDENTITIES_SINCE = 2
 """The schema version that has the table for them."""
 
@@ -203,7 +204,7 @@ def lock_setup(connection: Connection) -> None:
 
 
 def _checked_version(connection: Connection) -> int:
-    found = int(connection.execute(select(meta.c.value).where(meta.c.key == "schema_version")).scalar_one())
+    found = int(connection.execute(_VERSION).scalar_one())
     if found > SCHEMA_VERSION:
         raise LedgerError(
             f"the ledger has schema version {found}, this statsig-export knows version {SCHEMA_VERSION} and older: "

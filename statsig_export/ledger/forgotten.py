@@ -9,14 +9,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, delete, func, insert, literal, null, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, func, insert, literal, null, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from statsig_export.errors import StalePlanError
 from statsig_export.events.people import NOBODY, Forgotten, digest
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.identities import one_plan_at_a_time
-from statsig_export.ledger.list_parameters import among
+from statsig_export.ledger.list_parameters import among, among_given
 from statsig_export.ledger.tables import (
     attempts,
     batches,
@@ -34,6 +34,19 @@ _KEY: Final = "forget_key"
 _AT_ONCE: Final = 1_000
 Identity = tuple[str, str]
 """A unit type, as events.people.plain writes it, and an id."""
+_KEY_OF_DIGESTS: Final = select(meta.c.value).where(meta.c.key == _KEY)
+_EVERYBODY: Final = select(tombstones.c.id, tombstones.c.unit_type, tombstones.c.digest).where(
+    tombstones.c.destination == bindparam("named")
+)
+_UNFINISHED: Final = _EVERYBODY.where(tombstones.c.done_ms.is_(None))
+_LATEST: Final = select(func.max(tombstones.c.id)).where(tombstones.c.destination == bindparam("named"))
+_REWRITTEN: Final = select(forgotten_rows.c.partition, forgotten_rows.c.rewritten_ms).where(
+    among_given(forgotten_rows.c.partition, "of"), forgotten_rows.c.rewritten_ms.is_not(None)
+)
+_ROWS_SEEN: Final = select(forgotten_rows.c.partition, forgotten_rows.c.rows).where(
+    among_given(forgotten_rows.c.partition, "of")
+)
+"""Built once: the last four run for every window."""
 
 
 def remember(database: LedgerDatabase, destination: str, people: Iterable[Identity], now_ms: int) -> None:
@@ -75,24 +88,20 @@ def forgotten_people(database: LedgerDatabase, destination: str, *, unfinished: 
     """Everybody who is forgotten; or those of whom some file may still have events."""
     if database.version < SINCE_VERSION:
         return NOBODY
-    columns = tombstones.c
-    wanted = select(columns.id, columns.unit_type, columns.digest).where(columns.destination == destination)
-    if unfinished:
-        wanted = wanted.where(columns.done_ms.is_(None))
+    wanted = _UNFINISHED if unfinished else _EVERYBODY
     digests: dict[str, set[str]] = defaultdict(set)
     latest = 0
     with database.read() as connection:
-        for number, unit_type, found in connection.execute(wanted):
+        for number, unit_type, found in connection.execute(wanted, {"named": destination}):
             digests[unit_type].add(found)
             latest = max(latest, number)
-        key = connection.execute(select(meta.c.value).where(meta.c.key == _KEY)).scalar()
+        key = connection.execute(_KEY_OF_DIGESTS).scalar()
     return Forgotten(bytes.fromhex(key or ""), digests, latest)
 
 
 def latest_forgotten(connection: Connection, destination: str) -> int:
     """The number of the last one who was remembered."""
-    wanted = select(func.max(tombstones.c.id)).where(tombstones.c.destination == destination)
-    return int(connection.execute(wanted).scalar() or 0)
+    return int(connection.execute(_LATEST, {"named": destination}).scalar() or 0)
 
 
 def refuse_forgotten_since(database: LedgerDatabase, destination: str, people: Forgotten) -> None:
@@ -155,18 +164,15 @@ def size(database: LedgerDatabase, destination: str) -> tuple[int, int]:
 def key_of(database: LedgerDatabase) -> bytes:
     """The key of the digests; none where nobody was ever forgotten."""
     with database.read() as connection:
-        return bytes.fromhex(connection.execute(select(meta.c.value).where(meta.c.key == _KEY)).scalar() or "")
+        return bytes.fromhex(connection.execute(_KEY_OF_DIGESTS).scalar() or "")
 
 
 def digests(database: LedgerDatabase, destination: str, at_once: int) -> Iterator[list[tuple[int, str, str]]]:
     """Number, unit type and digest of everybody who is forgotten, so many at a time."""
-    columns = tombstones.c
-    wanted = select(columns.id, columns.unit_type, columns.digest).where(columns.destination == destination)
-    with database.read() as connection:
-        streamed = wanted.order_by(columns.id).execution_options(stream_results=True, yield_per=at_once)
-        with connection.execute(streamed) as found:
-            for rows in found.partitions(at_once):
-                yield [(row.id, row.unit_type, row.digest) for row in rows]
+    streamed = _EVERYBODY.order_by(tombstones.c.id).execution_options(stream_results=True, yield_per=at_once)
+    with database.read() as connection, connection.execute(streamed, {"named": destination}) as found:
+        for rows in found.partitions(at_once):
+            yield [(row.id, row.unit_type, row.digest) for row in rows]
 
 
 def adopt(database: LedgerDatabase, destination: str, people: Iterable[tuple[int, str, str]], now_ms: int) -> int:
@@ -212,9 +218,7 @@ def categories_forgotten(connection: Connection, database: LedgerDatabase, desti
 
 def rewritten_ms(connection: Connection, of: Collection[int]) -> dict[int, int]:
     """Partition -> when its files were last written again without somebody, of those of which that was done."""
-    columns = forgotten_rows.c
-    wanted = select(columns.partition, columns.rewritten_ms).where(among(columns.partition, of))
-    return {row[0]: int(row[1]) for row in connection.execute(wanted.where(columns.rewritten_ms.is_not(None)))}
+    return {row[0]: int(row[1]) for row in connection.execute(_REWRITTEN, {"of": list(of)})}
 
 
 def see_forgotten(connection: Connection, seen: Mapping[int, int]) -> None:
@@ -222,8 +226,7 @@ def see_forgotten(connection: Connection, seen: Mapping[int, int]) -> None:
     record.
     """
     columns = forgotten_rows.c
-    wanted = select(columns.partition, columns.rows).where(among(columns.partition, seen))
-    before = {partition: int(rows) for partition, rows in connection.execute(wanted)}
+    before = {partition: int(rows) for partition, rows in connection.execute(_ROWS_SEEN, {"of": list(seen)})}
     unknown = {partition: rows for partition, rows in seen.items() if rows and partition not in before}
     if unknown:
         new = [{"partition": partition, "rows": rows} for partition, rows in unknown.items()]
@@ -278,7 +281,7 @@ def _seen(connection: Connection, partition: int) -> int:
 def _made_key(connection: Connection) -> bytes:
     row = {"key": _KEY, "value": secrets.token_hex(32)}
     connection.execute(_inserting(connection, meta).on_conflict_do_nothing(), row)
-    return bytes.fromhex(connection.execute(select(meta.c.value).where(meta.c.key == _KEY)).scalar_one())
+    return bytes.fromhex(connection.execute(_KEY_OF_DIGESTS).scalar_one())
 
 
 def _inserting(connection: Connection, table: Table) -> Any:  # noqa: ANN401  each dialect has an Insert of its own

@@ -8,8 +8,9 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Final
 
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import Connection, bindparam, func, insert, select, text, update
 
 from statsig_export.config import Config
 from statsig_export.errors import ConfigError, LedgerError, StalePlanError
@@ -64,6 +65,22 @@ def identities_of(database: LedgerDatabase, config: Config, tables: Mapping[Role
     return found
 
 
+_OF_DESTINATION: Final = select(identities).where(identities.c.destination == bindparam("named"))
+_NEWEST_OF_OTHERS: Final = (
+    select(partitions.c.window, partitions.c.window_start_ms)
+    .where(partitions.c.destination == bindparam("named"), func.length(partitions.c.window) != bindparam("letters"))
+    .order_by(partitions.c.window_start_ms.desc())
+    .limit(1)
+)
+_NEAR: Final = (
+    select(partitions.c.window, partitions.c.window_start_ms)
+    .where(partitions.c.destination == bindparam("named"))
+    .where(partitions.c.window_start_ms > bindparam("after"), partitions.c.window_start_ms < bindparam("before"))
+    .distinct()
+)
+"""Built once, since they run for every window."""
+
+
 def remember(connection: Connection, destination: str, found: Iterable[TableIdentity]) -> None:
     """Record the identities of a run, in the transaction that plans it.
 
@@ -104,27 +121,19 @@ def refuse_overlapping_windows(database: LedgerDatabase, config: Config, windows
     A window that the ledger knows may be exported again, whatever came after it.
     """
     name, settings = config.webhook.name, config.windows
-    mine = partitions.c.destination == name
-    length = func.length(partitions.c.window)
     keys = [window.key for window in windows]
     if not keys:
         return
     with database.read() as connection:
-        newest = connection.execute(
-            select(partitions.c.window, partitions.c.window_start_ms)
-            .where(mine, length != len(keys[0]))
-            .order_by(partitions.c.window_start_ms.desc())
-            .limit(1)
-        ).one_or_none()
+        newest = connection.execute(_NEWEST_OF_OTHERS, {"named": name, "letters": len(keys[0])}).one_or_none()
         if newest is None:
             return
         theirs = length_of(newest.window)
         end = datetime.fromtimestamp(newest.window_start_ms / 1000, UTC) + theirs
         if end <= settings.start:
             return
-        known = set(
-            connection.execute(select(partitions.c.window).where(mine, among(partitions.c.window, keys))).scalars()
-        )
+        mine = (partitions.c.destination == name, among(partitions.c.window, keys))
+        known = set(connection.execute(select(partitions.c.window).where(*mine)).scalars())
     if known.issuperset(keys):
         return
     before = "day" if settings.every == "hour" else "hour"
@@ -154,9 +163,7 @@ def refuse_overlapping_plan(connection: Connection, destination: str, window: Wi
     """
     start, end = (round(moment.timestamp() * 1000) for moment in (window.start, window.end))
     longest = round(max(LENGTH.values()).total_seconds() * 1000)
-    near = (partitions.c.window_start_ms > start - longest, partitions.c.window_start_ms < end)
-    wanted = select(partitions.c.window, partitions.c.window_start_ms).distinct()
-    found = connection.execute(wanted.where(partitions.c.destination == destination, *near)).all()
+    found = connection.execute(_NEAR, {"named": destination, "after": start - longest, "before": end}).all()
     if any(row.window == window.key for row in found):
         return
     for row in found:
@@ -241,7 +248,7 @@ def _refuse(role: Role, destination: str, found: Sequence[Change]) -> None:
 
 def _known(connection: Connection, destination: str) -> dict[Role, TableIdentity]:
     found = {}
-    for row in connection.execute(select(identities).where(identities.c.destination == destination)):
+    for row in connection.execute(_OF_DESTINATION, {"named": destination}):
         if row.derivation > DERIVATION:
             raise LedgerError(
                 f"the ledger knows [source.{row.role}] by ids of derivation {row.derivation}, "

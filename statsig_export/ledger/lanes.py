@@ -6,12 +6,12 @@ go with shard 0. A partition that never was in shards is one lane, named by its 
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
 from statsig_export.ledger.database import LedgerDatabase
-from statsig_export.ledger.list_parameters import among
+from statsig_export.ledger.list_parameters import among, among_given
 from statsig_export.ledger.tables import batches, generations, sharded_generations
 
 _SINCE_VERSION = 6
@@ -33,22 +33,28 @@ def partition_of(held: Held) -> int:
     return held.partition if isinstance(held, Lane) else held
 
 
+def _lanes() -> Select[Any]:
+    columns = sharded_generations.c
+    same = and_(generations.c.partition == columns.partition, generations.c.generation == columns.generation)
+    ever = select(columns.partition).where(among_given(columns.partition, "of"))
+    return (
+        select(generations.c.partition, func.coalesce(columns.shard, 0))
+        .outerjoin(sharded_generations, same)
+        .where(generations.c.partition.in_(ever))
+        .distinct()
+    )
+
+
+_LANES: Final = _lanes()
+
+
 def lanes_of(database: LedgerDatabase, ids: Collection[int]) -> Mapping[int, Sequence[Held]]:
     """Partition -> what it has to be locked by, at the moment."""
     found: dict[int, set[int]] = defaultdict(set)
     if database.version >= _SINCE_VERSION:
-        columns = sharded_generations.c
-        same = and_(generations.c.partition == columns.partition, generations.c.generation == columns.generation)
-        ever = select(columns.partition).where(among(columns.partition, ids))
-        wanted = (
-            select(generations.c.partition, func.coalesce(columns.shard, 0))
-            .outerjoin(sharded_generations, same)
-            .where(generations.c.partition.in_(ever))
-            .distinct()
-        )
         with database.read() as connection:
-            for partition, shard in connection.execute(wanted):
-                found[partition].add(int(shard))
+            for row in connection.execute(_LANES, {"of": list(ids)}):
+                found[row[0]].add(int(row[1]))
     return {
         partition: [Lane(partition, n) for n in sorted(found.get(partition, ()))] or [partition] for partition in ids
     }

@@ -49,6 +49,12 @@ def among(column: ColumnElement[Any], values: Collection[Any]) -> ColumnElement[
     return column.bool_op("IN")(each)  # an operator of its own: SQLite has no boolean functions that use an index
 
 
+def among_given(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """The same of the values that each execution gives as the parameter `name`, a list: for statements built once."""
+    kind = _INTEGERS if isinstance(column.type, Integer) else _TEXTS
+    return column.bool_op("IN")(_Each(bindparam(name, type_=kind)))
+
+
 @compiles(_Each)
 def _each_of_array(element: _Each, compiler: SQLCompiler, **words: Any) -> str:  # noqa: ANN401  SQLAlchemy's own
     return f"(SELECT unnest({compiler.process(element.clauses, **words)}))"

@@ -7,11 +7,11 @@ and the runs that these name.
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, func, insert, select, update
 
 from statsig_export.delivery.rules import State
 from statsig_export.ledger.database import LedgerDatabase
-from statsig_export.ledger.list_parameters import among
+from statsig_export.ledger.list_parameters import among_given
 from statsig_export.ledger.tables import (
     LEDGER,
     SCHEMA_VERSION,
@@ -48,11 +48,48 @@ _SHARED: Final = [table for table in _RUNS if table not in _OWN and table is not
 """Tables whose rows other partitions may need as well: they are added where they are not there."""
 
 
+def _reference(table: Table) -> "tuple[ColumnElement[Any], Table]":
+    """The column by which a row belongs to a partition, and what that column names."""
+    ((column, owner),) = (
+        (column, owner) for owner in (partitions, batches, attempts) for column in _refers_to(table, owner)
+    )
+    return column, owner
+
+
+def _among_mine(table: Table) -> ColumnElement[bool]:
+    """Of the rows that belong to the partitions which an execution gives as `wanted`."""
+    column, owner = _reference(table)
+    if owner is partitions:
+        return among_given(column, "wanted")
+    return column.in_(select(owner.c.id).where(_among_mine(owner)))
+
+
+def _run_column(table: Table) -> ColumnElement[Any]:
+    """The column by which a shared row belongs to a run."""
+    return table.c.id if "id" in table.c else _refers_to(table, export_runs)[0]
+
+
+_ROWS: Final = {
+    table: select(table).where(condition).order_by(*table.primary_key.columns)
+    for table, condition in [
+        (partitions, among_given(partitions.c.id, "wanted")),
+        *((table, _among_mine(table)) for table in _OWN),
+        *((table, among_given(_run_column(table), "wanted")) for table in _SHARED),
+        (identities, among_given(identities.c.destination, "wanted")),
+    ]
+}
+"""The statement for the rows of each table that belong to what is `wanted`. Built once: a receipt needs them all."""
+_BATCHES: Final = (
+    select(batches.c.partition, func.count())
+    .where(among_given(batches.c.partition, "wanted"))
+    .group_by(batches.c.partition)
+)
+
+
 def portions(database: LedgerDatabase, wanted: Sequence[int], most: int) -> Iterator[Sequence[int]]:
     """The partitions, in order, in portions of so many batches together at most; one that has more is alone."""
-    counts = select(batches.c.partition, func.count()).where(among(batches.c.partition, wanted))
     with database.read() as connection:
-        of_partition = {row[0]: int(row[1]) for row in connection.execute(counts.group_by(batches.c.partition))}
+        of_partition = {row[0]: int(row[1]) for row in connection.execute(_BATCHES, {"wanted": list(wanted)})}
     portion: list[int] = []
     held = 0
     for partition in wanted:
@@ -69,7 +106,7 @@ def portions(database: LedgerDatabase, wanted: Sequence[int], most: int) -> Iter
 def rows_of(database: LedgerDatabase, wanted: Collection[int]) -> Mapping[int, Rows]:
     """Partition -> all its rows; those of all partitions are of one moment."""
     with database.read() as connection:
-        of_partition = {row["id"]: row for row in _read(connection, partitions, among(partitions.c.id, wanted))}
+        of_partition = {row["id"]: row for row in _read(connection, partitions, wanted)}
         found: dict[int, dict[str, list[Mapping[str, Any]]]] = {
             partition: {**{table.name: [] for table in _OWN}, partitions.name: [row]}
             for partition, row in of_partition.items()
@@ -78,7 +115,7 @@ def rows_of(database: LedgerDatabase, wanted: Collection[int]) -> Mapping[int, R
         for table in _OWN:
             column, owner = _reference(table)
             mine = owners.setdefault(table.name, {})
-            for row in _read(connection, table, _among_mine(table, wanted)):
+            for row in _read(connection, table, wanted):
                 partition = owners[owner.name][row[column.name]]
                 found[partition][table.name].append(row)
                 if "id" in row:
@@ -95,13 +132,13 @@ def _add_shared(connection: Connection, found: Mapping[int, dict[str, list[Mappi
     }
     shipped = {partition: {row["ship_run"] for row in rows["attempts"]} for partition, rows in found.items()}
     for table in _SHARED:
-        column = table.c.id if "id" in table.c else _refers_to(table, export_runs)[0]
+        column = _run_column(table)
         runs = shipped if table is ship_runs else exported
-        read = _read(connection, table, among(column, sorted(set().union(*runs.values()) - {None})))
+        read = _read(connection, table, sorted(set().union(*runs.values()) - {None}))
         for partition, rows in found.items():
             rows[table.name] = [row for row in read if row[column.name] in runs[partition]]
     destinations = {partition: rows["partitions"][0]["destination"] for partition, rows in found.items()}
-    read = _read(connection, identities, among(identities.c.destination, sorted(set(destinations.values()))))
+    read = _read(connection, identities, sorted(set(destinations.values())))
     for partition, rows in found.items():
         rows[identities.name] = [row for row in read if row["destination"] == destinations[partition]]
 
@@ -111,37 +148,43 @@ def delivered_ids(rows: Rows) -> list[str]:
     return sorted({row["batch_id"] for row in rows["batches"] if row["state"] == State.DELIVERED.value})
 
 
+_KNOWN: Final = (
+    select(partitions.c.id, partitions.c.category, partitions.c.window)
+    .where(partitions.c.destination == bindparam("named"))
+    .where(among_given(partitions.c.window, "windows"))
+)
+_PRUNED: Final = select(pruned_partitions.c.partition).where(among_given(pruned_partitions.c.partition, "of"))
+_REWRITTEN: Final = select(forgotten_rows.c.partition, forgotten_rows.c.rewritten_ms).where(
+    among_given(forgotten_rows.c.partition, "of")
+)
+_SENT: Final = (
+    select(batches.c.partition, batches.c.batch_id)
+    .where(among_given(batches.c.partition, "of"))
+    .where(batches.c.state == State.DELIVERED.value)
+)
+_SENT_BEFORE: Final = (
+    select(batches.c.partition, former_requests.c.batch_id)
+    .join(attempts, attempts.c.batch == batches.c.id)
+    .join(former_requests, former_requests.c.attempt == attempts.c.id)
+    .where(among_given(batches.c.partition, "of"))
+)
+
+
 class Known:
     """What the ledger knows of some partitions, for comparison with their receipts."""
 
     def __init__(self, database: LedgerDatabase, destination: str, keys: Iterable[tuple[str, str]]) -> None:
         wanted = set(keys)
-        columns = partitions.c
+        windows = sorted({window for _, window in wanted})
         with database.read() as connection:
-            found = connection.execute(
-                select(columns.id, columns.category, columns.window)
-                .where(columns.destination == destination)
-                .where(among(columns.window, sorted({window for _, window in wanted})))
-            )
+            found = connection.execute(_KNOWN, {"named": destination, "windows": windows})
             self._ids = {(row.category, row.window): row.id for row in found if (row.category, row.window) in wanted}
-            ids = list(self._ids.values())
-            pruned = pruned_partitions.c.partition
-            self._pruned = set(connection.execute(select(pruned).where(among(pruned, ids))).scalars())
-            rewritten = select(forgotten_rows.c.partition, forgotten_rows.c.rewritten_ms)
-            self._rewritten = {
-                row.partition: row.rewritten_ms
-                for row in connection.execute(rewritten.where(among(forgotten_rows.c.partition, ids)))
-            }
-            sent = select(batches.c.partition, batches.c.batch_id).where(among(batches.c.partition, ids))
-            former = (
-                select(batches.c.partition, former_requests.c.batch_id)
-                .join(attempts, attempts.c.batch == batches.c.id)
-                .join(former_requests, former_requests.c.attempt == attempts.c.id)
-                .where(among(batches.c.partition, ids))
-            )
+            ids = {"of": list(self._ids.values())}
+            self._pruned = set(connection.execute(_PRUNED, ids).scalars())
+            self._rewritten = {row.partition: row.rewritten_ms for row in connection.execute(_REWRITTEN, ids)}
             self._sent: dict[int, set[str]] = {}
-            for statement in (sent.where(batches.c.state == State.DELIVERED.value), former):
-                for partition, batch_id in connection.execute(statement):
+            for statement in (_SENT, _SENT_BEFORE):
+                for partition, batch_id in connection.execute(statement, ids):
                     self._sent.setdefault(partition, set()).add(batch_id)
 
     def is_behind(
@@ -170,7 +213,7 @@ def put_back(connection: Connection, rows: Rows) -> None:
         connection.execute(insert(partitions).values(id=partition, **facts))
     else:
         for table in reversed(_OWN):
-            connection.execute(delete(table).where(_among_mine(table, [partition])))
+            connection.execute(delete(table).where(_among_mine(table)), {"wanted": [partition]})
         connection.execute(update(partitions).where(partitions.c.id == partition).values(**facts))
     for table in (*_SHARED, identities):
         _add_missing(connection, table, rows.get(table.name, ()))
@@ -209,22 +252,6 @@ def _next(connection: Connection, table: Table) -> int:
     return int(connection.execute(select(func.max(table.c.id))).scalar() or 0) + 1
 
 
-def _reference(table: Table) -> "tuple[ColumnElement[Any], Table]":
-    """The column by which a row belongs to a partition, and what that column names."""
-    ((column, owner),) = (
-        (column, owner) for owner in (partitions, batches, attempts) for column in _refers_to(table, owner)
-    )
-    return column, owner
-
-
-def _among_mine(table: Table, wanted: Collection[int]) -> ColumnElement[bool]:
-    """Of the rows that belong to these partitions."""
-    column, owner = _reference(table)
-    if owner is partitions:
-        return among(column, wanted)
-    return column.in_(select(owner.c.id).where(_among_mine(owner, wanted)))
-
-
-def _read(connection: Connection, table: Table, condition: ColumnElement[bool]) -> list[Mapping[str, Any]]:
-    found = connection.execute(select(table).where(condition).order_by(*table.primary_key.columns))
+def _read(connection: Connection, table: Table, wanted: Collection[Any]) -> list[Mapping[str, Any]]:
+    found = connection.execute(_ROWS[table], {"wanted": list(wanted)})
     return [dict(row._mapping) for row in found]  # noqa: SLF001  SQLAlchemy's own name for it

@@ -11,7 +11,7 @@ from statsig_export.delivery.batch import Batch
 from statsig_export.delivery.rules import State
 from statsig_export.errors import StalePlanError
 from statsig_export.ledger.forgotten import rewritten_ms, see_forgotten
-from statsig_export.ledger.list_parameters import among
+from statsig_export.ledger.list_parameters import among, among_given
 from statsig_export.ledger.plans import GenerationPlan, PartitionPlan
 from statsig_export.ledger.pruned import refuse_pruned
 from statsig_export.ledger.records import ExportRun
@@ -27,6 +27,14 @@ _SEE_AGAIN: Final = (
     update(partitions)
     .where(partitions.c.id == bindparam("known"))
     .values({name: bindparam(f"new_{name}") for name in _SEEN})
+)
+
+_OF_WINDOW: Final = (
+    select(partitions.c.category, partitions.c.id)
+    .where(partitions.c.destination == bindparam("named"), partitions.c.window == bindparam("of"))
+    .where(among_given(partitions.c.category, "categories"))
+    .order_by(partitions.c.id)
+    .with_for_update()
 )
 
 
@@ -66,13 +74,9 @@ def batch_row(batch: Batch, partition: int, generation: int, now_ms: int) -> dic
 
 def _ids(connection: Connection, run: ExportRun, plans: Sequence[PartitionPlan]) -> _Ids:
     """Those of the plans' partitions that there are already."""
-    columns = partitions.c
-    wanted = select(columns.category, columns.id).where(
-        columns.destination == run.destination,
-        columns.window == run.window.key,
-        columns.category.in_([plan.category.value for plan in plans]),
-    )
-    return {row.category: row.id for row in connection.execute(wanted.order_by(columns.id).with_for_update())}
+    categories = [plan.category.value for plan in plans]
+    wanted = {"named": run.destination, "of": run.window.key, "categories": categories}
+    return {row.category: row.id for row in connection.execute(_OF_WINDOW, wanted)}
 
 
 def _refuse_stale(connection: Connection, run: ExportRun, plans: Sequence[PartitionPlan], known: _Ids) -> None:

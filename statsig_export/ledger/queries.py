@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, func, or_, select
 
 from statsig_export.delivery.rules import State
 from statsig_export.ledger.conditions import (
@@ -18,8 +18,8 @@ from statsig_export.ledger.conditions import (
 )
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.forgotten import SINCE_VERSION, rewritten_ms
-from statsig_export.ledger.lanes import Held, of_batches
-from statsig_export.ledger.list_parameters import among
+from statsig_export.ledger.lanes import Held, Lane, of_batches
+from statsig_export.ledger.list_parameters import among, among_given
 from statsig_export.ledger.pruned import NOT_PRUNED, refuse_pruned
 from statsig_export.ledger.records import DestinationRecord, DuePartition, Planned, PlannedBatch
 from statsig_export.ledger.stored_files import STORED, stored_file
@@ -28,17 +28,37 @@ from statsig_export.storage.files import StoredFile
 from statsig_export.vocabulary import Category
 from statsig_export.windows import partition_key
 
+_LEDGER_ID: Final = select(meta.c.value).where(meta.c.key == "ledger_id")
+_DESTINATION: Final = select(destinations).where(destinations.c.name == bindparam("named"))
+_OF_DESTINATION: Final = partitions.c.destination == bindparam("named")
+_NAMED_FILES: Final = (
+    select(generations.c.partition)
+    .join(partitions, partitions.c.id == generations.c.partition)
+    .where(_OF_DESTINATION, NOT_PRUNED)
+    .limit(1)
+)
+_KEYS: Final = (
+    select(partitions.c.id, partitions.c.category, partitions.c.window)
+    .where(_OF_DESTINATION)
+    .order_by(partitions.c.window_start_ms, partitions.c.category)
+)
+_KEYS_IN_WINDOWS: Final = _KEYS.where(among_given(partitions.c.window, "windows"))
+_PENDING_KEYS: Final = _KEYS.where(
+    partitions.c.id.in_(select(batches.c.partition).where(batches.c.state.in_(PENDING_STATES)))
+)
+"""What runs for every window, run or tick is built once: to build a statement takes longer than to run it."""
+
 
 def ledger_id(database: LedgerDatabase) -> str:
     """What the ledger was given when it was made."""
     with database.read() as connection:
-        return str(connection.execute(select(meta.c.value).where(meta.c.key == "ledger_id")).scalar_one())
+        return str(connection.execute(_LEDGER_ID).scalar_one())
 
 
 def destination(database: LedgerDatabase, name: str) -> DestinationRecord:
     """What is remembered of a destination; of an unknown one nothing is."""
     with database.read() as connection:
-        row = connection.execute(select(destinations).where(destinations.c.name == name)).one_or_none()
+        row = connection.execute(_DESTINATION, {"named": name}).one_or_none()
     if row is None:
         return DestinationRecord()
     return DestinationRecord(
@@ -76,13 +96,8 @@ def planned_partitions(
 
 def names_files(database: LedgerDatabase, destination: str) -> bool:
     """Whether the ledger names a file of this destination that was not pruned."""
-    wanted = (
-        select(generations.c.partition)
-        .join(partitions, partitions.c.id == generations.c.partition)
-        .where(partitions.c.destination == destination, NOT_PRUNED)
-    )
     with database.read() as connection:
-        return connection.execute(wanted.limit(1)).first() is not None
+        return connection.execute(_NAMED_FILES, {"named": destination}).first() is not None
 
 
 def planned_elsewhere(
@@ -141,11 +156,9 @@ def due(database: LedgerDatabase, destination: str, now_ms: int) -> list[DuePart
 def partition_ids(database: LedgerDatabase, destination: str, wanted: Iterable[tuple[Category, str]]) -> dict[str, int]:
     """Partition key -> its id in the ledger, for those it knows."""
     keys = set(wanted)
-    query = select(partitions.c.id, partitions.c.category, partitions.c.window).where(
-        partitions.c.destination == destination, among(partitions.c.window, {window for _, window in keys})
-    )
+    windows = list({window for _, window in keys})
     with database.read() as connection:
-        rows = connection.execute(query.order_by(partitions.c.window_start_ms, partitions.c.category)).all()
+        rows = connection.execute(_KEYS_IN_WINDOWS, {"named": destination, "windows": windows}).all()
     return {
         partition_key(Category(category), window): partition
         for partition, category, window in rows
@@ -155,12 +168,8 @@ def partition_ids(database: LedgerDatabase, destination: str, wanted: Iterable[t
 
 def pending_partition_ids(database: LedgerDatabase, destination: str) -> dict[str, int]:
     """Partition key -> its id, for those with pending batches, due or not; oldest window first."""
-    unsent = select(batches.c.partition).where(batches.c.state.in_(PENDING_STATES))
-    wanted = select(partitions.c.id, partitions.c.category, partitions.c.window).where(
-        partitions.c.destination == destination, partitions.c.id.in_(unsent)
-    )
     with database.read() as connection:
-        rows = connection.execute(wanted.order_by(partitions.c.window_start_ms, partitions.c.category)).all()
+        rows = connection.execute(_PENDING_KEYS, {"named": destination}).all()
     return {partition_key(Category(category), window): partition for partition, category, window in rows}
 
 
@@ -180,25 +189,38 @@ _COLUMNS_OF: Final[Mapping[Order, tuple[ColumnElement[int], ...]]] = {
 """Not the members' values: in Python 3.11.2 a member that is `()` has another value."""
 
 
+_OF_A_BATCH: Final = [name for name in PlannedBatch.__match_args__ if name != "file"]
+
+
+def _waiting(order: Order) -> Select[Any]:
+    """The batches that are due at `now_ms`: `most` of them, after skipping `first`."""
+    by_row = (partitions.c.window_start_ms, partitions.c.category, batches.c.generation, batches.c.first_row)
+    return (
+        select(*(batches.c[name] for name in _OF_A_BATCH), *STORED)
+        .join(partitions, partitions.c.id == batches.c.partition)
+        .join(generations, same_generation())
+        .where(is_due(bindparam("now_ms", type_=BigInteger)))
+        .order_by(*_COLUMNS_OF[order], *by_row)
+        .limit(bindparam("most"))
+        .offset(bindparam("first"))
+    )
+
+
+_WAITING: Final = {order: _waiting(order) for order in Order}
+_WAITING_IN: Final = {order: _WAITING[order].where(among_given(batches.c.partition, "of")) for order in Order}
+
+
 def waiting_batches(
     database: LedgerDatabase, held: Sequence[Held], now_ms: int, limit: int, order: Order = Order.OLDEST, first: int = 0
 ) -> list[PlannedBatch]:
     """The next batches to send: at most `limit`, after skipping `first`."""
-    by_row = (partitions.c.window_start_ms, partitions.c.category, batches.c.generation, batches.c.first_row)
-    names = [name for name in PlannedBatch.__match_args__ if name != "file"]
-    wanted = (
-        select(*(batches.c[name] for name in names), *STORED)
-        .join(partitions, partitions.c.id == batches.c.partition)
-        .join(generations, same_generation())
-        .where(of_batches(held), is_due(now_ms))
-        .order_by(*_COLUMNS_OF[order], *by_row)
-        .limit(limit)
-        .offset(first)
-    )
+    in_shards = any(isinstance(one, Lane) for one in held)
+    wanted = _WAITING[order].where(of_batches(held)) if in_shards else _WAITING_IN[order]
+    given = {"now_ms": now_ms, "most": limit, "first": first, **({} if in_shards else {"of": list(held)})}
     with database.read() as connection:
         return [
-            PlannedBatch(file=stored_file(row), **dict(zip(names, row, strict=False)))
-            for row in connection.execute(wanted)
+            PlannedBatch(file=stored_file(row), **dict(zip(_OF_A_BATCH, row, strict=False)))
+            for row in connection.execute(wanted, given)
         ]
 
 
