@@ -4,12 +4,13 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
+from typing import Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from statsig_export.delivery.outcomes import Outcome
 from statsig_export.ledger.database import LedgerDatabase
-from statsig_export.ledger.list_parameters import among
+from statsig_export.ledger.list_parameters import among_given
 from statsig_export.ledger.records import PartitionStatus, Shipment
 from statsig_export.ledger.tables import attempts, batches, export_runs, generations
 
@@ -40,22 +41,33 @@ def shipments(
     }
 
 
-def _requests(connection: Connection, ship_run: str, ids: Sequence[int]) -> dict[int, _Requests]:
-    wanted = (
-        select(
-            batches.c.partition,
-            batches.c.generation,
-            batches.c.rows,
-            batches.c.body_bytes,
-            attempts.c.outcome,
-            attempts.c.status,
-            attempts.c.latency_ms,
-        )
-        .join(batches, batches.c.id == attempts.c.batch)
-        .where(attempts.c.ship_run == ship_run, attempts.c.outcome.is_not(None), among(batches.c.partition, ids))
+_REQUESTS: Final = (
+    select(
+        batches.c.partition,
+        batches.c.generation,
+        batches.c.rows,
+        batches.c.body_bytes,
+        attempts.c.outcome,
+        attempts.c.status,
+        attempts.c.latency_ms,
     )
+    .join(batches, batches.c.id == attempts.c.batch)
+    .where(attempts.c.ship_run == bindparam("ship_run_is"), attempts.c.outcome.is_not(None))
+    .where(among_given(batches.c.partition, "of"))
+)
+_ORIGINS: Final = (
+    select(generations.c.partition, generations.c.generation, generations.c.file, generations.c.digest)
+    .add_columns(func.coalesce(export_runs.c.orchestrator_run, export_runs.c.id))
+    .join(export_runs, export_runs.c.id == generations.c.export_run)
+    .where(among_given(generations.c.partition, "of"))
+)
+"""Built once, since they run for every shipment."""
+
+
+def _requests(connection: Connection, ship_run: str, ids: Sequence[int]) -> dict[int, _Requests]:
+    answered = connection.execute(_REQUESTS, {"ship_run_is": ship_run, "of": ids})
     found: dict[int, _Requests] = defaultdict(_Requests)
-    for partition, generation, rows, body_bytes, outcome, status, latency_ms in connection.execute(wanted):
+    for partition, generation, rows, body_bytes, outcome, status, latency_ms in answered:
         requests = found[partition]
         requests.outcomes[outcome] += 1
         requests.generations.add(generation)
@@ -71,14 +83,8 @@ def _requests(connection: Connection, ship_run: str, ids: Sequence[int]) -> dict
 
 def _origins(connection: Connection, ids: Sequence[int]) -> dict[int, dict[int, tuple[str, str, str]]]:
     """Partition -> generation -> its file, the digest, and the run that made it (the orchestrator's id, else ours)."""
-    run = func.coalesce(export_runs.c.orchestrator_run, export_runs.c.id)
-    wanted = (
-        select(generations.c.partition, generations.c.generation, generations.c.file, generations.c.digest, run)
-        .join(export_runs, export_runs.c.id == generations.c.export_run)
-        .where(among(generations.c.partition, ids))
-    )
     found: dict[int, dict[int, tuple[str, str, str]]] = defaultdict(dict)
-    for partition, generation, *origin in connection.execute(wanted):
+    for partition, generation, *origin in connection.execute(_ORIGINS, {"of": ids}):
         found[partition][generation] = tuple(origin)
     return found
 
