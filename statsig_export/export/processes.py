@@ -108,7 +108,7 @@ def children() -> Iterator[list[Child]]:
             child.process.join()
     finally:
         for child in begun:
-            child.process.terminate()  # of those that have ended, nothing
+            child.process.kill()  # of those that have ended, nothing; SIGTERM may be ignored, as Dagster's run may do
             child.process.join()
             child.pipe.close()
 

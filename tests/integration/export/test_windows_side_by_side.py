@@ -223,6 +223,33 @@ def test_no_process_outlives_a_run_that_is_interrupted_or_killed(home: ExportHom
     assert verify(home.config).differences == ()
 
 
+@pytest.mark.acceptance
+@pytest.mark.fault("F674")
+def test_a_run_in_which_sigterm_is_ignored_ends_its_processes_all_the_same(home: ExportHome):
+    hourly(home)
+    program = """
+import signal, sys
+signal.signal(signal.SIGTERM, signal.SIG_IGN)  # as Dagster does where a shell has begun it in the background
+from statsig_export.config import load_config
+from statsig_export.export.export import each_window
+from statsig_export.windows import window_from_key
+if __name__ == "__main__":
+    config = load_config(sys.argv[1])
+    windows = {window_from_key(key, config.windows): None for key in sys.argv[2:]}
+    found = each_window(config, windows, processes=2)
+    next(found)
+    found.close()  # while they have windows to export
+"""
+    (home.folder / "early.py").write_text(program)
+    command = [sys.executable, "early.py", str(home.write()), *KEYS]
+
+    ended = subprocess.run(
+        command, cwd=home.folder, env={**os.environ, **home.environ, "PYTHONPATH": os.getcwd()}, timeout=60, check=False
+    )
+
+    assert ended.returncode == 0
+
+
 @pytest.mark.fault("F654")
 def test_where_the_system_starts_no_more_processes_the_windows_are_exported_by_this_one(
     home: ExportHome, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
