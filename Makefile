@@ -84,7 +84,7 @@ types: .venv/ready ## check types with mypy --strict
 
 docs: .venv/ready ## build the documentation site into docs/_build/html, warnings are errors, and run what its pages say
 	@$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
-	@$(BIN)/pytest -q -n 3 tests/documents
+	@$(BIN)/pytest -q -n 2 tests/documents
 
 dbt: .venv/ready ## parse the dbt package in deploy/dbt for each adapter, and build it on DuckDB and PostgreSQL
 	@$(call ENVIRONMENT,dbt)

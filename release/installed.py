@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from zipfile import ZipFile
 
 from release.probes import PROBES
@@ -72,31 +73,38 @@ def found_pythons() -> dict[str, str]:
     return found
 
 
-def tried(attempt: Attempt, wheel: Path, constraints: Path, uv: str) -> str:
-    """Install and probe. What went wrong, or nothing."""
-    with tempfile.TemporaryDirectory(prefix="statsig-export-installed-") as name:
-        environment, folder = Path(name) / "environment", Path(name) / "empty"
-        folder.mkdir()
+def tried(attempt: Attempt, wheel: Path, constraints: Path, uv: str, place: Path) -> str:
+    """Install and probe in a folder that is not there yet, nor afterwards. What went wrong, or nothing.
+
+    Bytecode stays beside the folder, by the path of each module: the next environment at this place has most packages
+    from the same files of uv's cache, and Python takes what it has compiled of a file of the same time and size.
+    """
+    environment, folder, bytecode = place / "environment", place / "empty", place.with_suffix(".bytecode")
+    folder.mkdir(parents=True)
+    try:
+        environ = {**_bare(place), "PYTHONPYCACHEPREFIX": str(bytecode)}
         what = f"statsig-export[{attempt.extra}] @ {wheel.as_uri()}" if attempt.extra else str(wheel)
         python = environment / "bin" / "python"
         for command in (
             [uv, "venv", "--quiet", "--python", attempt.python, str(environment)],
             [uv, "pip", "install", "--quiet", "--no-build", "-c", str(constraints), "--python", str(python), what],
             [uv, "pip", "check", "--quiet", "--python", str(python)],
-            [str(python), "-I", str(PROBE), attempt.extra],
+            [str(python), "-I", "-X", f"pycache_prefix={bytecode}", str(PROBE), attempt.extra],
         ):
-            done = subprocess.run(command, cwd=folder, env=_bare(name), capture_output=True, text=True, check=False)  # noqa: S603  ours
+            done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False)  # noqa: S603  ours
             if done.returncode != 0:
                 return done.stdout + done.stderr
+    finally:
+        shutil.rmtree(place)
     return ""
 
 
-def _bare(home: str) -> dict[str, str]:
+def _bare(home: Path) -> dict[str, str]:
     """A machine on which nobody has set anything for us, but for how packages are fetched."""
     kept = ("UV_", "SSL_", "HTTP", "http", "NO_PROXY", "no_proxy", "XDG_CACHE_HOME")
     fetching = {name: value for name, value in os.environ.items() if name.startswith(kept)}
     cache = os.environ.get("UV_CACHE_DIR", str(Path.home() / ".cache" / "uv"))
-    return {**fetching, "UV_CACHE_DIR": cache, "HOME": home, "PATH": os.defpath}
+    return {**fetching, "UV_CACHE_DIR": cache, "HOME": str(home), "PATH": os.defpath}
 
 
 def main(uv: str, dist: Path) -> int:
@@ -105,11 +113,23 @@ def main(uv: str, dist: Path) -> int:
         (name,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
         metadata = archive.read(name).decode()
     problems, pythons = False, found_pythons()
-    with tempfile.NamedTemporaryFile(suffix=".txt") as constraints, ThreadPoolExecutor(AT_ONCE) as pool:
-        _write_locked(Path(constraints.name), uv)
-        trials = {
-            pool.submit(tried, one, wheel, Path(constraints.name), uv): one for one in attempts(metadata, pythons)
-        }
+    with (
+        tempfile.TemporaryDirectory(prefix="statsig-export-installed-") as name,
+        ThreadPoolExecutor(AT_ONCE) as pool,
+    ):
+        constraints, free = Path(name) / "constraints.txt", SimpleQueue[Path]()
+        _write_locked(constraints, uv)
+        for number in range(AT_ONCE):
+            free.put(Path(name) / f"place-{number}")
+
+        def at_a_free_place(attempt: Attempt) -> str:
+            place = free.get()
+            try:
+                return tried(attempt, wheel, constraints, uv, place)
+            finally:
+                free.put(place)
+
+        trials = {pool.submit(at_a_free_place, one): one for one in attempts(metadata, pythons)}
         for done in as_completed(trials):
             attempt, problem = trials[done], done.result()
             problems |= bool(problem)

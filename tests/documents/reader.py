@@ -61,28 +61,40 @@ class Reader:
         )
 
 
-@contextmanager
-def reading(folder: Path) -> Iterator[Reader]:
-    """The folder has an export.toml, a source of the days 2026-11-20 to -22, and its windows exported and shipped."""
+def prepare(folder: Path) -> None:
+    """Make what a reader has: an export.toml, and a source of 2026-11-20 to -22, its windows exported and shipped."""
     engine = create_engine(f"sqlite:///{folder}/source.db")
     create_sample(engine, events=EVENTS, start=datetime(2026, 11, 20, tzinfo=UTC), days=3)
     engine.dispose()
     (folder / "export.toml").write_text(CONFIGURATION, "utf-8")
+    _stand_ins(folder)
+    with _reader_in(folder) as reader:
+        done = reader.follow("statsig-export run --from 2026-11-20 --to 2026-11-23")
+        assert done.returncode == 0, done.stderr
+
+
+@contextmanager
+def reading(prepared: Path, folder: Path) -> Iterator[Reader]:
+    """In a copy of what `prepare` has made: nothing in it names the folder that it was made in."""
+    shutil.copytree(prepared, folder, dirs_exist_ok=True)
+    with _reader_in(folder) as reader:
+        yield reader
+
+
+@contextmanager
+def _reader_in(folder: Path) -> Iterator[Reader]:
     with Receiver(keep_events=False, tables=folder / "landed.db") as receiver:
         environ = {
-            "PATH": f"{_stand_ins(folder)}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PATH": f"{folder / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}",
             "HOME": str(folder),
             "STATSIG_DATABASE_URL": f"sqlite:///{folder}/source.db",
             "FIVETRAN_WEBHOOK_URL": receiver.url,
             "FIVETRAN_WEBHOOK_SECRET": "of-the-stand-in",
         }
-        reader = Reader(folder, environ)
-        done = reader.follow("statsig-export run --from 2026-11-20 --to 2026-11-23")
-        assert done.returncode == 0, done.stderr
-        yield reader
+        yield Reader(folder, environ)
 
 
-def _stand_ins(folder: Path) -> Path:
+def _stand_ins(folder: Path) -> None:
     commands = folder / "bin"
     commands.mkdir()
     for name, line in STAND_INS.items():
@@ -90,4 +102,3 @@ def _stand_ins(folder: Path) -> Path:
         text = line.format(bin=Path(sys.executable).parent, root=ROOT).replace("exec make ", f"exec {real} ")
         (commands / name).write_text(f"#!/bin/sh\n{text}\n", "utf-8")
         (commands / name).chmod(0o755)
-    return commands

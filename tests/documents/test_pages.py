@@ -12,7 +12,7 @@ import sqlglot
 import yaml
 from blocks import LOADED, PAGES, ROOT, RUN, SHOWN, Block, blocks, script
 from fivetran_api import GROUP, KEY, SECRET, fivetran_api
-from reader import reading
+from reader import prepare, reading
 
 from statsig_export.config import parse_config
 
@@ -25,6 +25,14 @@ GRAMMARS = {
 }
 """A page's name -> what its statements are written in; Snowflake's takes those of other pages."""
 FOLLOWED = [page for page in PAGES if page != FIVETRAN and any(blocks(page, *RUN))]
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What every reader begins with."""
+    folder = tmp_path_factory.mktemp("prepared")
+    prepare(folder)
+    return folder
 
 
 def is_output(block: Block) -> bool:
@@ -42,8 +50,8 @@ def test_every_block_has_a_language_that_says_what_a_test_does_with_it(page: Pat
 
 
 @pytest.mark.parametrize("page", FOLLOWED, ids=named)
-def test_a_reader_who_types_what_the_page_says_gets_to_its_end(page: Path, tmp_path: Path):
-    with reading(tmp_path) as reader:
+def test_a_reader_who_types_what_the_page_says_gets_to_its_end(page: Path, prepared: Path, tmp_path: Path):
+    with reading(prepared, tmp_path) as reader:
         done = reader.follow(script(page))
 
     assert done.returncode == 0, done.stderr[-3_000:]
@@ -73,10 +81,10 @@ def test_other_files_are_well_formed():
                     configparser.ConfigParser(interpolation=None).read_string(block.text)
 
 
-def test_the_page_on_fivetran_leads_from_a_new_connection_to_a_test_event(tmp_path: Path):
+def test_the_page_on_fivetran_leads_from_a_new_connection_to_a_test_event(prepared: Path, tmp_path: Path):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with reading(tmp_path) as reader, fivetran_api(port) as api:
+    with reading(prepared, tmp_path) as reader, fivetran_api(port) as api:
         (tmp_path / "export.toml").write_text(next(blocks(FIVETRAN, "toml")).text)
         keys = {"FIVETRAN_API_KEY": KEY, "FIVETRAN_API_SECRET": SECRET, "FIVETRAN_GROUP": GROUP}
         reader.environ.update(keys)
