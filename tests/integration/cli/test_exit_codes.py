@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from home import ExportHome
+from kept_homes import KeptHomes
 from landing import EVENTS, landing_in
 from rows import custom_event, exposure
 from shell import DAY, Shell, held
@@ -70,6 +71,11 @@ CELLS = table()
 COMMON = [(verb, column, code) for (verb, column), code in CELLS.items() if verb not in STANDS_ALONE]
 
 
+@pytest.fixture(scope="module")
+def kept_homes(tmp_path_factory: pytest.TempPathFactory) -> KeptHomes:
+    return KeptHomes(tmp_path_factory.mktemp("kept"))
+
+
 @pytest.fixture
 def shell(home: ExportHome) -> Shell:
     return Shell(home)
@@ -84,31 +90,43 @@ def rows(bad: int, good: int) -> list[dict[str, object]]:
     ]
 
 
-def prepare(shell: Shell, verb: str, column: str) -> None:
+def prepare(shell: Shell, kept_homes: KeptHomes, verb: str, column: str) -> None:
     """The rows are there; exported for `ship`; shipped, as far as it goes, for what looks back on that."""
-    if verb == "alerts":  # nothing has been wrong for long enough to be told
-        shell.home.environ["ALERTS"] = "http://127.0.0.1:9/"
-        shell.home.set("alerts", webhook={"url": "env:ALERTS"})
-        shell.home.write()
-    shell.home.environ["BACKUP"] = str(shell.home.folder / "backup")
-    if column == "nothing exported":
-        if verb == "arrivals":
-            lands_all(shell)
-        return
     home = shell.home
-    home.add({"few failed": rows(1, 150), "many failed": rows(1, 2)}.get(column, rows(0, 2)))
-    if verb != "run" or column in {"held", "files"}:
-        home.export()
-    if verb in {"run", "ship", "plan", "test-event", "events"}:
-        return
+    home.environ["BACKUP"] = str(home.folder / "backup")
+    if column != "nothing exported":
+        lay_down(shell, kept_homes, verb, column)
     if verb == "arrivals":
         lands_all(shell)
+    if verb == "alerts":  # nothing has been wrong for long enough to be told
+        home.environ["ALERTS"] = "http://127.0.0.1:9/"
+        home.set("alerts", webhook={"url": "env:ALERTS"})
+    home.write()
+
+
+def lay_down(shell: Shell, kept_homes: KeptHomes, verb: str, column: str) -> None:
+    home = shell.home
+    bad, good = {"few failed": (1, 150), "many failed": (1, 2)}.get(column, (0, 2))
+    exported = verb != "run" or column in {"held", "files"}
+    looks_back = verb not in {"run", "ship", "plan", "test-event", "events"}
+    shipped = looks_back and (verb == "replay" or column not in {"pending", "held", "halted before", "interrupted"})
+    # A receiver that is sent the same again compares; a backup to restore is older than what was shipped since.
+    shipped_here = shipped and verb in {"replay", "restore"}
+    shipped_before = shipped and not shipped_here
+
+    def make() -> None:
+        home.add(rows(bad, good))
+        if exported:
+            home.export()
+        if shipped_before:
+            assert home.ship().sent
+
+    kept_homes.begin(home, (bad, good, exported, shipped_before), make)
     if verb == "restore":
         assert shell("backup", "env:BACKUP").exit_code == 0
-    shipped_before = verb == "replay" or column not in {"pending", "held", "halted before", "interrupted"}
-    if shipped_before:
+    if shipped_here:
         assert home.ship().sent
-    elif column == "pending":
+    if looks_back and column == "pending" and not shipped:
         home.receiver.play(LATER)
         shell("ship")
 
@@ -120,7 +138,6 @@ def lands_all(shell: Shell) -> None:
     landing.land({"eventName": "e", "timestamp": 0, "timeUUID": one} for one in ids)
     home.environ["LANDED"] = landing.url
     home.set("arrivals", url="env:LANDED", table=EVENTS, grace="0s")
-    home.write()
 
 
 @contextmanager
@@ -193,10 +210,10 @@ def words_of(verb: str, column: str) -> list[str]:
 @pytest.mark.fault("F130", "F131", "F132", "F133")
 @pytest.mark.parametrize(("verb", "column", "code"), COMMON, ids=lambda part: str(part).replace(" ", "-"))
 def test_each_verb_ends_with_the_code_of_the_table(
-    shell: Shell, verb: str, column: str, code: int, monkeypatch: pytest.MonkeyPatch
+    shell: Shell, kept_homes: KeptHomes, verb: str, column: str, code: int, monkeypatch: pytest.MonkeyPatch
 ):
     if column not in {"configuration", "own error", "interrupted"}:
-        prepare(shell, verb, column)
+        prepare(shell, kept_homes, verb, column)
     with situation(shell, column, monkeypatch):
         result = shell(*words_of(verb, column))
 
