@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from click.testing import CliRunner, Result
+from kept_homes import KeptHomes
 from sqlalchemy import Engine, NullPool, create_engine, delete, insert, make_url, update
 
 from statsig_export import export_window, ship
@@ -41,6 +42,10 @@ class Home:
     ledger_url: str = ""
     settings: dict[str, dict[str, object]] = field(default_factory=dict)
     environ: dict[str, str] = field(default_factory=dict)
+    kept: KeptHomes | None = None
+    """Whose copies this home may begin as; None: it makes all for itself."""
+    used: bool = field(default=False, init=False)
+    """Something was done on its source that not every home begins with."""
 
     def __post_init__(self) -> None:
         self.source_url = self.source_url or f"sqlite:///{self.folder}/source.db"
@@ -86,6 +91,13 @@ class Home:
     def window(self, key: str = DAY) -> Window:
         return window_from_key(key, self.config.windows)
 
+    def begin(self, name: str, make: Callable[[], object]) -> None:
+        """Be as `make` leaves a new home, which another home of the same settings may have done before (KeptHomes)."""
+        if self.kept is None:
+            make()
+        else:
+            self.kept.begin(self, name, make)
+
     def export(self, key: str = DAY) -> ExportReport:
         return export_window(self.config, self.window(key))
 
@@ -97,6 +109,7 @@ class Home:
 
     def on_source(self, action: Callable[[Engine], object]) -> None:
         """Do something with an engine of the source, and leave no connection behind."""
+        self.used = True
         action(_engine(self.source_url))
 
 
@@ -112,7 +125,8 @@ class ExportHome(Home):
         if url.drivername == "sqlite" and url.database and not Path(url.database).exists():
             Path(url.database).write_bytes(_native_tables())
         else:
-            self.on_source(lambda engine: create_tables(engine, "native"))
+            create_tables(_engine(self.source_url), "native")
+            self.used = url.drivername == "sqlite"  # whatever the file holds
 
     def add(self, custom_events: Iterable[dict[str, object]] = (), exposures: Iterable[dict[str, object]] = ()) -> None:
         for table, rows in ((CUSTOM_EVENTS, list(custom_events)), (EXPOSURES, list(exposures))):
