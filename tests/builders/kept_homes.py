@@ -11,6 +11,7 @@ from landing import libpq
 from psycopg import sql
 from sqlalchemy import make_url
 
+from statsig_export.testing.webhook.faults import Faults
 from statsig_export.testing.webhook.receiver import Receiver
 from statsig_export.testing.webhook.transcript import Received
 
@@ -56,12 +57,13 @@ class KeptHomes:
     _kept: dict[str, Kept] = field(default_factory=dict)
 
     def begin(self, home: "Home", name: str, make: Callable[[], object]) -> None:
-        """Let a home be as `make` leaves it; one that was used before is no copy of another.
+        """Let a home be as `make` leaves it; one that was used before, or that meets faults, is no copy of another.
 
         `make` changes no settings and no environment; its name stands for all that it does. Of what its receiver was
         sent the receiver of a copy knows too, but not what it plays.
         """
-        if home.used or not {path.name for path in home.folder.iterdir()} <= {"source.db", CONFIGURATION}:
+        new = not home.used and {path.name for path in home.folder.iterdir()} <= {"source.db", CONFIGURATION}
+        if not new or home.receiver.requests or home.receiver._exchange.script.faults != Faults():
             make()
             return
         state = repr((name, home.document, _meant(home), make_url(home.ledger_url).drivername))
