@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from click.testing import CliRunner, Result
-from kept_homes import KeptHomes
 from sqlalchemy import Engine, NullPool, create_engine, delete, insert, make_url, update
 
 from statsig_export import export_window, ship
@@ -22,6 +22,9 @@ from statsig_export.shipping.reports import ShipReport
 from statsig_export.shipping.status import status
 from statsig_export.testing.webhook.receiver import Receiver
 from statsig_export.windows import Window, window_from_key
+
+if TYPE_CHECKING:
+    from kept_homes import KeptHomes
 
 DAY = "2026-11-20"
 
@@ -42,7 +45,7 @@ class Home:
     ledger_url: str = ""
     settings: dict[str, dict[str, object]] = field(default_factory=dict)
     environ: dict[str, str] = field(default_factory=dict)
-    kept: KeptHomes | None = None
+    kept: "KeptHomes | None" = None
     """Whose copies this home may begin as; None: it makes all for itself."""
     used: bool = field(default=False, init=False)
     """Something was done on its source that not every home begins with."""

@@ -4,9 +4,9 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psycopg
+from home import Home
 from landing import libpq
 from psycopg import sql
 from sqlalchemy import make_url
@@ -14,9 +14,6 @@ from sqlalchemy import make_url
 from statsig_export.testing.webhook.faults import Faults
 from statsig_export.testing.webhook.receiver import Receiver
 from statsig_export.testing.webhook.transcript import Received
-
-if TYPE_CHECKING:
-    from home import Home
 
 CONFIGURATION = "export.toml"
 """Each home writes its own."""
@@ -56,7 +53,7 @@ class KeptHomes:
     folder: Path
     _kept: dict[str, Kept] = field(default_factory=dict)
 
-    def begin(self, home: "Home", name: str, make: Callable[[], object]) -> None:
+    def begin(self, home: Home, name: str, make: Callable[[], object]) -> None:
         """Let a home be as `make` leaves it; one that was used before, or that meets faults, is no copy of another.
 
         `make` changes no settings and no environment; its name stands for all that it does. Of what its receiver was
@@ -73,7 +70,7 @@ class KeptHomes:
         make()
         self._kept[state] = self._keep(home, f"kept_{len(self._kept)}")
 
-    def _keep(self, home: "Home", name: str) -> Kept:
+    def _keep(self, home: Home, name: str) -> Kept:
         assert not list(home.folder.rglob("*-wal")), "a database is open still: its file alone is not all of it"
         folder = self.folder / name
         shutil.copytree(home.folder, folder, ignore=shutil.ignore_patterns(CONFIGURATION))
@@ -85,7 +82,7 @@ class KeptHomes:
         return Kept(folder, database, Sent.to(home.receiver))
 
 
-def _copy(kept: Kept, home: "Home") -> None:
+def _copy(kept: Kept, home: Home) -> None:
     shutil.copytree(kept.folder, home.folder, dirs_exist_ok=True)
     if kept.database:
         mine = str(make_url(home.ledger_url).database)
@@ -94,12 +91,12 @@ def _copy(kept: Kept, home: "Home") -> None:
     kept.sent.tell(home.receiver)
 
 
-def _administer(home: "Home", statement: sql.SQL, *databases: str) -> None:
+def _administer(home: Home, statement: sql.SQL, *databases: str) -> None:
     url = make_url(home.ledger_url).set(database="postgres").render_as_string(hide_password=False)
     with psycopg.connect(libpq(url), autocommit=True) as admin:
         admin.execute(statement.format(*map(sql.Identifier, databases)))
 
 
-def _meant(home: "Home") -> list[tuple[str, str]]:
+def _meant(home: Home) -> list[tuple[str, str]]:
     """The environment, but for where this home's own parts are."""
     return sorted(item for item in home.environ.items() if str(home.folder) not in item[1] and item[0] != "HOOK")
