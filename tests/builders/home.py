@@ -4,10 +4,13 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache, lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from click.testing import CliRunner, Result
-from sqlalchemy import Engine, create_engine, delete, insert, update
+from sqlalchemy import Engine, NullPool, create_engine, delete, insert, make_url, update
 
 from statsig_export import export_window, ship
 from statsig_export.account import Account, total
@@ -19,6 +22,9 @@ from statsig_export.shipping.reports import ShipReport
 from statsig_export.shipping.status import status
 from statsig_export.testing.webhook.receiver import Receiver
 from statsig_export.windows import Window, window_from_key
+
+if TYPE_CHECKING:
+    from kept_homes import KeptHomes
 
 DAY = "2026-11-20"
 
@@ -39,6 +45,10 @@ class Home:
     ledger_url: str = ""
     settings: dict[str, dict[str, object]] = field(default_factory=dict)
     environ: dict[str, str] = field(default_factory=dict)
+    kept: "KeptHomes | None" = None
+    """Whose copies this home may begin as; None: it makes all for itself."""
+    used: bool = field(default=False, init=False)
+    """Something was done on its source that not every home begins with."""
 
     def __post_init__(self) -> None:
         self.source_url = self.source_url or f"sqlite:///{self.folder}/source.db"
@@ -84,6 +94,13 @@ class Home:
     def window(self, key: str = DAY) -> Window:
         return window_from_key(key, self.config.windows)
 
+    def begin(self, name: str, make: Callable[[], object]) -> None:
+        """Be as `make` leaves a new home, which another home of the same settings may have done before (KeptHomes)."""
+        if self.kept is None:
+            make()
+        else:
+            self.kept.begin(self, name, make)
+
     def export(self, key: str = DAY) -> ExportReport:
         return export_window(self.config, self.window(key))
 
@@ -95,11 +112,8 @@ class Home:
 
     def on_source(self, action: Callable[[Engine], object]) -> None:
         """Do something with an engine of the source, and leave no connection behind."""
-        engine = create_engine(self.source_url)
-        try:
-            action(engine)
-        finally:
-            engine.dispose()
+        self.used = True
+        action(_engine(self.source_url))
 
 
 @dataclass
@@ -110,7 +124,12 @@ class ExportHome(Home):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.on_source(lambda engine: create_tables(engine, "native"))
+        url = make_url(self.source_url)
+        if url.drivername == "sqlite" and url.database and not Path(url.database).exists():
+            Path(url.database).write_bytes(_native_tables())
+        else:
+            create_tables(_engine(self.source_url), "native")
+            self.used = url.drivername == "sqlite"  # whatever the file holds
 
     def add(self, custom_events: Iterable[dict[str, object]] = (), exposures: Iterable[dict[str, object]] = ()) -> None:
         for table, rows in ((CUSTOM_EVENTS, list(custom_events)), (EXPOSURES, list(exposures))):
@@ -148,6 +167,21 @@ def toml_value(value: object) -> str:
 
 def _key(key: str) -> str:
     return key if _BARE_KEY.fullmatch(key) else json.dumps(key)
+
+
+@lru_cache(maxsize=8)
+def _engine(url: str) -> Engine:
+    """Kept for the next statement on the same source: what it compiled is half of what an insert costs."""
+    return create_engine(url, poolclass=NullPool)
+
+
+@cache
+def _native_tables() -> bytes:
+    """A file of SQLite with the native tables and no rows: thousands of tests begin with a copy of it."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "source.db"
+        create_tables(_engine(f"sqlite:///{file}"), "native")
+        return file.read_bytes()
 
 
 def _execute(engine: Engine, statement, rows=None) -> None:

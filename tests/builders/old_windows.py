@@ -34,6 +34,12 @@ def lived(home: ExportHome) -> ExportHome:
     """Export and ship a day: batches delivered, throttled, split, failed and replayed, failed and filtered rows."""
     home.set("webhook", max_events=8, concurrency=1)
     home.set("filter", custom_events={"events": {"debug_ping": False}})
+    home.begin("lived", lambda: _live(home))
+    home.receiver.play([POISON])
+    return home
+
+
+def _live(home: ExportHome) -> None:
     home.add([custom_event(key, time_uuid="poison" if key == 3 else None) for key in range(1, 31)])
     home.add([custom_event(90, "debug_ping"), custom_event(91, None)], [exposure(1)])
     home.export()
@@ -44,7 +50,6 @@ def lived(home: ExportHome) -> ExportHome:
     home.add([custom_event(40, time_uuid="late")])
     home.export()
     home.ship()
-    return home
 
 
 def sent(home: ExportHome) -> None:

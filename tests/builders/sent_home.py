@@ -22,12 +22,19 @@ def points_at(home: ExportHome, landing: Landing) -> None:
 
 
 def fifteen_sent(home: ExportHome, landing: Landing) -> ExportHome:
-    """Ten custom events and five exposures, in batches of four."""
+    """Ten custom events and five exposures, in batches of four: sent at any time of the last hour.
+
+    Without homes to copy (`home.kept = None`) they are sent now.
+    """
     points_at(home, landing)
     home.set("webhook", max_events=4)
-    home.add([custom_event(key) for key in range(1, 11)], [exposure(key) for key in range(1, 6)])
-    home.export()
-    home.ship()
+
+    def send() -> None:
+        home.add([custom_event(key) for key in range(1, 11)], [exposure(key) for key in range(1, 6)])
+        home.export()
+        home.ship()
+
+    home.begin("fifteen, sent", send)
     return home
 
 

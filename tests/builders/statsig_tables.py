@@ -103,20 +103,23 @@ class Laid(Home):
     def create(self, spelling: str) -> None:
         """Make the tables anew, in one of the spellings of TYPES."""
         types = {**TYPES[spelling], **_EVERYWHERE}
+        statements: list[tuple[str, Mapping[str, object]]] = []
         for name in self._tables():
             columns = COLUMNS[f"{self.layout}.{name}"].items()
             body = ", ".join(f'"{column}" {types[kind]}' for column, kind in columns)
-            self._execute(f'DROP TABLE IF EXISTS "{name}"')
-            self._execute(f'CREATE TABLE "{name}" ({body})')
+            statements += [(f'DROP TABLE IF EXISTS "{name}"', {}), (f'CREATE TABLE "{name}" ({body})', {})]
+        self._execute(statements)
 
     def add(self, table: str, rows: Iterable[Mapping[str, object]]) -> None:
+        statements: list[tuple[str, Mapping[str, object]]] = []
         for row in rows:
             names = ", ".join(f'"{name}"' for name in row)
             values = ", ".join(f":{name}" for name in row)
-            self._execute(f'INSERT INTO "{table}" ({names}) VALUES ({values})', row)  # noqa: S608 - names of this file
+            statements.append((f'INSERT INTO "{table}" ({names}) VALUES ({values})', row))  # noqa: S608 - names of this file
+        self._execute(statements)
 
     def empty(self, table: str) -> None:
-        self._execute(f'DELETE FROM "{table}"')  # noqa: S608 - as above
+        self._execute([(f'DELETE FROM "{table}"', {})])  # noqa: S608 - as above
 
     def sent(self, day: str = DAY) -> list[dict]:
         """Export and ship a day; the events that arrived since the last time."""
@@ -128,9 +131,10 @@ class Laid(Home):
     def _tables(self) -> list[str]:
         return [name.removeprefix(f"{self.layout}.") for name in COLUMNS if name.startswith(f"{self.layout}.")]
 
-    def _execute(self, statement: str, row: Mapping[str, object] | None = None) -> None:
+    def _execute(self, statements: Iterable[tuple[str, Mapping[str, object]]]) -> None:
         def execute(engine: Engine) -> None:
             with engine.begin() as connection:
-                connection.execute(text(statement), dict(row or {}))
+                for statement, row in statements:
+                    connection.execute(text(statement), dict(row))
 
         self.on_source(execute)

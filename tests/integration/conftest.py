@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 from home import ExportHome
+from kept_homes import KeptHomes
 
 from statsig_export.testing.webhook.receiver import Receiver
 
@@ -22,13 +23,18 @@ def databases(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str],
     return lambda _: url
 
 
+@pytest.fixture(scope="session")
+def kept_homes(tmp_path_factory: pytest.TempPathFactory) -> KeptHomes:
+    return KeptHomes(tmp_path_factory.mktemp("kept"))
+
+
 @pytest.fixture
-def home(tmp_path: Path, receiver: Receiver) -> ExportHome:
+def home(tmp_path: Path, receiver: Receiver, kept_homes: KeptHomes) -> ExportHome:
     """Everything in SQLite: for what does not depend on the database."""
-    return ExportHome(tmp_path, receiver, f"sqlite:///{tmp_path}/source.db", f"sqlite:///{tmp_path}/ledger.db")
+    return ExportHome(tmp_path, receiver, kept=kept_homes)
 
 
 @pytest.fixture
-def any_home(tmp_path: Path, receiver: Receiver, databases: Callable[[str], str]) -> ExportHome:
+def any_home(tmp_path: Path, receiver: Receiver, databases: Callable[[str], str], kept_homes: KeptHomes) -> ExportHome:
     """Source and ledger both in SQLite, then both in PostgreSQL."""
-    return ExportHome(tmp_path, receiver, databases("source"), databases("ledger"))
+    return ExportHome(tmp_path, receiver, databases("source"), databases("ledger"), kept=kept_homes)

@@ -86,29 +86,40 @@ def rows(bad: int, good: int) -> list[dict[str, object]]:
 
 def prepare(shell: Shell, verb: str, column: str) -> None:
     """The rows are there; exported for `ship`; shipped, as far as it goes, for what looks back on that."""
-    if verb == "alerts":  # nothing has been wrong for long enough to be told
-        shell.home.environ["ALERTS"] = "http://127.0.0.1:9/"
-        shell.home.set("alerts", webhook={"url": "env:ALERTS"})
-        shell.home.write()
-    shell.home.environ["BACKUP"] = str(shell.home.folder / "backup")
-    if column == "nothing exported":
-        if verb == "arrivals":
-            lands_all(shell)
-        return
     home = shell.home
-    home.add({"few failed": rows(1, 150), "many failed": rows(1, 2)}.get(column, rows(0, 2)))
-    if verb != "run" or column in {"held", "files"}:
-        home.export()
-    if verb in {"run", "ship", "plan", "test-event", "events"}:
-        return
+    home.environ["BACKUP"] = str(home.folder / "backup")
+    if column != "nothing exported":
+        lay_down(shell, verb, column)
     if verb == "arrivals":
         lands_all(shell)
+    if verb == "alerts":  # nothing has been wrong for long enough to be told
+        home.environ["ALERTS"] = "http://127.0.0.1:9/"
+        home.set("alerts", webhook={"url": "env:ALERTS"})
+    home.write()
+
+
+def lay_down(shell: Shell, verb: str, column: str) -> None:
+    """Make it, or take a copy of what another case has made."""
+    home = shell.home
+    bad, good = {"few failed": (1, 150), "many failed": (1, 2)}.get(column, (0, 2))
+    exported = verb != "run" or column in {"held", "files"}
+    looks_back = verb not in {"run", "ship", "plan", "test-event", "events"}
+    shipped = looks_back and (verb == "replay" or column not in {"pending", "held", "halted before", "interrupted"})
+    shipped_before = shipped and verb != "restore"  # a backup to restore is older than what was shipped since
+
+    def make() -> None:
+        home.add(rows(bad, good))
+        if exported:
+            home.export()
+        if shipped_before:
+            assert home.ship().sent
+
+    home.begin(f"{bad} bad and {good} good rows, {exported=}, {shipped_before=}", make)
     if verb == "restore":
         assert shell("backup", "env:BACKUP").exit_code == 0
-    shipped_before = verb == "replay" or column not in {"pending", "held", "halted before", "interrupted"}
-    if shipped_before:
-        assert home.ship().sent
-    elif column == "pending":
+        if shipped:
+            assert home.ship().sent
+    if looks_back and column == "pending" and not shipped:
         home.receiver.play(LATER)
         shell("ship")
 
@@ -120,7 +131,6 @@ def lands_all(shell: Shell) -> None:
     landing.land({"eventName": "e", "timestamp": 0, "timeUUID": one} for one in ids)
     home.environ["LANDED"] = landing.url
     home.set("arrivals", url="env:LANDED", table=EVENTS, grace="0s")
-    home.write()
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 from home import ExportHome, Home, toml_value
+from kept_homes import KeptHomes
 from rows import custom_event
 from sqlalchemy import create_engine
 
@@ -53,8 +54,8 @@ class OneTable(Home):
 
 
 @pytest.fixture
-def home(tmp_path: Path, receiver: Receiver) -> Home:
-    home = OneTable(tmp_path, receiver)
+def home(tmp_path: Path, receiver: Receiver, kept_homes: KeptHomes) -> Home:
+    home = OneTable(tmp_path, receiver, kept=kept_homes)
     home.set("source.exposures", table="")
     home.set("source.custom_events")
     return home
@@ -64,6 +65,16 @@ def fill(home: Home, key_type: str = "INTEGER PRIMARY KEY", keys: tuple[object, 
     home.sql(f"CREATE TABLE custom_events (id {key_type}, {TABLE})")
     for key in keys:
         add(home, key)
+
+
+def delivered(home: Home, key_type: str = "INTEGER PRIMARY KEY", keys: tuple[object, ...] = (1, 2, 3)) -> None:
+    """Filled, exported and shipped."""
+
+    def deliver() -> None:
+        fill(home, key_type, keys)
+        assert home.run().exit_code == 0
+
+    home.begin(f"{key_type}: {keys}, delivered", deliver)
 
 
 def add(
@@ -155,8 +166,7 @@ NOW_NAMED = {
 @pytest.mark.fault("F121")
 @pytest.mark.parametrize("change", REFUSED)
 def test_a_change_of_identity_stops_before_it_reads_and_each_way_out_sends_only_what_is_new(home: Home, change: str):
-    fill(home)
-    assert home.run().exit_code == 0
+    delivered(home)
     sent = home.ids()
     alter, words, same = REFUSED[change]
     alter(home)
@@ -178,8 +188,7 @@ def test_a_change_of_identity_stops_before_it_reads_and_each_way_out_sends_only_
 @pytest.mark.fault("F121")
 @pytest.mark.parametrize("change", ["table renamed", "source.name set"])
 def test_what_is_put_back_goes_on_as_if_nothing_had_been(home: Home, change: str):
-    fill(home)
-    home.run()
+    delivered(home)
     sent = home.ids()
     before = {name: dict(values) for name, values in home.settings.items()}
     REFUSED[change][0](home)
@@ -196,8 +205,7 @@ def test_what_is_put_back_goes_on_as_if_nothing_had_been(home: Home, change: str
 
 @pytest.mark.fault("F121")
 def test_a_renamed_table_that_keeps_its_identity_sends_only_what_is_new(home: Home):
-    fill(home)
-    home.run()
+    delivered(home)
     renamed(home)
     home.set("source.custom_events", identity="custom_events")
     add(home, 4, table="clicks")
@@ -209,8 +217,7 @@ def test_a_renamed_table_that_keeps_its_identity_sends_only_what_is_new(home: Ho
 
 @pytest.mark.fault("F121")
 def test_another_column_of_ids_is_refused_and_putting_it_back_is_the_way(home: Home):
-    fill(home)
-    home.run()
+    delivered(home)
     sent = home.ids()
     another_own_id(home)
     refused = home.run()
@@ -228,8 +235,7 @@ def test_another_column_of_ids_is_refused_and_putting_it_back_is_the_way(home: H
 @pytest.mark.parametrize("after", ["TEXT", "NUMERIC", "INTEGER", "VARCHAR(20) PRIMARY KEY"])
 @pytest.mark.parametrize("before", ["INTEGER PRIMARY KEY", "TEXT", "NUMERIC(20, 2)"])
 def test_the_type_of_the_key_column_changes_no_id_of_an_integer(home: Home, before: str, after: str):
-    fill(home, before)
-    home.run()
+    delivered(home, before)
     sent = home.ids()
     rebuilt(after)(home)
     add(home, 4)
@@ -241,8 +247,7 @@ def test_the_type_of_the_key_column_changes_no_id_of_an_integer(home: Home, befo
 
 @pytest.mark.fault("F120")
 def test_keys_that_were_no_integers_are_not_made_integers(home: Home):
-    fill(home, "TEXT", ("007", "8"))
-    home.run()
+    delivered(home, "TEXT", ("007", "8"))
     sent = home.ids()
     rebuilt("INTEGER")(home)
     refused = home.run()
@@ -254,8 +259,7 @@ def test_keys_that_were_no_integers_are_not_made_integers(home: Home):
 
 @pytest.mark.fault("F584")
 def test_in_shards_too_keys_that_are_other_texts_now_stop_before_anything_is_planned(home: Home):
-    fill(home, "INTEGER PRIMARY KEY", (1,))
-    home.run()
+    delivered(home, "INTEGER PRIMARY KEY", (1,))
     rebuilt("TEXT")(home)
     home.sql("UPDATE custom_events SET id = '00' || id")
     home.set("windows", shards=64)  # its old id and its new one are in different shards
@@ -278,8 +282,7 @@ def test_in_shards_too_keys_that_are_other_texts_now_stop_before_anything_is_pla
 def test_keys_that_were_numbers_and_are_other_texts_stop_before_anything_is_planned(
     home: Home, before: str, spelled: str
 ):
-    fill(home, before)
-    home.run()
+    delivered(home, before)
     sent = home.ids()
     rebuilt("TEXT")(home)
     home.sql(f"UPDATE custom_events SET id = {spelled}")  # noqa: S608 - our own
@@ -298,8 +301,7 @@ def test_keys_that_were_numbers_and_are_other_texts_stop_before_anything_is_plan
 
 @pytest.mark.fault("F154")
 def test_a_late_row_whose_key_is_a_text_is_sent_where_the_numbers_before_it_are_still_there(home: Home):
-    fill(home)
-    home.run()
+    delivered(home)
     rebuilt("TEXT")(home)
     add(home, "a-4")
 
@@ -353,8 +355,7 @@ def test_a_ledger_that_remembers_no_identities_adopts_a_table_that_was_empty(hom
 
 @pytest.mark.fault("F122")
 def test_windows_of_another_length_begin_where_the_old_ones_end(home: Home):
-    fill(home)
-    home.run()
+    delivered(home)
     sent = home.ids()
     home.set("windows", every="hour")
     refused, planned = home.run(), home.verb("plan", *DAY)
@@ -423,8 +424,7 @@ HARMLESS = [
 @pytest.mark.fault("F123")
 @pytest.mark.parametrize("change", HARMLESS, ids=lambda change: change.__name__)
 def test_what_changes_no_id_is_not_refused_and_sends_nothing_again(home: Home, change: Callable[[Home], None]):
-    fill(home)
-    home.run()
+    delivered(home)
     sent = home.ids()
     change(home)
 
@@ -447,8 +447,7 @@ def test_where_every_row_had_an_id_of_its_own_names_and_keys_may_change(home: Ho
 
 @pytest.mark.fault("F123")
 def test_a_table_of_which_nothing_was_ever_read_may_become_any_other(home: Home):
-    fill(home, keys=())
-    home.run()
+    delivered(home, keys=())
     renamed(home)
     home.sql('ALTER TABLE clicks RENAME COLUMN ingested_at TO "arrived at"')
     home.set("source.custom_events", window_column="arrived at")
@@ -457,8 +456,7 @@ def test_a_table_of_which_nothing_was_ever_read_may_become_any_other(home: Home)
 
 
 def test_another_destination_is_sent_everything_by_design(home: Home):
-    fill(home)
-    home.run()
+    delivered(home)
     renamed(home)
     home.set("webhook", name="another")
 
@@ -540,8 +538,7 @@ def test_a_number_is_spelled_otherwise_than_a_text_so_the_type_of_a_content_colu
 
 @pytest.mark.fault("F121")
 def test_another_layout_is_another_source(home: Home):
-    fill(home)
-    home.run()
+    delivered(home)
     sent = home.ids()
     home.sql("CREATE TABLE sdk_events (id INTEGER, received_at TIMESTAMP, event JSON, statsig_metadata JSON)")
     home.set("source", layout="sdk_log")
@@ -578,8 +575,7 @@ def test_a_row_that_is_of_another_category_by_now_is_a_duplicate(home: Home, onl
 
 @pytest.mark.fault("F129")
 def test_a_row_whose_window_column_changes_is_sent_again_under_the_same_id(home: Home):
-    fill(home)
-    home.run()
+    delivered(home)
     home.sql("UPDATE custom_events SET ingested_at = '2026-11-21 01:30:00' WHERE id = 3")
     home.verb("run", "--from", "2026-11-21", "--to", "2026-11-22")
 

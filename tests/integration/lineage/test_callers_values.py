@@ -45,12 +45,16 @@ BOUNDS = [
 @pytest.fixture
 def home(home: ExportHome) -> ExportHome:
     """Two days of events: rows 1 to 3 of the first, 4 of the second, and a failed row of each."""
+    home.begin(f"two days, sent in {time.tzname}", lambda: send_two_days(home))
+    return home
+
+
+def send_two_days(home: ExportHome) -> None:
     home.add([*map(custom_event, range(1, 4)), custom_event(8, name=None)], [exposure(1)])
     home.add([custom_event(4, **NEXT), custom_event(9, name=None, **NEXT)])
     for day in ("2026-11-20", "2026-11-21"):
         home.export(day)
     home.ship()
-    return home
 
 
 @pytest.fixture

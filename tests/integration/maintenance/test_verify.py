@@ -30,6 +30,12 @@ def lived(home: ExportHome) -> ExportHome:
     """Two generations; batches delivered, deferred, throttled, split, failed, replayed and planned."""
     home.set("webhook", max_events=8, concurrency=1)
     home.set("filter", custom_events={"events": {"debug_ping": False}})
+    home.begin("lived, and not all is sent", lambda: live(home))
+    home.receiver.play([POISON])
+    return home
+
+
+def live(home: ExportHome) -> None:
     home.add([custom_event(key, time_uuid="poison" if key == 3 else f"e{key:03}") for key in range(1, 41)])
     home.add([custom_event(90, "debug_ping"), custom_event(91, None)], [exposure(1), exposure(2, "layer")])
     home.export()
@@ -40,8 +46,6 @@ def lived(home: ExportHome) -> ExportHome:
     home.export()
     home.receiver.play([Rule(actions=[answer(503)])])
     ship(home.config, policy=QUICK)
-    home.receiver.play([POISON])
-    return home
 
 
 BATCHES = {

@@ -31,9 +31,13 @@ CUSTOM = partition_key(Category.CUSTOM_EVENT, DAY)
 
 def shipped(home: ExportHome, events: int = 25) -> ExportHome:
     home.set("webhook", max_events=10)
-    home.add([custom_event(key) for key in range(1, events + 1)], [exposure(1)])
-    home.export()
-    home.ship()
+
+    def send() -> None:
+        home.add([custom_event(key) for key in range(1, events + 1)], [exposure(1)])
+        home.export()
+        home.ship()
+
+    home.begin(f"{events} events, sent", send)
     return home
 
 

@@ -56,11 +56,15 @@ def write_bomb(file: Path, make: Callable[[int], pa.Array], *, whole: bool) -> N
 def lived(home: ExportHome) -> ExportHome:
     """Events whose file is large enough for a bomb of its size, and a failed row."""
     home.set("webhook", max_bytes=1_000_000)
+    home.begin("noise", lambda: export_noise(home))
+    home.write()
+    return home
+
+
+def export_noise(home: ExportHome) -> None:
     home.add([custom_event(key, metadata={"noise": os.urandom(3_000).hex()}) for key in range(1, 81)])
     home.add([custom_event(90, None)])
-    home.write()
     home.export()
-    return home
 
 
 def file_of(home: ExportHome, kind: str = "events") -> Path:

@@ -32,13 +32,17 @@ def two_days(home: ExportHome) -> Path:
     """Two exported days of two categories; the file of the first day's custom events."""
     home.set("windows", lookback="1h")
     home.set("webhook", max_events=10)
+    home.begin("two days", lambda: export_two_days(home))
     home.write()
+    return file_of(home)
+
+
+def export_two_days(home: ExportHome) -> None:
     late = {"ingested_at": custom_event(1)["ingested_at"].replace(day=21)}
     home.add([custom_event(key) for key in range(1, 26)], [exposure(1)])
     home.add([custom_event(key, "next", **late) for key in range(31, 36)], [exposure(2, **late)])
     home.export()
     home.export(NEXT)
-    return file_of(home)
 
 
 def file_of(home: ExportHome, generation: int = 1, day: str = DAY) -> Path:
