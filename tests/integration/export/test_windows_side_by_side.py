@@ -233,19 +233,14 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)  # as Dagster does where a shell h
 from statsig_export.config import load_config
 from statsig_export.export.export import each_window
 from statsig_export.windows import window_from_key
-if __name__ == "__main__":
-    config = load_config(sys.argv[1])
-    windows = {window_from_key(key, config.windows): None for key in sys.argv[2:]}
-    found = each_window(config, windows, processes=2)
-    next(found)
-    found.close()  # while they have windows to export
+config = load_config(sys.argv[1])
+found = each_window(config, {window_from_key(key, config.windows): None for key in sys.argv[2:]}, processes=2)
+next(found)
+found.close()  # while they have windows to export
 """
-    (home.folder / "early.py").write_text(program)
-    command = [sys.executable, "early.py", str(home.write()), *KEYS]
+    command = [sys.executable, "-c", program, str(home.write()), *KEYS]
 
-    ended = subprocess.run(
-        command, cwd=home.folder, env={**os.environ, **home.environ, "PYTHONPATH": os.getcwd()}, timeout=60, check=False
-    )
+    ended = subprocess.run(command, env={**os.environ, **home.environ}, timeout=60, check=False)
 
     assert ended.returncode == 0
 
