@@ -31,10 +31,20 @@ def config_path(path: str | Path | None = None, environ: Mapping[str, str] | Non
     """`path`, else the file $STATSIG_EXPORT_CONFIG names, else ./export.toml: absolute, a symbolic link as it is."""
     environ = os.environ if environ is None else environ
     try:
-        return Path(path or environ.get(CONFIG_VARIABLE) or DEFAULT_FILE).expanduser().absolute()
+        return working_folder() / Path(path or environ.get(CONFIG_VARIABLE) or DEFAULT_FILE).expanduser()
     except RuntimeError:
         raise ConfigError(
             "the home folder of the configuration's ~ is not known", hint="write the whole path"
+        ) from None
+
+
+def working_folder() -> Path:
+    """Raises ConfigError where somebody has removed it: the whole path of a file does not help then either."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise ConfigError(
+            "the folder in which this runs is not there any more", hint="change to one that is, and run it again"
         ) from None
 
 

@@ -44,7 +44,7 @@ def of_kind(values: Column, kind: "pa.DataType | None") -> Column:
 
 def columns_of(frame: pd.DataFrame) -> dict[str, Column]:
     """The columns of a frame of pd.ArrowDtype, by name and in order, over the same memory."""
-    return {str(name): contiguous(pa.array(series.array)) for name, series in frame.items()}
+    return {str(name): contiguous(pa.array(series.array, from_pandas=True)) for name, series in frame.items()}
 
 
 def frame_of(columns: Mapping[str, Column]) -> pd.DataFrame:

@@ -316,3 +316,20 @@ def test_no_verb_shows_the_webhooks_url(shell: Shell, receiver: Receiver):
     for words in (["run", *DAY], ["ship"], ["status"], ["status", "--json"], ["test-event"], ["plan", *DAY]):
         result = shell(*words)
         assert "secret_endpoint" not in result.output
+
+
+@pytest.mark.fault("F675")
+@pytest.mark.parametrize("verb", ["status", "ship", "init", "demo"])
+@pytest.mark.parametrize("named", [(), ("--config", "/somewhere/export.toml")], ids=["found", "named"])
+def test_a_folder_that_somebody_removed_under_a_verb_is_the_operators_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str, named: tuple[str, ...]
+):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+
+    result = CliRunner().invoke(cli, [*named, verb])
+
+    assert result.exit_code == 2
+    assert "the folder in which this runs is not there any more. change to one that is" in result.stderr
