@@ -39,7 +39,7 @@ def config_path(path: str | Path | None = None, environ: Mapping[str, str] | Non
 
 
 def working_folder() -> Path:
-    """Raises ConfigError where somebody has removed it: the whole path of a file does not help then either."""
+    """Where this process runs. Raises ConfigError where that was removed: no whole path of a file helps then."""
     try:
         return Path.cwd()
     except FileNotFoundError:

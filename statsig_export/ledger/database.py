@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import chain
 from pathlib import Path
 from threading import Lock
+from typing import Final
 from uuid import uuid4
 
 from sqlalchemy import Connection, Dialect, Engine, insert, inspect, select, text
@@ -24,7 +25,7 @@ BUSY_TIMEOUT_MS = 30_000
 """How long a transaction waits for another process's before it gives up."""
 _SETUP_LOCK = 0x57A75169
 """PostgreSQL's advisory lock under which the tables are made and migrated: any number of our own."""
-_VERSION = select(meta.c.value).where(meta.c.key == "schema_version")
+_VERSION: Final = select(meta.c.value).where(meta.c.key == "schema_version")
 _IDENTITIES_SINCE = 2
 """The schema version that has the table for them."""
 

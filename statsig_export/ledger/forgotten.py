@@ -46,7 +46,7 @@ _REWRITTEN: Final = select(forgotten_rows.c.partition, forgotten_rows.c.rewritte
 _ROWS_SEEN: Final = select(forgotten_rows.c.partition, forgotten_rows.c.rows).where(
     among_given(forgotten_rows.c.partition, "of")
 )
-"""Built once: the last four run for every window."""
+"""Built once, since most of them run for every window."""
 
 
 def remember(database: LedgerDatabase, destination: str, people: Iterable[Identity], now_ms: int) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, func, insert, select, update
 
 from statsig_export.delivery.rules import State
+from statsig_export.ledger import forgotten
 from statsig_export.ledger.database import LedgerDatabase
 from statsig_export.ledger.list_parameters import among_given
 from statsig_export.ledger.tables import (
@@ -18,7 +19,6 @@ from statsig_export.ledger.tables import (
     attempts,
     batches,
     export_runs,
-    forgotten_rows,
     former_requests,
     identities,
     partitions,
@@ -154,9 +154,6 @@ _KNOWN: Final = (
     .where(among_given(partitions.c.window, "windows"))
 )
 _PRUNED: Final = select(pruned_partitions.c.partition).where(among_given(pruned_partitions.c.partition, "of"))
-_REWRITTEN: Final = select(forgotten_rows.c.partition, forgotten_rows.c.rewritten_ms).where(
-    among_given(forgotten_rows.c.partition, "of")
-)
 _SENT: Final = (
     select(batches.c.partition, batches.c.batch_id)
     .where(among_given(batches.c.partition, "of"))
@@ -181,7 +178,7 @@ class Known:
             self._ids = {(row.category, row.window): row.id for row in found if (row.category, row.window) in wanted}
             ids = {"of": list(self._ids.values())}
             self._pruned = set(connection.execute(_PRUNED, ids).scalars())
-            self._rewritten = {row.partition: row.rewritten_ms for row in connection.execute(_REWRITTEN, ids)}
+            self._rewritten = forgotten.rewritten_ms(connection, self._ids.values())
             self._sent: dict[int, set[str]] = {}
             for statement in (_SENT, _SENT_BEFORE):
                 for partition, batch_id in connection.execute(statement, ids):
@@ -196,7 +193,7 @@ class Known:
             return pruned or rewritten_ms is not None or any(True for _ in delivered)
         if partition in self._pruned:
             return False
-        later = (rewritten_ms or 0) > (self._rewritten.get(partition) or 0)
+        later = (rewritten_ms or 0) > self._rewritten.get(partition, 0)
         return pruned or later or not self._sent.get(partition, set()).issuperset(delivered)
 
 
