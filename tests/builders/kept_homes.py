@@ -54,13 +54,17 @@ class KeptHomes:
     _kept: dict[str, Kept] = field(default_factory=dict)
 
     def begin(self, home: Home, name: str, make: Callable[[], object]) -> None:
-        """Let a home be as `make` leaves it; one that was used before, or that meets faults, is no copy of another.
+        """Let a home be as `make` leaves it; one that was used before, meets faults, or is in several
+        places, is no copy of another.
 
         `make` changes no settings and no environment; its name stands for all that it does. Of what its receiver was
         sent the receiver of a copy knows too, but not what it plays.
         """
         new = not home.used and {path.name for path in home.folder.iterdir()} <= {"source.db", CONFIGURATION}
-        if not new or home.receiver.requests or home.receiver._exchange.script.faults != Faults():
+        if not new or not _is_one_piece(home) or home.receiver.requests:
+            make()
+            return
+        if home.receiver._exchange.script.faults != Faults():
             make()
             return
         state = repr((name, home.document, _meant(home), make_url(home.ledger_url).drivername))
@@ -76,10 +80,17 @@ class KeptHomes:
         shutil.copytree(home.folder, folder, ignore=shutil.ignore_patterns(CONFIGURATION))
         database = ""
         if make_url(home.ledger_url).get_backend_name() == "postgresql":
-            assert home.ledger_url == home.source_url
             mine, database = str(make_url(home.ledger_url).database), name
             _administer(home, sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY"), database, mine)
         return Kept(folder, database, Sent.to(home.receiver))
+
+
+def _is_one_piece(home: Home) -> bool:
+    """Whether source and ledger are what `_keep` copies: files in the home's folder, or one database in PostgreSQL."""
+    urls = [make_url(url) for url in (home.source_url, home.ledger_url)]
+    if any(url.get_backend_name() == "postgresql" for url in urls):
+        return home.ledger_url == home.source_url
+    return all(Path(url.database or "").is_relative_to(home.folder) for url in urls)
 
 
 def _copy(kept: Kept, home: Home) -> None:
