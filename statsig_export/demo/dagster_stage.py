@@ -37,7 +37,6 @@ nux:
 run_monitoring:
   # A run that dies without a word would hold its partitions for ever.
   enabled: true
-  start_timeout_seconds: 60
 concurrency:
   runs:
     max_concurrent_runs: 4

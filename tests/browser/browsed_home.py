@@ -100,6 +100,16 @@ class BrowsedHome:
         with dg.DagsterInstance.from_config(str(self.dagster_home)) as instance:
             return instance.get_runs_count(dg.RunsFilter(tags={BACKFILL: backfill}))
 
+    def failures(self) -> list[str]:
+        """What Dagster says of each run that failed."""
+        with dg.DagsterInstance.from_config(str(self.dagster_home)) as instance:
+            failed = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))
+            return [
+                f"{run.job_name}: {entry.user_message}"
+                for run in failed
+                for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
+            ]
+
     def run_by_command_line(self) -> None:
         verb = ["--config", str(self.config_path), "run", "--from", BY_COMMAND_LINE, "--to", SHIPPED[0]]
         subprocess.run(

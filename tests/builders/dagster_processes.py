@@ -22,6 +22,9 @@ ROOT = Path(__file__).parents[2]
 PATIENCE_S = 240
 """For each thing waited for: the longest takes 40 s on two free cores, and they are rarely free."""
 
+TELLING = ("WARNING", "ERROR", "RUN_FAILURE", "BackfillDaemon", "Monitoring")
+"""What of a log is shown although it is not its end."""
+
 LOADED = "{ workspaceOrError { ... on Workspace { locationEntries { name loadStatus } } } }"
 BACKFILL = """
 mutation($params: LaunchBackfillParams!) {
@@ -157,4 +160,7 @@ def free_port() -> int:
 
 
 def _end_of(log: Path) -> str:
-    return "\n".join(log.read_text(errors="replace").splitlines()[-40:])
+    """The last lines, below what the earlier ones complain of and tell of backfills."""
+    lines = log.read_text(errors="replace").splitlines()
+    telling = [line for line in lines[:-40] if any(word in line for word in TELLING)]
+    return "\n".join([*telling[-60:], "...", *lines[-40:]])

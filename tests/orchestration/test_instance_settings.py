@@ -11,6 +11,7 @@ from dagster_processes import ROOT
 
 from statsig_export.config import Config
 from statsig_export.dagster.pools import limit_pools
+from statsig_export.dagster.workers import UNKNOWN_FOR
 from statsig_export.demo.dagster_stage import INSTANCE_SETTINGS
 
 SQLITE, POSTGRES = (ROOT / "deploy" / f"dagster-{name}.yaml" for name in ("sqlite", "postgres"))
@@ -61,6 +62,16 @@ def test_a_limit_that_somebody_has_set_stays(project: Project):
     project.tick()
 
     assert limits(project)["fivetran_webhook"] == 5
+
+
+@pytest.mark.fault("F676")
+@pytest.mark.parametrize("example", ["sqlite", "postgres", "demo"])
+def test_a_busy_machine_has_as_long_to_start_a_run_as_a_tick_waits_for_its_process(tmp_path: Path, example: str):
+    text = {"sqlite": SQLITE.read_text(), "postgres": POSTGRES.read_text(), "demo": INSTANCE_SETTINGS}[example]
+    monitoring = {"run_monitoring": yaml.safe_load(text)["run_monitoring"]}
+
+    with dg.DagsterInstance.local_temp(str(tmp_path), overrides=monitoring) as instance:
+        assert instance.run_monitoring_start_timeout_seconds >= UNKNOWN_FOR.total_seconds()
 
 
 @pytest.mark.fault("F307")
