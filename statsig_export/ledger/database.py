@@ -20,6 +20,7 @@ from statsig_export.ledger.compiled_statements import making_of_tables
 from statsig_export.ledger.engine import Reader, check_url, engine_to_read, engine_to_write, refuse_broken_link
 from statsig_export.ledger.errors import ledger_errors
 from statsig_export.ledger.tables import REVISION, SCHEMA_VERSION, alembic_version, meta, pruned_partitions
+from statsig_export.ledger.upgrade import upgrade
 
 BUSY_TIMEOUT_MS = 30_000
 """How long a transaction waits for another process's before it gives up."""
@@ -58,7 +59,6 @@ class LedgerDatabase:
         """Migrate a ledger of an older version; a no-op for any other. Raises LedgerError."""
         if self.version >= SCHEMA_VERSION:
             return
-        from statsig_export.ledger.upgrade import upgrade  # noqa: PLC0415  only where a migration is due
 
         with self._turn, ledger_errors(self.engine.url):
             with self.engine.begin() as connection:

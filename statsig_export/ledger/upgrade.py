@@ -7,8 +7,6 @@ migration that is killed leaves no trace, and the second of two processes finds 
 from threading import Lock
 from typing import Final
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Connection, inspect
 
 from statsig_export.crashpoints import CrashPoint, reach
@@ -24,6 +22,9 @@ def upgrade(connection: Connection, to: str = "head") -> None:
     """Run the migrations that are missing until revision `to`, in the transaction that `connection` has open and with
     its locks taken.
     """
+    from alembic import command  # noqa: PLC0415 - a tenth of every start, and only a ledger of an older version needs it
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()  # no file, so that no logging is configured
     config.set_main_option("script_location", _SCRIPTS)
     config.attributes["connection"] = connection

@@ -40,7 +40,8 @@ TABLES = [
 def migrate(url: str, crash: str = "") -> int:
     """Open and write in a process of its own; how it ended."""
     code = (
-        "import sys; from sqlalchemy import make_url; from statsig_export.ledger.database import open_to_write\n"
+        "import sys, statsig_export.export.export, statsig_export.shipping.ship, statsig_export.dagster.definitions\n"
+        "from sqlalchemy import make_url; from statsig_export.ledger.database import open_to_write\n"
         "from statsig_export import crashpoints; crashpoints.arm(sys.argv[2])\n"
         "open_to_write(make_url(sys.argv[1])).bring_up_to_date()"
     )
@@ -226,7 +227,8 @@ def test_a_migration_leaves_the_logging_of_the_host_alone(left: Left, capfd):
 
 def test_alembic_is_imported_only_where_a_migration_is_due(tmp_path: Path):
     code = (
-        "import sys; from sqlalchemy import make_url; from statsig_export.ledger.database import open_to_write\n"
+        "import sys, statsig_export.export.export, statsig_export.shipping.ship, statsig_export.dagster.definitions\n"
+        "from sqlalchemy import make_url; from statsig_export.ledger.database import open_to_write\n"
         "open_to_write(make_url(sys.argv[1])).bring_up_to_date(); sys.exit('alembic' in sys.modules)"
     )
     said = subprocess.run([sys.executable, "-c", code, f"sqlite:///{tmp_path}/new.db"], check=False)
