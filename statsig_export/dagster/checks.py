@@ -6,7 +6,7 @@ would make a shipment wrong, before it publishes a file; the checks show it wher
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import dagster as dg
 
@@ -26,8 +26,10 @@ from statsig_export.layouts.placement import source_tables
 from statsig_export.ledger.records import PartitionStatus
 from statsig_export.monitoring.rules import Limits, failed, halted, not_exported, pending
 from statsig_export.shipping.status import halted_reason, status, unsent_partitions
-from statsig_export.source.source import Source, open_source
 from statsig_export.windows import LENGTH, split_partition_key, window_from_key
+
+if TYPE_CHECKING:
+    from statsig_export.source.source import Source
 
 WARN = dg.AssetCheckSeverity.WARN
 
@@ -56,6 +58,8 @@ def _source_schemas(config: Config) -> dg.AssetChecksDefinition:
     def source_schemas(
         context: dg.AssetCheckExecutionContext, statsig_export: ExportResource
     ) -> Iterator[dg.AssetCheckResult]:
+        from statsig_export.source.source import open_source  # noqa: PLC0415 - imports pandas, which ship runs never need
+
         tell_process(context, statsig_export)
         try:
             with open_source(statsig_export.config()) as source:
@@ -71,7 +75,7 @@ def _source_schemas(config: Config) -> dg.AssetChecksDefinition:
     return source_schemas
 
 
-def _schema_result(names: Names, source: Source, table: SourceTable) -> dg.AssetCheckResult:
+def _schema_result(names: Names, source: "Source", table: SourceTable) -> dg.AssetCheckResult:
     wrong = None
     try:
         source.check_schema(table)

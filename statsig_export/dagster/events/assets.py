@@ -31,8 +31,6 @@ from statsig_export.dagster.resources import ExportResource
 from statsig_export.dagster.retries import may_be_retried, retry_if_it_may_heal, retry_never
 from statsig_export.dagster.workers import tell_process
 from statsig_export.errors import ConfigError, StatsigExportError
-from statsig_export.export.export import each_window, may_heal
-from statsig_export.export.outside import count_outside
 from statsig_export.export.processes import processes_of
 from statsig_export.export.reports import ExportReport
 from statsig_export.export.rows_outside import RowsOutside
@@ -136,6 +134,9 @@ def _export(context: dg.AssetExecutionContext, config: Config) -> None:
         raise _not_exported(context, config, not_closed, ())
     context.set_data_version(names_of(config).events, dg.DataVersion(_data_version(config)))
     prefer_jemalloc(os.environ)
+    from statsig_export.export.export import each_window  # noqa: PLC0415 - imports pandas, which ship runs never need
+    from statsig_export.export.outside import count_outside  # noqa: PLC0415 - the same
+
     outside = count_outside(config, sorted({name for part in work.asked_for.values() for name in part}))
     for sentence in outside.sentences:
         context.log.warning(sentence)
@@ -221,6 +222,8 @@ def _not_exported(
     untried: Iterable[Window],
 ) -> dg.Failure:
     """Names each window that failed, and why. What cannot heal by itself is not run again at once."""
+    from statsig_export.export.export import may_heal  # noqa: PLC0415 - imports pandas, which ship runs never need
+
     first, *others = failed.values()
     heals = any(may_heal(config, error) for error in {type(error): error for error in failed.values()}.values())
     (may_be_retried if heals else retry_never)(context)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -18,9 +19,11 @@ from statsig_export.dagster.events.ranges import boxes
 from statsig_export.dagster.keys import EXPORT_JOB, LATE_ROWS_TAG, NO_PREFIX, RANGE_END, RANGE_START, Names, names_of
 from statsig_export.dagster.resources import ExportResource
 from statsig_export.dagster.runs import being_exported, pause_after
-from statsig_export.export.late_rows import ChangedWindow, compared_windows
 from statsig_export.vocabulary import Category
 from statsig_export.windows import Window, lookback_windows, partition_key
+
+if TYPE_CHECKING:
+    from statsig_export.export.late_rows import ChangedWindow
 
 MAX_REQUESTS = 10
 EVERY = timedelta(minutes=10)
@@ -43,6 +46,8 @@ def late_rows_sensor_of(status: dg.DefaultSensorStatus, names: Names = NO_PREFIX
 
 
 def _tick(context: dg.SensorEvaluationContext, statsig_export: ExportResource) -> dg.SensorResult:
+    from statsig_export.export.late_rows import compared_windows  # noqa: PLC0415 - imports pandas, which ship runs never need
+
     config = statsig_export.config()
     claim_keys(context, config, statsig_export.config_path)
     now = datetime.now(UTC)
@@ -66,7 +71,7 @@ def _tick(context: dg.SensorEvaluationContext, statsig_export: ExportResource) -
 def _exports(
     context: dg.SensorEvaluationContext,
     config: Config,
-    changed: Sequence[ChangedWindow],
+    changed: Sequence["ChangedWindow"],
     lookback: Sequence[Window],
     now: datetime,
 ) -> list[dg.RunRequest] | str:
@@ -109,14 +114,14 @@ def _request(first: str, last: str, now: datetime, late: int) -> dg.RunRequest:
     return dg.RunRequest(run_key=f"late rows {now.isoformat()} {first}", tags=tags)
 
 
-def _by_window(changes: Iterable[ChangedWindow]) -> dict[Window, tuple[Category, ...]]:
+def _by_window(changes: Iterable["ChangedWindow"]) -> dict[Window, tuple[Category, ...]]:
     categories: dict[Window, set[Category]] = {}
     for change in changes:
         categories.setdefault(change.window, set()).update(change.categories)
     return {window: tuple(category for category in Category if category in of) for window, of in categories.items()}
 
 
-def _not_under_way(changed: Sequence[ChangedWindow], under_way: set[str]) -> list[ChangedWindow]:
+def _not_under_way(changed: Sequence["ChangedWindow"], under_way: set[str]) -> list["ChangedWindow"]:
     return [
         change
         for change in changed

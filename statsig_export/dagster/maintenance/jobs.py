@@ -3,6 +3,7 @@ again. They are the verbs of the command line, for those who live in Dagster.
 """
 
 import os
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from pydantic import Field
@@ -32,11 +33,13 @@ from statsig_export.dagster.pools import pool_of
 from statsig_export.dagster.resources import ExportResource
 from statsig_export.dagster.workers import tell_process
 from statsig_export.errors import ConfigError, StatsigExportError
-from statsig_export.maintenance.verify import VerifyReport, verify
 from statsig_export.shipping.replay import replay
 from statsig_export.shipping.status import exported
 from statsig_export.vocabulary import Category
 from statsig_export.windows import split_partition_key, window_from_key, windows_between
+
+if TYPE_CHECKING:
+    from statsig_export.maintenance.verify import VerifyReport
 
 
 class ReplayConfig(dg.Config):
@@ -131,6 +134,8 @@ def _exported_between(asked: ReplayConfig, first_window: str, config: Config) ->
 
 
 def _verify(context: dg.OpExecutionContext, statsig_export: ExportResource) -> None:
+    from statsig_export.maintenance.verify import verify  # noqa: PLC0415 - imports pandas, which ship runs never need
+
     try:
         report = verify(statsig_export.config())
     except StatsigExportError as error:
@@ -141,7 +146,7 @@ def _verify(context: dg.OpExecutionContext, statsig_export: ExportResource) -> N
     context.log.info("%d partitions, %d files, %d batches: nothing differs", *said)
 
 
-def _differs(report: VerifyReport) -> dg.Failure:
+def _differs(report: "VerifyReport") -> dg.Failure:
     differences = [str(difference) for difference in report.differences]
     return dg.Failure(
         description=f"differences in the ledger: {len(differences)}, such as {differences[0]}",

@@ -17,7 +17,6 @@ from statsig_export.dagster.reconciling.sensor import show_everything
 from statsig_export.dagster.resources import ExportResource
 from statsig_export.delivery.outcomes import Outcome
 from statsig_export.errors import ConfigError, DestinationError, StatsigExportError
-from statsig_export.forgetting.forget import forget
 from statsig_export.maintenance.prune import prune as prune_windows
 from statsig_export.shipping.status import halted_reason, resume
 from statsig_export.shipping.test_event import send_test_event as send
@@ -62,6 +61,8 @@ def _prune(context: dg.OpExecutionContext, config: PruneConfig, statsig_export: 
 
 
 def _finish_forgetting(context: dg.OpExecutionContext, statsig_export: ExportResource) -> None:
+    from statsig_export.forgetting.forget import forget  # noqa: PLC0415 - imports pandas, which ship runs never need
+
     try:
         report = forget(statsig_export.config())
     except StatsigExportError as error:
