@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
+from lake_tables import iceberg_table
 from parquet_files import EVENTS
 from test_files import DAY, NEXT, files_config, opened
 
@@ -74,6 +75,19 @@ def test_the_first_of_two_columns_is_not_read_for_the_layouts_own(tmp_path: Path
 def test_twins_of_columns_that_nobody_reads_end_no_export(tmp_path: Path):
     write(tmp_path / "a.parquet", other=["x"], OTHER=["y"], more=[{"a": 1, "A": 2}])
     assert value_read(tmp_path) == ["1"]
+
+
+@pytest.mark.fault("F677")
+def test_of_an_iceberg_table_no_such_column_is_read_and_the_others_are(tmp_path: Path):
+    """Delta allows no such names."""
+    same = {**EVENTS([1]), "time_uuid": ["x"]}
+    iceberg_table(tmp_path / "t", pa.table({**same, "Value": ["2"], "more": ["3"], "other": [{"a": 1, "A": 2}]}))
+    assert value_read(tmp_path, files="t", columns={"value": "more"}) == ["3"]
+    for name in ("value", "Value"):
+        with pytest.raises(SchemaError, match=f'column "{name}" .* a name that differs from another column\'s only in'):
+            value_read(tmp_path, files="t", columns={"value": name})
+    with pytest.raises(SchemaError, match=r'column "other" .* members whose names differ only in case: a, A\)'):
+        value_read(tmp_path, files="t", columns={"value": "more", "metadata": "other"})
 
 
 @pytest.mark.fault("F677")

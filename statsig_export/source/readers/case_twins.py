@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Final, TypeAlias
 
 from statsig_export.layouts.families import Family
+from statsig_export.source.lakes.snapshot import Field
 from statsig_export.source.schema import FoundColumn
 
 _RENAMED: Final = re.compile(r"(?P<name>.+)_\d+", re.DOTALL)
@@ -36,12 +37,15 @@ def told(columns: Sequence[FoundColumn], elements: Iterable[Element]) -> list[Fo
     neither that nor one with renamed members has a type that can be read.
     """
     beside, inside = _twins(elements)
+    members = {_folded(name): _members(twins) for name, twins in inside.items()}
     found = [
-        replace(column, family=Family.OTHER, declared=_members(inside[_folded(column.name)]))
-        if column.family is Family.NESTED and _folded(column.name) in inside
+        replace(column, family=Family.OTHER, declared=members[_folded(column.name)])
+        if column.family is Family.NESTED and _folded(column.name) in members
         else column
         for column in columns
     ]
+    there = {_folded(column.name) for column in columns}
+    found += [FoundColumn(name, Family.OTHER, members[_folded(name)]) for name in inside if _folded(name) not in there]
     for name in sorted(beside - {column.name for column in columns}):
         called = [each.name for each in columns if re.fullmatch(re.escape(name) + r"_\d+", each.name)]
         words = "a name that differs from another column's only in case"
@@ -50,10 +54,30 @@ def told(columns: Sequence[FoundColumn], elements: Iterable[Element]) -> list[Fo
     return found
 
 
-def _twins(elements: Iterable[Element]) -> tuple[set[str], dict[bytes, list[str]]]:
-    """Names of columns that another has but for case; and by column, folded, the members of which that is true."""
+def with_twins(fields: Iterable[Field]) -> set[str]:
+    """The columns of a table with a log that DuckDB cannot tell apart in its files, or cannot hold."""
+    beside, inside = _twins(elements_of(tuple(fields)))
+    return beside | set(inside)
+
+
+def elements_of(fields: Sequence[Field]) -> Iterator[Element]:
+    """The columns of a table with a log, as `parquet_schema` would have them."""
+    yield ("", "", len(fields))
+    for field in fields:
+        yield from _elements(field)
+
+
+def _elements(field: Field) -> Iterator[Element]:
+    below = field.members or field.within
+    yield ("", field.name, len(below))
+    for each in below:
+        yield from _elements(each)
+
+
+def _twins(elements: Iterable[Element]) -> tuple[set[str], dict[str, list[str]]]:
+    """Names of columns that another has but for case; and by column the members of which that is true."""
     beside: set[str] = set()
-    inside: dict[bytes, list[str]] = {}
+    inside: dict[str, list[str]] = {}
     rows = iter(elements)
     for _, _, children in rows:  # the root of each file
         names: list[str] = []
@@ -61,7 +85,7 @@ def _twins(elements: Iterable[Element]) -> tuple[set[str], dict[bytes, list[str]
             members: list[str] = []
             names.append(_walk(rows, members))
             if members:
-                inside.setdefault(_folded(names[-1]), members)
+                inside.setdefault(names[-1], members)
         beside.update(_alike(names))
     return beside, inside
 

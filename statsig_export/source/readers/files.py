@@ -19,7 +19,7 @@ from statsig_export.source.catalogs import Catalog
 from statsig_export.source.errors import SOURCE, Named
 from statsig_export.source.files import OF_DUCKDB, Listing, SourceFiles, changed
 from statsig_export.source.lakes.snapshot import Stretch
-from statsig_export.source.readers.case_twins import perhaps_renamed, told
+from statsig_export.source.readers.case_twins import elements_of, perhaps_renamed, told
 from statsig_export.source.readers.duckdb import DuckDbDatabase
 from statsig_export.source.readers.lakes import PLANS, LakeTable
 from statsig_export.source.schema import FoundColumn
@@ -114,6 +114,9 @@ class DuckDbFiles(DuckDbDatabase):
 
     def _told(self, table: str, columns: Sequence[FoundColumn]) -> list[FoundColumn]:
         """A table with a log has its columns from there, and what its files call them is no matter."""
+        lake = self._lake(table)
+        if lake is not None:
+            return told(columns, elements_of(lake.fields))
         if table not in self._viewed or not perhaps_renamed(columns):
             return list(columns)
         elements = f"SELECT file_name, name, num_children FROM parquet_schema([{_names(self._viewed[table])}])"  # noqa: S608 - quoted
