@@ -45,6 +45,7 @@ from statsig_export.source.backends.backend import (
 )
 from statsig_export.source.compiling import compiled
 from statsig_export.source.epochs import EPOCH, LAST_UNIT, PAST_NUMBERS, SECOND, epoch_window, unit_of
+from statsig_export.source.immutable_sqlite import require_whole
 
 # Where a number is preferred, text that is one has become one.
 _NO_NUMBERS_AS_TEXT: Final = frozenset({Family.TIMESTAMP, Family.INTEGER, Family.FLOAT})
@@ -241,6 +242,7 @@ def _look(schema: str | None) -> str:
 
 
 def _engine(url: URL, arguments: Arguments) -> Engine:
+    require_whole(url)
     return create_engine(url, connect_args=dict(arguments), poolclass=NullPool, hide_parameters=True)
 
 

@@ -5,7 +5,7 @@ DuckDB's own extensions for that (httpfs, aws) would be downloaded while the exp
 """
 
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -19,6 +19,7 @@ from statsig_export.source.catalogs import Catalog
 from statsig_export.source.errors import SOURCE, Named
 from statsig_export.source.files import OF_DUCKDB, Listing, SourceFiles, changed
 from statsig_export.source.lakes.snapshot import Stretch
+from statsig_export.source.readers.case_twins import elements_of, perhaps_renamed, told
 from statsig_export.source.readers.duckdb import DuckDbDatabase
 from statsig_export.source.readers.lakes import PLANS, LakeTable
 from statsig_export.source.schema import FoundColumn
@@ -57,13 +58,16 @@ class DuckDbFiles(DuckDbDatabase):
     def columns(self, table: str, schema: str | None) -> list[FoundColumn]:
         if table in self._files:
             self._describe(table)
-        return super().columns(table, schema)
+        return self._told(table, super().columns(table, schema))
 
     def catalog(self, schema: str | None) -> Catalog:
         for table in self._files:
             self._describe(table)
         found = super().catalog(schema)
-        return replace(found, tables=tuple(table for table in found.tables if table.name in self._files))
+        ours = (table for table in found.tables if table.name in self._files)
+        return replace(
+            found, tables=tuple(replace(each, columns=tuple(self._told(each.name, each.columns))) for each in ours)
+        )
 
     def chunks(self, sql: str, rows: int, stretch: Stretch | None = None, /) -> Generator[pa.RecordBatch]:
         """Raises SourceError where a file that is read is replaced or removed meanwhile."""
@@ -108,6 +112,19 @@ class DuckDbFiles(DuckDbDatabase):
         else:
             lake.columns(self._connection(), table)
 
+    def _told(self, table: str, columns: Sequence[FoundColumn]) -> list[FoundColumn]:
+        """A table with a log has its columns from there, and what its files call them is no matter."""
+        lake = self._lake(table)
+        if lake is not None:
+            return told(columns, elements_of(lake.fields))
+        if table not in self._viewed or not perhaps_renamed(columns):
+            return list(columns)
+        elements = f"SELECT file_name, name, num_children FROM parquet_schema([{_names(self._viewed[table])}])"  # noqa: S608 - quoted
+        try:
+            return told(columns, self._connection().execute(elements).fetchall())
+        except duckdb.Error as error:
+            raise self._unread(table, error) from None
+
     def _connection(self) -> duckdb.DuckDBPyConnection:
         fresh = self._opened is None
         connection = super()._connection()
@@ -137,8 +154,7 @@ class DuckDbFiles(DuckDbDatabase):
         if changed(self._viewed.get(table, {}), listing):
             self._forget()
         self._refuse_shared(table, listing)
-        names = ", ".join(_quoted_text(_GLOB.sub(r"[\1]", name)) for name in listing)
-        rows = f"SELECT * FROM read_parquet([{names}], union_by_name = true)"  # noqa: S608 - quoted
+        rows = f"SELECT * FROM read_parquet([{_names(listing)}], union_by_name = true)"  # noqa: S608 - quoted
         try:
             self._connection().execute(f"CREATE OR REPLACE VIEW {self._quoted(table)} AS {rows}")
         except duckdb.Error as error:
@@ -198,6 +214,10 @@ class DuckDbFiles(DuckDbDatabase):
 
     def _quoted(self, name: str) -> str:
         return self.dialect.identifier_preparer.quote_identifier(name)
+
+
+def _names(listing: Listing) -> str:
+    return ", ".join(_quoted_text(_GLOB.sub(r"[\1]", name)) for name in listing)
 
 
 def _quoted_text(text: str) -> str:

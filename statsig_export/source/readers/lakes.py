@@ -5,6 +5,7 @@ DuckDB reads them, as it reads Parquet files without a log: a few rows at a time
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib import import_module
 from typing import Final
 
@@ -14,8 +15,9 @@ import pyarrow.parquet as pq
 
 from statsig_export.errors import SourceError
 from statsig_export.source.lakes.lake import Lake, Place, UnreadableTableError
-from statsig_export.source.lakes.snapshot import LakeFile, Shape, Snapshot, Stretch, may_hold, quoted, shape_of
+from statsig_export.source.lakes.snapshot import Field, LakeFile, Shape, Snapshot, Stretch, may_hold, quoted, shape_of
 from statsig_export.source.lakes.view import groups_of, nameless, rows_of
+from statsig_export.source.readers.case_twins import with_twins
 from statsig_export.storage.errors import cause_of
 
 SCHEMA: Final = "statsig_export"
@@ -61,6 +63,8 @@ class LakeTable:
         self._lake: Lake = getattr(loaded, name)(place)
         self._shapes: dict[str, Shape] = {}
         self._viewed: object = None
+        self.fields: tuple[Field, ...] = ()
+        """The columns of the version that was viewed last."""
 
     @property
     def folder(self) -> str:
@@ -131,7 +135,10 @@ class LakeTable:
         deleted = f"{SCHEMA}.{quoted(table)}"
         if any(group.deletes for group in groups):
             self._lay_down(connection, deleted, files)
-        connection.execute(f"CREATE OR REPLACE VIEW {quoted(table)} AS {rows_of(snapshot.fields, groups, deleted)}")
+        barred = with_twins(snapshot.fields)
+        fields = [replace(field, kind="") if field.name in barred else field for field in snapshot.fields]
+        connection.execute(f"CREATE OR REPLACE VIEW {quoted(table)} AS {rows_of(fields, groups, deleted)}")
+        self.fields = snapshot.fields
 
     def _lay_down(self, connection: duckdb.DuckDBPyConnection, deleted: str, files: Iterable[LakeFile]) -> None:
         """The rows that are deleted, for the join: DuckDB holds them, within its memory_limit."""
