@@ -19,6 +19,7 @@ from statsig_export.source.catalogs import Catalog
 from statsig_export.source.errors import SOURCE, Named
 from statsig_export.source.files import OF_DUCKDB, Listing, SourceFiles, changed
 from statsig_export.source.lakes.snapshot import Stretch
+from statsig_export.source.readers import hive_folders
 from statsig_export.source.readers.case_twins import elements_of, perhaps_renamed, told
 from statsig_export.source.readers.duckdb import DuckDbDatabase
 from statsig_export.source.readers.lakes import PLANS, LakeTable
@@ -117,11 +118,16 @@ class DuckDbFiles(DuckDbDatabase):
         lake = self._lake(table)
         if lake is not None:
             return told(columns, elements_of(lake.fields))
-        if table not in self._viewed or not perhaps_renamed(columns):
+        if table not in self._viewed:
             return list(columns)
-        elements = f"SELECT file_name, name, num_children FROM parquet_schema([{_names(self._viewed[table])}])"  # noqa: S608 - quoted
+        names, found = _names(self._viewed[table]), list(columns)
+        own = f"DESCRIBE SELECT * FROM read_parquet([{names}], union_by_name = true, hive_partitioning = false)"  # noqa: S608 - quoted
+        elements = f"SELECT file_name, name, num_children FROM parquet_schema([{names}])"  # noqa: S608 - quoted
         try:
-            return told(columns, self._connection().execute(elements).fetchall())
+            if keys := hive_folders.keys_of(self._viewed[table]):
+                described = self._connection().execute(own).fetchall()
+                found = hive_folders.told(found, keys, {name: declared for name, declared, *_ in described})
+            return told(found, self._connection().execute(elements).fetchall()) if perhaps_renamed(found) else found
         except duckdb.Error as error:
             raise self._unread(table, error) from None
 
