@@ -340,7 +340,7 @@ def test_a_proxy_whose_certificate_does_not_hold_halts_and_is_named(authority: t
             outcome, detail = proxied(webhook.post(BODY, BATCH_ID, 1))
 
     assert outcome is Outcome.REFUSED
-    assert detail == f"the certificate of the proxy {address} does not hold"
+    assert detail.startswith(f"the certificate of the proxy {address} does not hold (")
 
 
 @pytest.mark.fault("F82")
