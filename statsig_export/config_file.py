@@ -39,21 +39,20 @@ def config_path(path: str | Path | None = None, environ: Mapping[str, str] | Non
         raise ConfigError(
             "the home folder of the configuration's ~ is not known", hint="write the whole path"
         ) from None
-    if not _is_utf8(file):  # neither SQLite's URIs nor pyarrow have a name for it, and for none of its files
-        raise ConfigError(
-            f"the path of the configuration, {str(file)!a}, has bytes that are not UTF-8",
-            hint="rename its folders, or keep it in others",
-        )
-    return file
+    return spelled(file)
 
 
-def _is_utf8(path: Path) -> bool:
-    """Whether each name of the path is text. Linux takes any bytes for a name."""
+def spelled(path: Path) -> Path:
+    """The same. Raises ConfigError where one of its names (any bytes, on Linux) is not UTF-8: no URI of SQLite and no
+    path of pyarrow can name what is below it.
+    """
     try:
         os.fspath(path).encode()
     except UnicodeEncodeError:
-        return False
-    return True
+        raise ConfigError(
+            f"the path {str(path)!a} has bytes that are not UTF-8", hint="rename its folders, or use others"
+        ) from None
+    return path
 
 
 def working_folder() -> Path:

@@ -4,6 +4,7 @@ import os
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -32,6 +33,22 @@ def test_a_path_that_is_not_utf_8_is_the_operators_error(
 
     assert result.exit_code == 2
     assert "has bytes that are not UTF-8. rename its folders" in result.output
+
+
+@pytest.mark.fault("F688")
+@pytest.mark.parametrize("verb", [["init"], ["demo", "--home", "home"]], ids=" ".join)
+def test_nothing_is_begun_in_a_folder_that_is_not_utf_8(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: list[str]
+):
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+    result = CliRunner().invoke(cli, verb)
+
+    assert result.exit_code == 2
+    assert "has bytes that are not UTF-8. rename its folders" in result.stderr
+    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.fault("F689")
