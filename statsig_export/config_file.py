@@ -6,6 +6,7 @@ An error names the file and no value.
 import codecs
 import errno
 import os
+import stat
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +24,8 @@ _SAVE_AS_UTF8: Final = "save it as UTF-8 (in PowerShell: Set-Content -Encoding u
 _IS_TOML: Final = "export.toml is TOML: `statsig-export init` writes one"
 
 
+_OF_DEVICES: Final = frozenset({Path("/dev"), Path("/dev/fd")})
+"""Where `<(...)` and `-` of a shell are: no folder for a ledger. A file in memory, /dev/shm, is one."""
 CONFIG_VARIABLE: Final = "STATSIG_EXPORT_CONFIG"
 DEFAULT_FILE: Final = "export.toml"
 
@@ -31,11 +34,25 @@ def config_path(path: str | Path | None = None, environ: Mapping[str, str] | Non
     """`path`, else the file $STATSIG_EXPORT_CONFIG names, else ./export.toml: absolute, a symbolic link as it is."""
     environ = os.environ if environ is None else environ
     try:
-        return working_folder() / Path(path or environ.get(CONFIG_VARIABLE) or DEFAULT_FILE).expanduser()
+        file = working_folder() / Path(path or environ.get(CONFIG_VARIABLE) or DEFAULT_FILE).expanduser()
     except RuntimeError:
         raise ConfigError(
             "the home folder of the configuration's ~ is not known", hint="write the whole path"
         ) from None
+    return spelled(file)
+
+
+def spelled(path: Path) -> Path:
+    """The same. Raises ConfigError where one of its names (any bytes, on Linux) is not UTF-8: no URI of SQLite and no
+    path of pyarrow can name what is below it.
+    """
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError:
+        raise ConfigError(
+            f"the path {str(path)!a} has bytes that are not UTF-8", hint="rename its folders, or use others"
+        ) from None
+    return path
 
 
 def working_folder() -> Path:
@@ -67,6 +84,7 @@ def read_document(file: Path) -> dict[str, object]:
 
 
 def _text(file: Path) -> str:
+    _require_a_place(file)
     try:
         content = file.read_bytes()
     except FileNotFoundError:
@@ -93,6 +111,20 @@ def _text(file: Path) -> str:
         line = content[: error.start].count(b"\n") + 1
         raise ConfigError(f"{file} is not in UTF-8 (line {line})", hint=_SAVE_AS_UTF8) from None
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _require_a_place(file: Path) -> None:
+    """What comes through a pipe can be read once, and has no folder in which relative paths start."""
+    try:
+        mode = file.stat().st_mode
+    except (OSError, ValueError):  # to read it says what is wrong
+        return
+    readable_again = stat.S_ISREG(mode) or stat.S_ISDIR(mode)
+    if not readable_again or file.parent in _OF_DEVICES or file.parts[1:2] == ("proc",):
+        raise ConfigError(
+            f"{file} is a pipe or a device: a configuration lies in a folder, where its relative paths start",
+            hint="write it to a file; secrets need not stand in it (env:NAME)",
+        )
 
 
 def _hint_of_missing(file: Path) -> str:

@@ -6,6 +6,8 @@ another URL or signs with another key, and looks like a fault of the other side.
 that names the variable or the file, never the value.
 """
 
+import errno
+import os
 import re
 import ssl
 import unicodedata
@@ -36,6 +38,8 @@ def checked_url(variable: str, url: str, *, no_credentials: str) -> str:
     parts = _of_a_web_page(variable, url, no_credentials)
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         raise ConfigError(f"{variable} is a plain http:// URL", hint="use https (http works on loopback only)")
+    if parts.scheme == "https":
+        _refuse_keys_nowhere()
     return url
 
 
@@ -126,6 +130,22 @@ def ca_bundle_fault(file: str) -> str | None:
     if not context.cert_store_stats()["x509"]:
         return f"the CA bundle {file} holds no certificate that can be read"
     return None
+
+
+def _refuse_keys_nowhere() -> None:
+    """The HTTP library writes the keys of each TLS connection to the file that this variable names, which some leave
+    behind who have looked at their traffic. Where it cannot, it connects to nobody, and speaks of a file not found.
+    """
+    file = os.path.expandvars(os.environ.get("SSLKEYLOGFILE", ""))
+    try:
+        if file:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).keylog_filename = file
+    except (OSError, ValueError) as error:
+        cause = errno.errorcode.get(getattr(error, "errno", 0) or 0, type(error).__name__)
+        raise ConfigError(
+            f"SSLKEYLOGFILE names a file that cannot be written ({cause}): no TLS connection can be made",
+            hint="unset that variable, which is for who looks into the traffic",
+        ) from None
 
 
 def host_and_port(url: str) -> str:

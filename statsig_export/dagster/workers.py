@@ -38,7 +38,8 @@ from statsig_export.ledger.lives import is_alive
 from statsig_export.ledger.transactions import ledger_to_read
 
 UNKNOWN_FOR = timedelta(minutes=3)
-"""A run that has been starting, or has logged nothing, for so long, and has not told its process, has none."""
+"""A run that has been starting, or has logged nothing, for so long, and has not told its process, has none; where the
+instance gives a run longer to start, as on a slow machine, not before that."""
 FREE_FOR = timedelta(minutes=1)
 """A run whose lock has been free for so long has no process: one that lives takes it anew well before, where the
 database was away and forgot it."""
@@ -148,7 +149,8 @@ def _is_silent(instance: dg.DagsterInstance, run: dg.DagsterRun, config: Config,
     if run.run_id in waiting_for_a_place(instance, config):
         return False
     newest = instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
-    return bool(newest) and now.timestamp() - newest[0].event_log_entry.timestamp > UNKNOWN_FOR.total_seconds()
+    silent = now.timestamp() - newest[0].event_log_entry.timestamp if newest else 0.0
+    return silent > _patience(instance).total_seconds()
 
 
 def _need_not_tell(instance: dg.DagsterInstance, run: dg.DagsterRun, names: Names) -> bool:
@@ -179,9 +181,16 @@ def _life_of(run: dg.DagsterRun) -> Mapping[str, str | None] | None:
 def _longest(instance: dg.DagsterInstance, run: dg.DagsterRun, *, known: bool) -> timedelta:
     """How long a run may be under way."""
     if run.status is dg.DagsterRunStatus.STARTING and not known and _starts_at_once(instance):
-        return UNKNOWN_FOR
+        return _patience(instance)
     most = run.tags.get(MAX_RUNTIME, "")
     return timedelta(seconds=int(most)) if _SECONDS.fullmatch(most) else EXPORT_MAX_RUNTIME
+
+
+def _patience(instance: dg.DagsterInstance) -> timedelta:
+    """Where runs wait for a worker or a node, the time they get to start says nothing of one that has begun."""
+    if not _starts_at_once(instance):
+        return UNKNOWN_FOR
+    return max(UNKNOWN_FOR, timedelta(seconds=instance.run_monitoring_start_timeout_seconds))
 
 
 def _starts_at_once(instance: dg.DagsterInstance) -> bool:

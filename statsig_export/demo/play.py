@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from statsig_export.account import Account, total
 from statsig_export.config import load_config
-from statsig_export.config_file import working_folder
+from statsig_export.config_file import spelled, working_folder
 from statsig_export.demo.home import DAYS, Home, fill, new_home, running_webhook
 from statsig_export.ledger.records import PartitionStatus
 from statsig_export.reconciliation.check import check_arrivals
@@ -69,7 +69,7 @@ class DemoReport:
 def play(folder: Path, events: int, run_demo: RunDemo, on_step: Callable[[str], None]) -> DemoReport:
     """Run the demo in `folder`, emptied first; `on_step` gets one line per step. Raises ConfigError."""
     began = time.monotonic()
-    home = new_home((working_folder() / folder).resolve())
+    home = new_home(spelled((working_folder() / folder).resolve()))
     on_step(f"sample source: {events:,} rows over {DAYS} days")
     made = fill(home, events)
     with running_webhook(home) as environ:

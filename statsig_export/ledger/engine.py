@@ -29,6 +29,9 @@ from statsig_export.file_modes import OF_THE_GROUP, create
 from statsig_export.ledger.compiled_statements import COMPILED_STATEMENTS
 
 _WHAT_TO_WRITE: Final = "use sqlite:///file.db or postgresql+psycopg://"
+_AS_IT_IS_COMMITTED: Final = "READ COMMITTED"
+"""What the ledger's locks are made for: a transaction that has waited for one sees what its holder has written. A role
+or a database may have another default, under which one of two that wrote at once has to begin again."""
 _LOOK_AGAIN_S: Final = 0.01
 _NO_FILES_BESIDE_IT: Final = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
 """SQLite cannot make the files beside a database that a reader of WAL needs; SQLITE_IOERR_SHMSIZE: the disk is full."""
@@ -111,10 +114,12 @@ class Reader(sqlite3.Connection):
 
 def _postgresql(url: URL, wait_ms: int, connects_within_ms: int | None = None) -> Engine:
     arguments: dict[str, object] = dict(NOT_PREPARED) if url.get_driver_name() == "psycopg" else {}
+    if url.get_driver_name().startswith("psycopg"):  # by SQL_ASCII, the database's or the environment's, text is bytes
+        arguments["client_encoding"] = "utf8"
     told = "connect_timeout" in url.query or "PGCONNECT_TIMEOUT" in os.environ
     if connects_within_ms is not None and not told and url.get_driver_name().startswith("psycopg"):
         arguments["connect_timeout"] = max(2, connects_within_ms // 1000)  # libpq takes 1 for 2
-    engine = _engine(url, pool_pre_ping=True, connect_args=arguments)
+    engine = _engine(url, pool_pre_ping=True, connect_args=arguments, isolation_level=_AS_IT_IS_COMMITTED)
     set_in_transactions(engine, settings_of_a_transaction(wait_ms))
     check_search_path(engine, "ledger.url")
     return engine

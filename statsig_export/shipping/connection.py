@@ -11,9 +11,12 @@ The answer is read by http_answer.py and stays in Progress. requests and urllib3
 body, none of its headers: so there is nothing to redirect, to decode, to keep as a cookie or to trip over.
 """
 
+import fcntl
 import os
 import re
 import socket
+import struct
+import termios
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -74,6 +77,8 @@ class Progress:
         """So much is read of the answer's body."""
         self.body_began = False
         """The headers are out, and from here on a byte of the body may be."""
+        self.body_sent = False
+        """The system has taken all of it; where the deadline ended the request, the other side has, too."""
         self.answer: HttpAnswer | None = None
         """The final answer. It is not whole where it came before the whole request was sent."""
         self.expired = False
@@ -107,6 +112,7 @@ class Progress:
 
     def _shut_down(self) -> None:
         if self._handle is not None:
+            self.body_sent = self.body_sent and not _waits_to_be_sent(self._handle)
             try:
                 self._handle.shutdown(socket.SHUT_RDWR)
             except OSError:
@@ -116,6 +122,15 @@ class Progress:
         if self._handle is not None:
             self._handle.close()
             self._handle = None
+
+
+def _waits_to_be_sent(connection: socket.socket) -> bool:
+    """Whether the system holds bytes that the other side has not acknowledged: on a slow line, most of a batch."""
+    try:
+        (waiting,) = struct.unpack("i", fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4)))
+    except OSError:  # a system that does not tell
+        return False
+    return bool(waiting)
 
 
 _this_thread = threading.local()
@@ -264,6 +279,7 @@ class _Watched(HTTPConnection):
                 raise
         else:
             self._sent_whole = True
+            _progress().body_sent = True
 
     def getresponse(self) -> Any:
         reach(CrashPoint.BODY_SENT)

@@ -39,6 +39,13 @@ class Destination:
         return tuple({spelling for part in parts for spelling in (part, unquote(part)) if spelling})
 
 
+def seconds_to_connect(timeout: float) -> float:
+    """How much of a request's time it may take to connect, TLS included: where a proxy or a machine is slow, a longer
+    timeout has to help.
+    """
+    return min(timeout, max(CONNECT_SECONDS, timeout / 6))
+
+
 def destination_of(config: Config) -> Destination:
     """The destination a configuration describes.
 

@@ -7,7 +7,7 @@ taken apart once, not for each post. Nothing is followed, and no cookie is kept.
 import requests
 
 from statsig_export.shipping.connection import WatchedAdapter
-from statsig_export.shipping.destination import CONNECT_SECONDS, Destination
+from statsig_export.shipping.destination import Destination, seconds_to_connect
 
 
 class Line:
@@ -17,7 +17,7 @@ class Line:
         self._destination = destination
         # Plain http is for loopback alone: a proxy would see the secret URL, and reach its own machine.
         self._proxies = {"https": destination.proxy} if destination.proxy else {}
-        self._timeout = min(CONNECT_SECONDS, destination.timeout), destination.timeout
+        self._timeout = seconds_to_connect(destination.timeout), destination.timeout
         self._adapter = WatchedAdapter()
         self._blank: requests.PreparedRequest | None = None
 

@@ -98,6 +98,23 @@ def test_a_service_waits_for_those_that_it_needs_until_they_are_healthy():
     assert "-h" in services["postgres"]["healthcheck"]["test"]  # not yet ready while it only has its socket
 
 
+@pytest.mark.fault("F691")
+def test_a_busy_machine_has_minutes_to_start_each_service_and_one_slow_answer_is_no_failure():
+    checks = {name: service["healthcheck"] for name, service in document()["services"].items()}
+    assert {name for name, check in checks.items() if seconds(check.get("start_period", "0s")) < 300} == set()
+    assert min(check["retries"] for check in checks.values()) > 1
+
+    (of_the_image,) = arguments("HEALTHCHECK")
+    options = dict(re.findall(r"--([\w-]+)=(\w+)", of_the_image))
+    assert seconds(options["start-period"]) >= 300
+    assert int(options["retries"]) > 1
+
+
+def seconds(duration: str) -> int:
+    assert duration[-1] in "ms"
+    return int(duration[:-1]) * (60 if duration.endswith("m") else 1)
+
+
 @pytest.mark.fault("F634")
 def test_every_volume_of_the_image_is_on_a_folder_that_the_image_has_made_for_its_user():
     (made,) = re.findall(r"install -d -o export -g export [^&]*", " ".join(arguments("RUN")))

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -211,6 +212,31 @@ def test_a_run_that_starts_after_a_long_wait_in_the_queue_gets_three_minutes_fro
     assert status(project, run.run_id) is dg.DagsterRunStatus.STARTING
     workers.clear_the_dead(project.instance, project.config, now + timedelta(minutes=34))
     assert status(project, run.run_id) is FAILED
+
+
+@pytest.mark.fault("F690")
+@pytest.mark.parametrize("seconds", [600, 60])
+@pytest.mark.parametrize("begun", [False, True], ids=["starting", "silent"])
+def test_a_run_has_as_long_to_start_as_the_instance_gives_it_and_never_less_than_three_minutes(
+    project: Project,
+    tmp_path: Path,
+    seconds: int,
+    begun: bool,  # noqa: FBT001
+):
+    patient = {"run_monitoring": {"enabled": True, "start_timeout_seconds": seconds}}
+    (tmp_path / "slow").mkdir()
+    with dg.DagsterInstance.local_temp(str(tmp_path / "slow"), overrides=patient) as project.instance:
+        definition = project.definitions().resolve_job_def("export_events")
+        run = project.instance.create_run_for_job(definition, tags=definition.tags)
+        project.instance.handle_new_event(happened(run, dg.DagsterEventType.PIPELINE_STARTING))
+        if begun:
+            project.instance.handle_new_event(happened(run, dg.DagsterEventType.PIPELINE_START))
+        now, longest = datetime.now(UTC), max(seconds, 180)
+
+        workers.clear_the_dead(project.instance, project.config, now + timedelta(seconds=longest - 60))
+        assert status(project, run.run_id) is (STARTED if begun else dg.DagsterRunStatus.STARTING)
+        workers.clear_the_dead(project.instance, project.config, now + timedelta(seconds=longest + 60))
+        assert status(project, run.run_id) is FAILED
 
 
 @pytest.mark.fault("F331")

@@ -32,7 +32,7 @@ from statsig_export.cli.table_creation import create_source_tables
 from statsig_export.cli.verb_options import as_json
 from statsig_export.cli.verbs.plan import plan_of, print_plan
 from statsig_export.config import Config, load_config, parse_config
-from statsig_export.config_file import DEFAULT_FILE, working_folder
+from statsig_export.config_file import DEFAULT_FILE, spelled, working_folder
 from statsig_export.errors import ConfigError
 from statsig_export.layouts.detection import FoundTable, Match, Proposal, candidates, propose
 from statsig_export.layouts.known import LAYOUTS
@@ -140,7 +140,7 @@ def command(  # noqa: PLR0913 - the options of the verb
     patterns = connect_options.named_files(files)
     config = parse_config(
         {"source": {"connect": arguments} if patterns else {"url": url, "connect": arguments}},
-        folder=working_folder() / path.parent,  # as the file is read later
+        folder=spelled(working_folder() / path.parent),  # as the file is read later
         environ=os.environ,
         name="--url",
     )

@@ -3,6 +3,7 @@
 import base64
 import json
 import logging
+import re
 import socket
 import ssl
 import threading
@@ -10,9 +11,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from ipaddress import IPv4Address
+from pathlib import Path
 
 import pytest
 import trustme
+import urllib3
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from scripted_server import close, scripted
 
 from statsig_export.delivery.answer_text import excerpt
@@ -229,19 +239,55 @@ def test_a_certificate_of_a_trusted_authority_is_accepted(authority: trustme.CA,
 
 
 @pytest.mark.fault("F30")
-@pytest.mark.parametrize("fault", ["unknown authority", "another host", "expired"])
-def test_a_certificate_that_does_not_hold_is_refused_and_no_byte_is_sent(
-    authority: trustme.CA,
-    tmp_path,
-    fault: str,
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        ("unknown authority", "unable to get local issuer certificate"),
+        ("another host", "it is for another host"),
+        ("expired", "certificate has expired"),
+    ],
+)
+def test_a_certificate_that_does_not_hold_is_refused_with_the_reason_and_no_byte_is_sent(
+    authority: trustme.CA, tmp_path: Path, fault: str, says: str
 ):
     bundle = tmp_path / "ca.pem"
     (trustme.CA() if fault == "unknown authority" else authority).cert_pem.write_to_path(str(bundle))
     host = "elsewhere.example" if fault == "another host" else "127.0.0.1"
     expiry = datetime(2020, 1, 1, tzinfo=UTC) if fault == "expired" else None
     with Receiver(tls=tls_for(authority, host, expiry)) as receiver:
-        assert classify(post(receiver, ca_bundle=str(bundle))) is Outcome.REFUSED
+        found = post(receiver, ca_bundle=str(bundle))
+        assert classify(found) is Outcome.REFUSED
         assert receiver.requests == []
+    assert isinstance(found, Failure)
+    assert re.fullmatch(rf"the certificate of the webhook does not hold \(({says})\)", found.detail)
+
+
+@pytest.mark.fault("F30")
+def test_an_authority_that_a_newer_python_is_too_strict_for_is_told_as_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Python 3.13 asks for more of an authority than many of companies and of proxies that look into TLS have."""
+    strict = partial(urllib3.connection.create_urllib3_context, verify_flags=ssl.VERIFY_X509_STRICT)
+    monkeypatch.setattr(urllib3.connection, "create_urllib3_context", strict)
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    of_authority, of_webhook = (x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]) for name in ("old", "hook"))
+    address = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))])
+    basic = x509.BasicConstraints(ca=True, path_length=None)
+    file = tmp_path / "old.pem"
+    file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    for serial, (name, extension) in enumerate([(of_webhook, address), (of_authority, basic)], start=1):
+        begun = x509.CertificateBuilder(of_authority, name, key.public_key(), serial)
+        begun = begun.not_valid_before(now - timedelta(1)).not_valid_after(now + timedelta(1))
+        made = begun.add_extension(extension, critical=False).sign(key, hashes.SHA256())
+        file.write_bytes(file.read_bytes() + made.public_bytes(Encoding.PEM))
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(file)
+
+    with Receiver(tls=tls) as receiver:
+        found = post(receiver, ca_bundle=str(file))
+
+    assert isinstance(found, Failure)
+    assert "does not hold (Missing Authority Key Identifier)" in found.detail
 
 
 @pytest.mark.fault("F47")

@@ -19,6 +19,7 @@ from statsig_export.delivery.outcomes import Outcome
 from statsig_export.delivery.rules import Failure, Reply, classify
 from statsig_export.shipping import connection as wire
 from statsig_export.shipping import http_answer
+from statsig_export.shipping.destination import seconds_to_connect
 
 REFUSED_LATER = ok(b"no", b"500 Internal Server Error")
 MOST_BYTES = 32_000_000
@@ -300,6 +301,44 @@ def test_a_slow_upload_has_as_long_as_the_whole_request(monkeypatch: pytest.Monk
         thread.join()
 
     assert classify(found) is Outcome.ACCEPTED
+
+
+@pytest.mark.fault("F692")
+def test_a_request_that_is_not_sent_whole_in_time_is_told_from_one_that_is_not_answered():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        target = destination(f"http://127.0.0.1:{listener.getsockname()[1]}/", timeout=0.3)
+        with webhook_to(target) as webhook:
+            large, small = (webhook.post(b"x" * size, BATCH_ID, 1) for size in (20_000_000, 100))
+            buffered = webhook.post(b"x" * 200_000, BATCH_ID, 1)  # the system takes it all and the other side does not
+
+    assert [classify(found) for found in (large, small, buffered)] == [Outcome.UNKNOWN] * 3
+    assert isinstance(large, Failure)
+    assert isinstance(buffered, Failure)
+    assert isinstance(small, Failure)
+    assert large.detail == "the request was not sent whole within 0.3 s: raise timeout, or lower max_bytes"
+    assert buffered.detail == large.detail
+    assert small.detail == "no whole answer within 0.3 s"
+
+
+@pytest.mark.fault("F692")
+@pytest.mark.parametrize(("timeout", "connects_within"), [(0.5, 0.5), (5, 5), (30, 5), (120, 20), (3600, 600)])
+def test_a_longer_timeout_gives_longer_to_connect(timeout: float, connects_within: float):
+    assert seconds_to_connect(timeout) == connects_within
+
+
+@pytest.mark.fault("F692")
+def test_a_handshake_that_takes_its_time_is_waited_for_as_long_as_the_timeout_gives(monkeypatch: pytest.MonkeyPatch):
+    """As through a proxy that dials, or on a machine that others keep busy."""
+    monkeypatch.setattr("statsig_export.shipping.destination.CONNECT_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"https://127.0.0.1:{silent.getsockname()[1]}/canary"
+        with webhook_to(destination(url, timeout=3.0)) as webhook:
+            found = webhook.post(BODY, BATCH_ID, 1)
+
+    assert isinstance(found, Failure)
+    assert found.latency_ms >= 500
+    assert found.detail == "no connection within 0.5 s, of which a longer timeout gives more"
 
 
 @contextmanager
