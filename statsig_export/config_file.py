@@ -22,10 +22,9 @@ _WIDE: Final = {
 }
 _SAVE_AS_UTF8: Final = "save it as UTF-8 (in PowerShell: Set-Content -Encoding utf8)"
 _IS_TOML: Final = "export.toml is TOML: `statsig-export init` writes one"
-
-
 _OF_DEVICES: Final = frozenset({Path("/dev"), Path("/dev/fd")})
 """Where `<(...)` and `-` of a shell are: no folder for a ledger. A file in memory, /dev/shm, is one."""
+
 CONFIG_VARIABLE: Final = "STATSIG_EXPORT_CONFIG"
 DEFAULT_FILE: Final = "export.toml"
 

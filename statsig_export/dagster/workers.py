@@ -187,7 +187,9 @@ def _longest(instance: dg.DagsterInstance, run: dg.DagsterRun, *, known: bool) -
 
 
 def _patience(instance: dg.DagsterInstance) -> timedelta:
-    """Where runs wait for a worker or a node, the time they get to start says nothing of one that has begun."""
+    """How long a run may be without a word. Where runs wait for a worker or a node, the time that the instance gives
+    them to start says nothing of one that has begun.
+    """
     if not _starts_at_once(instance):
         return UNKNOWN_FOR
     return max(UNKNOWN_FOR, timedelta(seconds=instance.run_monitoring_start_timeout_seconds))

@@ -7,14 +7,25 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
+from sqlalchemy import create_engine
 
 from statsig_export.config import parse_config
+from statsig_export.layouts.native_tables import create_tables
 from statsig_export.source.source import Source, open_source
 from statsig_export.vocabulary import Category
 
 DAY = datetime(2026, 11, 1, tzinfo=UTC)
 NEXT_DAY = DAY + timedelta(days=1)
 NOON = "2026-11-01 12:00:00.000000"
+
+
+def native_file(folder: Path) -> Path:
+    """A SQLite file with the native tables, made as `init --tables` makes them."""
+    file = folder / "events.db"
+    engine = create_engine(f"sqlite:///{file}")
+    create_tables(engine, "native")
+    engine.dispose()
+    return file
 
 
 def source_at(url: str, **source: object) -> Source:

@@ -126,7 +126,9 @@ class DuckDbFiles(DuckDbDatabase):
         try:
             if keys := hive_folders.keys_of(self._viewed[table]):
                 described = self._connection().execute(own).fetchall()
-                found = hive_folders.told(found, keys, {name: declared for name, declared, *_ in described})
+                found = hive_folders.without_overridden_times(
+                    found, keys, {name: declared for name, declared, *_ in described}
+                )
             return told(found, self._connection().execute(elements).fetchall()) if perhaps_renamed(found) else found
         except duckdb.Error as error:
             raise self._unread(table, error) from None

@@ -21,7 +21,9 @@ def keys_of(paths: Iterable[str]) -> set[str]:
     return set.intersection(*map(_keys, paths))
 
 
-def told(columns: Sequence[FoundColumn], keys: set[str], own: Mapping[str, str]) -> list[FoundColumn]:
+def without_overridden_times(
+    columns: Sequence[FoundColumn], keys: set[str], own: Mapping[str, str]
+) -> list[FoundColumn]:
     """The same columns; one for whose times a folder's value stands has no type that can be read. `own` are the columns
     of the files themselves, with DuckDB's types.
     """
@@ -37,5 +39,5 @@ def _keys(path: str) -> set[str]:
 def _told(column: FoundColumn, own: str) -> FoundColumn:
     if not own.startswith(_TIME):
         return column
-    words = f"the name of the folder {column.name}=..., which stands for the files' own {own}"
+    words = f"the name of the folder {column.name}=..., which stands for the files' own {own}: rename either"
     return replace(column, family=Family.OTHER, declared=words)

@@ -7,22 +7,18 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from source_databases import NOON, insert, read, run_sql, source_at
-from sqlalchemy import create_engine, make_url
+from source_databases import NOON, insert, native_file, read, run_sql, source_at
+from sqlalchemy import make_url
 
 from statsig_export.databases.causes import cause_of
 from statsig_export.errors import SourceError
-from statsig_export.layouts.native_tables import create_tables
 
 SECRET = "text of a row"
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    file = tmp_path / "events.db"
-    engine = create_engine(f"sqlite:///{file}")
-    create_tables(engine, "native")
-    engine.dispose()
+    file = native_file(tmp_path)
     insert(file, "exposures", [{"name": SECRET, "ingested_at": NOON}])
     return file
 

@@ -6,11 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from source_databases import read, source_at
-from sqlalchemy import create_engine
+from source_databases import native_file, read, source_at
 
 from statsig_export.errors import SourceError
-from statsig_export.layouts.native_tables import create_tables
 
 _KILLED = """
 import os, sqlite3, sys
@@ -28,11 +26,7 @@ os._exit(9)
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    file = tmp_path / "events.db"
-    engine = create_engine(f"sqlite:///{file}")
-    create_tables(engine, "native")
-    engine.dispose()
-    return file
+    return native_file(tmp_path)
 
 
 def killed(file: Path, mode: str) -> None:

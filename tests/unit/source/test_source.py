@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pytest
-from source_databases import DAY, NEXT_DAY, NOON, insert, keys, read, run_sql, source_at
+from source_databases import DAY, NEXT_DAY, NOON, insert, keys, native_file, read, run_sql, source_at
 from sqlalchemy import create_engine
 
 from statsig_export.layouts.model import CANONICAL_COLUMNS
@@ -22,11 +22,7 @@ from statsig_export.vocabulary import Category
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     """A database with the native tables, made as `init --tables` makes them."""
-    file = tmp_path / "events.db"
-    engine = create_engine(f"sqlite:///{file}")
-    create_tables(engine, "native")
-    engine.dispose()
-    return file
+    return native_file(tmp_path)
 
 
 @pytest.fixture

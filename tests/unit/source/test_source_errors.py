@@ -3,19 +3,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from source_databases import DAY, NEXT_DAY, NOON, insert, read, run_sql, source_at
-from sqlalchemy import create_engine
+from source_databases import DAY, NEXT_DAY, NOON, insert, native_file, read, run_sql, source_at
 
 from statsig_export.errors import ConfigError, SourceError
-from statsig_export.layouts.native_tables import create_tables
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    file = tmp_path / "events.db"
-    engine = create_engine(f"sqlite:///{file}")
-    create_tables(engine, "native")
-    engine.dispose()
+    file = native_file(tmp_path)
     insert(file, "exposures", [{"name": "a secret gate", "ingested_at": NOON}])
     return file
 
